@@ -1,0 +1,139 @@
+import { ByteSize, Config, ConfigProvider, Context, Duration, Effect, Layer, Option, Schema, SchemaGetter } from "effect"
+
+/** A setting whose value is none of those accepted. `message` is the one line an operator sees. */
+export class SettingsError extends Schema.TaggedError<SettingsError>()("SettingsError", { message: Schema.String }) {}
+
+/**
+ * One environment variable.
+ *
+ * @property accepts completes the sentence "accepts …" in the message about a bad value
+ * @property secret whether the value stays out of that message
+ */
+export interface Setting<A> {
+  readonly name: string
+  readonly codec: Schema.ConstraintCodec<A, unknown>
+  readonly default: string | undefined
+  readonly accepts: string
+  readonly meaning: string
+  readonly secret: boolean
+}
+
+type Defaulted<A, D> = D extends string ? A : A | undefined
+
+const setting =
+  <A>(codec: Schema.ConstraintCodec<A, unknown>, accepts: string, secret = false) =>
+  <const D extends string | undefined>(name: string, byDefault: D, meaning: string): Setting<Defaulted<A, D>> =>
+    ({ name, codec, default: byDefault, accepts, meaning, secret }) as unknown as Setting<Defaulted<A, D>>
+
+const text = setting(Schema.NonEmptyString, "text")
+const port = setting(Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 0, maximum: 65_535 })), "a port number from 0 to 65535; 0 takes a free one")
+const url = setting(Schema.URLFromString.check(Schema.makeFilter((u) => u.protocol === "http:" || u.protocol === "https:")), "a URL that starts with http:// or https://, such as http://spark:9000")
+const duration = setting(Schema.DurationFromString.check(Schema.makeFilter((d) => Duration.isFinite(d) && !Duration.isNegative(d))), 'a duration such as "500 millis", "60 seconds" or "5 minutes"')
+const count = setting(Schema.FiniteFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(1)), "a whole number from 1")
+const countOrNone = setting(Schema.FiniteFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(0)), "a whole number from 0")
+const oneOf = <const L extends ReadonlyArray<string>>(...values: L) => setting(Schema.Literals(values), values.map((v) => `"${v}"`).join(" or "))
+const secret = setting(Schema.RedactedFromValue(Schema.NonEmptyString), "text", true)
+
+const withUnit = (written: string) => (/^\d+$/.test(written.trim()) ? `${written.trim()} B` : written)
+const bytes = setting(
+  Schema.String.check(Schema.makeFilter((written) => Option.isSome(ByteSize.fromString(withUnit(written))))).pipe(
+    Schema.decodeTo(Schema.Finite, {
+      decode: SchemaGetter.transform((written: string) => ByteSize.toNumberUnsafe(ByteSize.fromStringUnsafe(withUnit(written)))),
+      encode: SchemaGetter.transform((size: number) => `${size} B`),
+    }),
+  ),
+  'a number of bytes, with or without a unit, such as "10 GiB" or "500000000"; 0 for none',
+)
+
+/**
+ * Every setting there is. `docs/configuration.md` is this table, which a test holds to it.
+ * Durations and bytes take a unit; a variable that is set but empty counts as unset.
+ */
+export const table = {
+  host: text("AVIARY_HOST", "127.0.0.1", "Address to listen on."),
+  port: port("AVIARY_PORT", "8000", "Port to listen on."),
+  dataDir: text("AVIARY_DATA_DIR", ".aviary", "Where the cache, the ledger and the generated admin token are kept."),
+  magpieUrl: url("AVIARY_MAGPIE_URL", undefined, "Base URL of a Magpie TTS NIM. Unset: the embedded engine speaks."),
+  parakeetUrl: url("AVIARY_PARAKEET_URL", undefined, "Base URL of a Parakeet ASR NIM. Unset: the embedded engine listens."),
+  access: oneOf("open", "keys")("AVIARY_ACCESS", undefined, "Who may use the API: anyone, or holders of a key. Must be said when listening beyond loopback; on loopback `open` where unset."),
+  listings: oneOf("open", "keys")("AVIARY_LISTINGS", "open", "Whether models and voices are listed without a key, as Open WebUI needs it."),
+  adminToken: secret("AVIARY_ADMIN_TOKEN", undefined, "Token of the admin routes. Unset: one is generated into the data directory."),
+
+  magpieTimeout: duration("AVIARY_MAGPIE_TIMEOUT", "120 seconds", "Total time of one Magpie call."),
+  parakeetTimeout: duration("AVIARY_PARAKEET_TIMEOUT", "300 seconds", "Total time of one Parakeet call."),
+  connectTimeout: duration("AVIARY_CONNECT_TIMEOUT", "5 seconds", "Time for an engine to accept a connection."),
+  firstByteTimeout: duration("AVIARY_FIRST_BYTE_TIMEOUT", "30 seconds", "Time for Magpie to begin its answer."),
+  idleTimeout: duration("AVIARY_IDLE_TIMEOUT", "20 seconds", "Longest silence in the middle of an engine's answer."),
+
+  maxTextCharacters: count("AVIARY_MAX_TEXT_CHARACTERS", "4096", "Longest text of one speech, in code points."),
+  uploadMaxBytes: bytes("AVIARY_UPLOAD_MAX_BYTES", "26214400", "Largest transcription request, in bytes."),
+  uploadTimeout: duration("AVIARY_UPLOAD_TIMEOUT", "5 minutes", "Time for a request body to arrive."),
+  shutdownGrace: duration("AVIARY_SHUTDOWN_GRACE", "20 seconds", "How long requests may finish after SIGTERM."),
+
+  cacheDir: text("AVIARY_CACHE_DIR", undefined, "Cache directory; several gateways may share one. Unset: `cache` in the data directory."),
+  cacheMaxBytes: bytes("AVIARY_CACHE_MAX_BYTES", "10 GiB", "Bytes the cache may hold. None turns the cache off."),
+  cacheMaxAge: duration("AVIARY_CACHE_MAX_AGE", "30 days", "Age after which an entry is removed."),
+  cacheMemoryBytes: bytes("AVIARY_CACHE_MEMORY_BYTES", "32 MiB", "Bytes of small hot entries kept in memory."),
+
+  magpieConcurrency: count("AVIARY_MAGPIE_CONCURRENCY", "4", "Calls that Magpie is given at once."),
+  parakeetConcurrency: count("AVIARY_PARAKEET_CONCURRENCY", "1", "Calls that Parakeet is given at once. Concurrent ones trip a race on some GPUs."),
+  queueLength: countOrNone("AVIARY_QUEUE_LENGTH", "64", "Requests that may wait for an engine's turn."),
+  queueWait: duration("AVIARY_QUEUE_WAIT", "60 seconds", "How long a request waits for an engine's turn."),
+
+  magpieRestart: text("AVIARY_MAGPIE_RESTART", "none", 'How to restart Magpie: `none`, `docker:<container>`, or `command:["program","argument",…]`.'),
+  parakeetRestart: text("AVIARY_PARAKEET_RESTART", "none", "The same for Parakeet."),
+  restartLimit: count("AVIARY_RESTART_LIMIT", "3", "Restarts of one engine within the window."),
+  restartWindow: duration("AVIARY_RESTART_WINDOW", "30 minutes", "Window of the restart limit."),
+  restartTimeout: duration("AVIARY_RESTART_TIMEOUT", "2 minutes", "Time for a restart command or call to return."),
+  recoveryTimeout: duration("AVIARY_RECOVERY_TIMEOUT", "30 minutes", "Time for an engine to be ready after a restart. NIM cold starts take minutes."),
+  recoveryWait: duration("AVIARY_RECOVERY_WAIT", "0 seconds", "How long a transcription that met a wedge waits to be replayed. None: it is answered 503 at once."),
+  probeInterval: duration("AVIARY_PROBE_INTERVAL", "5 minutes", "Time between probes of an engine."),
+  probeTimeout: duration("AVIARY_PROBE_TIMEOUT", "30 seconds", "Time for one probe."),
+  retryAfter: duration("AVIARY_RETRY_AFTER", "60 seconds", "`Retry-After` of a 503 about a wedged engine."),
+  dockerHost: text("AVIARY_DOCKER_HOST", "unix:///var/run/docker.sock", "Docker Engine API: `unix:///path` or `tcp://host:port`."),
+
+  currency: text("AVIARY_CURRENCY", "usd", "Currency of accounts and rates, by its ISO 4217 code."),
+  holdTimeout: duration("AVIARY_HOLD_TIMEOUT", "15 minutes", "Age after which a hold whose owner is gone is released."),
+
+  logLevel: oneOf("debug", "info", "warn", "error")("AVIARY_LOG_LEVEL", "info", "Least severe level that is logged."),
+  logFormat: oneOf("pretty", "json", "logfmt")("AVIARY_LOG_FORMAT", "logfmt", "Shape of a log line."),
+}
+
+type Values = { readonly [K in keyof typeof table]: (typeof table)[K] extends Setting<infer A> ? A : never }
+
+/** The settings this process runs with. */
+export class Settings extends Context.Service<Settings, Values>()("aviary/Settings") {
+  /** Read from the environment, or whatever `ConfigProvider` is in force. */
+  static readonly layer = Layer.effect(Settings, Effect.suspend(read))
+
+  /** Defaults, but for `overrides`, written as in the environment: `{ port: "0" }`. */
+  static readonly layerTest = (overrides: { readonly [K in keyof Values]?: string } = {}) =>
+    Settings.layer.pipe(
+      Layer.provide(
+        ConfigProvider.layer(
+          ConfigProvider.fromUnknown(
+            Object.fromEntries(Object.entries(overrides).map(([key, value]) => [table[key as keyof Values].name, value])),
+          ),
+        ),
+      ),
+    )
+}
+
+function read(): Effect.Effect<Values, SettingsError> {
+  return Effect.forEach(Object.entries(table), ([key, one]) => Effect.map(readOne(one), (value) => [key, value] as const)).pipe(
+    Effect.map((pairs) => Object.fromEntries(pairs) as unknown as Values),
+  )
+}
+
+const readOne = Effect.fnUntraced(function* (one: Setting<unknown>) {
+  const written = yield* Config.option(Config.String(one.name)).pipe(
+    Effect.mapError((error) => new SettingsError({ message: `${one.name} cannot be read: ${error.message}` })),
+  )
+  const value = Option.getOrElse(written, () => one.default)
+  if (value === undefined) return undefined
+  return yield* Schema.decodeUnknownEffect(one.codec)(value).pipe(
+    Effect.mapError(
+      () => new SettingsError({ message: `${one.name}=${one.secret ? "<secret>" : JSON.stringify(value)} is not valid: it accepts ${one.accepts}.` }),
+    ),
+  )
+})

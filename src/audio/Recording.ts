@@ -1,0 +1,17 @@
+/** Hz that every recording has, whatever the client sent: what Parakeet and Moonshine were trained on. */
+export const recordingSampleRate = 16_000
+
+/**
+ * Decoded audio, waiting for an engine: a canonical WAV file (44-byte header, 16 kHz, mono, signed 16-bit little endian),
+ * on disk since an upload of 25 MiB can hold hours.
+ *
+ * @property path the WAV file; it lives as long as the scope that decoded it
+ * @property samples how many samples follow the header
+ */
+export interface Recording {
+  readonly path: string
+  readonly samples: number
+}
+
+/** Length of `recording` in seconds. */
+export const durationSeconds = (recording: Recording): number => recording.samples / recordingSampleRate

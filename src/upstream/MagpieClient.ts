@@ -1,0 +1,60 @@
+import { Context, Effect, Layer, Schema, Stream } from "effect"
+import type { Pcm } from "../audio/Pcm.ts"
+import { EngineFailure } from "./EngineFailure.ts"
+
+/** A synthesis or a voice listing that Magpie did not deliver. */
+export class MagpieError extends Schema.TaggedError<MagpieError>()("MagpieError", { reason: EngineFailure }) {}
+
+/**
+ * One engine call's worth of speech.
+ *
+ * @property text at most `MagpieClient.maxCharacters` code points
+ * @property voice an id from `MagpieClient.voices`, emotion variants included
+ * @property language BCP 47, such as `en-US`
+ * @property speed 1 is the voice's own pace
+ */
+export interface Utterance {
+  readonly text: string
+  readonly voice: string
+  readonly language: string
+  readonly speed: number
+}
+
+/**
+ * Text to speech.
+ *
+ * - `model`: the engine's own name and version, such as `magpie-tts-multilingual`; part of every cache key.
+ * - `maxCharacters`: longest text of one utterance, in code points.
+ * - `supportsSpeed`: whether `speed` other than 1 changes the audio; a NIM has no such field.
+ * - `voices`: voice ids as the engine lists them now.
+ * - `synthesize`: PCM as it is made. Interrupting the stream ends the engine's work.
+ * - `ready`: fails unless the engine says that it takes calls. Says nothing about whether it can infer.
+ */
+export class MagpieClient extends Context.Service<
+  MagpieClient,
+  {
+    readonly model: string
+    readonly maxCharacters: number
+    readonly supportsSpeed: boolean
+    readonly voices: Effect.Effect<ReadonlyArray<string>, MagpieError>
+    readonly synthesize: (utterance: Utterance) => Stream.Stream<Pcm, MagpieError>
+    readonly ready: Effect.Effect<void, MagpieError>
+  }
+>()("aviary/upstream/MagpieClient") {
+  /** A test's own engine; whatever is left out speaks 20 ms of a tone per character with the voice `Test.EN-US.Tone`. */
+  static readonly layerTest = (overrides: Partial<MagpieClient["Service"]> = {}) =>
+    Layer.succeed(MagpieClient, {
+      model: "test-magpie",
+      maxCharacters: 2_000,
+      supportsSpeed: true,
+      voices: Effect.succeed(["Test.EN-US.Tone"]),
+      synthesize: ({ text }) => Stream.fromIterable(Array.from(text, () => tone)),
+      ready: Effect.void,
+      ...overrides,
+    })
+}
+
+const tone: Pcm = {
+  sampleRate: 22_050,
+  samples: Int16Array.from({ length: 441 }, (_, i) => Math.round(8_000 * Math.sin((2 * Math.PI * 440 * i) / 22_050))),
+}

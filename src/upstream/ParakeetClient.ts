@@ -1,0 +1,53 @@
+import { Context, Effect, Layer, Schema } from "effect"
+import type { Recording } from "../audio/Recording.ts"
+import { EngineFailure } from "./EngineFailure.ts"
+
+/** A transcription that Parakeet did not deliver. */
+export class ParakeetError extends Schema.TaggedError<ParakeetError>()("ParakeetError", { reason: EngineFailure }) {}
+
+/** A stretch of speech with its place in the recording, in milliseconds. */
+export interface Segment {
+  readonly startMs: number
+  readonly endMs: number
+  readonly text: string
+}
+
+/**
+ * What was said.
+ *
+ * @property language BCP 47 of what the engine listened for
+ * @property segments empty where the engine returns text alone
+ */
+export interface Transcript {
+  readonly text: string
+  readonly language: string
+  readonly segments: ReadonlyArray<Segment>
+}
+
+/**
+ * Speech to text.
+ *
+ * - `model`: the engine's own name, listed under `/v1/models`.
+ * - `transcribe`: `language` is BCP 47 or ISO 639-1; absent means the engine's default. Interrupting it ends the call.
+ * - `ready`: fails unless the engine says that it takes calls. Says nothing about whether it can infer.
+ */
+export class ParakeetClient extends Context.Service<
+  ParakeetClient,
+  {
+    readonly model: string
+    readonly transcribe: (
+      recording: Recording,
+      options?: { readonly language?: string | undefined },
+    ) => Effect.Effect<Transcript, ParakeetError>
+    readonly ready: Effect.Effect<void, ParakeetError>
+  }
+>()("aviary/upstream/ParakeetClient") {
+  /** A test's own engine; whatever is left out hears `test` in every recording. */
+  static readonly layerTest = (overrides: Partial<ParakeetClient["Service"]> = {}) =>
+    Layer.succeed(ParakeetClient, {
+      model: "test-parakeet",
+      transcribe: () => Effect.succeed({ text: "test", language: "en-US", segments: [] }),
+      ready: Effect.void,
+      ...overrides,
+    })
+}
