@@ -41,7 +41,7 @@ export class MagpieClient extends Context.Service<
     readonly ready: Effect.Effect<void, MagpieError>
   }
 >()("aviary/upstream/MagpieClient") {
-  /** A test's own engine; whatever is left out speaks 20 ms of a tone per character with the voice `Test.EN-US.Tone`. */
+  /** A test's own engine; whatever is left out speaks 60 ms of a tone per character with the voice `Test.EN-US.Tone`. */
   static readonly layerTest = (overrides: Partial<MagpieClient["Service"]> = {}) =>
     Layer.succeed(MagpieClient, {
       model: "test-magpie",
@@ -56,5 +56,5 @@ export class MagpieClient extends Context.Service<
 
 const tone: Pcm = {
   sampleRate: 22_050,
-  samples: Int16Array.from({ length: 441 }, (_, i) => Math.round(8_000 * Math.sin((2 * Math.PI * 440 * i) / 22_050))),
+  samples: Int16Array.from({ length: 1_323 }, (_, i) => Math.round(8_000 * Math.sin((2 * Math.PI * 440 * i) / 22_050))),
 }

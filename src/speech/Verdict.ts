@@ -1,0 +1,77 @@
+import { Schema } from "effect"
+import { spokenCharacters } from "./SpokenText.ts"
+
+/** Slowest and fastest plausible pace of a language, in letters and digits per second at speed 1. */
+export const Pace = Schema.Tuple([Schema.Finite, Schema.Finite])
+export type Pace = typeof Pace.Type
+
+/**
+ * Paces by primary language subtag. Generous: unhurried speech has about 14 letters a second in English, so that half of
+ * a synthesis (28) falls out at 24 while the fastest speaker stays in. Scripts without vowels or with syllables and words
+ * as letters have fewer a second. `AVIARY_PACES` overrides them.
+ */
+export const paces: Readonly<Record<string, Pace>> = {
+  en: [1.5, 24],
+  es: [1.5, 26],
+  fr: [1.5, 26],
+  de: [1.5, 25],
+  it: [1.5, 26],
+  pt: [1.5, 26],
+  vi: [1.5, 26],
+  hi: [1, 20],
+  ar: [1, 20],
+  ja: [0.8, 15],
+  ko: [0.8, 12],
+  zh: [0.6, 9],
+}
+const anyPace: Pace = [0.6, 28]
+
+/** Letters a second of a Latin word within a language whose own letters are slower. */
+const fastestLatin = 24
+
+/** Milliseconds that a short text may take beyond its pace: breath, and the silence before and after. */
+const allowanceMs = 6_000
+
+/** Below this many letters a duration says nothing: "A." and "Mhm." differ by a factor of four. */
+const judgedFrom = 8
+
+/**
+ * What is known of one engine call that ended properly. That it did, that its declared length was met and that its
+ * samples were whole, is what `MagpieClient` fails about.
+ *
+ * @property durationMs of the audio it gave
+ */
+export interface Evidence {
+  readonly text: string
+  readonly language: string
+  readonly speed: number
+  readonly durationMs: number
+}
+
+/** `complete`, or why it cannot be the whole speech. The words are label values of a metric. */
+export type Verdict = "complete" | "empty" | "too short" | "too long"
+
+/** Milliseconds between which the speech of a text plausibly lies. */
+export const plausible = (
+  { text, language, speed }: Omit<Evidence, "durationMs">,
+  overrides: Readonly<Record<string, Pace>> = {},
+): { readonly shortest: number; readonly longest: number } => {
+  const primary = language.split("-")[0]?.toLowerCase() ?? ""
+  const [slowest, fastest] = overrides[primary] ?? paces[primary] ?? anyPace
+  const { latin, other } = spokenCharacters(text)
+  const letters = latin + other
+  const seconds = latin / Math.max(fastest, fastestLatin) + other / fastest
+  return {
+    shortest: letters < judgedFrom ? 0 : (seconds * 1000) / speed,
+    longest: ((letters / slowest) * 1000 + allowanceMs) / speed,
+  }
+}
+
+/** The one decision whether what an engine made can be the whole of what it was asked for. */
+export const judge = (evidence: Evidence, overrides?: Readonly<Record<string, Pace>>): Verdict => {
+  if (evidence.durationMs === 0) return "empty"
+  const { shortest, longest } = plausible(evidence, overrides)
+  if (evidence.durationMs < shortest) return "too short"
+  if (evidence.durationMs > longest) return "too long"
+  return "complete"
+}
