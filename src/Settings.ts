@@ -102,7 +102,11 @@ export const table = {
   logFormat: oneOf("pretty", "json", "logfmt")("AVIARY_LOG_FORMAT", "logfmt", "Shape of a log line."),
 }
 
-type Values = { readonly [K in keyof typeof table]: (typeof table)[K] extends Setting<infer A> ? A : never }
+type Written = { readonly [K in keyof typeof table]: (typeof table)[K] extends Setting<infer A> ? A : never }
+type Values = Omit<Written, "access"> & { readonly access: "open" | "keys" }
+
+/** Addresses that only this machine reaches. */
+const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/
 
 /** The settings this process runs with. */
 export class Settings extends Context.Service<Settings, Values>()("aviary/Settings") {
@@ -124,7 +128,14 @@ export class Settings extends Context.Service<Settings, Values>()("aviary/Settin
 
 function read(): Effect.Effect<Values, SettingsError> {
   return Effect.forEach(Object.entries(table), ([key, one]) => Effect.map(readOne(one), (value) => [key, value] as const)).pipe(
-    Effect.map((pairs) => Object.fromEntries(pairs) as unknown as Values),
+    Effect.map((pairs) => Object.fromEntries(pairs) as unknown as Written),
+    Effect.flatMap((written) => {
+      if (written.access !== undefined) return Effect.succeed({ ...written, access: written.access })
+      if (loopback.test(written.host)) return Effect.succeed({ ...written, access: "open" as const })
+      return new SettingsError({
+        message: `AVIARY_HOST=${JSON.stringify(written.host)} is reached from other machines: say AVIARY_ACCESS=keys to ask for a key, or AVIARY_ACCESS=open to let anyone in.`,
+      })
+    }),
   )
 }
 
