@@ -1,6 +1,8 @@
 import { Context, Effect, Layer, Schema, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
+import { Settings } from "../Settings.ts"
 import { EngineFailure } from "./EngineFailure.ts"
+import { makeMagpieNim } from "./MagpieNim.ts"
 
 /** A synthesis or a voice listing that Magpie did not deliver. */
 export class MagpieError extends Schema.TaggedError<MagpieError>()("MagpieError", { reason: EngineFailure }) {}
@@ -41,6 +43,18 @@ export class MagpieClient extends Context.Service<
     readonly ready: Effect.Effect<void, MagpieError>
   }
 >()("aviary/upstream/MagpieClient") {
+  /** The Magpie NIM at `url`. */
+  static readonly layerNim = (url: URL) =>
+    Layer.effect(
+      MagpieClient,
+      Effect.map(Effect.flatMap(Settings, (settings) => makeMagpieNim(url, settings)), (nim) => ({
+        ...nim,
+        voices: Effect.mapError(nim.voices, asMagpieError),
+        ready: Effect.mapError(nim.ready, asMagpieError),
+        synthesize: (utterance: Utterance) => Stream.mapError(nim.synthesize(utterance), asMagpieError),
+      })),
+    )
+
   /** A test's own engine; whatever is left out speaks 60 ms of a tone per character with the voice `Test.EN-US.Tone`. */
   static readonly layerTest = (overrides: Partial<MagpieClient["Service"]> = {}) =>
     Layer.succeed(MagpieClient, {
@@ -53,6 +67,8 @@ export class MagpieClient extends Context.Service<
       ...overrides,
     })
 }
+
+const asMagpieError = (reason: EngineFailure) => new MagpieError({ reason })
 
 const tone: Pcm = {
   sampleRate: 22_050,

@@ -1,6 +1,8 @@
 import { Context, Effect, Layer, Schema } from "effect"
 import type { Recording } from "../audio/Recording.ts"
+import { Settings } from "../Settings.ts"
 import { EngineFailure } from "./EngineFailure.ts"
+import { makeParakeetNim } from "./ParakeetNim.ts"
 
 /** A transcription that Parakeet did not deliver. */
 export class ParakeetError extends Schema.TaggedError<ParakeetError>()("ParakeetError", { reason: EngineFailure }) {}
@@ -42,6 +44,18 @@ export class ParakeetClient extends Context.Service<
     readonly ready: Effect.Effect<void, ParakeetError>
   }
 >()("aviary/upstream/ParakeetClient") {
+  /** The Parakeet NIM at `url`. */
+  static readonly layerNim = (url: URL) =>
+    Layer.effect(
+      ParakeetClient,
+      Effect.map(Effect.flatMap(Settings, (settings) => makeParakeetNim(url, settings)), (nim) => ({
+        ...nim,
+        ready: Effect.mapError(nim.ready, asParakeetError),
+        transcribe: (recording: Recording, options?: { readonly language?: string | undefined }) =>
+          Effect.mapError(nim.transcribe(recording, options), asParakeetError),
+      })),
+    )
+
   /** A test's own engine; whatever is left out hears `test` in every recording. */
   static readonly layerTest = (overrides: Partial<ParakeetClient["Service"]> = {}) =>
     Layer.succeed(ParakeetClient, {
@@ -51,3 +65,5 @@ export class ParakeetClient extends Context.Service<
       ...overrides,
     })
 }
+
+const asParakeetError = (reason: EngineFailure) => new ParakeetError({ reason })

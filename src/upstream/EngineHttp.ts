@@ -1,0 +1,178 @@
+import { NodeHttpClient } from "@effect/platform-node"
+import { Clock, Duration, Effect, Option, type Scope, Stream } from "effect"
+import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import type { Settings } from "../Settings.ts"
+import { errorBodyLimit, errorBodyMessage } from "./EngineErrorBody.ts"
+import { type EngineFailure, EngineLoading, EngineMalformed, EngineRejected, EngineTimedOut } from "./EngineFailure.ts"
+import { transportFailure } from "./TransportFailure.ts"
+
+/** How long one call may take: to its answer's head, between two pieces of the answer, and altogether. */
+export interface CallClocks {
+  readonly firstByte: Duration.Duration
+  readonly idle: Duration.Duration
+  readonly total: Duration.Duration
+}
+
+/**
+ * A 2xx answer whose head has arrived.
+ *
+ * @property mediaType without parameters, lower case; empty where the engine names none
+ * @property bounded whether the end of the body can be told from a broken connection
+ * @property body ends only when the engine ended it; to be read once
+ */
+export interface EngineAnswer {
+  readonly mediaType: string
+  readonly bounded: boolean
+  readonly body: Stream.Stream<Uint8Array, EngineFailure>
+}
+
+/**
+ * HTTP to one engine.
+ *
+ * - `call`: fails on any answer that is not 2xx. The connection is closed with the scope.
+ */
+export interface EngineHttp {
+  readonly call: (
+    request: HttpClientRequest.HttpClientRequest,
+    clocks: CallClocks,
+  ) => Effect.Effect<EngineAnswer, EngineFailure, Scope.Scope>
+}
+
+/** HTTP to the engine at `baseUrl`; request URLs are paths below it. A `/v1` at its end, pasted by habit, is dropped. */
+export const makeEngineHttp = Effect.fnUntraced(function* (
+  baseUrl: URL,
+  settings: Pick<Settings["Service"], "connectTimeout">,
+): Effect.fn.Return<EngineHttp, never, Scope.Scope> {
+  const connectMillis = Duration.toMillis(settings.connectTimeout)
+  const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({
+    connect: { timeout: connectMillis },
+    // One connection per call. A kept-alive one can be closed by the engine just as a call is written to it, which looks
+    // like a dead engine and must not be repeated: the call may be what killed it.
+    pipelining: 0,
+  })
+  const http = (yield* NodeHttpClient.makeUndici.pipe(Effect.provideService(NodeHttpClient.Dispatcher, dispatcher))).pipe(
+    HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl.href.replace(/\/+(v1\/*)?$/, ""))),
+    HttpClient.withScope,
+  )
+
+  const call: EngineHttp["call"] = Effect.fnUntraced(function* (request, clocks) {
+    const within = yield* startClocks(clocks)
+    const response = yield* http.execute(request).pipe(
+      Effect.mapError((error) => transportFailure(error.reason.cause, false, connectMillis)),
+      within("first byte"),
+    )
+    const body = Stream.transformPull(
+      Stream.mapError(response.stream, (error) => transportFailure(error.reason.cause, true, connectMillis)),
+      (pull) => Effect.succeed(within("idle")(pull)),
+    )
+    if (response.status >= 200 && response.status < 300) return answer(response, body)
+    return yield* Effect.flatMap(readBounded(body, errorBodyLimit), (text) => rejection(response, text))
+  })
+  return { call }
+})
+
+type Phase = "first byte" | "idle"
+
+/** Runs `wait` within the clock of its phase and what is left of the total. It counts only while the engine is waited for. */
+const startClocks = Effect.fnUntraced(function* (clocks: CallClocks) {
+  const clock = yield* Clock.Clock
+  const start = clock.monotonicTimeNanosUnsafe()
+  const totalMillis = Duration.toMillis(clocks.total)
+  return (phase: Phase) =>
+    <A, E, R>(wait: Effect.Effect<A, E, R>) =>
+      Effect.suspend(() => {
+        const spent = Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6
+        const left = Math.max(0, totalMillis - spent)
+        const limit = Duration.toMillis(phase === "idle" ? clocks.idle : clocks.firstByte)
+        const timedOut =
+          limit < left
+            ? new EngineTimedOut({ phase, afterMillis: limit })
+            : new EngineTimedOut({ phase: "total", afterMillis: totalMillis })
+        return Effect.timeoutOrElse(wait, { duration: Math.min(limit, left), orElse: () => Effect.fail(timedOut) })
+      })
+})
+
+const mediaTypeOf = (response: HttpClientResponse.HttpClientResponse) =>
+  (response.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase()
+
+const answer = (response: HttpClientResponse.HttpClientResponse, body: EngineAnswer["body"]): EngineAnswer => ({
+  mediaType: mediaTypeOf(response),
+  bounded: "content-length" in response.headers || (response.headers["transfer-encoding"] ?? "").includes("chunked"),
+  body,
+})
+
+// A 503 from a NIM means that it is loading, unless it says something else.
+const notLoading = /cuda|cublas|cudnn|unhealthy|exhausted|overload|capacity|busy|too many|queue|quota/i
+
+const rejection = (response: HttpClientResponse.HttpClientResponse, body: string): Effect.Effect<never, EngineFailure> => {
+  const { status } = response
+  if (status < 400) {
+    const location = response.headers["location"]
+    return Effect.fail(
+      new EngineMalformed({ message: `answered ${status}${location === undefined ? "" : `, a redirect to ${location}`}` }),
+    )
+  }
+  const message = errorBodyMessage(body) || `answered ${status}`
+  return Effect.fail(
+    status === 503 && !notLoading.test(body)
+      ? new EngineLoading({ message })
+      : new EngineRejected({ status, message, body }),
+  )
+}
+
+/** At most `limit` bytes of `body` as text; what arrived, if it breaks off. */
+export const readBounded = Effect.fnUntraced(function* (body: EngineAnswer["body"], limit: number) {
+  let text = ""
+  let size = 0
+  const decoder = new TextDecoder()
+  yield* Stream.takeUntil(body, (bytes) => {
+    const taken = bytes.subarray(0, limit - size)
+    size += taken.length
+    text += decoder.decode(taken, { stream: true })
+    return size >= limit
+  }).pipe(Stream.runDrain, Effect.timeoutOption("5 seconds"), Effect.ignore)
+  return text
+})
+
+/** All of `body` as text; malformed above `limit` bytes. */
+export const readWhole = Effect.fnUntraced(function* (body: EngineAnswer["body"], limit: number) {
+  const parts: Array<Uint8Array> = []
+  let size = 0
+  yield* Stream.runForEach(body, (bytes) => {
+    size += bytes.length
+    parts.push(bytes)
+    return size > limit
+      ? Effect.fail(new EngineMalformed({ message: `its answer is longer than ${limit} bytes` }))
+      : Effect.void
+  })
+  return Buffer.concat(parts).toString("utf8")
+})
+
+/** What a 200 that is no answer says: error pages and JSON errors under a good status. */
+export const unexpectedAnswer = (answer: EngineAnswer, wanted: string) =>
+  Effect.flatMap(readBounded(answer.body, errorBodyLimit), (text) =>
+    Effect.fail(
+      new EngineMalformed({ message: `answered ${answer.mediaType} instead of ${wanted}: ${errorBodyMessage(text)}` }),
+    ),
+  )
+
+/**
+ * The engine says that it takes calls. By status alone: a NIM's body differs from version to version, and open-source
+ * servers know only `/health` or `/healthz`.
+ */
+export const readiness = Effect.fnUntraced(function* (http: EngineHttp, timeout: Duration.Duration) {
+  const clocks = { firstByte: timeout, idle: timeout, total: timeout }
+  const ask = (path: string) =>
+    Effect.scoped(http.call(HttpClientRequest.get(path), clocks)).pipe(
+      Effect.as(Option.none<EngineRejected>()),
+      Effect.catchTag("EngineRejected", (rejected) =>
+        rejected.status === 404 || rejected.status === 405 ? Effect.succeed(Option.some(rejected)) : Effect.fail(rejected),
+      ),
+    )
+  let missing = Option.none<EngineRejected>()
+  for (const path of ["/v1/health/ready", "/health", "/healthz"]) {
+    missing = yield* ask(path)
+    if (Option.isNone(missing)) return
+  }
+  if (Option.isSome(missing)) return yield* missing.value
+})

@@ -1,0 +1,96 @@
+import { Effect, Option, Ref, Schema, Stream } from "effect"
+import { HttpClientRequest } from "effect/http"
+import type { Pcm } from "../audio/Pcm.ts"
+import type { Settings } from "../Settings.ts"
+import { type EngineFailure, EngineMalformed } from "./EngineFailure.ts"
+import { type CallClocks, type EngineAnswer, makeEngineHttp, readiness, readWhole, unexpectedAnswer } from "./EngineHttp.ts"
+import type { Utterance } from "./MagpieClient.ts"
+import { readPcm } from "./PcmReader.ts"
+
+/** Hz asked for: Magpie's own rate. It is said to refuse 24,000. */
+const sampleRate = 22_050
+
+/**
+ * A NIM takes 2,000 characters after it has spelled out numbers and dates; Devanagari is refused from about 1,550.
+ * What text becomes is its own affair, so half of its limit is left to it.
+ */
+const maxCharacters = 1_000
+
+/** The NIM's synthesis routes: one streams headerless samples, the other answers a whole WAV. */
+type Route = "/v1/audio/synthesize_online" | "/v1/audio/synthesize"
+const online: Route = "/v1/audio/synthesize_online"
+const batch: Route = "/v1/audio/synthesize"
+
+// One key names all locales, or each locale is a key: only the values count.
+const VoiceList = Schema.fromJsonString(
+  Schema.Record(Schema.String, Schema.Struct({ voices: Schema.Array(Schema.NonEmptyString) })),
+)
+const decodeVoices = Schema.decodeUnknownOption(VoiceList)
+
+const form = (route: Route, { language, text, voice }: Utterance) =>
+  HttpClientRequest.post(route).pipe(
+    HttpClientRequest.bodyFormDataRecord({
+      text,
+      language,
+      voice,
+      sample_rate_hz: String(sampleRate),
+      encoding: "LINEAR_PCM",
+    }),
+  )
+
+const isAudio = ({ mediaType }: EngineAnswer) => !mediaType.startsWith("text/") && !/[/+](json|xml)$/.test(mediaType)
+
+/** A route that this NIM does not have. A 404 can also be about the voice, so it alone proves nothing. */
+const isMissing = (failure: EngineFailure) => failure._tag === "EngineRejected" && [404, 405, 501].includes(failure.status)
+
+/** What `MagpieClient` promises, from the NIM at `url`. */
+export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Settings["Service"]) {
+  const http = yield* makeEngineHttp(url, settings)
+  const route = yield* Ref.make<Route>(online)
+  const clocks: CallClocks = {
+    firstByte: settings.firstByteTimeout,
+    idle: settings.idleTimeout,
+    total: settings.magpieTimeout,
+  }
+  const quick: CallClocks = { ...clocks, total: settings.firstByteTimeout }
+
+  const open = Effect.fnUntraced(function* (utterance: Utterance) {
+    const first = yield* Ref.get(route)
+    const answered = yield* Effect.result(http.call(form(first, utterance), clocks))
+    if (answered._tag === "Success") return { route: first, answer: answered.success }
+    if (!isMissing(answered.failure)) return yield* Effect.fail(answered.failure)
+    const other = first === online ? batch : online
+    const answer = yield* http.call(form(other, utterance), clocks).pipe(
+      Effect.mapError((failure) => (isMissing(failure) ? answered.failure : failure)),
+    )
+    yield* Ref.set(route, other)
+    return { route: other, answer }
+  })
+
+  const speak = Effect.fnUntraced(function* (utterance: Utterance) {
+    const opened = yield* open(utterance)
+    if (!isAudio(opened.answer)) return yield* unexpectedAnswer(opened.answer, "audio")
+    // Headerless samples that end with the connection could be half of them.
+    if (!opened.answer.bounded && opened.route === online)
+      return yield* new EngineMalformed({ message: "its answer has neither a length nor chunks, so half of it would look whole" })
+    return readPcm(opened.answer.body, { rawSampleRate: sampleRate, needWav: opened.route === batch })
+  })
+
+  const voices = Effect.fnUntraced(function* () {
+    const answer = yield* http.call(HttpClientRequest.get("/v1/audio/list_voices"), quick)
+    const text = yield* readWhole(answer.body, 4 * 1_024 * 1_024)
+    const listed = decodeVoices(text)
+    if (Option.isNone(listed)) return yield* new EngineMalformed({ message: `its voice list cannot be read: ${text.slice(0, 200)}` })
+    return [...new Set(Object.values(listed.value).flatMap((locale) => locale.voices))]
+  }, Effect.scoped)
+
+  return {
+    model: settings.magpieModel,
+    maxCharacters,
+    supportsSpeed: false,
+    voices: Effect.suspend(voices).pipe(Effect.withSpan("MagpieClient.voices")),
+    synthesize: (utterance: Utterance): Stream.Stream<Pcm, EngineFailure> =>
+      Stream.unwrap(speak(utterance)).pipe(Stream.withSpan("MagpieClient.synthesize", { attributes: { voice: utterance.voice } })),
+    ready: readiness(http, settings.connectTimeout).pipe(Effect.withSpan("MagpieClient.ready")),
+  }
+})

@@ -1,0 +1,48 @@
+import { openAsBlob } from "node:fs"
+import { Effect, type Scope } from "effect"
+import { HttpClientRequest } from "effect/http"
+import type { Recording } from "../audio/Recording.ts"
+import type { Settings } from "../Settings.ts"
+import { type EngineFailure, EngineUnreachable } from "./EngineFailure.ts"
+import { makeEngineHttp, readiness, readWhole } from "./EngineHttp.ts"
+import { engineLanguage } from "./EngineLanguage.ts"
+import type { Transcript } from "./ParakeetClient.ts"
+import { readTranscript } from "./TranscriptBody.ts"
+
+// Hours of speech are some hundred KiB; an engine that repeats itself without end is not read to it.
+const answerLimit = 16 * 1_024 * 1_024
+
+/** What `ParakeetClient` promises, from the NIM at `url`. */
+export const makeParakeetNim = Effect.fnUntraced(function* (url: URL, settings: Settings["Service"]) {
+  const http = yield* makeEngineHttp(url, settings)
+  // It answers only when it is done, so its first byte has all the time there is.
+  const clocks = { firstByte: settings.parakeetTimeout, idle: settings.idleTimeout, total: settings.parakeetTimeout }
+
+  const transcribe = Effect.fn("ParakeetClient.transcribe")(function* (
+    recording: Recording,
+    options?: { readonly language?: string | undefined },
+  ): Effect.fn.Return<Transcript, EngineFailure, Scope.Scope> {
+    const language = engineLanguage(options?.language ?? settings.parakeetLanguage)
+    const form = yield* Effect.tryPromise({
+      try: async () => {
+        const form = new FormData()
+        // Read from disk as it is sent. The field `model` stays away: it would overrule the language.
+        form.append("file", await openAsBlob(recording.path, { type: "audio/wav" }), "file.wav")
+        form.append("language", language)
+        form.append("response_format", "json")
+        return form
+      },
+      catch: (cause) => new EngineUnreachable({ message: `the recording cannot be read: ${String(cause)}` }),
+    })
+    const request = HttpClientRequest.post("/v1/audio/transcriptions").pipe(HttpClientRequest.bodyFormData(form))
+    const answer = yield* http.call(request, clocks)
+    const heard = yield* readTranscript(answer.mediaType, yield* readWhole(answer.body, answerLimit))
+    return { ...heard, language }
+  }, Effect.scoped)
+
+  return {
+    model: settings.parakeetModel,
+    transcribe,
+    ready: readiness(http, settings.connectTimeout).pipe(Effect.withSpan("ParakeetClient.ready")),
+  }
+})
