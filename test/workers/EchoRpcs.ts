@@ -1,0 +1,16 @@
+import { Schema } from "effect"
+import * as Transferable from "effect/workers/Transferable"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+
+/** What the worker of `WorkerPool.test.ts` can be made to do. */
+export const EchoRpcs = RpcGroup.make(
+  Rpc.make("ThreadId", { success: Schema.Int }),
+  Rpc.make("Count", { payload: { to: Schema.Int, size: Schema.Int }, success: Transferable.Uint8Array, stream: true }),
+  Rpc.make("Made", { success: Schema.Int }),
+  Rpc.make("Interrupted", { success: Schema.Int }),
+  Rpc.make("Wait", { success: Schema.Literal("waiting"), stream: true }),
+  Rpc.make("Throw"),
+  Rpc.make("Crash"),
+  Rpc.make("Spin"),
+)

@@ -1,0 +1,35 @@
+import { Effect, Stream } from "effect"
+import { threadId } from "node:worker_threads"
+import { serve } from "../../src/workers/WorkerServer.ts"
+import { EchoRpcs } from "./EchoRpcs.ts"
+
+let made = 0
+let interrupted = 0
+
+serve(
+  EchoRpcs,
+  EchoRpcs.toLayer({
+    ThreadId: () => Effect.succeed(threadId),
+    Count: ({ to, size }) =>
+      Stream.range(1, to).pipe(
+        Stream.rechunk(1),
+        Stream.map((n) => {
+          made++
+          return new Uint8Array(size).fill(n)
+        }),
+      ),
+    Made: () => Effect.sync(() => made),
+    Interrupted: () => Effect.sync(() => interrupted),
+    Wait: () =>
+      Stream.succeed("waiting" as const).pipe(
+        Stream.concat(Stream.never),
+        Stream.ensuring(Effect.sync(() => interrupted++)),
+      ),
+    Throw: () => Effect.die(new Error("a bug")),
+    Crash: () => Effect.sync(() => process.exit(7)),
+    Spin: () =>
+      Effect.sync(() => {
+        for (;;);
+      }),
+  }),
+)

@@ -1,0 +1,122 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import * as WorkerPool from "../../src/workers/WorkerPool.ts"
+import { EchoRpcs } from "./EchoRpcs.ts"
+
+const pool = (options: Omit<WorkerPool.WorkerPoolOptions, "url">) =>
+  WorkerPool.make(EchoRpcs, { url: WorkerPool.workerUrl("EchoWorker", import.meta.url), ...options })
+
+describe("WorkerPool", () => {
+  it.live("works on other threads than this one", () =>
+    Effect.gen(function* () {
+      const { run } = yield* pool({ size: 1 })
+      const id = yield* run((client) => client.ThreadId())
+      assert.isAbove(id, 0)
+    }),
+  )
+
+  it.live("streams bytes, and the worker does not run ahead of a reader that stands still", () =>
+    Effect.gen(function* () {
+      const { run, stream } = yield* pool({ size: 1, concurrency: 2 })
+      const halfway = yield* Deferred.make<void>()
+      const go = yield* Deferred.make<void>()
+      const reader = yield* stream((client) => client.Count({ to: 500, size: 1000 }, { streamBufferSize: 2 })).pipe(
+        Stream.tap((bytes) =>
+          bytes[0] === 3 ? Effect.andThen(Deferred.succeed(halfway, undefined), Deferred.await(go)) : Effect.void,
+        ),
+        Stream.runFold(
+          () => 0,
+          (sum, bytes) => sum + bytes.length,
+        ),
+        Effect.forkChild,
+      )
+      yield* Deferred.await(halfway)
+      // Each of these is a round trip, in which a worker that did not wait would make everything.
+      const made = yield* Effect.replicateEffect(
+        run((client) => client.Made()),
+        20,
+      )
+      assert.isBelow(Math.max(...made), 20)
+      yield* Deferred.succeed(go, undefined)
+      assert.strictEqual(yield* Fiber.join(reader), 500_000)
+    }),
+  )
+
+  it.live("interrupts the handler of an interrupted call, and keeps the worker", () =>
+    Effect.gen(function* () {
+      const { run, stream } = yield* pool({ size: 1 })
+      const before = yield* run((client) => client.ThreadId())
+      const started = yield* Deferred.make<void>()
+      const waiting = yield* stream((client) => client.Wait()).pipe(
+        Stream.runForEach(() => Deferred.succeed(started, undefined)),
+        Effect.forkChild,
+      )
+      yield* Deferred.await(started)
+      yield* Fiber.interrupt(waiting)
+      assert.strictEqual(yield* run((client) => client.Interrupted()), 1)
+      assert.strictEqual(yield* run((client) => client.ThreadId()), before)
+    }),
+  )
+
+  it.live("fails only the calls of the worker that died, and replaces it", () =>
+    Effect.gen(function* () {
+      const { run, stream } = yield* pool({ size: 2 })
+      const started = yield* Deferred.make<void>()
+      const bystander = yield* stream((client) => client.Wait()).pipe(
+        Stream.runForEach(() => Deferred.succeed(started, undefined)),
+        Effect.forkChild,
+      )
+      yield* Deferred.await(started)
+      const crashed = yield* Effect.flip(run((client) => client.Crash()))
+      assert.instanceOf(crashed, WorkerPool.WorkerLost)
+      assert.isAbove(yield* run((client) => client.ThreadId()), 0)
+      assert.isUndefined(bystander.pollUnsafe())
+    }),
+  )
+
+  it.live("stops a worker that spins on after its call was interrupted", () =>
+    Effect.gen(function* () {
+      const { run } = yield* pool({ size: 1, unresponsiveAfter: "1 second" })
+      const before = yield* run((client) => client.ThreadId())
+      yield* run((client) => client.Spin()).pipe(Effect.timeoutOption(100))
+      assert.notStrictEqual(yield* run((client) => client.ThreadId()), before)
+    }),
+  )
+
+  it.live("survives a bug in a handler: the call dies, the worker stays", () =>
+    Effect.gen(function* () {
+      const { run } = yield* pool({ size: 1 })
+      const before = yield* run((client) => client.ThreadId())
+      assert.isTrue(Exit.hasDies(yield* Effect.exit(run((client) => client.Throw()))))
+      assert.strictEqual(yield* run((client) => client.ThreadId()), before)
+    }),
+  )
+
+  it.live("fails the calls still under way when its scope closes, and ends the threads", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { stream } = yield* pool({ size: 1 }).pipe(Scope.provide(scope))
+      const started = yield* Deferred.make<void>()
+      const waiting = yield* stream((client) => client.Wait()).pipe(
+        Stream.runForEach(() => Deferred.succeed(started, undefined)),
+        Effect.forkChild,
+      )
+      yield* Deferred.await(started)
+      yield* Scope.close(scope, Exit.void)
+      assert.instanceOf(yield* Effect.flip(Fiber.join(waiting)), WorkerPool.WorkerLost)
+    }),
+  )
+
+  it.live("fails to be made when the worker cannot start", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        WorkerPool.make(EchoRpcs, {
+          url: WorkerPool.workerUrl("NoSuchWorker", import.meta.url),
+          size: 1,
+          unresponsiveAfter: "5 seconds",
+        }),
+      )
+      assert.instanceOf(error, WorkerPool.WorkerLost)
+    }),
+  )
+})
