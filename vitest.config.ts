@@ -1,8 +1,18 @@
 import { defineConfig } from "vitest/config"
 
+const source = new URL("./src/", import.meta.url).pathname
+
 export default defineConfig({
+  resolve: {
+    // The documented examples import the package by its own name, which Vite does not resolve by itself.
+    alias: [
+      { find: /^aviary$/, replacement: `${source}Aviary.ts` },
+      { find: /^aviary\/(.+)$/, replacement: `${source}$1.ts` },
+    ],
+  },
   test: {
     include: ["test/**/*.test.ts"],
+    allowOnly: false,
     // Two cores: more workers only make timeouts out of slowness.
     maxWorkers: 2,
     testTimeout: 60_000,
