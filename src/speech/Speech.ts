@@ -1,6 +1,11 @@
-import { Context, type Effect, type Scope, type Stream } from "effect"
+import { Context, Effect, Layer, Option, Pull, Scope, Stream } from "effect"
 import type { AudioFormat } from "../audio/AudioFormat.ts"
+import { Settings } from "../Settings.ts"
+import { MagpieClient } from "../upstream/MagpieClient.ts"
+import { plan } from "./Plan.ts"
 import type { SpeechError } from "./SpeechError.ts"
+import { synthesize } from "./Synthesis.ts"
+import { VoiceList } from "./VoiceList.ts"
 
 /** What a client asks to hear, decoded but not yet normalised. */
 export interface SpeechRequest {
@@ -41,4 +46,32 @@ export interface Spoken {
 export class Speech extends Context.Service<
   Speech,
   { readonly speak: (request: SpeechRequest) => Effect.Effect<Spoken, SpeechError, Scope.Scope> }
->()("aviary/speech/Speech") {}
+>()("aviary/speech/Speech") {
+  static readonly layer = Layer.effect(
+    Speech,
+    Effect.gen(function* () {
+      const magpie = yield* MagpieClient
+      const { voices } = yield* VoiceList
+      const { maxTextCharacters } = yield* Settings
+
+      const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {
+        const planned = yield* plan(request, { magpie, voices, maxCharacters: maxTextCharacters })
+        const take = synthesize(planned, magpie)
+        const audio = yield* begun(take.bytes)
+        return { key: "", cache: "BYPASS" as const, contentType: take.contentType, contentLength: undefined, audio }
+      })
+      return Speech.of({ speak })
+    }),
+  ).pipe(Layer.provide(VoiceList.layer))
+}
+
+/** The same stream, once its first element is there. */
+const begun = <A, E>(stream: Stream.Stream<A, E>): Effect.Effect<Stream.Stream<A, E>, E, Scope.Scope> =>
+  Effect.gen(function* () {
+    const pull = yield* Stream.toPull(stream)
+    const first = yield* pull.pipe(Effect.map(Option.some), Pull.catchDone(() => Effect.succeedNone))
+    return Option.match(first, {
+      onNone: () => Stream.empty,
+      onSome: (chunk) => Stream.concat(Stream.fromIterable(chunk), Stream.fromPull(Effect.succeed(pull))),
+    })
+  })

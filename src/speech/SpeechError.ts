@@ -28,7 +28,10 @@ export class SpeechEngineFailed extends Schema.TaggedError<SpeechEngineFailed>()
 }) {}
 
 /** The engine ended properly, yet what it made cannot be the whole speech. */
-export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", { message: Schema.String }) {}
+export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
+  verdict: Schema.Literals(["empty", "too short", "too long"]),
+  message: Schema.String,
+}) {}
 
 /** Why a speech was not delivered. */
 export class SpeechError extends Schema.TaggedError<SpeechError>()("SpeechError", {

@@ -1,0 +1,174 @@
+import { Deferred, Effect, Fiber, Scope, Stream } from "effect"
+import { contentTypeOf, encodedSampleRate } from "../audio/AudioFormat.ts"
+import { type Encoder, makeEncoder } from "../audio/Encoder.ts"
+import { durationMs, type Pcm } from "../audio/Pcm.ts"
+import type { MagpieClient, Utterance } from "../upstream/MagpieClient.ts"
+import { engineFailed, type Plan } from "./Plan.ts"
+import { fadeSeams } from "./Seam.ts"
+import { Incomplete, SpeechError } from "./SpeechError.ts"
+import { isSpeakable } from "./SpokenText.ts"
+import { split } from "./Utterances.ts"
+import { judge, type Pace, plausible } from "./Verdict.ts"
+
+/**
+ * A speech being made.
+ *
+ * @property bytes encoded audio as it is made; ends only after a good verdict on every utterance and the encoder's flush
+ * @property durationMs length of what was encoded so far; the whole once `bytes` has ended
+ */
+export interface Take {
+  readonly contentType: string
+  readonly bytes: Stream.Stream<Uint8Array, SpeechError>
+  readonly durationMs: () => number
+}
+
+/** Chunks of the next utterance that may wait for their turn: about half a minute of audio, below 2 MB. */
+const aheadChunks = 128
+
+/** Milliseconds of audio that are encoded before other fibers get their turn. */
+const sliceMs = 100
+
+/** What is answered for a text without anything to say, such as ".". */
+const silence: Pcm = { sampleRate: 24_000, samples: new Int16Array(6_000) }
+
+/** Makes the speech of `plan` on `magpie`. Interrupting `bytes` ends the engine's work. */
+export const synthesize = (
+  plan: Plan,
+  magpie: MagpieClient["Service"],
+  paces?: Readonly<Record<string, Pace>>,
+): Take => {
+  let played = 0
+  const utterances = split(plan.text, magpie.maxCharacters, plan.language)
+    .filter(isSpeakable)
+    .map((text): Utterance => ({ text, voice: plan.voice, language: plan.language, speed: plan.speed }))
+  const parts = utterances.map((utterance, index) =>
+    fadeSeams(judged(utterance, magpie, paces), { opening: index > 0, closing: index < utterances.length - 1 }),
+  )
+  const pcm = parts.length === 0 ? Stream.succeed(silence) : inOrder(parts)
+  return {
+    contentType: contentTypeOf[plan.format],
+    bytes: encode(
+      pcm.pipe(Stream.tap((chunk) => Effect.sync(() => (played += durationMs(chunk))))),
+      plan,
+    ),
+    durationMs: () => Math.round(played),
+  }
+}
+
+/** One engine call and the verdict on it. Fails as soon as the engine has babbled on for too long. */
+const judged = (
+  utterance: Utterance,
+  magpie: MagpieClient["Service"],
+  paces: Readonly<Record<string, Pace>> | undefined,
+): Stream.Stream<Pcm, SpeechError> =>
+  Stream.suspend(() => {
+    let heard = 0
+    const { longest } = plausible(utterance, paces)
+    const verdict = Effect.suspend(() => {
+      const word = judge({ ...utterance, durationMs: heard }, paces)
+      return word === "complete" ? Effect.void : Effect.fail(incomplete(word, heard))
+    })
+    return magpie.synthesize(utterance).pipe(
+      Stream.mapError(engineFailed),
+      Stream.tap((chunk) => {
+        heard += durationMs(chunk)
+        return heard > longest ? verdict : Effect.void
+      }),
+      Stream.concat(Stream.fromEffectDrain(verdict)),
+    )
+  })
+
+const incomplete = (word: "empty" | "too short" | "too long", heard: number) =>
+  new SpeechError({
+    reason: new Incomplete({
+      verdict: word,
+      message:
+        word === "empty"
+          ? "The engine ended without any audio."
+          : `The engine's audio of ${Math.round(heard)} ms is ${word} for the text.`,
+    }),
+  })
+
+/** The parts one after the other, the next one asked for as soon as the one before it has begun to sound. */
+const inOrder = (parts: ReadonlyArray<Stream.Stream<Pcm, SpeechError>>): Stream.Stream<Pcm, SpeechError> =>
+  parts.length === 1
+    ? parts[0]!
+    : Stream.unwrap(
+        Effect.gen(function* () {
+          const scope = yield* Effect.scope
+          return from(parts, yield* start(parts[0]!, scope), scope)
+        }),
+      )
+
+interface Started {
+  readonly audio: Stream.Stream<Pcm, SpeechError>
+  readonly sounds: Effect.Effect<void>
+}
+
+const start = Effect.fnUntraced(function* (part: Stream.Stream<Pcm, SpeechError>, scope: Scope.Scope) {
+  const first = yield* Deferred.make<void>()
+  const queue = yield* part.pipe(
+    Stream.onFirst(() => Deferred.succeed(first, undefined)),
+    Stream.toQueue({ capacity: aheadChunks }),
+    Scope.provide(scope),
+  )
+  return { audio: Stream.fromQueue(queue), sounds: Deferred.await(first) } satisfies Started
+})
+
+const from = (
+  parts: ReadonlyArray<Stream.Stream<Pcm, SpeechError>>,
+  current: Started,
+  scope: Scope.Scope,
+): Stream.Stream<Pcm, SpeechError> => {
+  const [, ...rest] = parts
+  const next = rest[0]
+  if (next === undefined) return current.audio
+  return Stream.unwrap(
+    Effect.map(Effect.forkIn(Effect.andThen(current.sounds, start(next, scope)), scope), (starting) =>
+      Stream.concat(
+        current.audio,
+        Stream.unwrap(Effect.map(Fiber.join(starting), (started) => from(rest, started, scope))),
+      ),
+    ),
+  )
+}
+
+const encode = (pcm: Stream.Stream<Pcm, SpeechError>, plan: Plan): Stream.Stream<Uint8Array, SpeechError> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const scope = yield* Effect.scope
+      let encoder: Encoder | undefined
+      const encoderFor = (inputSampleRate: number) =>
+        encoder === undefined
+          ? makeEncoder({
+              format: plan.format,
+              sampleRate: encodedSampleRate(plan.format, inputSampleRate, plan.sampleRate),
+              inputSampleRate,
+            }).pipe(
+              Scope.provide(scope),
+              Effect.tap((made) => Effect.sync(() => (encoder = made))),
+            )
+          : Effect.succeed(encoder)
+      return pcm.pipe(
+        Stream.map(slices),
+        Stream.flattenIterable,
+        Stream.mapEffect((slice) =>
+          Effect.yieldNow.pipe(
+            Effect.andThen(encoderFor(slice.sampleRate)),
+            Effect.map((one) => one.encode(slice.samples)),
+          ),
+        ),
+        Stream.concat(Stream.suspend(() => (encoder === undefined ? Stream.empty : Stream.succeed(encoder.flush())))),
+        Stream.filter((bytes) => bytes.length > 0),
+      )
+    }),
+  )
+
+const slices = (chunk: Pcm): Array<Pcm> => {
+  const width = Math.max(1, Math.round((chunk.sampleRate * sliceMs) / 1000))
+  const cut: Array<Pcm> = []
+  for (let at = 0; at < chunk.samples.length; at += width) {
+    cut.push({ sampleRate: chunk.sampleRate, samples: chunk.samples.subarray(at, at + width) })
+  }
+  return cut
+}

@@ -1,0 +1,143 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Ref, Stream } from "effect"
+import type { Pcm } from "../../src/audio/Pcm.ts"
+import type { Plan } from "../../src/speech/Plan.ts"
+import { SpeechError } from "../../src/speech/SpeechError.ts"
+import { synthesize } from "../../src/speech/Synthesis.ts"
+import { EngineCut } from "../../src/upstream/EngineFailure.ts"
+import { MagpieClient, MagpieError, type Utterance } from "../../src/upstream/MagpieClient.ts"
+
+const rate = 8_000
+const base: Plan = {
+  text: "First sentence is here. Second sentence is here. Third sentence is here.",
+  characters: 73,
+  voice: "Test.EN-US.Tone",
+  language: "en-US",
+  speed: 1,
+  format: "pcm",
+  sampleRate: rate,
+  model: "test",
+}
+/** `seconds` of a constant level, so that every lost, doubled or faded sample shows. */
+const level = (seconds: number, value = 1_000): Pcm => ({ sampleRate: rate, samples: new Int16Array(seconds * rate).fill(value) })
+
+const engine = (synthesize: MagpieClient["Service"]["synthesize"], maxCharacters = 30) =>
+  Effect.provide(MagpieClient, MagpieClient.layerTest({ synthesize, maxCharacters })) as Effect.Effect<MagpieClient["Service"]>
+
+const samplesOf = (bytes: ReadonlyArray<Uint8Array>) => new Int16Array(Uint8Array.from(bytes.flatMap((b) => Array.from(b))).buffer)
+
+describe("synthesize", () => {
+  it.effect("joins the utterances of a long text in order, without losing or adding a sample", () =>
+    Effect.gen(function* () {
+      const asked = yield* Ref.make<ReadonlyArray<string>>([])
+      const magpie = yield* engine(({ text }: Utterance) =>
+        Stream.unwrap(
+          Effect.as(
+            Ref.update(asked, (all) => [...all, text]),
+            Stream.make(level(1, text.length), level(1.0625, text.length)),
+          ),
+        ),
+      )
+      const take = synthesize(base, magpie)
+      const samples = samplesOf(yield* Stream.runCollect(take.bytes))
+      expect(yield* Ref.get(asked)).toEqual(["First sentence is here.", "Second sentence is here.", "Third sentence is here."])
+      expect(samples.length).toBe(3 * 2.0625 * rate)
+      expect(take.durationMs()).toBe(6_188)
+      const middle = (part: number) => samples[Math.round((part + 0.5) * 2.0625 * rate)]
+      expect([middle(0), middle(1), middle(2)]).toEqual([23, 24, 23])
+    }),
+  )
+
+  it.effect("goes to zero at a seam and nowhere else, so that none clicks", () =>
+    Effect.gen(function* () {
+      const magpie = yield* engine(() => Stream.make(level(2, 20_000)))
+      const samples = samplesOf(yield* Stream.runCollect(synthesize(base, magpie).bytes))
+      const steps = Array.from(samples.subarray(1), (sample, i) => Math.abs(sample - samples[i]!))
+      expect(Math.max(...steps)).toBeLessThan(1_000)
+      expect([samples[0], samples.at(-1)]).toEqual([20_000, 20_000])
+      expect(Math.abs(samples[2 * rate]!)).toBeLessThan(600)
+    }),
+  )
+
+  it.effect("asks for the next utterance once this one sounds, and for no more than one ahead", () =>
+    Effect.gen(function* () {
+      const started = yield* Ref.make(0)
+      const second = yield* Deferred.make<void>()
+      const first = yield* Deferred.make<void>()
+      const magpie = yield* engine(({ text }: Utterance) =>
+        Stream.unwrap(
+          Effect.gen(function* () {
+            const count = yield* Ref.updateAndGet(started, (n) => n + 1)
+            if (count === 2) yield* Deferred.succeed(second, undefined)
+            const rest = text.startsWith("First") ? Stream.unwrap(Effect.as(Deferred.await(first), Stream.make(level(1)))) : Stream.make(level(1))
+            return Stream.concat(Stream.make(level(1)), rest)
+          }),
+        ),
+      )
+      const running = yield* Effect.forkChild(Stream.runDrain(synthesize(base, magpie).bytes))
+      yield* Deferred.await(second)
+      yield* Effect.yieldNow
+      expect(yield* Ref.get(started)).toBeLessThanOrEqual(3)
+      expect(running.pollUnsafe()).toBeUndefined()
+      yield* Deferred.succeed(first, undefined)
+      yield* Fiber.join(running)
+      expect(yield* Ref.get(started)).toBe(3)
+    }),
+  )
+
+  it.effect.each([
+    ["empty", Stream.empty],
+    ["too short", Stream.make(level(0.4))],
+    ["too long", Stream.forever(Stream.make(level(1)))],
+  ] as const)("fails an engine whose audio is %s", ([verdict, audio]) =>
+    Effect.gen(function* () {
+      const magpie = yield* engine(() => audio, 2_000)
+      const error = yield* Effect.flip(Stream.runDrain(synthesize(base, magpie).bytes))
+      expect(error).toBeInstanceOf(SpeechError)
+      expect(error.reason).toMatchObject({ _tag: "Incomplete", verdict })
+    }),
+  )
+
+  it.effect("fails the whole when the second utterance is cut, whatever was heard of the first", () =>
+    Effect.gen(function* () {
+      const cut = new MagpieError({ reason: new EngineCut({ message: "gone" }) })
+      const magpie = yield* engine(({ text }: Utterance) =>
+        text.startsWith("Second") ? Stream.concat(Stream.make(level(1)), Stream.fail(cut)) : Stream.make(level(2)),
+      )
+      const error = yield* Effect.flip(Stream.runDrain(synthesize(base, magpie).bytes))
+      expect(error.reason).toMatchObject({ _tag: "SpeechEngineFailed", failure: { _tag: "EngineCut" } })
+    }),
+  )
+
+  it.effect("ends the engine's work on both utterances under way when it is interrupted", () =>
+    Effect.gen(function* () {
+      const working = yield* Ref.make(0)
+      const second = yield* Deferred.make<void>()
+      const magpie = yield* engine(() =>
+        Stream.unwrap(
+          Effect.gen(function* () {
+            const count = yield* Ref.updateAndGet(working, (n) => n + 1)
+            yield* Effect.addFinalizer(() => Ref.update(working, (n) => n - 1))
+            if (count === 2) yield* Deferred.succeed(second, undefined)
+            return Stream.concat(Stream.make(level(1)), Stream.never)
+          }),
+        ),
+      )
+      const running = yield* Effect.forkChild(Stream.runDrain(synthesize(base, magpie).bytes))
+      yield* Deferred.await(second)
+      yield* Fiber.interrupt(running)
+      expect(yield* Ref.get(working)).toBe(0)
+      expect(Exit.isFailure(yield* Fiber.await(running))).toBe(true)
+    }),
+  )
+
+  it.effect("answers a text without anything to say with a moment of silence, not with the engine", () =>
+    Effect.gen(function* () {
+      const magpie = yield* engine(() => Stream.die("the engine was asked"))
+      const samples = samplesOf(yield* Stream.runCollect(synthesize({ ...base, text: "." }, magpie).bytes))
+      expect(samples.length).toBe(0.25 * rate)
+      expect(samples.every((sample) => sample === 0)).toBe(true)
+    }),
+  )
+})
+
