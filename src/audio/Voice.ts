@@ -1,0 +1,147 @@
+/**
+ * A voice name taken apart. Names differ between releases, so nothing here is a table of voices: the engine's own list
+ * decides what exists.
+ *
+ * @property id as the engine lists it; engines compare it case by case, so it is never respelled
+ * @property base `id` without its emotion
+ * @property language BCP 47 such as `en-US`; absent when the name carries no locale
+ * @property speaker the person, `Mia`
+ * @property emotion `Angry`; absent for the plain voice
+ */
+export interface Voice {
+  readonly id: string
+  readonly base: string
+  readonly language: string | undefined
+  readonly speaker: string
+  readonly emotion: string | undefined
+}
+
+/**
+ * One voice with its emotions gathered.
+ *
+ * @property id the base, which clients see in listings
+ * @property speakAs the listed id that the engine is asked for: the plain one, or the first variant if that is not listed
+ * @property variants every listed id of this voice, in the engine's order
+ */
+export interface BaseVoice {
+  readonly id: string
+  readonly speakAs: string
+  readonly language: string | undefined
+  readonly speaker: string
+  readonly variants: ReadonlyArray<string>
+}
+
+/** OpenAI's built-in voices. Clients send them unasked, and Home Assistant's setup fails if `alloy` does. */
+export const voiceAliases = [
+  "alloy",
+  "ash",
+  "ballad",
+  "coral",
+  "echo",
+  "fable",
+  "onyx",
+  "nova",
+  "sage",
+  "shimmer",
+  "verse",
+  "marin",
+  "cedar",
+] as const
+
+const localePattern = /^[a-z]{2,3}-[a-z]{2}$/i
+
+/** Older voices spell the language out in front of the model: `English-US-Magpie-Flow.Male.Happy`. */
+const spelledLanguages: { readonly [name: string]: string } = {
+  arabic: "ar",
+  english: "en",
+  french: "fr",
+  german: "de",
+  hindi: "hi",
+  italian: "it",
+  japanese: "ja",
+  korean: "ko",
+  mandarin: "zh",
+  portuguese: "pt",
+  spanish: "es",
+  vietnamese: "vi",
+}
+
+const languageOfLocale = (locale: string): string => {
+  const [language = "", region = ""] = locale.split("-")
+  return `${language.toLowerCase()}-${region.toUpperCase()}`
+}
+
+const languageOfFamily = (family: string): string | undefined => {
+  const match = /^([a-z]+)-([a-z]{2})(?:-|$)/i.exec(family)
+  const language = match === null ? undefined : spelledLanguages[match[1]!.toLowerCase()]
+  return language === undefined ? undefined : `${language}-${match![2]!.toUpperCase()}`
+}
+
+/** Takes any name apart; one that follows no pattern is a speaker and nothing else. */
+export const parseVoice = (id: string): Voice => {
+  const [family = "", ...rest] = id.split(".")
+  if (rest.length === 0) return { id, base: id, language: undefined, speaker: id, emotion: undefined }
+  const hasLocale = rest.length > 1 && localePattern.test(rest[0]!)
+  const speakerAt = hasLocale ? 1 : 0
+  const emotion = rest.slice(speakerAt + 1).join(".")
+  return {
+    id,
+    base: [family, ...rest.slice(0, speakerAt + 1)].join("."),
+    language: hasLocale ? languageOfLocale(rest[0]!) : languageOfFamily(family),
+    speaker: rest[speakerAt]!,
+    emotion: emotion === "" ? undefined : emotion,
+  }
+}
+
+/** One entry per base voice, in the order of `ids`. */
+export const collapseVoices = (ids: ReadonlyArray<string>): ReadonlyArray<BaseVoice> => {
+  const bases = new Map<string, { voice: Voice; variants: Array<string> }>()
+  for (const id of new Set(ids)) {
+    const voice = parseVoice(id)
+    const known = bases.get(voice.base)
+    if (known === undefined) bases.set(voice.base, { voice, variants: [id] })
+    else known.variants.push(id)
+  }
+  return Array.from(bases, ([id, { voice, variants }]) => ({
+    id,
+    speakAs: variants.includes(id) ? id : variants[0]!,
+    language: voice.language,
+    speaker: voice.speaker,
+    variants,
+  }))
+}
+
+const isEnglish = (voice: { readonly language: string | undefined }): boolean =>
+  voice.language?.startsWith("en-") === true
+
+/** The voices an alias may stand for, sorted, so that an engine that lists them in another order answers the same. */
+const aliasTargets = (bases: ReadonlyArray<BaseVoice>): ReadonlyArray<BaseVoice> => {
+  const english = bases.filter(isEnglish)
+  return (english.length > 0 ? english : bases).toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+}
+
+/**
+ * The listed voice that a client means by `wanted`, or undefined. Tried in this order: the id as spelled, the id in
+ * another case, the speaker alone (`Mia`, `Mia.Angry`; English first where one name has several languages), OpenAI's
+ * aliases spread over the English voices.
+ */
+export const resolveVoice = (wanted: string, ids: ReadonlyArray<string>): Voice | undefined => {
+  if (ids.includes(wanted)) return parseVoice(wanted)
+  const name = wanted.trim().toLowerCase()
+  const bases = collapseVoices(ids)
+  const englishFirst = [...bases.filter(isEnglish), ...bases.filter((base) => !isEnglish(base))]
+  const spokenName = (id: string): string => {
+    const voice = parseVoice(id)
+    return voice.emotion === undefined ? voice.speaker : `${voice.speaker}.${voice.emotion}`
+  }
+  const found =
+    bases.find((base) => base.id === wanted)?.speakAs ??
+    ids.find((id) => id.toLowerCase() === name) ??
+    bases.find((base) => base.id.toLowerCase() === name)?.speakAs ??
+    englishFirst.find((base) => base.speaker.toLowerCase() === name)?.speakAs ??
+    englishFirst.flatMap((base) => base.variants).find((id) => spokenName(id).toLowerCase() === name)
+  if (found !== undefined) return parseVoice(found)
+  const alias = voiceAliases.findIndex((known) => known === name)
+  const targets = aliasTargets(bases)
+  return alias < 0 || targets.length === 0 ? undefined : parseVoice(targets[alias % targets.length]!.speakAs)
+}

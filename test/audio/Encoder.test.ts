@@ -1,0 +1,151 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { MPEGDecoder } from "mpg123-decoder"
+import type { AudioFormat } from "../../src/audio/AudioFormat.ts"
+import { encodedSampleRate } from "../../src/audio/AudioFormat.ts"
+import { type EncoderOptions, makeEncoder } from "../../src/audio/Encoder.ts"
+import { wavHeader } from "../../src/audio/Wav.ts"
+import { seededRandom } from "../support/seededRandom.ts"
+
+const speechLike = (length: number, seed = 7) => {
+  const random = seededRandom(seed)
+  return Int16Array.from({ length }, (_, at) => Math.round(9_000 * Math.sin(at / 20) + random(2_000) - 1_000))
+}
+
+const encode = (options: EncoderOptions, samples: Int16Array, size = 2_400) =>
+  Effect.scoped(
+    Effect.map(makeEncoder(options), (encoder) => {
+      const chunks: Array<Uint8Array> = []
+      for (let at = 0; at < samples.length; at += size) chunks.push(encoder.encode(samples.subarray(at, at + size)))
+      chunks.push(encoder.flush())
+      return Buffer.concat(chunks)
+    }),
+  )
+
+const decodeMp3 = (bytes: Uint8Array) =>
+  Effect.promise(async () => {
+    // Gapless playback would need the LAME tag that is left out on purpose.
+    const decoder = new MPEGDecoder({ enableGapless: false })
+    await decoder.ready
+    const decoded = decoder.decode(bytes)
+    decoder.free()
+    return decoded
+  })
+
+describe("makeEncoder", () => {
+  const formats: ReadonlyArray<AudioFormat> = ["mp3", "wav", "pcm"]
+  for (const format of formats) {
+    it.effect(`${format}: the same samples give the same bytes however they are cut`, () =>
+      Effect.gen(function* () {
+        const samples = speechLike(20_000)
+        for (const inputSampleRate of [24_000, 22_050]) {
+          const options = { format, sampleRate: 24_000, inputSampleRate }
+          const whole = yield* encode(options, samples)
+          expect(yield* encode(options, samples, 333)).toEqual(whole)
+          expect(yield* encode(options, samples, 20_000)).toEqual(whole)
+        }
+      }),
+    )
+  }
+
+  it.effect("mp3: bytes handed out stay as they were while the encoder goes on", () =>
+    Effect.gen(function* () {
+      const encoder = yield* makeEncoder({ format: "mp3", sampleRate: 24_000 })
+      const samples = speechLike(24_000)
+      const first = encoder.encode(samples)
+      const copy = first.slice()
+      encoder.encode(samples.toReversed())
+      encoder.flush()
+      expect(first.length).toBeGreaterThan(1_000)
+      expect(first).toEqual(copy)
+    }),
+  )
+
+  it.effect("mp3: the first bytes leave within 100 ms of audio", () =>
+    Effect.gen(function* () {
+      const encoder = yield* makeEncoder({ format: "mp3", sampleRate: 24_000 })
+      expect(encoder.encode(speechLike(2_400)).length).toBeGreaterThan(0)
+    }),
+  )
+
+  it.effect("mp3: many streams at a time do not disturb each other", () =>
+    Effect.gen(function* () {
+      const samples = speechLike(20_000)
+      const alone = yield* encode({ format: "mp3", sampleRate: 24_000 }, samples)
+      const first = yield* makeEncoder({ format: "mp3", sampleRate: 24_000 })
+      const second = yield* makeEncoder({ format: "mp3", sampleRate: 24_000 })
+      const chunks: Array<Uint8Array> = []
+      for (let at = 0; at < samples.length; at += 1_000) {
+        chunks.push(first.encode(samples.subarray(at, at + 1_000)))
+        second.encode(speechLike(1_000, at))
+      }
+      expect(Buffer.concat([...chunks, first.flush()])).toEqual(alone)
+    }),
+  )
+
+  it.effect("mp3: files glued together play through, as LibreChat does with long texts", () =>
+    Effect.gen(function* () {
+      const one = yield* encode({ format: "mp3", sampleRate: 24_000 }, speechLike(24_000))
+      const two = yield* encode({ format: "mp3", sampleRate: 24_000 }, speechLike(12_000, 9))
+      const [first, second, both] = yield* Effect.all([one, two, Buffer.concat([one, two])].map(decodeMp3))
+      expect(both!.errors).toEqual([])
+      expect(both!.sampleRate).toBe(24_000)
+      expect(first!.samplesDecoded).toBeGreaterThanOrEqual(24_000)
+      expect(both!.samplesDecoded).toBe(first!.samplesDecoded + second!.samplesDecoded)
+    }),
+  )
+
+  it.effect("mp3: begins with a frame of audio, without a tag or an index", () =>
+    Effect.gen(function* () {
+      const bytes = yield* encode({ format: "mp3", sampleRate: 22_050 }, speechLike(22_050))
+      expect(bytes.readUInt16BE(0)).toBe(0xfff3)
+      expect(bytes.subarray(0, 200).toString("latin1")).not.toMatch(/Xing|Info|LAME3/)
+    }),
+  )
+
+  it.effect("wav: the header comes with the first samples and says nothing of an end", () =>
+    Effect.gen(function* () {
+      const encoder = yield* makeEncoder({ format: "wav", sampleRate: 24_000 })
+      expect(encoder.encode(new Int16Array(0)).length).toBe(0)
+      const first = encoder.encode(Int16Array.of(1, -2))
+      expect(first).toEqual(Uint8Array.of(...wavHeader(24_000), 1, 0, 0xfe, 0xff))
+      expect(encoder.encode(Int16Array.of(3))).toEqual(Uint8Array.of(3, 0))
+      expect(encoder.flush().length).toBe(0)
+    }),
+  )
+
+  it.effect("wav: without samples there is still a header", () =>
+    Effect.gen(function* () {
+      expect(yield* encode({ format: "wav", sampleRate: 24_000 }, new Int16Array(0))).toEqual(
+        Buffer.from(wavHeader(24_000)),
+      )
+    }),
+  )
+
+  it.effect("pcm: bytes are a copy of the samples", () =>
+    Effect.gen(function* () {
+      const encoder = yield* makeEncoder({ format: "pcm", sampleRate: 24_000 })
+      const samples = Int16Array.of(258)
+      const bytes = encoder.encode(samples)
+      samples[0] = 0
+      expect(bytes).toEqual(Uint8Array.of(2, 1))
+    }),
+  )
+
+  it.effect("resamples what an engine makes at another rate", () =>
+    Effect.gen(function* () {
+      const bytes = yield* encode({ format: "pcm", sampleRate: 24_000, inputSampleRate: 22_050 }, speechLike(22_050))
+      expect(bytes.length).toBe(48_000)
+    }),
+  )
+})
+
+describe("encodedSampleRate", () => {
+  it("keeps an engine's rate in mp3 only where mp3 has it, and 24 kHz elsewhere unless asked", () => {
+    expect(encodedSampleRate("mp3", 22_050)).toBe(22_050)
+    expect(encodedSampleRate("mp3", 19_000)).toBe(24_000)
+    expect(encodedSampleRate("mp3", 22_050, 16_000)).toBe(16_000)
+    expect(encodedSampleRate("pcm", 22_050)).toBe(24_000)
+    expect(encodedSampleRate("wav", 22_050, 44_100)).toBe(44_100)
+  })
+})

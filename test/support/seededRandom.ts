@@ -1,0 +1,10 @@
+/** A generator of integers below `limit` that repeats itself for the same seed (mulberry32). */
+export const seededRandom = (seed: number): ((limit: number) => number) => {
+  let state = seed
+  return (limit) => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296) * limit)
+  }
+}
