@@ -1,4 +1,15 @@
-import { ByteSize, Config, ConfigProvider, Context, Duration, Effect, Layer, Option, Schema, SchemaGetter } from "effect"
+import {
+  ByteSize,
+  Config,
+  ConfigProvider,
+  Context,
+  Duration,
+  Effect,
+  Layer,
+  Option,
+  Schema,
+  SchemaGetter,
+} from "effect"
 
 /** A setting whose value is none of those accepted. `message` is the one line an operator sees. */
 export class SettingsError extends Schema.TaggedError<SettingsError>()("SettingsError", { message: Schema.String }) {}
@@ -22,23 +33,44 @@ type Defaulted<A, D> = D extends string ? A : A | undefined
 
 const setting =
   <A>(codec: Schema.ConstraintCodec<A, unknown>, accepts: string, secret = false) =>
-  <const D extends string | undefined>(name: string, byDefault: D, meaning: string): Setting<Defaulted<A, D>> =>
-    ({ name, codec, default: byDefault, accepts, meaning, secret }) as unknown as Setting<Defaulted<A, D>>
+  <const D extends string | undefined>(name: string, byDefault: D, meaning: string): Setting<Defaulted<A, D>> => ({
+    name,
+    codec,
+    default: byDefault,
+    accepts,
+    meaning,
+    secret,
+  })
+
+/** Digits alone: `Number` would also read white space as 0, and "0x50" and "1e3" as numbers. */
+const wholeNumber = Schema.String.check(Schema.isPattern(/^\d+$/)).pipe(Schema.decodeTo(Schema.FiniteFromString))
 
 const text = setting(Schema.NonEmptyString, "text")
-const port = setting(Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 0, maximum: 65_535 })), "a port number from 0 to 65535; 0 takes a free one")
-const url = setting(Schema.URLFromString.check(Schema.makeFilter((u) => u.protocol === "http:" || u.protocol === "https:")), "a URL that starts with http:// or https://, such as http://spark:9000")
-const duration = setting(Schema.DurationFromString.check(Schema.makeFilter((d) => Duration.isFinite(d) && !Duration.isNegative(d))), 'a duration such as "500 millis", "60 seconds" or "5 minutes"')
-const count = setting(Schema.FiniteFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(1)), "a whole number from 1")
-const countOrNone = setting(Schema.FiniteFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(0)), "a whole number from 0")
-const oneOf = <const L extends ReadonlyArray<string>>(...values: L) => setting(Schema.Literals(values), values.map((v) => `"${v}"`).join(" or "))
+const port = setting(
+  wholeNumber.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })),
+  "a port number from 0 to 65535; 0 takes a free one",
+)
+const url = setting(
+  Schema.URLFromString.check(Schema.makeFilter((u) => u.protocol === "http:" || u.protocol === "https:")),
+  "a URL that starts with http:// or https://, such as http://spark:9000",
+)
+const duration = setting(
+  Schema.DurationFromString.check(Schema.makeFilter((d) => Duration.isFinite(d) && !Duration.isNegative(d))),
+  'a duration such as "500 millis", "60 seconds" or "5 minutes"',
+)
+const count = setting(wholeNumber.check(Schema.isGreaterThanOrEqualTo(1)), "a whole number from 1")
+const countOrNone = setting(wholeNumber, "a whole number from 0")
+const oneOf = <const L extends ReadonlyArray<string>>(...values: L) =>
+  setting(Schema.Literals(values), values.map((v) => `"${v}"`).join(" or "))
 const secret = setting(Schema.RedactedFromValue(Schema.NonEmptyString), "text", true)
 
 const withUnit = (written: string) => (/^\d+$/.test(written.trim()) ? `${written.trim()} B` : written)
 const bytes = setting(
   Schema.String.check(Schema.makeFilter((written) => Option.isSome(ByteSize.fromString(withUnit(written))))).pipe(
     Schema.decodeTo(Schema.Finite, {
-      decode: SchemaGetter.transform((written: string) => ByteSize.toNumberUnsafe(ByteSize.fromStringUnsafe(withUnit(written)))),
+      decode: SchemaGetter.transform((written: string) =>
+        ByteSize.toNumberUnsafe(ByteSize.fromStringUnsafe(withUnit(written))),
+      ),
       encode: SchemaGetter.transform((size: number) => `${size} B`),
     }),
   ),
@@ -54,13 +86,37 @@ export const table = {
   port: port("AVIARY_PORT", "8000", "Port to listen on."),
   dataDir: text("AVIARY_DATA_DIR", ".aviary", "Where the cache, the ledger and the generated admin token are kept."),
   magpieUrl: url("AVIARY_MAGPIE_URL", undefined, "Base URL of a Magpie TTS NIM. Unset: the embedded engine speaks."),
-  parakeetUrl: url("AVIARY_PARAKEET_URL", undefined, "Base URL of a Parakeet ASR NIM. Unset: the embedded engine listens."),
-  magpieModel: text("AVIARY_MAGPIE_MODEL", "magpie-tts-multilingual", "Name of the model behind AVIARY_MAGPIE_URL. Part of every cache key: change it when the engine is upgraded."),
+  parakeetUrl: url(
+    "AVIARY_PARAKEET_URL",
+    undefined,
+    "Base URL of a Parakeet ASR NIM. Unset: the embedded engine listens.",
+  ),
+  magpieModel: text(
+    "AVIARY_MAGPIE_MODEL",
+    "magpie-tts-multilingual",
+    "Name of the model behind AVIARY_MAGPIE_URL. Part of every cache key: change it when the engine is upgraded.",
+  ),
   parakeetModel: text("AVIARY_PARAKEET_MODEL", "parakeet", "Name of the model behind AVIARY_PARAKEET_URL."),
-  parakeetLanguage: text("AVIARY_PARAKEET_LANGUAGE", "en-US", "Language that Parakeet listens for when a request names none; `multi` for a multilingual profile."),
-  access: oneOf("open", "keys")("AVIARY_ACCESS", undefined, "Who may use the API: anyone, or holders of a key. Must be said when listening beyond loopback; on loopback `open` where unset."),
-  listings: oneOf("open", "keys")("AVIARY_LISTINGS", "open", "Whether models and voices are listed without a key, as Open WebUI needs it."),
-  adminToken: secret("AVIARY_ADMIN_TOKEN", undefined, "Token of the admin routes. Unset: one is generated into the data directory."),
+  parakeetLanguage: text(
+    "AVIARY_PARAKEET_LANGUAGE",
+    "en-US",
+    "Language that Parakeet listens for when a request names none; `multi` for a multilingual profile.",
+  ),
+  access: oneOf("open", "keys")(
+    "AVIARY_ACCESS",
+    undefined,
+    "Who may use the API: anyone, or holders of a key. Must be said when listening beyond loopback; on loopback `open` where unset.",
+  ),
+  listings: oneOf("open", "keys")(
+    "AVIARY_LISTINGS",
+    "open",
+    "Whether models and voices are listed without a key, as Open WebUI needs it.",
+  ),
+  adminToken: secret(
+    "AVIARY_ADMIN_TOKEN",
+    undefined,
+    "Token of the admin routes. Unset: one is generated into the data directory.",
+  ),
 
   magpieTimeout: duration("AVIARY_MAGPIE_TIMEOUT", "120 seconds", "Total time of one Magpie call."),
   parakeetTimeout: duration("AVIARY_PARAKEET_TIMEOUT", "300 seconds", "Total time of one Parakeet call."),
@@ -73,27 +129,51 @@ export const table = {
   uploadTimeout: duration("AVIARY_UPLOAD_TIMEOUT", "5 minutes", "Time for a request body to arrive."),
   shutdownGrace: duration("AVIARY_SHUTDOWN_GRACE", "20 seconds", "How long requests may finish after SIGTERM."),
 
-  cacheDir: text("AVIARY_CACHE_DIR", undefined, "Cache directory; several gateways may share one. Unset: `cache` in the data directory."),
+  cacheDir: text(
+    "AVIARY_CACHE_DIR",
+    undefined,
+    "Cache directory; several gateways may share one. Unset: `cache` in the data directory.",
+  ),
   cacheMaxBytes: bytes("AVIARY_CACHE_MAX_BYTES", "10 GiB", "Bytes the cache may hold. None turns the cache off."),
   cacheMaxAge: duration("AVIARY_CACHE_MAX_AGE", "30 days", "Age after which an entry is removed."),
   cacheMemoryBytes: bytes("AVIARY_CACHE_MEMORY_BYTES", "32 MiB", "Bytes of small hot entries kept in memory."),
 
   magpieConcurrency: count("AVIARY_MAGPIE_CONCURRENCY", "4", "Calls that Magpie is given at once."),
-  parakeetConcurrency: count("AVIARY_PARAKEET_CONCURRENCY", "1", "Calls that Parakeet is given at once. Concurrent ones trip a race on some GPUs."),
+  parakeetConcurrency: count(
+    "AVIARY_PARAKEET_CONCURRENCY",
+    "1",
+    "Calls that Parakeet is given at once. Concurrent ones trip a race on some GPUs.",
+  ),
   queueLength: countOrNone("AVIARY_QUEUE_LENGTH", "64", "Requests that may wait for an engine's turn."),
   queueWait: duration("AVIARY_QUEUE_WAIT", "60 seconds", "How long a request waits for an engine's turn."),
 
-  magpieRestart: text("AVIARY_MAGPIE_RESTART", "none", 'How to restart Magpie: `none`, `docker:<container>`, or `command:["program","argument",…]`.'),
+  magpieRestart: text(
+    "AVIARY_MAGPIE_RESTART",
+    "none",
+    'How to restart Magpie: `none`, `docker:<container>`, or `command:["program","argument",…]`.',
+  ),
   parakeetRestart: text("AVIARY_PARAKEET_RESTART", "none", "The same for Parakeet."),
   restartLimit: count("AVIARY_RESTART_LIMIT", "3", "Restarts of one engine within the window."),
   restartWindow: duration("AVIARY_RESTART_WINDOW", "30 minutes", "Window of the restart limit."),
   restartTimeout: duration("AVIARY_RESTART_TIMEOUT", "2 minutes", "Time for a restart command or call to return."),
-  recoveryTimeout: duration("AVIARY_RECOVERY_TIMEOUT", "30 minutes", "Time for an engine to be ready after a restart. NIM cold starts take minutes."),
-  recoveryWait: duration("AVIARY_RECOVERY_WAIT", "0 seconds", "How long a transcription that met a wedge waits to be replayed. None: it is answered 503 at once."),
+  recoveryTimeout: duration(
+    "AVIARY_RECOVERY_TIMEOUT",
+    "30 minutes",
+    "Time for an engine to be ready after a restart. NIM cold starts take minutes.",
+  ),
+  recoveryWait: duration(
+    "AVIARY_RECOVERY_WAIT",
+    "0 seconds",
+    "How long a transcription that met a wedge waits to be replayed. None: it is answered 503 at once.",
+  ),
   probeInterval: duration("AVIARY_PROBE_INTERVAL", "5 minutes", "Time between probes of an engine."),
   probeTimeout: duration("AVIARY_PROBE_TIMEOUT", "30 seconds", "Time for one probe."),
   retryAfter: duration("AVIARY_RETRY_AFTER", "60 seconds", "`Retry-After` of a 503 about a wedged engine."),
-  dockerHost: text("AVIARY_DOCKER_HOST", "unix:///var/run/docker.sock", "Docker Engine API: `unix:///path` or `tcp://host:port`."),
+  dockerHost: text(
+    "AVIARY_DOCKER_HOST",
+    "unix:///var/run/docker.sock",
+    "Docker Engine API: `unix:///path` or `tcp://host:port`.",
+  ),
 
   currency: text("AVIARY_CURRENCY", "usd", "Currency of accounts and rates, by its ISO 4217 code."),
   holdTimeout: duration("AVIARY_HOLD_TIMEOUT", "15 minutes", "Age after which a hold whose owner is gone is released."),
@@ -119,7 +199,9 @@ export class Settings extends Context.Service<Settings, Values>()("aviary/Settin
       Layer.provide(
         ConfigProvider.layer(
           ConfigProvider.fromUnknown(
-            Object.fromEntries(Object.entries(overrides).map(([key, value]) => [table[key as keyof Values].name, value])),
+            Object.fromEntries(
+              Object.entries(overrides).map(([key, value]) => [table[key as keyof Values].name, value]),
+            ),
           ),
         ),
       ),
@@ -127,7 +209,9 @@ export class Settings extends Context.Service<Settings, Values>()("aviary/Settin
 }
 
 function read(): Effect.Effect<Values, SettingsError> {
-  return Effect.forEach(Object.entries(table), ([key, one]) => Effect.map(readOne(one), (value) => [key, value] as const)).pipe(
+  return Effect.forEach(Object.entries(table), ([key, one]) =>
+    Effect.map(readOne(one), (value) => [key, value] as const),
+  ).pipe(
     Effect.map((pairs) => Object.fromEntries(pairs) as unknown as Written),
     Effect.flatMap((written) => {
       if (written.access !== undefined) return Effect.succeed({ ...written, access: written.access })
@@ -145,9 +229,12 @@ const readOne = Effect.fnUntraced(function* (one: Setting<unknown>) {
   )
   const value = Option.getOrElse(written, () => one.default)
   if (value === undefined) return undefined
-  return yield* Schema.decodeUnknownEffect(one.codec)(value).pipe(
+  return yield* Schema.decodeEffect(one.codec)(value).pipe(
     Effect.mapError(
-      () => new SettingsError({ message: `${one.name}=${one.secret ? "<secret>" : JSON.stringify(value)} is not valid: it accepts ${one.accepts}.` }),
+      () =>
+        new SettingsError({
+          message: `${one.name}=${one.secret ? "<secret>" : JSON.stringify(value)} is not valid: it accepts ${one.accepts}.`,
+        }),
     ),
   )
 })

@@ -1,0 +1,100 @@
+import { inspect } from "node:util"
+import { expect, it } from "@effect/vitest"
+import { ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
+import { Settings, table } from "../src/Settings.ts"
+
+const from = (environment: Record<string, string>) =>
+  Effect.service(Settings).pipe(
+    Effect.provide(Settings.layer.pipe(Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(environment))))),
+  )
+
+const refusal = (environment: Record<string, string>) =>
+  Effect.map(Effect.flip(from(environment)), ({ message }) => message)
+
+it.effect("an empty environment gives the documented defaults", () =>
+  Effect.gen(function* () {
+    const settings = yield* from({})
+    expect(settings).toMatchObject({ host: "127.0.0.1", port: 8000, dataDir: ".aviary", access: "open" })
+    expect(settings.magpieUrl).toBeUndefined()
+    expect(settings.uploadMaxBytes).toBe(26_214_400)
+    expect(settings.cacheMaxBytes).toBe(10 * 1024 ** 3)
+    expect(Duration.toMillis(settings.restartWindow)).toBe(30 * 60_000)
+    expect(Object.keys(settings).toSorted()).toEqual(Object.keys(table).toSorted())
+  }),
+)
+
+it.effect("a variable that is set but empty counts as unset", () =>
+  Effect.gen(function* () {
+    const settings = yield* from({ AVIARY_PORT: "", AVIARY_MAGPIE_URL: "", AVIARY_ACCESS: "", AVIARY_ADMIN_TOKEN: "" })
+    expect(settings).toMatchObject({ port: 8000, magpieUrl: undefined, access: "open", adminToken: undefined })
+  }),
+)
+
+it.effect("values are read in the units people write", () =>
+  Effect.gen(function* () {
+    const settings = yield* from({
+      AVIARY_CACHE_MAX_BYTES: "500000000",
+      AVIARY_CACHE_MEMORY_BYTES: "1 MiB",
+      AVIARY_PROBE_INTERVAL: "90 seconds",
+      AVIARY_QUEUE_LENGTH: "0",
+      AVIARY_PARAKEET_URL: "http://spark:9000",
+    })
+    expect(settings.cacheMaxBytes).toBe(500_000_000)
+    expect(settings.cacheMemoryBytes).toBe(1_048_576)
+    expect(Duration.toMillis(settings.probeInterval)).toBe(90_000)
+    expect(settings.queueLength).toBe(0)
+    expect(settings.parakeetUrl?.href).toBe("http://spark:9000/")
+  }),
+)
+
+it.effect.each([
+  ["AVIARY_PORT", "65536"],
+  ["AVIARY_PORT", "80.5"],
+  ["AVIARY_PORT", "0x50"],
+  ["AVIARY_PORT", " "],
+  ["AVIARY_QUEUE_LENGTH", "-1"],
+  ["AVIARY_MAGPIE_URL", "spark:9000"],
+  ["AVIARY_MAGPIE_URL", "ftp://spark"],
+  ["AVIARY_PROBE_INTERVAL", "soon"],
+  ["AVIARY_PROBE_INTERVAL", "-1 seconds"],
+  ["AVIARY_PROBE_INTERVAL", "Infinity"],
+  ["AVIARY_CACHE_MAX_BYTES", "ten"],
+  ["AVIARY_CACHE_MAX_BYTES", "-1"],
+  ["AVIARY_MAGPIE_CONCURRENCY", "0"],
+  ["AVIARY_ACCESS", "closed"],
+  ["AVIARY_LOG_LEVEL", "INFO!"],
+] as const)("%s=%s is refused in one line that says what is accepted", ([name, value]) =>
+  Effect.gen(function* () {
+    const { accepts } = Object.values(table).find((one) => one.name === name)!
+    expect(yield* refusal({ [name]: value })).toBe(
+      `${name}=${JSON.stringify(value)} is not valid: it accepts ${accepts}.`,
+    )
+  }),
+)
+
+it.effect("listening beyond loopback needs a word on who may come in", () =>
+  Effect.gen(function* () {
+    for (const host of ["0.0.0.0", "::", "192.168.1.5", "127.evil.example"]) {
+      expect(yield* refusal({ AVIARY_HOST: host })).toContain("AVIARY_ACCESS=keys")
+      expect((yield* from({ AVIARY_HOST: host, AVIARY_ACCESS: "keys" })).access).toBe("keys")
+    }
+    for (const host of ["localhost", "127.0.0.2", "::1"]) {
+      expect((yield* from({ AVIARY_HOST: host })).access).toBe("open")
+    }
+  }),
+)
+
+it.effect("the admin token does not show itself", () =>
+  Effect.gen(function* () {
+    const settings = yield* from({ AVIARY_ADMIN_TOKEN: "swordfish" })
+    expect(`${JSON.stringify(settings)} ${inspect(settings)}`).not.toContain("swordfish")
+    expect(Redacted.value(settings.adminToken!)).toBe("swordfish")
+  }),
+)
+
+it.effect("a test names only what it wants otherwise", () =>
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    expect(settings).toMatchObject({ port: 0, host: "127.0.0.1" })
+  }).pipe(Effect.provide(Settings.layerTest({ port: "0" }))),
+)

@@ -1,0 +1,81 @@
+import { existsSync } from "node:fs"
+import { join, posix } from "node:path"
+import { expect, it } from "vitest"
+import { table } from "../../src/Settings.ts"
+import { files, read, root } from "./Tree.ts"
+
+const pages = files.filter((path) => path.endsWith(".md"))
+
+const cell = (text: string) => text.replaceAll("|", "\\|")
+
+const configuration = `# Configuration
+
+Settings are environment variables. One that is set but empty counts as unset.
+A value that is not accepted stops the start with one line that names the setting, the value and what is accepted.
+
+| name | default | accepts | meaning |
+|---|---|---|---|
+${Object.values(table)
+  .map((one) =>
+    [
+      `\`${one.name}\``,
+      one.default === undefined ? "unset" : `\`${one.default}\``,
+      cell(one.accepts) + (one.secret ? "; never shown" : ""),
+      cell(one.meaning),
+    ].join(" | "),
+  )
+  .map((row) => `| ${row} |\n`)
+  .join("")}`
+
+// After a change of the table: npm test -- -u test/house/Docs.test.ts
+it("docs/configuration.md is the table of settings", async () => {
+  await expect(configuration).toMatchFileSnapshot("../../docs/configuration.md")
+})
+
+const slug = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-")
+
+const anchors = (page: string) => Array.from(read(page).matchAll(/^#+ (.+)$/gm), ([, heading]) => slug(heading!))
+
+it("every relative link leads somewhere", () => {
+  const links = pages.flatMap((page) =>
+    Array.from(read(page).matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g), ([, to]) => ({ page, to: to! })),
+  )
+  expect(links.length).toBeGreaterThan(0)
+  const broken = links.filter(({ page, to }) => {
+    const [path, anchor] = to.split("#")
+    const target = path === "" ? page : posix.join(posix.dirname(page), path!)
+    if (!existsSync(join(root, target))) return true
+    return anchor !== undefined && !anchors(target).includes(anchor)
+  })
+  expect(broken).toEqual([])
+})
+
+it("every file of this repository that a page names exists", () => {
+  const named = pages
+    .filter((page) => page !== "CHANGELOG.md")
+    .flatMap((page) =>
+      Array.from(read(page).matchAll(/`((?:src|test|docs|docker|\.ci)\/[\w./-]*)`/g), ([, path]) => ({
+        page,
+        path: path!,
+      })),
+    )
+  expect(named.filter(({ path }) => !existsSync(join(root, path)))).toEqual([])
+})
+
+it("every AVIARY_ name that a page shows is a setting", () => {
+  const names = new Set(Object.values(table).map(({ name }) => name))
+  const shown = pages.flatMap((page) =>
+    Array.from(read(page).matchAll(/\bAVIARY_[A-Z_]*[A-Z]\b/g), ([name]) => ({ page, name })),
+  )
+  expect(shown.filter(({ name }) => !names.has(name))).toEqual([])
+})
+
+it("nothing points at one machine's folders", () => {
+  const folder = new RegExp(`(?<![\\w.}])/(${["work", "root", "tmp", "Users"].join("|")})/\\w`)
+  const text = files.filter((path) => /\.(ts|md|json|ya?ml|html)$|^\.ci\/|ockerfile/.test(path))
+  expect(text.filter((path) => folder.test(read(path)))).toEqual([])
+})

@@ -1,0 +1,52 @@
+import { expect, it } from "vitest"
+import { read } from "./Tree.ts"
+
+interface Locked {
+  readonly version: string
+  readonly os?: ReadonlyArray<string>
+  readonly cpu?: ReadonlyArray<string>
+  readonly hasInstallScript?: boolean
+  readonly optionalDependencies?: Record<string, string>
+}
+
+const manifest = JSON.parse(read("package.json"))
+const locked: Record<string, Locked> = JSON.parse(read("package-lock.json")).packages
+
+it("every dependency is pinned exactly", () => {
+  const wanted = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.overrides }
+  const exact = /^(npm:(@[\w-]+\/)?[\w-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/
+  expect(Object.entries<string>(wanted).filter(([, range]) => !exact.test(range))).toEqual([])
+})
+
+it("one version of Effect serves all", () => {
+  const versions = Object.entries(locked).filter(([path]) => path.endsWith("node_modules/effect"))
+  expect(versions.map(([path, { version }]) => [path, version])).toEqual([
+    ["node_modules/effect", manifest.dependencies.effect],
+  ])
+})
+
+it("runs on the Node of the `node` package", () => {
+  expect(process.version).toBe(`v${manifest.dependencies.node}`)
+})
+
+it("install scripts are allowed by name", () => {
+  const scripted = Object.entries(locked).filter(([, { hasInstallScript }]) => hasInstallScript)
+  const names = scripted.map(([path]) => path.replace(/^.*node_modules\//, ""))
+  expect(Object.keys(manifest.allowScripts)).toEqual(names)
+})
+
+// npm leaves an optional package that a registry does not have out of the lock, and then refuses to `npm ci` from it.
+it("the lock file names every optional package", () => {
+  const missing = Object.entries(locked).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter(
+      (name) => !(`${path}/node_modules/${name}` in locked) && !(`node_modules/${name}` in locked),
+    ),
+  )
+  expect(missing).toEqual([])
+})
+
+it("whatever is native for Linux on x64 is so on arm64", () => {
+  const native = Object.entries(locked).filter(([, { os, cpu }]) => os?.includes("linux") && cpu?.includes("x64"))
+  expect(native.length).toBeGreaterThan(0)
+  expect(native.map(([path]) => path.replace("x64", "arm64")).filter((path) => !(path in locked))).toEqual([])
+})

@@ -1,0 +1,81 @@
+import { expect, it } from "vitest"
+import { files, importsOf, read, roomOf, sources, tests } from "./Tree.ts"
+
+/** From the street inwards. A room imports itself and what stands below it. */
+const rooms = [
+  "main",
+  "cli",
+  "Aviary",
+  "http",
+  "console",
+  "contract",
+  "speech",
+  "transcription",
+  "health",
+  "billing",
+  "cache",
+  "upstream",
+  "embedded",
+  "audio",
+  "telemetry",
+  "Settings",
+  "workers",
+]
+
+const imports = sources.flatMap((from) => importsOf(from).map((to) => ({ from, to })))
+const own = imports.filter(({ to }) => to.startsWith("src/"))
+const written = ({ from, to }: { from: string; to: string }) => `${from} imports ${to}`
+
+it("every file stands in a room", () => {
+  expect(sources.filter((path) => !rooms.includes(roomOf(path)))).toEqual([])
+})
+
+it("a room imports only what stands below it", () => {
+  expect(own.length).toBeGreaterThan(0)
+  expect(own.filter(({ from, to }) => rooms.indexOf(roomOf(from)) > rooms.indexOf(roomOf(to))).map(written)).toEqual([])
+})
+
+it("the programs know no HTTP", () => {
+  const streetSide = ["http", "console", "contract", "upstream", "embedded"]
+  const http = /^effect\/http|^@effect\/platform-node\/NodeHttp|^(node:)?https?$|^undici$/
+  const wiring = ["main", "cli", "Aviary"]
+  expect(
+    imports
+      .filter(({ to }) => http.test(to))
+      .filter(({ from, to }) => !(wiring.includes(roomOf(from)) && to.startsWith("@effect/platform-node/")))
+      .filter(({ from }) => !streetSide.includes(roomOf(from)) && !/^src\/health\/\w*Docker\w*\.ts$/.test(from))
+      .map(written),
+  ).toEqual([])
+})
+
+it("the vocabulary of bytes and of the wire imports no service", () => {
+  expect(
+    own
+      .filter(({ from }) => ["audio", "contract"].includes(roomOf(from)))
+      .filter(({ to }) => to.endsWith(".ts") && /extends Context\.Service</.test(read(to)))
+      .map(written),
+  ).toEqual([])
+})
+
+it("no drawer for odds and ends, no barrel, no Live", () => {
+  const drawer = /(^|\/)(utils?|helpers?|common|misc|shared|index)(\/|\.[cm]?[jt]s$)/i
+  expect(files.filter((path) => /^(src|test)\//.test(path) && drawer.test(path))).toEqual([])
+  expect(sources.filter((path) => /^export \* from/m.test(read(path)))).toEqual([])
+  expect(sources.filter((path) => /(?:const|class|readonly|function) \w+Live\b/.test(read(path)))).toEqual([])
+})
+
+it("no file is over 400 lines", () => {
+  const long = [...sources, ...tests].map((path) => ({ path, lines: read(path).split("\n").length - 1 }))
+  expect(long.filter(({ lines }) => lines > 400)).toEqual([])
+})
+
+it("a test stands where the file it tests stands", () => {
+  const apart = ["gateway", "house", "support"]
+  const astray = tests
+    .filter((path) => path.endsWith(".test.ts") && !apart.includes(path.split("/")[1]!))
+    .filter((path) => {
+      const [, folder, name] = /^test\/(.*\/)?([^/.]+)(?:\.[\w-]+)?\.test\.ts$/.exec(path) ?? []
+      return !sources.includes(`src/${folder ?? ""}${name}.ts`)
+    })
+  expect(astray).toEqual([])
+})
