@@ -1,0 +1,18 @@
+import { HttpApi, OpenApi } from "effect/http-api"
+import { AudioGroup } from "./AudioGroup.ts"
+import { HealthGroup } from "./HealthGroup.ts"
+import { ModelsGroup } from "./ModelsGroup.ts"
+
+/** What clients see. `/docs` and `/openapi.json` are made from it. */
+export class Api extends HttpApi.make("aviary")
+  .add(AudioGroup)
+  .add(ModelsGroup)
+  .add(HealthGroup)
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "Aviary",
+      version: "1",
+      description:
+        "One URL for speech: OpenAI's audio API in front of Magpie (text to speech) and Parakeet (speech to text).",
+    }),
+  ) {}

@@ -1,0 +1,44 @@
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { errorsWith } from "./ErrorEnvelope.ts"
+import { SpeechPayload } from "./SpeechPayload.ts"
+import { TranscriptionForm, TranscriptionResult } from "./TranscriptionForm.ts"
+
+export const VoiceList = Schema.Struct({
+  voices: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String })),
+}).annotate({
+  identifier: "VoiceList",
+  examples: [{ voices: [{ id: "Magpie-Multilingual.EN-US.Mia", name: "Mia (en-US)" }] }],
+})
+
+export const AudioModelList = Schema.Struct({
+  models: Schema.Array(Schema.Struct({ id: Schema.String })),
+}).annotate({ identifier: "AudioModelList", examples: [{ models: [{ id: "magpie-tts-multilingual" }] }] })
+
+/** Speech and transcription, and the two listings in Open WebUI's shapes. */
+export class AudioGroup extends HttpApiGroup.make("audio")
+  .add(
+    HttpApiEndpoint.post("speech", "/v1/audio/speech", {
+      payload: SpeechPayload,
+      success: HttpApiSchema.StreamUint8Array({ contentType: ["audio/mpeg", "audio/wav", "audio/pcm"] }),
+      error: errorsWith(400, 404, 413, 415, 500, 502, 503, 504),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Speak a text",
+        description:
+          "The audio streams as it is made. A response that ends properly is the whole speech; one that fails after its first byte is broken off. `Cache-Control: no-cache` makes the speech anew, `no-store` keeps it out of the cache; `x-cache` says how it was served.",
+      }),
+    ),
+    HttpApiEndpoint.post("transcription", "/v1/audio/transcriptions", {
+      payload: TranscriptionForm.pipe(HttpApiSchema.asMultipartStream()),
+      success: [TranscriptionResult, Schema.String.pipe(HttpApiSchema.asText())],
+      error: errorsWith(400, 404, 408, 413, 415, 500, 502, 503, 504),
+    }).annotateMerge(OpenApi.annotations({ summary: "Transcribe a recording" })),
+    HttpApiEndpoint.get("voices", "/v1/audio/voices", { success: VoiceList }).annotateMerge(
+      OpenApi.annotations({ summary: "List base voices" }),
+    ),
+    HttpApiEndpoint.get("models", "/v1/audio/models", { success: AudioModelList }).annotateMerge(
+      OpenApi.annotations({ summary: "List models that speak" }),
+    ),
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Audio", description: "Text to speech and speech to text." })) {}

@@ -1,0 +1,29 @@
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { Api } from "../contract/Api.ts"
+import { Models } from "./Models.ts"
+import { makeSpeechHandler } from "./SpeechHandler.ts"
+import { makeTranscriptionHandler } from "./TranscriptionHandler.ts"
+
+/** `/v1/audio`. */
+export const AudioHandlers = HttpApiBuilder.group(
+  Api,
+  "audio",
+  Effect.fnUntraced(function* (handlers) {
+    const models = yield* Models
+    const speak = yield* makeSpeechHandler
+    const transcribe = yield* makeTranscriptionHandler
+    return handlers
+      .handle("speech", ({ payload, request }) => speak(payload, request))
+      .handle("transcription", ({ payload, request }) => transcribe(request, payload))
+      .handle("voices", () =>
+        Effect.map(models.voices, (voices) => ({
+          voices: voices.map(({ id, speaker, language }) => ({
+            id,
+            name: language === undefined ? speaker : `${speaker} (${language})`,
+          })),
+        })),
+      )
+      .handle("models", () => Effect.succeed({ models: [{ id: models.speechModel }] }))
+  }),
+)

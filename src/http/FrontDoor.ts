@@ -1,0 +1,122 @@
+import { ByteSize, Cause, Clock, Effect, Exit, Option, type Scope, Stream } from "effect"
+import {
+  HttpBody,
+  HttpIncomingMessage,
+  HttpServerError,
+  HttpServerRequest,
+  HttpServerResponse as Response,
+} from "effect/http"
+import { Errors } from "../contract/Errors.ts"
+import { errorResponse } from "./ErrorResponse.ts"
+import { causeFault, maxJsonBytes } from "./RequestFault.ts"
+import { requestId } from "./RequestId.ts"
+import { logRequest } from "./RequestLog.ts"
+
+type App = Effect.Effect<Response.HttpServerResponse, unknown, HttpServerRequest.HttpServerRequest | Scope.Scope>
+
+const jsonLimit = ByteSize.bytes(maxJsonBytes)
+
+/**
+ * What every request passes, routed or not: the request id, the limits of bodies that the contract decodes, errors in
+ * OpenAI's envelope, and the log line once the body has left.
+ */
+export const frontDoor = (app: App, methodsOf: (url: string) => ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const startedAt = yield* Clock.currentTimeMillis
+    const id = requestId(request.headers["x-request-id"])
+    const path = request.url.split("?", 1)[0]!
+
+    const response = yield* app.pipe(
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, jsonLimit),
+      Effect.map((response) => enveloped(request, path, response)),
+      Effect.catchCause((cause) => failed(cause, request, path, methodsOf)),
+      Effect.annotateLogs("request_id", id),
+    )
+    const answeredAt = yield* Clock.currentTimeMillis
+    const headed = Response.setHeaders(response, {
+      "x-request-id": id,
+      "openai-processing-ms": String(answeredAt - startedAt),
+    })
+    return yield* logged(headed, request.method === "HEAD", (bytes, exit) =>
+      logRequest({ id, request, path, startedAt, response: headed, bytes, exit }),
+    )
+  })
+
+const failed = Effect.fnUntraced(function* (
+  cause: Cause.Cause<unknown>,
+  request: HttpServerRequest.HttpServerRequest,
+  path: string,
+  methodsOf: (url: string) => ReadonlyArray<string>,
+) {
+  if (isRouteNotFound(cause)) {
+    const allowed = methodsOf(request.url)
+    return errorResponse(
+      allowed.length === 0
+        ? Errors.unknownUrl(request.method, path)
+        : Errors.methodNotAllowed(request.method, path, allowed).allow(allowed),
+    )
+  }
+  const known = causeFault(cause)
+  if (Option.isSome(known)) return errorResponse(known.value)
+  if (Cause.hasInterruptsOnly(cause)) {
+    // A client that left needs no answer; a gateway that stops owes one.
+    const clientLeft = cause.reasons.some((reason) => reason.annotations.has(HttpServerError.ClientAbort.key))
+    return clientLeft ? Response.empty({ status: 499 }) : errorResponse(Errors.shuttingDown().retryAfter(1_000))
+  }
+  yield* Effect.logError("Request failed", cause)
+  return errorResponse(Errors.internal())
+})
+
+const isRouteNotFound = (cause: Cause.Cause<unknown>): boolean =>
+  cause.reasons.some(
+    (reason) =>
+      reason._tag === "Fail" &&
+      HttpServerError.isHttpServerError(reason.error) &&
+      reason.error.reason._tag === "RouteNotFound",
+  )
+
+/** Gives the framework's own bare error responses the envelope. Ours are JSON already. */
+const enveloped = (
+  request: HttpServerRequest.HttpServerRequest,
+  path: string,
+  response: Response.HttpServerResponse,
+): Response.HttpServerResponse => {
+  if (response.status < 400 || response.headers["content-type"]?.startsWith("application/json") === true) {
+    return response
+  }
+  switch (response.status) {
+    case 404:
+      return errorResponse(Errors.unknownUrl(request.method, path))
+    case 413:
+      return errorResponse(Errors.bodyTooLarge(maxJsonBytes))
+    case 415:
+      return errorResponse(
+        Errors.unsupportedMediaType(path.endsWith("/transcriptions") ? "multipart/form-data" : "application/json"),
+      )
+    default:
+      return errorResponse(response.status < 500 ? Errors.malformedRequest() : Errors.internal())
+  }
+}
+
+/** Runs `onDone` when the last byte of `response` is handed over, or at once when there is no stream to wait for. */
+const logged = (
+  response: Response.HttpServerResponse,
+  headOnly: boolean,
+  onDone: (bytes: number, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>,
+): Effect.Effect<Response.HttpServerResponse> => {
+  const body = response.body
+  if (body._tag !== "Stream") {
+    const bytes = body._tag === "Uint8Array" && !headOnly ? body.contentLength : 0
+    return Effect.as(onDone(bytes, Exit.void), response)
+  }
+  let bytes = 0
+  const counted = body.stream.pipe(
+    Stream.mapArray((chunks) => {
+      for (const chunk of chunks) bytes += chunk.length
+      return chunks
+    }),
+    Stream.onExit((exit) => onDone(bytes, exit)),
+  )
+  return Effect.succeed(Response.setBody(response, HttpBody.stream(counted, body.contentType, body.contentLength)))
+}

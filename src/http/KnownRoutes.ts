@@ -1,0 +1,38 @@
+import { Context, Effect, Layer } from "effect"
+import { FindMyWay, HttpRouter } from "effect/http"
+
+const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const
+
+/** Which methods the routes know for a path. The framework's router answers 404 where HTTP says 405. */
+export class KnownRoutes extends Context.Service<
+  KnownRoutes,
+  { readonly methodsOf: (url: string) => ReadonlyArray<string> }
+>()("aviary/http/KnownRoutes") {
+  /** A router that remembers what it was given. */
+  static readonly layer: Layer.Layer<HttpRouter.HttpRouter | KnownRoutes> = Layer.effectContext(
+    Effect.gen(function* () {
+      const router = yield* HttpRouter.make
+      const known = FindMyWay.make<true>()
+      const remember = (method: string, path: HttpRouter.PathInput) => {
+        if (method === "*") known.all(path, true)
+        else known.on(method, path, true)
+      }
+      const remembering: typeof router = {
+        ...router,
+        addAll: (routes) => {
+          for (const route of routes) remember(route.method, route.path)
+          return router.addAll(routes)
+        },
+        add: (method, path, handler, options) => {
+          remember(method, path)
+          return router.add(method, path, handler, options)
+        },
+      }
+      const methodsOf = (url: string): ReadonlyArray<string> => {
+        const found = methods.filter((method) => known.find(method, url) !== undefined)
+        return found.includes("GET") ? ["GET", "HEAD", ...found.filter((method) => method !== "GET")] : found
+      }
+      return Context.make(HttpRouter.HttpRouter, remembering).pipe(Context.add(KnownRoutes, { methodsOf }))
+    }),
+  )
+}

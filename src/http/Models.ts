@@ -1,0 +1,110 @@
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option } from "effect"
+import { collapseVoices, type BaseVoice } from "../audio/Voice.ts"
+import type { ApiError } from "../contract/ApiError.ts"
+import { Errors } from "../contract/Errors.ts"
+import type { Model } from "../contract/ModelsGroup.ts"
+import { VoiceList } from "../speech/VoiceList.ts"
+import { MagpieClient } from "../upstream/MagpieClient.ts"
+import { ParakeetClient } from "../upstream/ParakeetClient.ts"
+
+/** How long a listing waits for Magpie before it leaves the voices out. */
+const patience = Duration.seconds(2)
+
+/** OpenAI's names for what Magpie does; clients send them unasked. Dated ones, such as `gpt-4o-mini-tts-2025-12-15`, count too. */
+const speaks = /^(tts-1|tts-1-hd|gpt-4o-mini-tts)(-\d{4}(-\d{2}-\d{2})?)?$/
+
+/** The same for Parakeet, and every name that a Parakeet goes by, with or without its owner. */
+const transcribes =
+  /^(whisper-1|gpt-transcribe|gpt-4o-transcribe|gpt-4o-mini-transcribe)(-\d{4}-\d{2}-\d{2})?$|^(nvidia\/)?parakeet\b/
+
+/**
+ * The models that clients see, and which names they may use.
+ *
+ * - `list`: the STT model, the TTS model, the base voices. Without Magpie: without voices.
+ * - `voices`: the base voices, or none while Magpie does not say.
+ * - `find`: a listed id, or an alias under its own name. Aliases are not listed: they would crowd the menus of clients.
+ * - `forSpeech`, `forTranscription`: fail unless the model may be used there. A voice counts as a model that speaks.
+ */
+export class Models extends Context.Service<
+  Models,
+  {
+    readonly list: Effect.Effect<ReadonlyArray<Model>>
+    readonly voices: Effect.Effect<ReadonlyArray<BaseVoice>>
+    readonly find: (id: string) => Effect.Effect<Model, ApiError>
+    readonly forSpeech: (id: string) => Effect.Effect<void, ApiError>
+    readonly forTranscription: (id: string) => Effect.Effect<void, ApiError>
+    readonly speechModel: string
+  }
+>()("aviary/http/Models") {
+  static readonly layer = Layer.effect(
+    Models,
+    Effect.gen(function* () {
+      const magpie = yield* MagpieClient
+      const parakeet = yield* ParakeetClient
+      const voiceList = yield* VoiceList
+      const scope = yield* Effect.scope
+      const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+
+      // The listing belongs to no request: one that loses patience, or leaves, must not take it from the next.
+      let underWay: Fiber.Fiber<ReadonlyArray<string>, unknown> | undefined
+      const listed = Effect.gen(function* () {
+        if (underWay === undefined) {
+          const fiber = yield* Effect.forkIn(voiceList.voices, scope)
+          underWay = fiber
+          fiber.addObserver(() => {
+            underWay = undefined
+          })
+          return yield* Fiber.await(fiber)
+        }
+        return yield* Fiber.await(underWay)
+      }).pipe(Effect.timeoutOption(patience))
+
+      /** None: Magpie did not say. */
+      const known = Effect.map(listed, (exit) =>
+        Option.isSome(exit) && Exit.isSuccess(exit.value)
+          ? Option.some(collapseVoices(exit.value.value))
+          : Option.none(),
+      )
+      const voices = Effect.map(known, (found) => Option.getOrElse(found, (): ReadonlyArray<BaseVoice> => []))
+
+      const model = (id: string, kind: Model["kind"]): Model => ({
+        id,
+        object: "model",
+        created,
+        owned_by: "aviary",
+        kind,
+      })
+      const isSpeech = (id: string) => id === magpie.model || speaks.test(id)
+      const isTranscription = (id: string) => id === parakeet.model || transcribes.test(id)
+
+      const list = Effect.map(voices, (found) => [
+        model(parakeet.model, "stt"),
+        model(magpie.model, "tts"),
+        ...found.map((voice) => model(voice.id, "voice")),
+      ])
+
+      const find = Effect.fn("Models.find")(function* (id: string) {
+        if (isTranscription(id)) return model(id, "stt")
+        if (isSpeech(id)) return model(id, "tts")
+        const found = (yield* voices).find((voice) => voice.id === id)
+        return found === undefined ? yield* Errors.modelNotFound(id) : model(found.id, "voice")
+      })
+
+      const forSpeech = Effect.fn("Models.forSpeech")(function* (id: string) {
+        if (isSpeech(id)) return
+        if (isTranscription(id)) return yield* Errors.modelNotFound(id)
+        // Some clients put a voice where the model goes. While the voices are unknown, the engine's own error says more.
+        const found = yield* known
+        if (Option.isSome(found) && !found.value.some((voice) => voice.variants.includes(id) || voice.id === id)) {
+          return yield* Errors.modelNotFound(id)
+        }
+      })
+
+      const forTranscription = Effect.fn("Models.forTranscription")(function* (id: string) {
+        if (!isTranscription(id)) return yield* Errors.modelNotFound(id)
+      })
+
+      return Models.of({ list, voices, find, forSpeech, forTranscription, speechModel: magpie.model })
+    }),
+  )
+}

@@ -1,0 +1,59 @@
+import { Effect } from "effect"
+import { Headers, type HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { SpeechPayload } from "../contract/SpeechPayload.ts"
+import { Settings } from "../Settings.ts"
+import { Speech, type SpeechRequest } from "../speech/Speech.ts"
+import { errorResponse } from "./ErrorResponse.ts"
+import { Models } from "./Models.ts"
+import { makeRoomErrors } from "./RoomErrors.ts"
+import { cutStalledReader } from "./StalledReader.ts"
+
+/** RFC 9111, 5.2.1: `no-store` keeps the answer out of the cache, `no-cache` and `max-age=0` ask for a fresh one. */
+const cacheControl = (headers: Headers.Headers): SpeechRequest["cacheControl"] => {
+  const directives = (headers["cache-control"] ?? "").toLowerCase().split(/\s*,\s*/)
+  if (directives.includes("no-store")) return "bypass"
+  return directives.includes("no-cache") || directives.includes("max-age=0") ? "refresh" : "use"
+}
+
+const speechRequest = (payload: SpeechPayload, headers: Headers.Headers): SpeechRequest => ({
+  text: payload.input,
+  model: payload.model,
+  voice: typeof payload.voice === "string" ? payload.voice : payload.voice.id,
+  format: payload.response_format ?? "mp3",
+  speed: payload.speed ?? 1,
+  language: payload.language ?? undefined,
+  sampleRate: payload.sample_rate_hz ?? undefined,
+  cacheControl: cacheControl(headers),
+})
+
+/**
+ * `POST /v1/audio/speech`. The scope of `speak` is the request's, which the server closes once the body has left or the
+ * client has.
+ */
+export const makeSpeechHandler = Effect.gen(function* () {
+  const speech = yield* Speech
+  const models = yield* Models
+  const { retryAfter } = yield* Settings
+  const told = makeRoomErrors({ retryAfter })
+
+  const speak = Effect.fn("http.speech")(function* (
+    payload: SpeechPayload,
+    request: HttpServerRequest.HttpServerRequest,
+  ) {
+    yield* models.forSpeech(payload.model)
+    const asked = speechRequest(payload, request.headers)
+    const spoken = yield* Effect.mapError(speech.speak(asked), told.speech)
+    yield* cutStalledReader(request)
+    return HttpServerResponse.stream(spoken.audio, {
+      contentType: spoken.contentType,
+      ...(spoken.contentLength === undefined ? {} : { contentLength: spoken.contentLength }),
+      headers: {
+        "x-cache": spoken.cache,
+        ...(spoken.cache === "BYPASS" ? {} : { "content-location": `/v1/audio/speech/${spoken.key}` }),
+      },
+    })
+  })
+
+  return (payload: SpeechPayload, request: HttpServerRequest.HttpServerRequest) =>
+    Effect.catch(speak(payload, request), (error) => Effect.succeed(errorResponse(error)))
+})

@@ -1,0 +1,106 @@
+import { Duration, Effect, FileSystem, Option, Path, Schema, Stream } from "effect"
+import { type HttpServerRequest, Multipart } from "effect/http"
+import type { ApiError } from "../contract/ApiError.ts"
+import { Errors } from "../contract/Errors.ts"
+import { TranscriptionFields } from "../contract/TranscriptionForm.ts"
+import { Settings } from "../Settings.ts"
+import { schemaFault } from "./SchemaFault.ts"
+
+const maxParts = 64
+const maxFieldBytes = 64 * 1024
+
+const decodeFields = Schema.decodeUnknownEffect(TranscriptionFields)
+
+/** An upload on disk, gone with the scope that received it. */
+export interface Upload {
+  readonly path: string
+  readonly fields: TranscriptionFields
+}
+
+/**
+ * Receives transcription forms. The file goes to disk as it arrives, so that memory stays the same whatever its size;
+ * everything about the form is bounded, the time it takes included.
+ */
+export const makeUploads = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const { dataDir, uploadMaxBytes, uploadTimeout } = yield* Settings
+  const directory = path.join(dataDir, "tmp")
+  yield* fs.makeDirectory(directory, { recursive: true })
+
+  const limits = Multipart.limitsServices({
+    maxParts,
+    maxFieldSize: maxFieldBytes,
+    maxTotalSize: uploadMaxBytes,
+    // The default takes a file for a field where its content type is JSON.
+    fieldMimeTypes: [],
+  })
+
+  const told = (fault: Multipart.MultipartError): ApiError => {
+    switch (fault.reason._tag) {
+      case "BodyTooLarge":
+      case "FileTooLarge":
+        return Errors.bodyTooLarge(uploadMaxBytes)
+      case "FieldTooLarge":
+        return Errors.fieldTooLarge(maxFieldBytes)
+      case "TooManyParts":
+        return Errors.tooManyParts(maxParts)
+      case "Parse":
+      case "InternalError":
+        return Errors.invalidMultipart()
+    }
+  }
+
+  const spool = (file: Multipart.File, to: string) =>
+    Stream.run(file.content, fs.sink(to)).pipe(
+      Effect.mapError((fault) => (Multipart.isMultipartError(fault) ? told(fault) : Errors.storageUnavailable())),
+    )
+
+  const receive = Effect.fn("http.receive")(function* (
+    request: HttpServerRequest.HttpServerRequest,
+    parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>,
+  ) {
+    if (Number(request.headers["content-length"]) > uploadMaxBytes) {
+      return yield* Errors.bodyTooLarge(uploadMaxBytes)
+    }
+    const target = yield* Effect.mapError(
+      fs.makeTempFileScoped({ directory, prefix: "upload-" }),
+      Errors.storageUnavailable,
+    )
+    const fields: Record<string, string> = {}
+    let received = Option.none<Multipart.File>()
+    yield* parts.pipe(
+      Stream.provideContext(limits),
+      Stream.mapError(told),
+      Stream.runForEach((part) => {
+        if (Multipart.isField(part)) {
+          // The first one counts; lists are sent as repeated `name[]`.
+          fields[part.key.replace(/\[\]$/, "")] ??= part.value
+          return Effect.void
+        }
+        if (part.key !== "file") return Effect.mapError(Stream.runDrain(part.content), told)
+        if (Option.isSome(received)) return Errors.invalidValue("file", "expected one file")
+        received = Option.some(part)
+        return spool(part, target)
+      }),
+    )
+    if (Option.isNone(received)) {
+      return yield* "file" in fields
+        ? Errors.invalidValue("file", "expected an uploaded file, with a file name")
+        : Errors.missingParameter("file")
+    }
+    const decoded = yield* Effect.mapError(decodeFields(fields), schemaFault)
+    return { path: target, fields: decoded } satisfies Upload
+  })
+
+  return (
+    request: HttpServerRequest.HttpServerRequest,
+    parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>,
+  ) =>
+    receive(request, parts).pipe(
+      Effect.timeoutOrElse({
+        duration: Duration.fromInputUnsafe(uploadTimeout),
+        orElse: () => Errors.requestTimeout(),
+      }),
+    )
+})

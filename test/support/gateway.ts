@@ -1,0 +1,60 @@
+import { Effect, Layer, Stream } from "effect"
+import { HttpServer } from "effect/http"
+import * as Server from "../../src/http/Server.ts"
+import { Settings } from "../../src/Settings.ts"
+import { Speech, type Spoken } from "../../src/speech/Speech.ts"
+import { VoiceList } from "../../src/speech/VoiceList.ts"
+import { Transcription } from "../../src/transcription/Transcription.ts"
+import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
+import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
+
+type Engines = MagpieClient | ParakeetClient
+type Programs = Speech | Transcription
+
+/** What a test may put in place of the tests' own parts. */
+export interface Parts {
+  readonly engines?: Layer.Layer<Engines>
+  /** The two programs; they are given the engines and settings. */
+  readonly programs?: Layer.Layer<Programs, unknown, Engines | Settings>
+  /** As in the environment; the port is a free one unless said otherwise. */
+  readonly settings?: Parameters<typeof Settings.layerTest>[0]
+}
+
+/** A speech program that answers `bytes` in whatever voice; a test of HTTP has no need of a better one. */
+export const speechOf = (spoken: Partial<Spoken> = {}): Layer.Layer<Speech> =>
+  Layer.succeed(Speech, {
+    speak: () =>
+      Effect.succeed({
+        key: "0".repeat(64),
+        cache: "MISS",
+        contentType: "audio/mpeg",
+        contentLength: undefined,
+        audio: Stream.make(new Uint8Array([1, 2, 3]), new Uint8Array([4])),
+        ...spoken,
+      }),
+  })
+
+/** A transcription program that hears `test`, two and a half seconds long, in every upload. */
+export const transcriptionOf = (
+  transcribe: Transcription["Service"]["transcribe"] = () =>
+    Effect.succeed({ text: "test", language: "en-US", segments: [], durationSeconds: 2.5 }),
+): Layer.Layer<Transcription> => Layer.succeed(Transcription, { transcribe })
+
+export const testEngines: Layer.Layer<Engines> = Layer.merge(MagpieClient.layerTest(), ParakeetClient.layerTest())
+export const testPrograms: Layer.Layer<Programs> = Layer.merge(speechOf(), transcriptionOf())
+
+/** Starts the gateway on a free loopback port for as long as the scope is open. */
+export const startGateway = Effect.fnUntraced(function* (parts: Parts = {}) {
+  const engines = parts.engines ?? testEngines
+  const settings = Settings.layerTest({ port: "0", ...parts.settings })
+  const programs = (parts.programs ?? testPrograms).pipe(Layer.provide(engines))
+  const gateway = Server.layer.pipe(
+    Layer.provideMerge(Server.layerNode),
+    Layer.provide([programs, VoiceList.layer.pipe(Layer.provide(engines)), engines]),
+    Layer.provide(settings),
+  )
+  const context = yield* Layer.build(gateway)
+  const { address } = yield* HttpServer.HttpServer.pipe(Effect.provide(context))
+  if (address._tag === "UnixPathAddress") return yield* Effect.die("not listening on TCP")
+  return { port: address.port, url: `http://127.0.0.1:${address.port}` }
+})
