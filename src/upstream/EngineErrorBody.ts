@@ -29,7 +29,8 @@ const shapeText = (shape: typeof Shape.Type): string => {
   return "message" in said ? said.message : said.map(issueText).join("; ")
 }
 
-const strip = (html: string) => html.replaceAll(/<(script|style|head)\b[\s\S]*?(<\/\1>|$)/gi, " ").replaceAll(/<[^>]*>?/g, " ")
+const strip = (html: string) =>
+  html.replaceAll(/<(script|style|head)\b[\s\S]*?(<\/\1>|$)/gi, " ").replaceAll(/<[^>]*>?/g, " ")
 
 const oneLine = (text: string) => {
   const line = text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim()

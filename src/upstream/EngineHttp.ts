@@ -50,7 +50,9 @@ export const makeEngineHttp = Effect.fnUntraced(function* (
     // like a dead engine and must not be repeated: the call may be what killed it.
     pipelining: 0,
   })
-  const http = (yield* NodeHttpClient.makeUndici.pipe(Effect.provideService(NodeHttpClient.Dispatcher, dispatcher))).pipe(
+  const http = (yield* NodeHttpClient.makeUndici.pipe(
+    Effect.provideService(NodeHttpClient.Dispatcher, dispatcher),
+  )).pipe(
     HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl.href.replace(/\/+(v1\/*)?$/, ""))),
     HttpClient.withScope,
   )
@@ -104,12 +106,17 @@ const answer = (response: HttpClientResponse.HttpClientResponse, body: EngineAns
 // A 503 from a NIM means that it is loading, unless it says something else.
 const notLoading = /cuda|cublas|cudnn|unhealthy|exhausted|overload|capacity|busy|too many|queue|quota/i
 
-const rejection = (response: HttpClientResponse.HttpClientResponse, body: string): Effect.Effect<never, EngineFailure> => {
+const rejection = (
+  response: HttpClientResponse.HttpClientResponse,
+  body: string,
+): Effect.Effect<never, EngineFailure> => {
   const { status } = response
   if (status < 400) {
     const location = response.headers["location"]
     return Effect.fail(
-      new EngineMalformed({ message: `answered ${status}${location === undefined ? "" : `, a redirect to ${location}`}` }),
+      new EngineMalformed({
+        message: `answered ${status}${location === undefined ? "" : `, a redirect to ${location}`}`,
+      }),
     )
   }
   const message = errorBodyMessage(body) || `answered ${status}`
@@ -166,7 +173,9 @@ export const readiness = Effect.fnUntraced(function* (http: EngineHttp, timeout:
     Effect.scoped(http.call(HttpClientRequest.get(path), clocks)).pipe(
       Effect.as(Option.none<EngineRejected>()),
       Effect.catchTag("EngineRejected", (rejected) =>
-        rejected.status === 404 || rejected.status === 405 ? Effect.succeed(Option.some(rejected)) : Effect.fail(rejected),
+        rejected.status === 404 || rejected.status === 405
+          ? Effect.succeed(Option.some(rejected))
+          : Effect.fail(rejected),
       ),
     )
   let missing = Option.none<EngineRejected>()

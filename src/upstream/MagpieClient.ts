@@ -47,12 +47,15 @@ export class MagpieClient extends Context.Service<
   static readonly layerNim = (url: URL) =>
     Layer.effect(
       MagpieClient,
-      Effect.map(Effect.flatMap(Settings, (settings) => makeMagpieNim(url, settings)), (nim) => ({
-        ...nim,
-        voices: Effect.mapError(nim.voices, asMagpieError),
-        ready: Effect.mapError(nim.ready, asMagpieError),
-        synthesize: (utterance: Utterance) => Stream.mapError(nim.synthesize(utterance), asMagpieError),
-      })),
+      Effect.map(
+        Effect.flatMap(Settings, (settings) => makeMagpieNim(url, settings)),
+        (nim) => ({
+          ...nim,
+          voices: Effect.mapError(nim.voices, asMagpieError),
+          ready: Effect.mapError(nim.ready, asMagpieError),
+          synthesize: (utterance: Utterance) => Stream.mapError(nim.synthesize(utterance), asMagpieError),
+        }),
+      ),
     )
 
   /** A test's own engine; whatever is left out speaks 60 ms of a tone per character with the voice `Test.EN-US.Tone`. */

@@ -3,7 +3,14 @@ import { HttpClientRequest } from "effect/http"
 import type { Pcm } from "../audio/Pcm.ts"
 import type { Settings } from "../Settings.ts"
 import { type EngineFailure, EngineMalformed } from "./EngineFailure.ts"
-import { type CallClocks, type EngineAnswer, makeEngineHttp, readiness, readWhole, unexpectedAnswer } from "./EngineHttp.ts"
+import {
+  type CallClocks,
+  type EngineAnswer,
+  makeEngineHttp,
+  readiness,
+  readWhole,
+  unexpectedAnswer,
+} from "./EngineHttp.ts"
 import type { Utterance } from "./MagpieClient.ts"
 import { readPcm } from "./PcmReader.ts"
 
@@ -41,7 +48,8 @@ const form = (route: Route, { language, text, voice }: Utterance) =>
 const isAudio = ({ mediaType }: EngineAnswer) => !mediaType.startsWith("text/") && !/[/+](json|xml)$/.test(mediaType)
 
 /** A route that this NIM does not have. A 404 can also be about the voice, so it alone proves nothing. */
-const isMissing = (failure: EngineFailure) => failure._tag === "EngineRejected" && [404, 405, 501].includes(failure.status)
+const isMissing = (failure: EngineFailure) =>
+  failure._tag === "EngineRejected" && [404, 405, 501].includes(failure.status)
 
 /** What `MagpieClient` promises, from the NIM at `url`. */
 export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Settings["Service"]) {
@@ -60,9 +68,9 @@ export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Se
     if (answered._tag === "Success") return { route: first, answer: answered.success }
     if (!isMissing(answered.failure)) return yield* Effect.fail(answered.failure)
     const other = first === online ? batch : online
-    const answer = yield* http.call(form(other, utterance), clocks).pipe(
-      Effect.mapError((failure) => (isMissing(failure) ? answered.failure : failure)),
-    )
+    const answer = yield* http
+      .call(form(other, utterance), clocks)
+      .pipe(Effect.mapError((failure) => (isMissing(failure) ? answered.failure : failure)))
     yield* Ref.set(route, other)
     return { route: other, answer }
   })
@@ -72,7 +80,9 @@ export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Se
     if (!isAudio(opened.answer)) return yield* unexpectedAnswer(opened.answer, "audio")
     // Headerless samples that end with the connection could be half of them.
     if (!opened.answer.bounded && opened.route === online)
-      return yield* new EngineMalformed({ message: "its answer has neither a length nor chunks, so half of it would look whole" })
+      return yield* new EngineMalformed({
+        message: "its answer has neither a length nor chunks, so half of it would look whole",
+      })
     return readPcm(opened.answer.body, { rawSampleRate: sampleRate, needWav: opened.route === batch })
   })
 
@@ -80,7 +90,8 @@ export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Se
     const answer = yield* http.call(HttpClientRequest.get("/v1/audio/list_voices"), quick)
     const text = yield* readWhole(answer.body, 4 * 1_024 * 1_024)
     const listed = decodeVoices(text)
-    if (Option.isNone(listed)) return yield* new EngineMalformed({ message: `its voice list cannot be read: ${text.slice(0, 200)}` })
+    if (Option.isNone(listed))
+      return yield* new EngineMalformed({ message: `its voice list cannot be read: ${text.slice(0, 200)}` })
     return [...new Set(Object.values(listed.value).flatMap((locale) => locale.voices))]
   }, Effect.scoped)
 
@@ -90,7 +101,9 @@ export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Se
     supportsSpeed: false,
     voices: Effect.suspend(voices).pipe(Effect.withSpan("MagpieClient.voices")),
     synthesize: (utterance: Utterance): Stream.Stream<Pcm, EngineFailure> =>
-      Stream.unwrap(speak(utterance)).pipe(Stream.withSpan("MagpieClient.synthesize", { attributes: { voice: utterance.voice } })),
+      Stream.unwrap(speak(utterance)).pipe(
+        Stream.withSpan("MagpieClient.synthesize", { attributes: { voice: utterance.voice } }),
+      ),
     ready: readiness(http, settings.connectTimeout).pipe(Effect.withSpan("MagpieClient.ready")),
   }
 })

@@ -48,12 +48,15 @@ export class ParakeetClient extends Context.Service<
   static readonly layerNim = (url: URL) =>
     Layer.effect(
       ParakeetClient,
-      Effect.map(Effect.flatMap(Settings, (settings) => makeParakeetNim(url, settings)), (nim) => ({
-        ...nim,
-        ready: Effect.mapError(nim.ready, asParakeetError),
-        transcribe: (recording: Recording, options?: { readonly language?: string | undefined }) =>
-          Effect.mapError(nim.transcribe(recording, options), asParakeetError),
-      })),
+      Effect.map(
+        Effect.flatMap(Settings, (settings) => makeParakeetNim(url, settings)),
+        (nim) => ({
+          ...nim,
+          ready: Effect.mapError(nim.ready, asParakeetError),
+          transcribe: (recording: Recording, options?: { readonly language?: string | undefined }) =>
+            Effect.mapError(nim.transcribe(recording, options), asParakeetError),
+        }),
+      ),
     )
 
   /** A test's own engine; whatever is left out hears `test` in every recording. */

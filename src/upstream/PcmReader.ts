@@ -1,51 +1,36 @@
 import { Effect, Result, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
+import { parseWav, type WavLayout } from "../audio/Wav.ts"
 import { EngineCut, type EngineFailure, EngineMalformed } from "./EngineFailure.ts"
+
+// A header is read once this much is there, so that none is judged by half of it; no speech is as short.
+const headerStart = 68
 
 // More than any sane preamble: a WAV whose samples have not begun by then is none.
 const headerLimit = 65_536
 
-interface WavStart {
-  readonly sampleRate: number
-  readonly dataOffset: number
-  /** Bytes of samples; infinite where the header, written before they were counted, cannot say. */
-  readonly dataBytes: number
-}
-
-/** The bytes so far do not reach the samples. */
-const needMore = Symbol("needMore")
-
 const malformed = (message: string) => Result.fail(new EngineMalformed({ message }))
 
-const readWavStart = (bytes: Buffer): Result.Result<WavStart | typeof needMore, EngineMalformed> => {
-  let sampleRate = 0
-  for (let at = 12; at + 8 <= bytes.length; ) {
-    const id = bytes.toString("latin1", at, at + 4)
-    const size = bytes.readUInt32LE(at + 4)
-    if (id === "data") {
-      if (sampleRate === 0) return malformed("its WAV has no format")
-      return Result.succeed({
-        sampleRate,
-        dataOffset: at + 8,
-        dataBytes: size === 0 || size >= 0x7fff_ffff ? Number.POSITIVE_INFINITY : size,
-      })
-    }
-    if (id === "fmt ") {
-      if (size < 16) return malformed("its WAV has a short format chunk")
-      if (at + 24 > bytes.length) break
-      const [channels, bits] = [bytes.readUInt16LE(at + 10), bytes.readUInt16LE(at + 22)]
-      sampleRate = bytes.readUInt32LE(at + 12)
-      const tag = bytes.readUInt16LE(at + 8)
-      if ((tag !== 1 && tag !== 0xfffe) || channels !== 1 || bits !== 16 || sampleRate === 0)
-        return malformed(`its WAV is not 16-bit mono PCM: format ${tag}, ${channels} channels, ${bits} bits`)
-    }
-    // Chunks are padded to an even length.
-    at += 8 + size + (size % 2)
-  }
-  return bytes.length > headerLimit ? malformed("its WAV has no samples") : Result.succeed(needMore)
+/** Undefined: the bytes so far do not reach the samples. */
+const readWavStart = (bytes: Buffer): Result.Result<WavLayout | undefined, EngineMalformed> => {
+  if (bytes.length < headerStart) return Result.succeed(undefined)
+  const layout = parseWav((offset, length) => bytes.subarray(offset, offset + length))
+  if (Result.isFailure(layout))
+    return layout.failure.reason === "Truncated" && bytes.length < headerLimit
+      ? Result.succeed(undefined)
+      : malformed(layout.failure.message)
+  const { bits, channels, encoding } = layout.success
+  return encoding === "integer" && bits === 16 && channels === 1
+    ? Result.succeed(layout.success)
+    : malformed(`its WAV is not 16-bit mono: ${encoding}, ${bits} bits, ${channels} channels`)
 }
 
-const looksLikeWav = (bytes: Buffer) => bytes.toString("latin1", 0, 4) === "RIFF" && bytes.toString("latin1", 8, 12) === "WAVE"
+// A writer that cannot seek back leaves a size that no speech has.
+const declaredBytes = ({ dataBytes }: WavLayout) =>
+  dataBytes === undefined || dataBytes >= 0x7fff_0000 ? Number.POSITIVE_INFINITY : dataBytes
+
+const looksLikeWav = (bytes: Buffer) =>
+  bytes.toString("latin1", 0, 4) === "RIFF" && bytes.toString("latin1", 8, 12) === "WAVE"
 
 // Copied: a network chunk starts at any offset of its pool, an Int16Array only at an even one, and its memory is reused.
 const toSamples = (bytes: Buffer): Int16Array => {
@@ -74,8 +59,8 @@ export const makePcmReader = (rawSampleRate: number, needWav: boolean) => {
       return Result.succeed(true)
     }
     return Result.map(readWavStart(held), (start) => {
-      if (start === needMore) return false
-      format = { sampleRate: start.sampleRate, wanted: start.dataBytes }
+      if (start === undefined) return false
+      format = { sampleRate: start.sampleRate, wanted: declaredBytes(start) }
       held = held.subarray(start.dataOffset)
       return true
     })
@@ -84,7 +69,8 @@ export const makePcmReader = (rawSampleRate: number, needWav: boolean) => {
   return {
     /** The samples that `bytes` completes, possibly none. */
     push: (bytes: Uint8Array): Result.Result<Pcm | undefined, EngineMalformed> => {
-      held = held.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat([held, bytes])
+      held =
+        held.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat([held, bytes])
       if (format === undefined) {
         const begun = begin()
         if (Result.isFailure(begun)) return Result.fail(begun.failure)
@@ -104,7 +90,9 @@ export const makePcmReader = (rawSampleRate: number, needWav: boolean) => {
     /** Why what was read cannot be the whole, once the engine has ended its answer. */
     end: (): EngineCut | EngineMalformed | undefined => {
       if (format === undefined) {
-        return held.length === 0 && !needWav ? undefined : new EngineCut({ message: "its answer ended before its samples" })
+        return held.length === 0 && !needWav
+          ? undefined
+          : new EngineCut({ message: "its answer ended before its samples" })
       }
       if (taken < format.wanted && Number.isFinite(format.wanted))
         return new EngineCut({ message: `its WAV ended after ${taken} of ${format.wanted} bytes` })

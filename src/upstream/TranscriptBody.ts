@@ -5,7 +5,10 @@ import { EngineMalformed } from "./EngineFailure.ts"
 const TimedText = Schema.Struct({ start: Schema.Finite, end: Schema.Finite, text: Schema.String })
 
 // A NIM gives `text` alone; open-source servers give segments, with times in seconds.
-const Body = Schema.Struct({ text: Schema.String, segments: Schema.optionalKey(Schema.NullOr(Schema.Array(TimedText))) })
+const Body = Schema.Struct({
+  text: Schema.String,
+  segments: Schema.optionalKey(Schema.NullOr(Schema.Array(TimedText))),
+})
 const TextOnly = Schema.Struct({ text: Schema.String })
 const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Union([Body, TextOnly, Schema.String])))
 
@@ -22,7 +25,11 @@ export const readTranscript = Effect.fnUntraced(function* (mediaType: string, te
     const segments = "segments" in json.value ? (json.value.segments ?? []) : []
     return {
       text: json.value.text,
-      segments: segments.map(({ end, start, text }) => ({ startMs: milliseconds(start), endMs: milliseconds(end), text: text.trim() })),
+      segments: segments.map(({ end, start, text }) => ({
+        startMs: milliseconds(start),
+        endMs: milliseconds(end),
+        text: text.trim(),
+      })),
     }
   }
   const plain = (mediaType === "" || mediaType === "text/plain") && !/^\s*[{[<]/.test(text)

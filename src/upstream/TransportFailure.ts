@@ -23,9 +23,13 @@ const textOf = (error: unknown): string => {
   return cause === undefined ? (Array.isArray(errors) ? errors.map(textOf).join("; ") : "unknown error") : textOf(cause)
 }
 
-// llhttp's codes: the peer speaks something else than HTTP. An end of input in the middle is a cut, not bad HTTP.
-const isBadHttp = (code: string) =>
-  (code.startsWith("HPE_") && code !== "HPE_INVALID_EOF_STATE") || code === "UND_ERR_HEADERS_OVERFLOW" || code === "UND_ERR_RESPONSE"
+// The peer speaks something else than HTTP. undici leaves its parser's code out where it throws for an end of input.
+const isBadHttp = (error: unknown): boolean => {
+  if (typeof error !== "object" || error === null) return false
+  const { cause, code, name } = error as Coded
+  if (name === "HTTPParserError") return !textOf(error).includes("EOF state")
+  return code === "UND_ERR_HEADERS_OVERFLOW" || isBadHttp(cause)
+}
 
 /**
  * What a failed exchange of bytes means.
@@ -35,8 +39,9 @@ const isBadHttp = (code: string) =>
  */
 export const transportFailure = (error: unknown, began: boolean, connectMillis: number): EngineFailure => {
   const codes = codesOf(error)
-  if (codes.includes("UND_ERR_CONNECT_TIMEOUT")) return new EngineTimedOut({ phase: "connect", afterMillis: connectMillis })
-  if (codes.some(isBadHttp)) return new EngineMalformed({ message: `not HTTP: ${textOf(error)}` })
+  if (codes.includes("UND_ERR_CONNECT_TIMEOUT"))
+    return new EngineTimedOut({ phase: "connect", afterMillis: connectMillis })
+  if (isBadHttp(error)) return new EngineMalformed({ message: `not HTTP: ${textOf(error)}` })
   const message = [textOf(error), ...codes.slice(-1).map((code) => `(${code})`)].join(" ")
   return began ? new EngineCut({ message }) : new EngineUnreachable({ message })
 }
