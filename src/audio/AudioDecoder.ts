@@ -1,0 +1,107 @@
+import { Context, type Duration, Effect, FileSystem, Layer, type PlatformError, type Scope, Semaphore } from "effect"
+import { ChildProcessSpawner } from "effect/process"
+import { WorkerLost, make as makePool, workerUrl } from "../workers/WorkerPool.ts"
+import { DecodeError, DecoderBusy, DecoderGaveUp, spoolFailed } from "./DecodeError.ts"
+import { DecodeRpcs } from "./decode/DecodeRpcs.ts"
+import { decodeWithFfmpeg } from "./decode/Ffmpeg.ts"
+import type { Recording } from "./Recording.ts"
+
+/**
+ * @property directory where recordings live while their scope is open; of this process alone, since what a killed
+ * process left there is removed at the start
+ * @property workers files decoded at a time; default 2
+ * @property timeLimit for one file; default 5 minutes
+ * @property waitLimit for a free decoder; default 1 minute
+ * @property maxSeconds the longest audio; default 4 hours
+ * @property ffmpeg name or path of the program for AAC; default `ffmpeg`
+ */
+export interface AudioDecoderOptions {
+  readonly directory: string
+  readonly workers?: number | undefined
+  readonly timeLimit?: Duration.Input | undefined
+  readonly waitLimit?: Duration.Input | undefined
+  readonly maxSeconds?: number | undefined
+  readonly ffmpeg?: string | undefined
+}
+
+const prefix = "recording-"
+
+const failure = (reason: DecodeError["reason"]) => new DecodeError({ reason })
+
+const lost = () =>
+  failure(new DecoderGaveUp({ message: "The decoder broke down over this audio, which might be corrupted." }))
+
+const late = () => failure(new DecoderGaveUp({ message: "The audio took too long to decode." }))
+
+const busy = () => failure(new DecoderBusy({ message: "Every audio decoder is busy. Try again in a moment." }))
+
+/**
+ * Turns an uploaded file into a recording: wav, flac, mp3, and Opus or Vorbis in Ogg, Opus in WebM in worker threads, AAC
+ * by ffmpeg. The bytes say what a file is, not its name. The recording's file goes with the scope.
+ */
+export class AudioDecoder extends Context.Service<
+  AudioDecoder,
+  { readonly decode: (path: string) => Effect.Effect<Recording, DecodeError, Scope.Scope> }
+>()("aviary/audio/AudioDecoder") {
+  static readonly layer = (
+    options: AudioDecoderOptions,
+  ): Layer.Layer<
+    AudioDecoder,
+    WorkerLost | PlatformError.PlatformError,
+    FileSystem.FileSystem | ChildProcessSpawner.ChildProcessSpawner
+  > => Layer.effect(AudioDecoder, make(options))
+}
+
+const make = Effect.fnUntraced(function* ({
+  directory,
+  workers = 2,
+  timeLimit = "5 minutes",
+  waitLimit = "1 minute",
+  maxSeconds = 4 * 60 * 60,
+  ffmpeg = "ffmpeg",
+}: AudioDecoderOptions) {
+  const fs = yield* FileSystem.FileSystem
+  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+  yield* sweep(fs, directory)
+  const pool = yield* makePool(DecodeRpcs, {
+    url: workerUrl("decode/DecodeWorker", import.meta.url),
+    size: workers,
+    unresponsiveAfter: "2 seconds",
+    resourceLimits: { maxOldGenerationSizeMb: 256 },
+  })
+  const turns = yield* Semaphore.make(workers)
+
+  const decode = Effect.fn("AudioDecoder.decode")(function* (input: string) {
+    const output = yield* fs
+      .makeTempFileScoped({ directory, prefix, suffix: ".wav" })
+      .pipe(Effect.mapError((error) => spoolFailed(error.cause)))
+    const request = { input, output, maxSeconds }
+    const samples = yield* Effect.scoped(
+      Effect.gen(function* () {
+        yield* turns.takeScoped(1).pipe(Effect.timeoutOrElse({ duration: waitLimit, orElse: busy }))
+        // The limit lies inside the call: the pool looks after a worker whose call failed.
+        const byWorker = pool.run((client) =>
+          client.Decode(request).pipe(Effect.timeoutOrElse({ duration: timeLimit, orElse: late })),
+        )
+        return yield* byWorker.pipe(
+          Effect.catchTag("WorkerLost", lost),
+          Effect.catchTag("NeedsFfmpeg", ({ demuxer }) =>
+            decodeWithFfmpeg({ ...request, demuxer, command: ffmpeg }, fs, spawner).pipe(
+              Effect.timeoutOrElse({ duration: timeLimit, orElse: late }),
+            ),
+          ),
+        )
+      }),
+    )
+    return { path: output, samples }
+  })
+
+  return AudioDecoder.of({ decode })
+})
+
+const sweep = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, directory: string) {
+  yield* fs.makeDirectory(directory, { recursive: true })
+  for (const name of yield* fs.readDirectory(directory)) {
+    if (name.startsWith(prefix)) yield* fs.remove(`${directory}/${name}`, { recursive: true, force: true })
+  }
+})

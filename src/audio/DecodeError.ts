@@ -1,0 +1,58 @@
+import { Schema } from "effect"
+
+const accepted = "Accepted are flac, m4a, mp3, mp4, ogg, opus, wav and webm."
+
+/** The file is no audio that can be read here, or no audio at all. */
+export class Undecodable extends Schema.TaggedError<Undecodable>()("Undecodable", { message: Schema.String }) {}
+
+/** The audio is longer than `limitSeconds`; a small file can hold days of silence. */
+export class TooLong extends Schema.TaggedError<TooLong>()("TooLong", {
+  message: Schema.String,
+  limitSeconds: Schema.Number,
+}) {}
+
+/** Only `ffmpeg` reads this format, and it is not on the PATH. */
+export class FfmpegMissing extends Schema.TaggedError<FfmpegMissing>()("FfmpegMissing", { message: Schema.String }) {}
+
+/** The decoder did not end in time, or its thread died of the file. */
+export class DecoderGaveUp extends Schema.TaggedError<DecoderGaveUp>()("DecoderGaveUp", { message: Schema.String }) {}
+
+/** Every decoder stayed taken for too long. */
+export class DecoderBusy extends Schema.TaggedError<DecoderBusy>()("DecoderBusy", { message: Schema.String }) {}
+
+/** The gateway's own disk failed. */
+export class SpoolFailed extends Schema.TaggedError<SpoolFailed>()("SpoolFailed", { message: Schema.String }) {}
+
+const Reason = Schema.Union([Undecodable, TooLong, FfmpegMissing, DecoderGaveUp, DecoderBusy, SpoolFailed])
+
+/** Why an upload gave no recording. Each reason's `message` is fit for a client. */
+export class DecodeError extends Schema.TaggedError<DecodeError>()("DecodeError", { reason: Reason }) {}
+
+/** @param why a sentence about the file; the accepted formats are added */
+export const undecodable = (why: string): DecodeError =>
+  new DecodeError({ reason: new Undecodable({ message: `${why} ${accepted}` }) })
+
+/** @param limitSeconds the longest audio that is decoded */
+export const tooLong = (limitSeconds: number): DecodeError =>
+  new DecodeError({
+    reason: new TooLong({
+      message: `The audio is longer than ${limitSeconds} seconds. Send it in parts.`,
+      limitSeconds,
+    }),
+  })
+
+/** The one failure that the operator can end: the message says how. */
+export const ffmpegMissing = (): DecodeError =>
+  new DecodeError({
+    reason: new FfmpegMissing({
+      message:
+        "This audio (AAC in m4a, mp4 or aac, or an unusual codec in webm) is decoded by ffmpeg, which this server does " +
+        "not have. Install ffmpeg on the server's PATH, or send flac, mp3, ogg, opus, wav or webm with Opus.",
+    }),
+  })
+
+/** A failure of the disk: the client is told no path. */
+export const spoolFailed = (error: unknown): DecodeError => {
+  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? ` (${error.code})` : ""
+  return new DecodeError({ reason: new SpoolFailed({ message: `The upload could not be spooled to disk${code}.` }) })
+}

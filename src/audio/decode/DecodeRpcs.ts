@@ -1,0 +1,14 @@
+import { Schema } from "effect"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { DecodeError } from "../DecodeError.ts"
+import { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
+
+/** What a decoder's thread does: see `decodeFile`. Answers the number of samples. */
+export const DecodeRpcs = RpcGroup.make(
+  Rpc.make("Decode", {
+    payload: { input: Schema.String, output: Schema.String, maxSeconds: Schema.Number },
+    success: Schema.Int,
+    error: Schema.Union([DecodeError, NeedsFfmpeg]),
+  }),
+)

@@ -1,0 +1,24 @@
+import { Effect } from "effect"
+import { serve } from "../../workers/WorkerServer.ts"
+import { DecodeError, undecodable } from "../DecodeError.ts"
+import { decodeFile } from "./decodeFile.ts"
+import { DecodeRpcs } from "./DecodeRpcs.ts"
+import { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
+
+// The WASM decoders and the demuxer print each damaged frame, which hostile uploads would turn into a full log.
+console.error = () => {}
+console.warn = () => {}
+
+serve(
+  DecodeRpcs,
+  DecodeRpcs.toLayer({
+    Decode: (request) =>
+      Effect.tryPromise({
+        try: (signal) => decodeFile(request, signal),
+        catch: (error) =>
+          error instanceof DecodeError || error instanceof NeedsFfmpeg
+            ? error
+            : undecodable("The audio might be corrupted or is not supported."),
+      }),
+  }),
+)

@@ -1,0 +1,51 @@
+import { writeSync } from "node:fs"
+import { spoolFailed, tooLong } from "../DecodeError.ts"
+import type { Pcm } from "../Pcm.ts"
+import { recordingSampleRate } from "../Recording.ts"
+import { makeResampler } from "../Resampler.ts"
+import { wavHeader, wavHeaderBytes } from "../Wav.ts"
+
+/** Writes a `Recording`, resampling what comes in. Blocks its thread: for workers only. */
+export interface RecordingWriter {
+  /** Throws a `DecodeError`: too long, or the disk failed. */
+  readonly write: (pcm: Pcm) => void
+  /** Writes the header, and answers how many samples follow it. */
+  readonly finish: () => number
+}
+
+/** @param file descriptor of an empty file */
+export const makeRecordingWriter = (file: number, maxSeconds: number): RecordingWriter => {
+  let samples = 0
+  let inputRate = recordingSampleRate
+  let resampler = makeResampler(inputRate, recordingSampleRate)
+
+  const put = (bytes: Uint8Array, position: number) => {
+    try {
+      for (let done = 0; done < bytes.length;)
+        done += writeSync(file, bytes, done, bytes.length - done, position + done)
+    } catch (error) {
+      throw spoolFailed(error)
+    }
+  }
+  const append = (output: Int16Array) => {
+    if (samples + output.length > maxSeconds * recordingSampleRate) throw tooLong(maxSeconds)
+    put(new Uint8Array(output.buffer, output.byteOffset, output.byteLength), wavHeaderBytes + samples * 2)
+    samples += output.length
+  }
+
+  return {
+    write: (pcm) => {
+      if (pcm.sampleRate !== inputRate) {
+        append(resampler.flush())
+        inputRate = pcm.sampleRate
+        resampler = makeResampler(inputRate, recordingSampleRate)
+      }
+      append(resampler.process(pcm.samples))
+    },
+    finish: () => {
+      append(resampler.flush())
+      put(wavHeader(recordingSampleRate, samples * 2), 0)
+      return samples
+    },
+  }
+}

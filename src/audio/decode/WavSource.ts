@@ -1,0 +1,22 @@
+import { Result } from "effect"
+import { undecodable } from "../DecodeError.ts"
+import { parseWav } from "../Wav.ts"
+import { monoSamples } from "../WavSamples.ts"
+import type { AudioSource } from "./AudioSource.ts"
+import type { ReadAt } from "./Container.ts"
+
+const blockBytes = 65_536
+
+/** A file that ends before its declared length is read as far as it goes: recorders are stopped by pulling the plug. */
+export async function* wavSource(read: ReadAt): AudioSource {
+  const parsed = parseWav(read)
+  if (Result.isFailure(parsed)) throw undecodable(parsed.failure.message)
+  const layout = parsed.success
+  const end = layout.dataBytes === undefined ? Infinity : layout.dataOffset + layout.dataBytes
+  const block = Math.max(1, Math.floor(blockBytes / layout.frameBytes)) * layout.frameBytes
+  for (let offset = layout.dataOffset; offset < end; offset += block) {
+    const bytes = read(offset, Math.min(block, end - offset))
+    if (bytes.length < layout.frameBytes) return
+    yield { sampleRate: layout.sampleRate, samples: monoSamples(layout, bytes), damaged: 0 }
+  }
+}

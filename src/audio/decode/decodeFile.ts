@@ -1,0 +1,92 @@
+import { closeSync, openSync, readSync } from "node:fs"
+import { setImmediate } from "node:timers/promises"
+import { spoolFailed, undecodable } from "../DecodeError.ts"
+import { recordingSampleRate } from "../Recording.ts"
+import type { AudioSource } from "./AudioSource.ts"
+import { type ReadAt, sniffContainer } from "./Container.ts"
+import { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
+import { opusSource } from "./OpusSource.ts"
+import { makeRecordingWriter } from "./RecordingWriter.ts"
+import { streamSource } from "./StreamSource.ts"
+import { wavSource } from "./WavSource.ts"
+
+/**
+ * @property input the upload
+ * @property output an existing, empty file, which becomes the recording
+ */
+export interface DecodeFile {
+  readonly input: string
+  readonly output: string
+  readonly maxSeconds: number
+}
+
+const openFile = (path: string, flags: string) => {
+  try {
+    return openSync(path, flags)
+  } catch (error) {
+    throw spoolFailed(error)
+  }
+}
+
+const sourceFor = (input: string, read: ReadAt): AudioSource => {
+  const container = sniffContainer(read)
+  switch (container) {
+    case "wav":
+      return wavSource(read)
+    case "mp3":
+    case "flac":
+    case "ogg-flac":
+    case "ogg-vorbis":
+      return streamSource(read, container)
+    case "ogg-opus":
+    case "webm":
+      return opusSource(input)
+    case "mp4":
+      throw new NeedsFfmpeg({ demuxer: "mov" })
+    case "adts":
+      throw new NeedsFfmpeg({ demuxer: "aac" })
+    case undefined:
+      throw undecodable("The file is not audio in a known format.")
+  }
+}
+
+/**
+ * Decodes `input` to a recording and answers its length in samples. Blocks its thread for a few milliseconds at a time
+ * and stops in between once `signal` is aborted. Memory is bounded whatever the length.
+ *
+ * A file that is cut off or damaged in places is decoded as far as it goes; one with more damaged frames than 20 ms
+ * pieces of audio is refused. Throws `DecodeError`, `NeedsFfmpeg`, or whatever a codec throws at hostile bytes.
+ */
+export const decodeFile = async ({ input, output, maxSeconds }: DecodeFile, signal: AbortSignal): Promise<number> => {
+  const source = openFile(input, "r")
+  const read: ReadAt = (offset, length) => {
+    const bytes = new Uint8Array(length)
+    let done = 0
+    for (let count = 1; done < length && count > 0; done += count) {
+      count = readSync(source, bytes, done, length - done, offset + done)
+    }
+    return bytes.subarray(0, done)
+  }
+  try {
+    // Not created here: once the caller has left and removed it, nothing must bring it back.
+    const target = openFile(output, "r+")
+    try {
+      const writer = makeRecordingWriter(target, maxSeconds)
+      let damaged = 0
+      for await (const piece of sourceFor(input, read)) {
+        damaged += piece.damaged
+        if (piece.samples.length > 0) writer.write(piece)
+        await setImmediate()
+        signal.throwIfAborted()
+      }
+      const samples = writer.finish()
+      if (samples === 0) throw undecodable("The file has no audio in it.")
+      if (damaged > samples / (recordingSampleRate / 50)) throw undecodable("The audio is damaged.")
+      return samples
+    } finally {
+      closeSync(target)
+    }
+  } finally {
+    closeSync(source)
+  }
+}
