@@ -1,0 +1,120 @@
+import { Clock, Context, Effect, Layer, type Redacted } from "effect"
+import { Redacted as RedactedValue } from "effect"
+import { randomUUID } from "node:crypto"
+import type { Account, Terms } from "./Account.ts"
+import { type ApiKey, generateKey, hashKey, hintOf, type KeyLimits, noLimits } from "./ApiKey.ts"
+import type { BillingError } from "./BillingError.ts"
+import type { Entry } from "./Entry.ts"
+import { Ledger } from "./Ledger.ts"
+import type { RateCard, Rates } from "./RateCard.ts"
+
+/** A key that has just been made. `text` is shown once and kept nowhere. */
+export interface NewKey {
+  readonly key: ApiKey
+  readonly text: Redacted.Redacted<string>
+}
+
+/** @property operationId makes a repeated posting count once; made here unless given */
+export interface Posting {
+  readonly accountId: string
+  /** Micro-units: above zero for a deposit, either way for an adjustment. */
+  readonly amount: number
+  readonly operationId?: string | undefined
+}
+
+interface Service {
+  readonly open: (options: { readonly name: string; readonly terms: Terms }) => Effect.Effect<Account, BillingError>
+  readonly change: (
+    id: string,
+    options: { readonly name?: string | undefined; readonly terms?: Terms | undefined },
+  ) => Effect.Effect<Account, BillingError>
+  readonly get: (id: string) => Effect.Effect<Account, BillingError>
+  readonly list: Effect.Effect<ReadonlyArray<Account>, BillingError>
+  readonly deposit: (posting: Posting & { readonly reason?: string | undefined }) => Effect.Effect<Entry, BillingError>
+  readonly adjust: (posting: Posting & { readonly reason: string }) => Effect.Effect<Entry, BillingError>
+  readonly createKey: (options: {
+    readonly accountId: string
+    readonly name: string
+    /** Unix milliseconds. */
+    readonly expiresAt?: number | undefined
+    readonly limits?: Partial<KeyLimits> | undefined
+  }) => Effect.Effect<NewKey, BillingError>
+  /** Of one account, or of all. */
+  readonly keys: (accountId?: string) => Effect.Effect<ReadonlyArray<ApiKey>, BillingError>
+  readonly revokeKey: (id: string) => Effect.Effect<ApiKey, BillingError>
+  /** A new version of the prices, from `validFrom` (Unix milliseconds) or at once. */
+  readonly publishRates: (rates: Rates, validFrom?: number) => Effect.Effect<RateCard, BillingError>
+  readonly rates: Effect.Effect<ReadonlyArray<RateCard>, BillingError>
+}
+
+/** What an operator does with accounts, keys and prices. */
+export class Accounts extends Context.Service<Accounts, Service>()("aviary/billing/Accounts") {
+  static readonly layer = Layer.effect(
+    Accounts,
+    Effect.suspend(() => make),
+  )
+}
+
+const make = Effect.gen(function* () {
+  const ledger = yield* Ledger
+
+  const get = Effect.fn("Accounts.get")(function* (id: string) {
+    return yield* ledger.run("account", { id, now: yield* Clock.currentTimeMillis })
+  })
+
+  const post = Effect.fnUntraced(function* (
+    kind: "deposit" | "adjustment",
+    posting: Posting,
+    reason: string | undefined,
+  ) {
+    const operationId = `${kind}:${posting.operationId ?? randomUUID()}`
+    const now = yield* Clock.currentTimeMillis
+    return yield* ledger.run("post", {
+      operationId,
+      accountId: posting.accountId,
+      kind,
+      amount: posting.amount,
+      reason: reason ?? null,
+      now,
+    })
+  })
+
+  return Accounts.of({
+    open: Effect.fn("Accounts.open")(function* ({ name, terms }) {
+      return yield* ledger.run("openAccount", {
+        id: `acct_${randomUUID()}`,
+        name,
+        terms,
+        now: yield* Clock.currentTimeMillis,
+      })
+    }),
+    change: Effect.fn("Accounts.change")(function* (id, { name, terms }) {
+      const before = yield* get(id)
+      const now = yield* Clock.currentTimeMillis
+      return yield* ledger.run("changeAccount", { id, name: name ?? before.name, terms: terms ?? before.terms, now })
+    }),
+    get,
+    list: Effect.flatMap(Clock.currentTimeMillis, (now) => ledger.run("accounts", { now })).pipe(
+      Effect.withSpan("Accounts.list"),
+    ),
+    deposit: Effect.fn("Accounts.deposit")((posting) => post("deposit", posting, posting.reason)),
+    adjust: Effect.fn("Accounts.adjust")((posting) => post("adjustment", posting, posting.reason)),
+    createKey: Effect.fn("Accounts.createKey")(function* ({ accountId, name, expiresAt, limits }) {
+      const text = generateKey()
+      const key = yield* ledger.run("addKey", {
+        ...{ id: `key_${randomUUID()}`, accountId, name, hint: hintOf(text), hash: RedactedValue.value(hashKey(text)) },
+        ...{ expiresAt: expiresAt ?? null, limits: { ...noLimits, ...limits }, now: yield* Clock.currentTimeMillis },
+      })
+      return { key, text }
+    }),
+    keys: Effect.fn("Accounts.keys")((accountId) => ledger.run("keys", { accountId: accountId ?? null })),
+    revokeKey: Effect.fn("Accounts.revokeKey")(function* (id) {
+      return yield* ledger.run("revokeKey", { id, now: yield* Clock.currentTimeMillis })
+    }),
+    publishRates: Effect.fn("Accounts.publishRates")(function* (rates, validFrom) {
+      const now = yield* Clock.currentTimeMillis
+      return yield* ledger.run("publishRates", { rates, validFrom: validFrom ?? now, now })
+    }),
+    rates: Effect.suspend(() => ledger.run("rates", {})).pipe(Effect.withSpan("Accounts.rates")),
+  })
+})

@@ -1,0 +1,30 @@
+import type { Terms } from "./Account.ts"
+import { type BillingReason, CapReached, InsufficientQuota } from "./BillingError.ts"
+
+/** What an account and a key have spent and reserved, in micro-units; `held` counts live holds. */
+export interface Standing {
+  readonly terms: Terms
+  readonly balance: number
+  readonly held: number
+  readonly spentThisMonth: number
+  readonly key: { readonly monthlyCap: number | null; readonly held: number; readonly spentThisMonth: number } | null
+}
+
+/** Why `needed` more micro-units may not be reserved, or undefined. What costs nothing is always admitted. */
+export const refuse = (standing: Standing, needed: number): BillingReason | undefined => {
+  if (needed === 0) return undefined
+  const { terms, key } = standing
+  if (terms.kind === "prepaid") {
+    const available = standing.balance + terms.overdraft - standing.held
+    if (needed > available) return new InsufficientQuota({ available, needed })
+  } else if (terms.monthlyCap !== null) {
+    const used = standing.spentThisMonth + standing.held
+    if (used + needed > terms.monthlyCap)
+      return new CapReached({ scope: "account", cap: terms.monthlyCap, used, needed })
+  }
+  if (key !== null && key.monthlyCap !== null) {
+    const used = key.spentThisMonth + key.held
+    if (used + needed > key.monthlyCap) return new CapReached({ scope: "key", cap: key.monthlyCap, used, needed })
+  }
+  return undefined
+}

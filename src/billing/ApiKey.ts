@@ -1,0 +1,40 @@
+import { Redacted, Schema } from "effect"
+import { createHash, randomBytes } from "node:crypto"
+
+const Limit = Schema.NullOr(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)))
+
+/** A key's own limits; null is none. `monthlyCap` in micro-units per UTC calendar month, `charactersPerMinute` in code points. */
+export const KeyLimits = Schema.Struct({
+  requestsPerMinute: Limit,
+  charactersPerMinute: Limit,
+  monthlyCap: Schema.NullOr(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))),
+})
+export type KeyLimits = typeof KeyLimits.Type
+
+export const noLimits: KeyLimits = { requestsPerMinute: null, charactersPerMinute: null, monthlyCap: null }
+
+/** A key as it may be shown: neither its text nor its hash. `hint` is its last four characters; times are Unix milliseconds. */
+export const ApiKey = Schema.Struct({
+  id: Schema.String,
+  accountId: Schema.String,
+  name: Schema.String,
+  hint: Schema.String,
+  createdAt: Schema.Int,
+  expiresAt: Schema.NullOr(Schema.Int),
+  revokedAt: Schema.NullOr(Schema.Int),
+  limits: KeyLimits,
+})
+export type ApiKey = typeof ApiKey.Type
+
+/** What every key begins with. */
+export const keyPrefix = "sk-aviary-"
+
+/** A new key: 256 random bits, so one round of SHA-256 keeps it as well as a slow hash would. */
+export const generateKey = (): Redacted.Redacted<string> =>
+  Redacted.make(keyPrefix + randomBytes(32).toString("base64url"), { label: "API key" })
+
+/** SHA-256 in hex. */
+export const hashKey = (text: Redacted.Redacted<string>): Redacted.Redacted<string> =>
+  Redacted.make(createHash("sha256").update(Redacted.value(text)).digest("hex"), { label: "API key hash" })
+
+export const hintOf = (text: Redacted.Redacted<string>): string => Redacted.value(text).slice(-4)

@@ -1,0 +1,231 @@
+import { Clock, Context, Duration, Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { randomUUID } from "node:crypto"
+import { Settings } from "../Settings.ts"
+import type { Account } from "./Account.ts"
+import type { BillingError } from "./BillingError.ts"
+import type { Entry } from "./Entry.ts"
+import type { Hold, Settlement } from "./Hold.ts"
+import { Ledger } from "./Ledger.ts"
+import type { Question, UsageQuery, UsageRow } from "./Operations.ts"
+import { Payer } from "./Payer.ts"
+import type { Served, Usage } from "./Usage.ts"
+
+/**
+ * How a request was served, which sets its price.
+ *
+ * @property outcome kept for 24 hours for a request that repeats the idempotency key; beyond 1 MiB it is not kept
+ */
+export interface Delivery {
+  readonly served: Served
+  readonly outcome?: string | undefined
+}
+
+interface Service {
+  /**
+   * Reserves what `usage` costs, from the fiber's `Payer`. The hold lives as long as the scope: it is renewed while the scope is open,
+   * and released when the scope closes before `settle` has succeeded. A hold that is `replayed` was paid by an earlier request.
+   */
+  readonly reserve: (usage: Usage) => Effect.Effect<Hold, BillingError, Scope.Scope>
+  /**
+   * Charges a hold. The charge stands if, and only if, this succeeds: when it fails or is interrupted, whatever was charged is paid back.
+   * Settling again answers as the first time.
+   */
+  readonly settle: (hold: Hold, delivery: Delivery) => Effect.Effect<Settlement, BillingError>
+  /** `reserve` and `settle` in one step, for what is already there. The charge stands if, and only if, this succeeds. */
+  readonly charge: (usage: Usage, delivery: Delivery) => Effect.Effect<Settlement, BillingError>
+  readonly account: (accountId: string) => Effect.Effect<Account, BillingError>
+  readonly statement: (query: Question<"statement">) => Effect.Effect<ReadonlyArray<Entry>, BillingError>
+  readonly usage: (query: UsageQuery) => Effect.Effect<ReadonlyArray<UsageRow>, BillingError>
+}
+
+/** Charges each request exactly once, or not at all. */
+export class Billing extends Context.Service<Billing, Service>()("aviary/billing/Billing") {
+  static readonly layer = Layer.effect(
+    Billing,
+    Effect.suspend(() => make),
+  )
+
+  /** Everything is free and nothing is written down: for tests of what charges. */
+  static readonly layerFree = Layer.sync(Billing, () => free)
+}
+
+const reapInterval = "1 minute"
+const reapLimit = 1000
+const longestOutcome = 1_048_576
+
+const isLost = (error: BillingError) => error.reason._tag === "LedgerUnavailable" && error.reason.kind === "lost"
+
+const kept = (outcome: string | undefined) =>
+  outcome === undefined || outcome.length > longestOutcome ? null : outcome
+
+const endOf = (exit: Exit.Exit<unknown, unknown>): string =>
+  Exit.isSuccess(exit) ? "not settled" : Exit.hasInterrupts(exit) ? "abandoned" : "failed"
+
+const make = Effect.gen(function* () {
+  const ledger = yield* Ledger
+  const { holdTimeout } = yield* Settings
+  const holdMillis = Duration.toMillis(holdTimeout)
+
+  /** Holds to release, or charges to pay back, that the ledger did not take. The reaper tries again. */
+  const owed = new Map<string, { readonly reason: string; readonly refund: boolean }>()
+  /** Holds of open scopes; `doubtful`: a charge may stand that nobody was told of. */
+  const open = new Map<string, "held" | "doubtful" | "ended">()
+
+  const release = Effect.fnUntraced(function* (holdId: string, reason: string, refund: boolean) {
+    owed.set(holdId, { reason, refund })
+    const now = yield* Clock.currentTimeMillis
+    yield* ledger.run("release", { holdId, reason, refund, now }).pipe(
+      Effect.tap(() => Effect.sync(() => owed.delete(holdId))),
+      Effect.catch((error) => Effect.logWarning("A hold could not be released; it is tried again", error.message)),
+    )
+  }, Effect.uninterruptible)
+
+  // A change that may or may not have been made is asked for again: with the same ids it is made once.
+  const certainly = <A>(change: Effect.Effect<A, BillingError>) =>
+    Effect.retry(change, { while: isLost, times: 2, schedule: Schedule.spaced("200 millis") })
+
+  /** Runs a charge to its end even when interrupted. Where its success cannot be told, it is undone. */
+  const told = (holdId: string, charge: Effect.Effect<Settlement, BillingError>) =>
+    Effect.uninterruptibleMask((restore) =>
+      certainly(charge).pipe(
+        Effect.tapError((error) => (isLost(error) ? release(holdId, "in doubt", true) : Effect.void)),
+        Effect.tap((settlement) =>
+          // An interruption that waited for the charge takes effect here.
+          Effect.onInterrupt(restore(Effect.yieldNow), () =>
+            settlement.replayed ? Effect.void : release(holdId, "abandoned", true),
+          ),
+        ),
+      ),
+    )
+
+  const renew = (hold: Hold) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      ledger.run("renew", { holdId: hold.id, expiresAt: now + holdMillis, now }),
+    ).pipe(
+      Effect.catch((error) =>
+        Effect.as(Effect.logWarning("A hold could not be renewed; it is tried again", error.message), { live: true }),
+      ),
+      Effect.delay(holdMillis / 3),
+      Effect.repeat({ while: ({ live }) => live }),
+    )
+
+  const reserve = Effect.fn("Billing.reserve")(function* (usage: Usage) {
+    const { accountId, keyId, idempotency } = yield* Payer
+    const now = yield* Clock.currentTimeMillis
+    const holdId = `hold_${randomUUID()}`
+    // Before the hold is made, so that an interruption finds it whether or not the ledger got to make it.
+    yield* Effect.addFinalizer((exit) =>
+      Effect.suspend(() => {
+        const state = open.get(holdId)
+        open.delete(holdId)
+        return state === "ended" ? Effect.void : release(holdId, endOf(exit), state === "doubtful")
+      }),
+    )
+    open.set(holdId, "held")
+    const hold = yield* ledger
+      .run("reserve", { holdId, accountId, keyId, usage, expiresAt: now + holdMillis, idempotency, now })
+      .pipe(Effect.tapError((error) => Effect.sync(() => isLost(error) || open.set(holdId, "ended"))))
+    if (hold.replayed) open.set(holdId, "ended")
+    else yield* Effect.forkScoped(renew(hold))
+    return hold
+  })
+
+  const settle = Effect.fn("Billing.settle")(function* (hold: Hold, { served, outcome }: Delivery) {
+    const now = yield* Clock.currentTimeMillis
+    const charge = ledger.run("settle", { holdId: hold.id, served, outcome: kept(outcome), now })
+    if (hold.replayed) return yield* charge
+    if (open.has(hold.id)) open.set(hold.id, "doubtful")
+    const settlement = yield* told(hold.id, charge)
+    if (open.has(hold.id)) open.set(hold.id, "ended")
+    return settlement
+  })
+
+  const charge = Effect.fn("Billing.charge")(function* (usage: Usage, { served, outcome }: Delivery) {
+    const { accountId, keyId, idempotency } = yield* Payer
+    const now = yield* Clock.currentTimeMillis
+    const holdId = `hold_${randomUUID()}`
+    const ask = {
+      holdId,
+      accountId,
+      keyId,
+      usage,
+      expiresAt: now + holdMillis,
+      idempotency,
+      now,
+      served,
+      outcome: kept(outcome),
+    }
+    return yield* told(holdId, ledger.run("charge", ask))
+  })
+
+  const reap = Effect.fnUntraced(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const { expired } = yield* ledger
+      .run("reap", { now, limit: reapLimit })
+      .pipe(Effect.repeat({ until: (done) => done.expired < reapLimit && done.forgotten < reapLimit }))
+    if (expired > 0) yield* Effect.logWarning(`${expired} holds expired: their owners are gone`)
+  })
+
+  yield* reap()
+  yield* Effect.forEach(Array.from(owed), ([holdId, { reason, refund }]) => release(holdId, reason, refund), {
+    discard: true,
+  }).pipe(
+    Effect.andThen(reap()),
+    Effect.catchCause((cause) => Effect.logWarning("The reaper could not work; it tries again", cause)),
+    Effect.schedule(Schedule.spaced(reapInterval)),
+    Effect.forkScoped,
+  )
+
+  return Billing.of({
+    reserve,
+    settle,
+    charge,
+    account: Effect.fn("Billing.account")(function* (id: string) {
+      return yield* ledger.run("account", { id, now: yield* Clock.currentTimeMillis })
+    }),
+    statement: Effect.fn("Billing.statement")((query: Question<"statement">) => ledger.run("statement", query)),
+    usage: Effect.fn("Billing.usage")((query: UsageQuery) => ledger.run("usage", query)),
+  })
+})
+
+const free: Service = {
+  reserve: Effect.fnUntraced(function* (usage: Usage) {
+    const { accountId, keyId } = yield* Payer
+    const now = yield* Clock.currentTimeMillis
+    const id = `hold_${randomUUID()}`
+    return {
+      id,
+      accountId,
+      keyId,
+      usage,
+      amount: 0,
+      rateVersion: 1,
+      state: "held",
+      createdAt: now,
+      expiresAt: now,
+      replayed: false,
+      outcome: null,
+    }
+  }),
+  settle: (hold, delivery) => freeSettlement(hold.id, hold.accountId, delivery),
+  charge: Effect.fnUntraced(function* (_usage: Usage, delivery: Delivery) {
+    return yield* freeSettlement(`hold_${randomUUID()}`, (yield* Payer).accountId, delivery)
+  }),
+  account: (id) =>
+    Effect.succeed({
+      id,
+      name: id,
+      terms: { kind: "metered", monthlyCap: null },
+      createdAt: 0,
+      balance: 0,
+      held: 0,
+      spentThisMonth: 0,
+    }),
+  statement: () => Effect.succeed([]),
+  usage: () => Effect.succeed([]),
+}
+
+const freeSettlement = (holdId: string, accountId: string, { served, outcome }: Delivery) =>
+  Effect.map(Clock.currentTimeMillis, (settledAt): Settlement => ({
+    ...{ holdId, accountId, amount: 0, balance: 0, served, settledAt, replayed: false, outcome: outcome ?? null },
+  }))

@@ -1,0 +1,48 @@
+import { Schema } from "effect"
+import { Served, Usage } from "./Usage.ts"
+
+/** `held` is live; the other three are ends, of which a hold has exactly one. */
+export const HoldState = Schema.Literals(["held", "settled", "released", "expired"])
+export type HoldState = typeof HoldState.Type
+
+/**
+ * Money reserved for one request, in micro-units.
+ *
+ * @property amount the price if nothing is spared: what a MISS costs
+ * @property expiresAt when it may be taken for ownerless, in Unix milliseconds
+ * @property replayed an earlier request with the same idempotency key has settled this hold: the work is paid, settling again charges nothing
+ * @property outcome what that request left with `settle`
+ */
+export const Hold = Schema.Struct({
+  id: Schema.String,
+  accountId: Schema.String,
+  keyId: Schema.NullOr(Schema.String),
+  usage: Usage,
+  amount: Schema.Int,
+  rateVersion: Schema.Int,
+  state: HoldState,
+  createdAt: Schema.Int,
+  expiresAt: Schema.Int,
+  replayed: Schema.Boolean,
+  outcome: Schema.NullOr(Schema.String),
+})
+export type Hold = typeof Hold.Type
+
+/**
+ * A charge that is durable.
+ *
+ * @property amount what was charged, in micro-units; never more than the hold
+ * @property balance the account's balance right after
+ * @property replayed it had been charged before; nothing changed
+ */
+export const Settlement = Schema.Struct({
+  holdId: Schema.String,
+  accountId: Schema.String,
+  amount: Schema.Int,
+  balance: Schema.Int,
+  served: Served,
+  settledAt: Schema.Int,
+  replayed: Schema.Boolean,
+  outcome: Schema.NullOr(Schema.String),
+})
+export type Settlement = typeof Settlement.Type

@@ -1,0 +1,114 @@
+import { Context, Effect, Layer, RcRef } from "effect"
+import { join } from "node:path"
+import { Settings } from "../Settings.ts"
+import * as WorkerPool from "../workers/WorkerPool.ts"
+import { BillingError, LedgerUnavailable } from "./BillingError.ts"
+import { gather } from "./GroupCommit.ts"
+import { LedgerRpcs, type LedgerWorkerData } from "./LedgerRpcs.ts"
+import { type Answer, type OperationName, type Question, queries } from "./Operations.ts"
+import { type Asked, type BookOptions, openBook } from "./sqlite/Book.ts"
+import { reasonOf } from "./sqlite/Refusal.ts"
+
+interface Service {
+  /** Asks for one operation. A change is durable when it is answered; a reason is a `BillingError`. */
+  readonly run: <K extends OperationName>(name: K, input: Question<K>) => Effect.Effect<Answer<K>, BillingError>
+  /** Transactions committed so far, each of which synced the log to disk. */
+  readonly commits: Effect.Effect<number>
+}
+
+type Options = Pick<BookOptions, "path" | "currency" | "lockWaitMillis">
+
+/** Durable accounts, keys, rates, holds and entries. Knows no clock and makes no ids: whoever asks brings them. */
+export class Ledger extends Context.Service<Ledger, Service>()("aviary/billing/Ledger") {
+  /** SQLite in the data directory. Does not build where the ledger is damaged, newer than this program or kept in another currency. */
+  static readonly layerSqlite = Layer.unwrap(
+    Effect.map(Settings, ({ dataDir, currency }) =>
+      Ledger.layerSqliteAt({ path: join(dataDir, "ledger.sqlite"), currency }),
+    ),
+  )
+
+  static readonly layerSqliteAt = (options: Options) => Layer.effect(Ledger, sqlite(options))
+
+  /** The same ledger in memory, gone with the layer. It runs on the event loop: for tests. */
+  static readonly layerMemory = Layer.effect(
+    Ledger,
+    Effect.gen(function* () {
+      const book = yield* Effect.acquireRelease(
+        Effect.sync(() => openBook({ path: ":memory:", currency: "usd" })),
+        (opened) => Effect.sync(() => opened.close()),
+      )
+      return Ledger.of({
+        run: (name, input) =>
+          Effect.suspend(() => {
+            const [answered] = book.apply([{ name, input }])
+            if (answered === undefined || "refused" in answered) {
+              return Effect.fail(new BillingError({ reason: answered?.refused ?? reasonOf(new Error("no answer")) }))
+            }
+            return Effect.succeed(answered.answer as never)
+          }),
+        commits: Effect.sync(() => book.commits()),
+      })
+    }),
+  )
+}
+
+/** A report reads for as long as it takes; these must not wait behind it. */
+const reports: ReadonlySet<OperationName> = new Set<OperationName>(["statement", "usage", "verify"])
+
+/** Longer than the ledger waits for a lock. */
+const patience = "10 seconds"
+
+const sqlite = Effect.fnUntraced(function* (options: Options) {
+  let commits = 0
+
+  const lane = Effect.fnUntraced(function* (readOnly: boolean) {
+    const workerData: LedgerWorkerData = { ...options, readOnly }
+    const pool = yield* WorkerPool.make(LedgerRpcs, {
+      url: WorkerPool.workerUrl("LedgerWorker", import.meta.url),
+      size: 1,
+      unresponsiveAfter: patience,
+      workerData,
+    })
+    yield* pool.run((client) => client.Open())
+    return yield* gather((asked) =>
+      pool
+        .run((client) => client.Apply({ asked }))
+        .pipe(
+          Effect.tap((done) => Effect.sync(() => readOnly || (commits = done.commits))),
+          Effect.map((done) => done.answered),
+          Effect.mapError(toBillingError),
+          Effect.timeoutOrElse({
+            duration: patience,
+            orElse: () => Effect.fail(unavailable("lost", "the ledger did not answer in time")),
+          }),
+        ),
+    )
+  }, Effect.mapError(toBillingError))
+
+  const change = yield* lane(false)
+  const look = yield* lane(true)
+  const report = yield* RcRef.make({ acquire: lane(true), idleTimeToLive: "1 minute" })
+
+  return Ledger.of({
+    run: (name, input) => {
+      const asked: Asked = { name, input }
+      if (reports.has(name)) return Effect.scoped(Effect.flatMap(RcRef.get(report), (run) => run(asked))) as never
+      return (queries.has(name) ? look(asked) : change(asked)) as never
+    },
+    commits: Effect.sync(() => commits),
+  })
+})
+
+const unavailable = (kind: LedgerUnavailable["kind"], message: string) =>
+  new BillingError({ reason: new LedgerUnavailable({ kind, message }) })
+
+const toBillingError = (error: LedgerUnavailable | WorkerPool.WorkerLost | BillingError): BillingError => {
+  switch (error._tag) {
+    case "BillingError":
+      return error
+    case "LedgerUnavailable":
+      return new BillingError({ reason: error })
+    case "WorkerLost":
+      return unavailable("lost", error.message)
+  }
+}

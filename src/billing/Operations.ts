@@ -1,0 +1,142 @@
+import type { Account, Terms } from "./Account.ts"
+import type { ApiKey, KeyLimits } from "./ApiKey.ts"
+import type { Entry } from "./Entry.ts"
+import type { Hold, Settlement } from "./Hold.ts"
+import type { RateCard, Rates } from "./RateCard.ts"
+import type { Served, Usage } from "./Usage.ts"
+
+interface At {
+  /** Unix milliseconds. */
+  readonly now: number
+}
+
+export interface Reserve extends At {
+  readonly holdId: string
+  readonly accountId: string
+  readonly keyId: string | null
+  readonly usage: Usage
+  readonly expiresAt: number
+  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
+}
+
+export interface Settle extends At {
+  readonly holdId: string
+  readonly served: Served
+  /** Kept for a request that repeats the idempotency key; at most 1 MiB. */
+  readonly outcome: string | null
+}
+
+export interface UsageQuery {
+  /** Unix milliseconds; `until` is exclusive. */
+  readonly from: number
+  readonly until: number
+  /** Width of a bucket, which begins at `from`. */
+  readonly bucketMillis: number
+  readonly groupBy: ReadonlyArray<"account" | "key" | "model" | "kind">
+  readonly kind: Usage["kind"] | null
+  /** Each null for all. */
+  readonly accountIds: ReadonlyArray<string> | null
+  readonly keyIds: ReadonlyArray<string> | null
+  readonly models: ReadonlyArray<string> | null
+}
+
+/** Sums over one bucket and group. A member is null when it was not grouped by. */
+export interface UsageRow {
+  /** Unix milliseconds. */
+  readonly bucketStart: number
+  readonly accountId: string | null
+  readonly keyId: string | null
+  readonly model: string | null
+  readonly kind: Usage["kind"] | null
+  readonly requests: number
+  /** Code points. */
+  readonly characters: number
+  /** Begun seconds. */
+  readonly seconds: number
+  /** Micro-units charged, refunds taken off. */
+  readonly amount: number
+}
+
+/**
+ * Everything a ledger can be asked: name, question and answer. Questions and answers are plain data, so that they can be sent to
+ * another thread and made in batches. Those that change something can be repeated with the same ids and change nothing more.
+ */
+export interface Operations {
+  readonly reserve: (input: Reserve) => Hold
+  readonly settle: (input: Settle) => Settlement
+  /** `reserve` and `settle` in one. */
+  readonly charge: (input: Reserve & Omit<Settle, "holdId">) => Settlement
+  /** Ends a live hold. With `refund`, a hold that was settled after all is paid back; otherwise a hold that has ended stays as it is. */
+  readonly release: (input: At & { readonly holdId: string; readonly reason: string; readonly refund: boolean }) => {
+    readonly done: "released" | "refunded" | "nothing"
+  }
+  /** Puts off a live hold's expiry; says whether it is live. */
+  readonly renew: (input: At & { readonly holdId: string; readonly expiresAt: number }) => { readonly live: boolean }
+  /** Expires overdue holds and forgets what is too old to be asked for, `limit` of each at most. */
+  readonly reap: (input: At & { readonly limit: number }) => { readonly expired: number; readonly forgotten: number }
+
+  readonly openAccount: (input: At & { readonly id: string; readonly name: string; readonly terms: Terms }) => Account
+  readonly changeAccount: (input: At & { readonly id: string; readonly name: string; readonly terms: Terms }) => Account
+  readonly account: (input: At & { readonly id: string }) => Account
+  readonly accounts: (input: At) => ReadonlyArray<Account>
+  /** A deposit (above zero) or an adjustment (either way, with its reason). The same `operationId` again answers with the first entry. */
+  readonly post: (
+    input: At & {
+      readonly operationId: string
+      readonly accountId: string
+      readonly kind: "deposit" | "adjustment"
+      readonly amount: number
+      readonly reason: string | null
+    },
+  ) => Entry
+
+  readonly addKey: (
+    input: At & {
+      readonly id: string
+      readonly accountId: string
+      readonly name: string
+      readonly hint: string
+      readonly hash: string
+      readonly expiresAt: number | null
+      readonly limits: KeyLimits
+    },
+  ) => ApiKey
+  /** Of one account, or of all. */
+  readonly keys: (input: { readonly accountId: string | null }) => ReadonlyArray<ApiKey>
+  /** Revoked once and for all; again answers with the first time. */
+  readonly revokeKey: (input: At & { readonly id: string }) => ApiKey
+  readonly keyByHash: (input: { readonly hash: string }) => { readonly key: ApiKey; readonly hash: string } | null
+
+  /** Adds a version that holds from `validFrom`, which must lie after every other version's and not in the past. */
+  readonly publishRates: (input: At & { readonly validFrom: number; readonly rates: Rates }) => RateCard
+  /** All versions, oldest first. */
+  readonly rates: (input: Record<never, never>) => ReadonlyArray<RateCard>
+
+  /** Entries newest first; `before` is an entry id. */
+  readonly statement: (input: {
+    readonly accountId: string
+    readonly before: number | null
+    readonly limit: number
+  }) => ReadonlyArray<Entry>
+  readonly usage: (input: UsageQuery) => ReadonlyArray<UsageRow>
+  /** Sums every account's entries again; answers with the accounts whose running balance differs. */
+  readonly verify: (
+    input: Record<never, never>,
+  ) => ReadonlyArray<{ readonly accountId: string; readonly balance: number; readonly sum: number }>
+}
+
+export type OperationName = keyof Operations
+export type Question<K extends OperationName> = Parameters<Operations[K]>[0]
+export type Answer<K extends OperationName> = ReturnType<Operations[K]>
+
+/** Those that change nothing. They do not wait for a commit. */
+export const queries: ReadonlySet<OperationName> = new Set<OperationName>([
+  "account",
+  "accounts",
+  "keys",
+  "keyByHash",
+  "rates",
+  "statement",
+  "usage",
+  "verify",
+])

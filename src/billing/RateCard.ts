@@ -1,0 +1,58 @@
+import { Schema } from "effect"
+import { billedQuantity, type Served, type Usage } from "./Usage.ts"
+
+const Rate = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 10_000_000_000 }))
+const Share = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 10_000 }))
+
+const prices = {
+  /** Micro-units per million code points of text. */
+  speechPerMillionCharacters: Rate,
+  /** Micro-units per minute of audio; audio counts by the begun second. */
+  transcriptionPerMinute: Rate,
+  /** Share charged when the cache had the audio, in hundredths of a per cent: 10,000 is the full price. */
+  hitShare: Share,
+  /** The same for followers of another client's synthesis. */
+  coalescedShare: Share,
+}
+
+/** The prices of a rate card. */
+export const Rates = Schema.Struct(prices)
+export type Rates = typeof Rates.Type
+
+/**
+ * One version of the prices. It holds from `validFrom` until `validUntil`, where the next version begins; both in Unix milliseconds,
+ * `validUntil` null for the last version. A request is priced by the version in force when its money is reserved.
+ */
+export const RateCard = Schema.Struct({
+  version: Schema.Int,
+  validFrom: Schema.Int,
+  validUntil: Schema.NullOr(Schema.Int),
+  ...prices,
+})
+export type RateCard = typeof RateCard.Type
+
+const fullShare = 10_000
+
+const share = (rates: Rates, served: Served): number => {
+  switch (served) {
+    case "HIT":
+      return rates.hitShare
+    case "COALESCED":
+      return rates.coalescedShare
+    case "MISS":
+    case "BYPASS":
+      return fullShare
+  }
+}
+
+/**
+ * The price of one request in micro-units. One fraction is formed and rounded up once, in bigints: quantity × rate × share passes 2^53
+ * for a few hours of audio. The result is a safe integer within the bounds of `Usage` and `Rates`.
+ */
+export const price = (rates: Rates, usage: Usage, served: Served): number => {
+  const [rate, per] =
+    usage.kind === "speech" ? [rates.speechPerMillionCharacters, 1_000_000n] : [rates.transcriptionPerMinute, 60n]
+  const divisor = per * BigInt(fullShare)
+  const product = BigInt(billedQuantity(usage)) * BigInt(rate) * BigInt(share(rates, served))
+  return Number((product + divisor - 1n) / divisor)
+}

@@ -1,0 +1,145 @@
+import type { Account, Terms } from "../Account.ts"
+import type { ApiKey } from "../ApiKey.ts"
+import { type BillingReason, KeyExpired, KeyRevoked, NotAccepted, UnknownAccount, UnknownKey } from "../BillingError.ts"
+import type { Operations } from "../Operations.ts"
+import { append, entryOf, spentInMonth } from "./Entries.ts"
+import { Refusal } from "./Refusal.ts"
+import type { Row, Rows } from "./Rows.ts"
+
+type Names =
+  | "openAccount"
+  | "changeAccount"
+  | "account"
+  | "accounts"
+  | "post"
+  | "addKey"
+  | "keys"
+  | "revokeKey"
+  | "keyByHash"
+
+export const termsOf = (row: Row): Terms =>
+  row["kind"] === "prepaid"
+    ? { kind: "prepaid", overdraft: row["overdraft"] as number }
+    : { kind: "metered", monthlyCap: row["monthly_cap"] as number | null }
+
+const columnsOf = (terms: Terms) =>
+  [
+    terms.kind,
+    terms.kind === "prepaid" ? terms.overdraft : 0,
+    terms.kind === "metered" ? terms.monthlyCap : null,
+  ] as const
+
+export const accountRow = (rows: Rows, id: string): Row => {
+  const row = rows.one("SELECT * FROM accounts WHERE id = ?", id)
+  if (row === undefined) throw new Refusal(new UnknownAccount({ accountId: id }))
+  return row
+}
+
+/** Sum of the live holds of an account, or of one of its keys. */
+export const heldBy = (rows: Rows, accountId: string, keyId: string | null = null): number =>
+  rows.one(
+    "SELECT coalesce(sum(amount), 0) AS held FROM holds WHERE account_id = ?1 AND state = 'held' AND (?2 IS NULL OR key_id = ?2)",
+    accountId,
+    keyId,
+  )?.["held"] as number
+
+const toAccount = (rows: Rows, row: Row, now: number): Account => ({
+  id: row["id"] as string,
+  name: row["name"] as string,
+  terms: termsOf(row),
+  createdAt: row["created_at"] as number,
+  balance: row["balance"] as number,
+  held: heldBy(rows, row["id"] as string),
+  spentThisMonth: spentInMonth(rows, row["id"] as string, now),
+})
+
+const toKey = (row: Row): ApiKey => ({
+  id: row["id"] as string,
+  accountId: row["account_id"] as string,
+  name: row["name"] as string,
+  hint: row["hint"] as string,
+  createdAt: row["created_at"] as number,
+  expiresAt: row["expires_at"] as number | null,
+  revokedAt: row["revoked_at"] as number | null,
+  limits: {
+    requestsPerMinute: row["requests_per_minute"] as number | null,
+    charactersPerMinute: row["characters_per_minute"] as number | null,
+    monthlyCap: row["monthly_cap"] as number | null,
+  },
+})
+
+export const keyById = (rows: Rows, id: string): ApiKey => {
+  const row = rows.one("SELECT * FROM keys WHERE id = ?", id)
+  if (row === undefined) throw new Refusal(new UnknownKey({ keyId: id }))
+  return toKey(row)
+}
+
+/** Why a key may not be used at `now`, or undefined. */
+export const unusable = (key: ApiKey, now: number): BillingReason | undefined => {
+  if (key.revokedAt !== null) return new KeyRevoked({ keyId: key.id, at: key.revokedAt })
+  if (key.expiresAt !== null && key.expiresAt <= now) return new KeyExpired({ keyId: key.id, at: key.expiresAt })
+  return undefined
+}
+
+export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
+  openAccount: ({ id, name, terms, now }) => {
+    rows.run(
+      "INSERT INTO accounts (id, name, kind, overdraft, monthly_cap, created_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      ...([id, name, ...columnsOf(terms), now] as const),
+    )
+    return toAccount(rows, accountRow(rows, id), now)
+  },
+  changeAccount: ({ id, name, terms, now }) => {
+    accountRow(rows, id)
+    rows.run(
+      "UPDATE accounts SET name = ?, kind = ?, overdraft = ?, monthly_cap = ? WHERE id = ?",
+      ...([name, ...columnsOf(terms), id] as const),
+    )
+    return toAccount(rows, accountRow(rows, id), now)
+  },
+  account: ({ id, now }) => toAccount(rows, accountRow(rows, id), now),
+  accounts: ({ now }) =>
+    rows.all("SELECT * FROM accounts ORDER BY created_at, id").map((row) => toAccount(rows, row, now)),
+
+  post: ({ operationId, accountId, kind, amount, reason, now }) => {
+    const before = entryOf(rows, operationId)
+    if (before !== undefined) {
+      if (before.accountId === accountId && before.kind === kind && before.amount === amount) return before
+      throw new Refusal(new NotAccepted({ message: "this operation id was used for another entry" }))
+    }
+    if (kind === "deposit" ? amount <= 0 : amount === 0) {
+      throw new Refusal(
+        new NotAccepted({ message: kind === "deposit" ? "a deposit is above zero" : "an adjustment is not zero" }),
+      )
+    }
+    // Far enough below 2^53 that no charge can carry a balance past it.
+    if (Math.abs((accountRow(rows, accountId)["balance"] as number) + amount) > 4e15) {
+      throw new Refusal(new NotAccepted({ message: "the balance would pass 4,000,000,000 units" }))
+    }
+    return append(rows, {
+      ...{ operationId, at: now, accountId, kind, amount, reason },
+      ...{ keyId: null, holdId: null, usage: null, model: null, quantity: null, served: null, rateVersion: null },
+    })
+  },
+
+  addKey: ({ id, accountId, name, hint, hash, expiresAt, limits, now }) => {
+    accountRow(rows, accountId)
+    rows.run(
+      `INSERT INTO keys (id, account_id, name, hint, hash, created_at, expires_at, requests_per_minute, characters_per_minute, monthly_cap)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+      ...([id, accountId, name, hint, hash, now, expiresAt] as const),
+      ...([limits.requestsPerMinute, limits.charactersPerMinute, limits.monthlyCap] as const),
+    )
+    return keyById(rows, id)
+  },
+  keys: ({ accountId }) =>
+    rows.all("SELECT * FROM keys WHERE ?1 IS NULL OR account_id = ?1 ORDER BY created_at, id", accountId).map(toKey),
+  revokeKey: ({ id, now }) => {
+    rows.run("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", now, id)
+    return keyById(rows, id)
+  },
+  keyByHash: ({ hash }) => {
+    const row = rows.one("SELECT * FROM keys WHERE hash = ?", hash)
+    return row === undefined ? null : { key: toKey(row), hash: row["hash"] as string }
+  },
+})

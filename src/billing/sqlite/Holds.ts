@@ -1,0 +1,241 @@
+import { refuse, type Standing } from "../Admission.ts"
+import { AlreadyReleased, IdempotencyConflict, IdempotencyInProgress, InvalidKey } from "../BillingError.ts"
+import type { Hold, Settlement } from "../Hold.ts"
+import type { Operations, Question } from "../Operations.ts"
+import { price } from "../RateCard.ts"
+import { billedQuantity, type Usage } from "../Usage.ts"
+import { accountRow, heldBy, keyById, termsOf, unusable } from "./Accounts.ts"
+import { append, entryOf, spend, spentInMonth } from "./Entries.ts"
+import { cardAt, cardOf } from "./Rates.ts"
+import { Refusal } from "./Refusal.ts"
+import type { Row, Rows } from "./Rows.ts"
+
+type Names = "reserve" | "settle" | "charge" | "release" | "renew" | "reap"
+
+const day = 24 * 60 * 60 * 1000
+/** How long an idempotency key is remembered. */
+const idempotencyAge = day
+/** How long an ended hold can still answer what became of it. */
+const endedHoldAge = 30 * day
+
+const chargeId = (holdId: string) => `charge:${holdId}`
+const refundId = (holdId: string) => `refund:${holdId}`
+
+const usageOf = (row: Row): Usage => {
+  const [model, size] = [row["model"] as string, row["size"] as number]
+  return row["usage"] === "speech"
+    ? { kind: "speech", model, characters: size }
+    : { kind: "transcription", model, audioMillis: size }
+}
+
+const toHold = (row: Row, replayed: boolean): Hold => ({
+  id: row["id"] as string,
+  accountId: row["account_id"] as string,
+  keyId: row["key_id"] as string | null,
+  usage: usageOf(row),
+  amount: row["amount"] as number,
+  rateVersion: row["rate_version"] as number,
+  state: row["state"] as Hold["state"],
+  createdAt: row["created_at"] as number,
+  expiresAt: row["expires_at"] as number,
+  replayed,
+  outcome: row["outcome"] as string | null,
+})
+
+export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
+  const find = (id: string) => rows.one("SELECT * FROM holds WHERE id = ?", id)
+
+  const expire = (id: string, now: number) =>
+    rows.run(
+      "UPDATE holds SET state = 'expired', reason = 'its owner is gone', ended_at = ? WHERE id = ? AND state = 'held'",
+      now,
+      id,
+    )
+
+  const expireOverdueOf = (accountId: string, now: number) =>
+    rows.run(
+      "UPDATE holds SET state = 'expired', reason = 'its owner is gone', ended_at = ?1 WHERE account_id = ?2 AND state = 'held' AND expires_at <= ?1",
+      now,
+      accountId,
+    )
+
+  const standing = ({ accountId, keyId, now }: Question<"reserve">): Standing => {
+    const account = accountRow(rows, accountId)
+    const key = keyId === null ? undefined : keyById(rows, keyId)
+    if (key !== undefined) {
+      const reason = key.accountId === accountId ? unusable(key, now) : new InvalidKey()
+      if (reason !== undefined) throw new Refusal(reason)
+    }
+    return {
+      terms: termsOf(account),
+      balance: account["balance"] as number,
+      held: heldBy(rows, accountId),
+      spentThisMonth: spentInMonth(rows, accountId, now),
+      key:
+        key === undefined
+          ? null
+          : {
+              monthlyCap: key.limits.monthlyCap,
+              held: heldBy(rows, accountId, key.id),
+              spentThisMonth: spentInMonth(rows, key.id, now),
+            },
+    }
+  }
+
+  /** The settled hold of an earlier request with the same idempotency key, if there is one. */
+  const settledBefore = ({ accountId, idempotency, now }: Question<"reserve">): Hold | undefined => {
+    if (idempotency === null) return undefined
+    const known = rows.one("SELECT * FROM idempotency WHERE account_id = ? AND key = ?", accountId, idempotency.key)
+    if (known === undefined || (known["created_at"] as number) <= now - idempotencyAge) return undefined
+    if (known["fingerprint"] !== idempotency.fingerprint) throw new Refusal(new IdempotencyConflict())
+    const hold = find(known["hold_id"] as string)
+    if (hold === undefined) return undefined
+    if (hold["state"] === "held") {
+      if ((hold["expires_at"] as number) > now) throw new Refusal(new IdempotencyInProgress())
+      expire(hold["id"] as string, now)
+      return undefined
+    }
+    const paid = hold["state"] === "settled" && entryOf(rows, refundId(hold["id"] as string)) === undefined
+    return paid ? toHold(hold, true) : undefined
+  }
+
+  const reserve = (input: Question<"reserve">): Hold => {
+    const same = find(input.holdId)
+    if (same !== undefined) return toHold(same, false)
+    const before = settledBefore(input)
+    if (before !== undefined) return before
+
+    const card = cardAt(rows, input.now)
+    const amount = price(card, input.usage, "MISS")
+    let refusal = refuse(standing(input), amount)
+    if (refusal !== undefined && expireOverdueOf(input.accountId, input.now) > 0)
+      refusal = refuse(standing(input), amount)
+    if (refusal !== undefined) throw new Refusal(refusal)
+
+    rows.run(
+      `INSERT INTO holds (id, account_id, key_id, usage, model, size, amount, rate_version, state, created_at, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'held', ?, ?)`,
+      ...([input.holdId, input.accountId, input.keyId, input.usage.kind, input.usage.model] as const),
+      ...([
+        input.usage.kind === "speech" ? input.usage.characters : input.usage.audioMillis,
+        amount,
+        card.version,
+      ] as const),
+      ...([input.now, input.expiresAt] as const),
+    )
+    if (input.idempotency !== null) {
+      rows.run(
+        "INSERT OR REPLACE INTO idempotency (account_id, key, fingerprint, hold_id, created_at) VALUES (?, ?, ?, ?, ?)",
+        ...([input.accountId, input.idempotency.key, input.idempotency.fingerprint, input.holdId, input.now] as const),
+      )
+    }
+    return {
+      ...{
+        id: input.holdId,
+        accountId: input.accountId,
+        keyId: input.keyId,
+        usage: input.usage,
+        amount,
+        rateVersion: card.version,
+      },
+      ...{ state: "held", createdAt: input.now, expiresAt: input.expiresAt, replayed: false, outcome: null },
+    }
+  }
+
+  const settle = ({ holdId, served, outcome, now }: Question<"settle">): Settlement => {
+    const hold = find(holdId)
+    if (hold === undefined) throw ended(holdId, "unknown", "no such hold")
+    const [accountId, keyId] = [hold["account_id"] as string, hold["key_id"] as string | null]
+    if (hold["state"] === "settled") {
+      const [charge, refund] = [entryOf(rows, chargeId(holdId)), entryOf(rows, refundId(holdId))]
+      if (refund !== undefined || charge === undefined) throw ended(holdId, "refunded", refund?.reason ?? "")
+      return {
+        ...{
+          holdId,
+          accountId,
+          amount: amountOf(charge.amount),
+          balance: charge.balance,
+          served: charge.served ?? served,
+        },
+        ...{ settledAt: charge.at, replayed: true, outcome: hold["outcome"] as string | null },
+      }
+    }
+    if (hold["state"] !== "held") throw ended(holdId, hold["state"] as "released" | "expired", hold["reason"] as string)
+
+    const usage = usageOf(hold)
+    const amount = price(cardOf(rows, hold["rate_version"] as number), usage, served)
+    rows.run("UPDATE holds SET state = 'settled', ended_at = ?, outcome = ? WHERE id = ?", now, outcome, holdId)
+    const charge = append(rows, {
+      ...{ operationId: chargeId(holdId), at: now, accountId, keyId, holdId, kind: "charge", amount: 0 - amount },
+      ...{ usage: usage.kind, model: usage.model, quantity: billedQuantity(usage), served },
+      ...{ rateVersion: hold["rate_version"] as number, reason: null },
+    })
+    spend(rows, accountId, keyId, now, amount)
+    return { holdId, accountId, amount, balance: charge.balance, served, settledAt: now, replayed: false, outcome }
+  }
+
+  const refund = (hold: Row, reason: string, now: number) => {
+    const holdId = hold["id"] as string
+    const charge = entryOf(rows, chargeId(holdId))
+    if (charge === undefined || entryOf(rows, refundId(holdId)) !== undefined) return false
+    append(rows, {
+      ...charge,
+      ...{ operationId: refundId(holdId), at: now, kind: "refund", amount: amountOf(charge.amount), reason },
+      quantity: charge.quantity === null ? null : 0 - charge.quantity,
+    })
+    spend(rows, charge.accountId, charge.keyId, charge.at, charge.amount)
+    return true
+  }
+
+  return {
+    reserve,
+    settle,
+    charge: (input) => {
+      const hold = reserve(input)
+      return settle({ holdId: hold.id, served: input.served, outcome: input.outcome, now: input.now })
+    },
+    release: ({ holdId, reason, refund: payBack, now }) => {
+      const hold = find(holdId)
+      if (hold?.["state"] === "held") {
+        rows.run("UPDATE holds SET state = 'released', reason = ?, ended_at = ? WHERE id = ?", reason, now, holdId)
+        return { done: "released" }
+      }
+      if (payBack && hold?.["state"] === "settled" && refund(hold, reason, now)) return { done: "refunded" }
+      return { done: "nothing" }
+    },
+    renew: ({ holdId, expiresAt }) => ({
+      live:
+        rows.run(
+          "UPDATE holds SET expires_at = max(expires_at, ?) WHERE id = ? AND state = 'held'",
+          expiresAt,
+          holdId,
+        ) > 0,
+    }),
+    reap: ({ limit, now }) => {
+      const due = rows.all(
+        "SELECT id FROM holds WHERE state = 'held' AND expires_at <= ? ORDER BY expires_at LIMIT ?",
+        now,
+        limit,
+      )
+      for (const { id } of due) expire(id as string, now)
+      const forgotten =
+        rows.run(
+          "DELETE FROM idempotency WHERE (account_id, key) IN (SELECT account_id, key FROM idempotency WHERE created_at <= ? LIMIT ?)",
+          now - idempotencyAge,
+          limit,
+        ) +
+        rows.run(
+          "DELETE FROM holds WHERE id IN (SELECT id FROM holds WHERE state <> 'held' AND ended_at <= ? LIMIT ?)",
+          now - endedHoldAge,
+          limit,
+        )
+      return { expired: due.length, forgotten }
+    },
+  }
+}
+
+/** An entry's amount without its sign; never -0. */
+const amountOf = (amount: number) => Math.abs(amount)
+
+const ended = (holdId: string, how: AlreadyReleased["how"], reason: string) =>
+  new Refusal(new AlreadyReleased({ holdId, how, reason }))
