@@ -137,6 +137,7 @@ export const table = {
   cacheMaxBytes: bytes("AVIARY_CACHE_MAX_BYTES", "10 GiB", "Bytes the cache may hold. None turns the cache off."),
   cacheMaxAge: duration("AVIARY_CACHE_MAX_AGE", "30 days", "Age after which an entry is removed."),
   cacheMemoryBytes: bytes("AVIARY_CACHE_MEMORY_BYTES", "32 MiB", "Bytes of small hot entries kept in memory."),
+  flightMemoryBytes: bytes("AVIARY_FLIGHT_MEMORY_BYTES", "16 MiB", "Bytes of one speech under way that may wait in memory when the cache directory takes no more."),
 
   magpieConcurrency: count("AVIARY_MAGPIE_CONCURRENCY", "4", "Calls that Magpie is given at once."),
   parakeetConcurrency: count(
@@ -173,6 +174,11 @@ export const table = {
     "AVIARY_DOCKER_HOST",
     "unix:///var/run/docker.sock",
     "Docker Engine API: `unix:///path` or `tcp://host:port`.",
+  ),
+  dockerCertPath: text(
+    "AVIARY_DOCKER_CERT_PATH",
+    undefined,
+    "Folder with `ca.pem`, `cert.pem` and `key.pem`, as Docker's own `DOCKER_CERT_PATH`. Set: `tcp://` goes over TLS.",
   ),
 
   currency: text("AVIARY_CURRENCY", "usd", "Currency of accounts and rates, by its ISO 4217 code."),

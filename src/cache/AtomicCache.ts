@@ -1,0 +1,82 @@
+import { Context, type Effect, Layer, type Option, type Scope, type Stream } from "effect"
+import { makeFiles } from "./AtomicCacheFiles.ts"
+import { makeMemory } from "./AtomicCacheMemory.ts"
+import type { CacheError } from "./CacheError.ts"
+import type { CacheKey } from "./CacheKey.ts"
+import type { Description, Metadata } from "./EntryFormat.ts"
+
+/** Bytes `start` up to but not including `end`, within the audio. */
+export interface ByteRange {
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * A committed entry, open as long as the scope it was got in: eviction or replacement does not disturb its reader.
+ *
+ * @property bytes the audio, or a range of it; fails rather than ends early. May be run more than once.
+ */
+export interface Entry {
+  readonly metadata: Metadata
+  readonly bytes: (range?: ByteRange) => Stream.Stream<Uint8Array, CacheError>
+}
+
+/**
+ * A file that is not an entry yet. Leaving its scope without `commit` removes it; after it, the file stays readable
+ * until the scope is left.
+ *
+ * - `append`: one at a time
+ * - `read`: bytes appended so far, at most `length` from `position`; safe beside `append`
+ * - `commit`: makes the entry visible, at once and whole, in place of any older one of its key. Once, and last.
+ */
+export interface EntryWriter {
+  readonly append: (bytes: Uint8Array) => Effect.Effect<void, CacheError>
+  readonly read: (position: number, length: number) => Effect.Effect<Uint8Array, CacheError>
+  readonly commit: (description: Description) => Effect.Effect<Metadata, CacheError>
+}
+
+/**
+ * What the cache holds and did since the start. Sizes in bytes.
+ *
+ * @property scanned whether the directory has been read in full once; before that, entries and bytes count what was met
+ */
+export interface CacheStats {
+  readonly enabled: boolean
+  readonly entries: number
+  readonly bytes: number
+  readonly maxBytes: number
+  readonly memoryEntries: number
+  readonly memoryBytes: number
+  readonly broken: number
+  readonly evicted: number
+  readonly scanned: boolean
+}
+
+/**
+ * Speech that was made once. A key that answers here answers with complete, verified bytes.
+ *
+ * - `enabled`: false when the settings allow no bytes; then `get` finds nothing and nothing is to be committed.
+ * - `get`: trouble with the disk is no entry.
+ * - `write`: trouble with the disk is a `CacheError`, on which the caller goes on without.
+ * - `remove`: whether there was such an entry.
+ * - `purge`: how many entries were removed.
+ * - `list`: what is on disk, in no order; an entry whose metadata cannot be read is left out.
+ */
+export class AtomicCache extends Context.Service<
+  AtomicCache,
+  {
+    readonly enabled: boolean
+    readonly get: (key: CacheKey) => Effect.Effect<Option.Option<Entry>, never, Scope.Scope>
+    readonly write: (key: CacheKey) => Effect.Effect<EntryWriter, CacheError, Scope.Scope>
+    readonly remove: (key: CacheKey) => Effect.Effect<boolean, CacheError>
+    readonly purge: Effect.Effect<number, CacheError>
+    readonly list: Stream.Stream<Metadata, CacheError>
+    readonly stats: Effect.Effect<CacheStats>
+  }
+>()("aviary/cache/AtomicCache") {
+  /** Over files, in the directory and within the limits that `Settings` names. */
+  static readonly layer = Layer.effect(AtomicCache, makeFiles)
+
+  /** Over nothing: entries last as long as the layer. For tests, and for programs that want no disk. */
+  static readonly layerMemory = Layer.effect(AtomicCache, makeMemory)
+}

@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto"
+import { Clock, Effect, Option, Stream } from "effect"
+import type { AtomicCache, Entry } from "./AtomicCache.ts"
+import { CacheError } from "./CacheError.ts"
+import { type CacheKey, keyVersion } from "./CacheKey.ts"
+import type { Metadata } from "./EntryFormat.ts"
+
+/** `AtomicCache` without a disk. Bounded by nothing but the layer's life. */
+export const makeMemory = Effect.sync((): AtomicCache["Service"] => {
+  const entries = new Map<CacheKey, { readonly metadata: Metadata; readonly bytes: Uint8Array }>()
+  return {
+    enabled: true,
+    get: (key) =>
+      Effect.sync(() => {
+        const found = entries.get(key)
+        if (found === undefined) return Option.none<Entry>()
+        const { metadata, bytes } = found
+        return Option.some<Entry>({
+          metadata,
+          bytes: (range) => Stream.make(range === undefined ? bytes : bytes.subarray(range.start, range.end)),
+        })
+      }),
+    write: (key) =>
+      Effect.sync(() => {
+        const chunks: Array<Uint8Array> = []
+        return {
+          append: (bytes) => Effect.sync(() => void chunks.push(Uint8Array.from(bytes))),
+          read: (position, length) =>
+            Effect.sync(() => new Uint8Array(Buffer.concat(chunks).subarray(position, position + length))),
+          commit: Effect.fnUntraced(function* (description) {
+            const bytes = new Uint8Array(Buffer.concat(chunks))
+            if (bytes.length === 0) return yield* CacheError.broken("an entry cannot be empty")
+            const sha256 = createHash("sha256").update(bytes).digest("hex")
+            const created = yield* Clock.currentTimeMillis
+            const metadata = { ...description, key, keyVersion, length: bytes.length, sha256, created }
+            entries.set(key, { metadata, bytes })
+            return metadata
+          }),
+        }
+      }),
+    remove: (key) => Effect.sync(() => entries.delete(key)),
+    purge: Effect.sync(() => {
+      const { size } = entries
+      entries.clear()
+      return size
+    }),
+    list: Stream.suspend(() => Stream.fromIterable([...entries.values()].map((entry) => entry.metadata))),
+    stats: Effect.sync(() => ({
+      enabled: true,
+      entries: entries.size,
+      bytes: [...entries.values()].reduce((sum, entry) => sum + entry.bytes.length, 0),
+      maxBytes: Number.MAX_SAFE_INTEGER,
+      memoryEntries: entries.size,
+      memoryBytes: 0,
+      broken: 0,
+      evicted: 0,
+      scanned: true,
+    })),
+  }
+})

@@ -1,0 +1,67 @@
+import { Effect, type PlatformError, Schema } from "effect"
+
+/**
+ * The disk did not do what it was asked. `operation` is the file-system call, `code` the system's word for the failure
+ * (`ENOSPC`, `EROFS`, …) or `TIMEOUT` when there was no answer in time.
+ */
+export class DiskTrouble extends Schema.TaggedError<DiskTrouble>()("DiskTrouble", {
+  operation: Schema.String,
+  code: Schema.String,
+  message: Schema.String,
+}) {}
+
+/** An entry larger than the whole cache may be. Both in bytes. */
+export class EntryTooLarge extends Schema.TaggedError<EntryTooLarge>()("EntryTooLarge", {
+  bytes: Schema.Int,
+  limit: Schema.Int,
+}) {}
+
+/** What was read is not what was committed: cut short, altered, or another entry's. */
+export class EntryBroken extends Schema.TaggedError<EntryBroken>()("EntryBroken", { message: Schema.String }) {}
+
+/** The disk takes no more and neither does memory; `limit` in bytes. */
+export class FlightOverflow extends Schema.TaggedError<FlightOverflow>()("FlightOverflow", { limit: Schema.Int }) {}
+
+/** The flight was stopped from outside: the gateway shuts down. */
+export class FlightStopped extends Schema.TaggedError<FlightStopped>()("FlightStopped", {}) {}
+
+/** Why the cache or a flight could not do its part. */
+export class CacheError extends Schema.TaggedError<CacheError>()("CacheError", {
+  reason: Schema.Union([DiskTrouble, EntryTooLarge, EntryBroken, FlightOverflow, FlightStopped]),
+}) {
+  /** One word for logs and metrics: the disk's code, or the reason's name. */
+  get kind(): string {
+    return this.reason._tag === "DiskTrouble" ? this.reason.code : this.reason._tag
+  }
+
+  /** One line for a log. */
+  get detail(): string {
+    return this.reason.message === "" ? this.reason._tag : this.reason.message
+  }
+
+  static readonly fromPlatform = (error: PlatformError.PlatformError): CacheError => {
+    const cause = error.reason.cause as { readonly code?: unknown } | undefined
+    return new CacheError({
+      reason: new DiskTrouble({
+        operation: error.reason.method,
+        code: typeof cause?.code === "string" ? cause.code : error.reason._tag,
+        message: error.message,
+      }),
+    })
+  }
+
+  static readonly timedOut = (operation: string, millis: number): CacheError =>
+    new CacheError({
+      reason: new DiskTrouble({ operation, code: "TIMEOUT", message: `${operation} gave no answer for ${millis} ms` }),
+    })
+
+  static readonly broken = (message: string): CacheError => new CacheError({ reason: new EntryBroken({ message }) })
+}
+
+/** `orElse` where the failure says no more than that the file or folder is not there. */
+export const whenGone =
+  <B, R2>(orElse: () => Effect.Effect<B, CacheError, R2>) =>
+  <A, R>(effect: Effect.Effect<A, CacheError, R>): Effect.Effect<A | B, CacheError, R | R2> =>
+    Effect.catch(effect, (error): Effect.Effect<B, CacheError, R2> =>
+      error.kind === "ENOENT" ? orElse() : Effect.fail(error),
+    )

@@ -1,0 +1,54 @@
+import { createHash } from "node:crypto"
+import { Schema } from "effect"
+
+/** Names an entry: 64 lower-case hexadecimal digits, a SHA-256. Safe as a file name and in a URL. */
+export const CacheKey = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/)).pipe(Schema.brand("CacheKey"))
+export type CacheKey = typeof CacheKey.Type
+
+/**
+ * Version of everything between the parts below and the bytes: how text is split and joined, encoders and their
+ * options, resampling. Raise it when the same parts begin to give other bytes; old entries then age out unused.
+ */
+export const keyVersion = 1
+
+/**
+ * Everything that changes the bytes of a speech, and nothing else.
+ *
+ * @property text as the engine gets it, normalised
+ * @property voice the engine's own spelling, never an alias
+ * @property language BCP 47
+ * @property format what the audio is encoded as, such as `mp3`
+ * @property sampleRate Hz
+ * @property speed 1 is the voice's own pace
+ * @property model the engine's name and version
+ */
+export interface CacheKeyParts {
+  readonly text: string
+  readonly voice: string
+  readonly language: string
+  readonly format: string
+  readonly sampleRate: number
+  readonly speed: number
+  readonly model: string
+}
+
+/** Written in this order; a new part goes to the end and raises `keyVersion`. */
+const order = ["text", "voice", "language", "format", "sampleRate", "speed", "model"] as const
+
+/**
+ * The key of a speech. Every field is preceded by its length in bytes, so no text can pose as the next field, and the
+ * order is fixed here, not by the object.
+ */
+export const cacheKey = (parts: CacheKeyParts): CacheKey => {
+  const hash = createHash("sha256")
+  const field = (value: string) => {
+    const bytes = Buffer.from(value, "utf8")
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(bytes.length)
+    hash.update(length).update(bytes)
+  }
+  field("aviary/speech")
+  field(String(keyVersion))
+  for (const name of order) field(String(parts[name]))
+  return CacheKey.make(hash.digest("hex"))
+}

@@ -1,0 +1,151 @@
+import { ByteSize, Effect, Exit, Fiber, FileSystem, Option, type PlatformError, Scope } from "effect"
+import { CacheError } from "./CacheError.ts"
+
+/** How long the disk may take to answer, in milliseconds. Writing is allowed more: an fsync waits for a queue of others. */
+const patience = { reading: 5_000, writing: 30_000 } as const
+
+/**
+ * Size in bytes, last change in milliseconds since 1970, and an `identity` that tells this file from any other that
+ * ever had its path, as far as the file system can.
+ */
+export interface Stamp {
+  readonly size: number
+  readonly modified: number
+  readonly identity: string
+}
+
+const stamp = (info: FileSystem.File.Info): Stamp => ({
+  size: ByteSize.toNumberUnsafe(info.size),
+  modified: Option.match(info.mtime, { onNone: () => 0, onSome: (date) => date.getTime() }),
+  identity: `${info.dev}:${Option.getOrElse(info.ino, () => 0n)}`,
+})
+
+/**
+ * An open file.
+ *
+ * - `read`: `length` bytes from `position`, fewer only at the end of the file. Does not move where `write` appends.
+ * - `write`: appends all of `bytes`.
+ */
+export interface OpenFile {
+  readonly read: (position: number, length: number) => Effect.Effect<Uint8Array, CacheError>
+  readonly write: (bytes: Uint8Array) => Effect.Effect<void, CacheError>
+  readonly sync: Effect.Effect<void, CacheError>
+  readonly stat: Effect.Effect<Stamp, CacheError>
+}
+
+/**
+ * File-system calls that can be walked away from. A call to the kernel cannot be taken back: if its file were closed
+ * before it ran, its descriptor could by then be another file's. So every call runs to its end in a fiber of its own,
+ * and a file is closed by whoever is last: the scope, or the call it left behind.
+ */
+export interface Disk {
+  /** `afterwards` runs once the descriptor is closed, also when the call outlived its caller. */
+  readonly open: (
+    path: string,
+    flag: FileSystem.OpenFlag,
+    afterwards?: Effect.Effect<unknown>,
+  ) => Effect.Effect<OpenFile, CacheError, Scope.Scope>
+  readonly run: <A>(
+    kind: keyof typeof patience,
+    operation: string,
+    call: (fs: FileSystem.FileSystem) => Effect.Effect<A, PlatformError.PlatformError>,
+  ) => Effect.Effect<A, CacheError>
+  readonly stat: (path: string) => Effect.Effect<Stamp, CacheError>
+  /** Makes a rename or a new name in `directory` survive a loss of power. */
+  readonly syncDirectory: (directory: string) => Effect.Effect<void, CacheError>
+}
+
+/** Waits for `call` within its time, but lets it run to its end whatever happens to the waiting. */
+const ask = <A>(kind: keyof typeof patience, operation: string, call: Effect.Effect<A, PlatformError.PlatformError>) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkDetach(call, { startImmediately: true, uninterruptible: true }), (fiber) =>
+      restore(
+        Fiber.join(fiber).pipe(
+          Effect.mapError(CacheError.fromPlatform),
+          Effect.timeoutOrElse({
+            duration: patience[kind],
+            orElse: () => Effect.fail(CacheError.timedOut(operation, patience[kind])),
+          }),
+        ),
+      ),
+    ),
+  )
+
+const guard = (file: FileSystem.File, scope: Scope.Closeable) => {
+  let pending = 0
+  let closing = false
+  // A close can fail too (NFS reports lost writes there); by then the bytes are either synced or not wanted.
+  const close = Effect.ignoreCause(Scope.close(scope, Exit.void))
+  const left = Effect.suspend(() => {
+    pending -= 1
+    return closing && pending === 0 ? close : Effect.void
+  })
+  const run = <A>(
+    kind: keyof typeof patience,
+    operation: string,
+    call: Effect.Effect<A, PlatformError.PlatformError>,
+  ): Effect.Effect<A, CacheError> =>
+    Effect.suspend(() => {
+      if (closing) return Effect.fail(CacheError.broken(`${operation} on a file that is already closed`))
+      pending += 1
+      return ask(kind, operation, Effect.ensuring(call, left))
+    })
+  const release = Effect.suspend(() => {
+    closing = true
+    return pending === 0 ? close : Effect.void
+  })
+  const opened: OpenFile = {
+    read: Effect.fnUntraced(function* (position, length) {
+      const some = (from: number) =>
+        run("reading", "read", file.readAlloc(length - from, { position: BigInt(position + from) })).pipe(
+          Effect.map(Option.getOrElse(() => new Uint8Array(0))),
+        )
+      let got = yield* some(0)
+      // The kernel may answer with fewer bytes than there are.
+      while (got.length > 0 && got.length < length) {
+        const more = yield* some(got.length)
+        if (more.length === 0) break
+        got = Buffer.concat([got, more])
+      }
+      return got
+    }),
+    write: (bytes) => run("writing", "write", file.writeAll(bytes)),
+    sync: run("writing", "sync", file.sync),
+    stat: Effect.map(run("reading", "stat", file.stat), stamp),
+  }
+  return { opened, release }
+}
+
+export const makeDisk = (fs: FileSystem.FileSystem): Disk => {
+  const open: Disk["open"] = (path, flag, afterwards) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const owner = yield* Effect.scope
+        const scope = yield* Scope.make()
+        if (afterwards !== undefined) yield* Scope.addFinalizer(scope, afterwards)
+        // Closed by whichever comes second: the end of the call, or the caller's losing interest.
+        let done = false
+        const second = Effect.suspend(() => {
+          if (done) return Effect.ignoreCause(Scope.close(scope, Exit.void))
+          done = true
+          return Effect.void
+        })
+        const opening = fs.open(path, { flag }).pipe(
+          Scope.provide(scope),
+          Effect.tap(() => second),
+        )
+        const file = yield* restore(ask(flag === "r" ? "reading" : "writing", "open", opening)).pipe(
+          Effect.onError(() => second),
+        )
+        const { opened, release } = guard(file, scope)
+        yield* Scope.addFinalizer(owner, release)
+        return opened
+      }),
+    )
+  return {
+    open,
+    run: (kind, operation, call) => ask(kind, operation, call(fs)),
+    stat: (path) => Effect.map(ask("reading", "stat", fs.stat(path)), stamp),
+    syncDirectory: (directory) => Effect.scoped(Effect.flatMap(open(directory, "r"), (file) => file.sync)),
+  }
+}

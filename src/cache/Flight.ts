@@ -1,0 +1,160 @@
+import { Cause, Effect, Exit, Fiber, Metric, Option, Scope, Stream } from "effect"
+import * as Metrics from "../telemetry/Metrics.ts"
+import type { AtomicCache, EntryWriter } from "./AtomicCache.ts"
+import { CacheError, FlightStopped } from "./CacheError.ts"
+import type { CacheKey } from "./CacheKey.ts"
+import type { Description } from "./EntryFormat.ts"
+import { makeTape } from "./Tape.ts"
+import type { Trouble } from "./Trouble.ts"
+
+/**
+ * What to fly, if nobody else is flying it.
+ *
+ * @property mode `use` what is there; `refresh` makes the entry anew, following whoever is just making it; `bypass` flies alone and leaves nothing behind
+ * @property produce the encoded audio; interrupting it ends the engine's work. Its chunks are shared and may not be altered later
+ * @property describe the verdict on what `produce` made, run once it has ended: a failure fails the flight, a success commits it. `length` in bytes
+ */
+export interface FlightPlan<E> {
+  readonly key: CacheKey
+  readonly mode: "use" | "refresh" | "bypass"
+  readonly produce: Stream.Stream<Uint8Array, E>
+  readonly describe: (made: { readonly length: number }) => Effect.Effect<Description, E>
+}
+
+/**
+ * One synthesis under way.
+ *
+ * @property seats how many listen; whoever takes one counts it in the same step in which the flight was looked up
+ * @property stage `looking` for an entry that came just now, `making` the audio, `keeping` what is complete, `ended`
+ * @property begun `audio` once the first bytes are there, `found` if an entry was
+ * @property run the flight itself; whatever becomes of it, it closes the tape and frees what it took
+ * @property left to be run after a seat was given back: the last one to leave calls off what is not complete
+ */
+export interface Flight<E> {
+  readonly key: CacheKey
+  readonly mode: FlightPlan<E>["mode"]
+  seats: number
+  stage: "looking" | "making" | "keeping" | "ended"
+  fiber: Fiber.Fiber<void> | undefined
+  readonly begun: Effect.Effect<"audio" | "found", E | CacheError>
+  readonly bytes: Stream.Stream<Uint8Array, E | CacheError>
+  readonly run: Effect.Effect<void>
+  readonly stop: Effect.Effect<void>
+  readonly left: Effect.Effect<void>
+}
+
+type Outcome = "committed" | "uncached" | "found"
+
+const stopped = Exit.fail(new CacheError({ reason: new FlightStopped() }))
+
+/** A cause without interruptions, which a listener would take for its own. */
+const asListenersSeeIt = <E>(exit: Exit.Exit<unknown, E>): Exit.Exit<void, E | CacheError> => {
+  if (Exit.isSuccess(exit)) return Exit.void
+  const reasons = exit.cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))
+  return reasons.length === 0 ? stopped : Exit.failCause(Cause.fromReasons(reasons))
+}
+
+export const makeFlight = <E>(
+  plan: FlightPlan<E>,
+  options: {
+    readonly cache: AtomicCache["Service"]
+    readonly trouble: Trouble
+    /** Whether the entry may have come since it was last looked for. */
+    readonly look: boolean
+    /** Bytes it may hold in memory when the disk takes no more. */
+    readonly memoryBytes: number
+    /** Takes the flight off the list; called before any listener learns that it ended. */
+    readonly onEnd: (flight: Flight<E>) => void
+  },
+): Flight<E> => {
+  const { cache, trouble } = options
+  const tape = makeTape<E>(options.memoryBytes)
+  const scope = Scope.makeUnsafe()
+  let found = false
+
+  const spool = cache.write(plan.key).pipe(
+    Scope.provide(scope),
+    Effect.flatMap((writer) =>
+      Effect.as(
+        tape.spool(writer, () => flight.stage !== "making"),
+        Option.some(writer),
+      ),
+    ),
+    Effect.catch((error) =>
+      trouble
+        .report("write entries", error)
+        .pipe(Effect.andThen(tape.giveUpDisk), Effect.as(Option.none<EntryWriter>())),
+    ),
+  )
+
+  /** Disk trouble ends in `uncached` here: the listeners have the audio, and that is what they came for. */
+  const keep = Effect.fnUntraced(function* (
+    spooler: Fiber.Fiber<Option.Option<EntryWriter>>,
+    description: Description,
+  ): Effect.fn.Return<Outcome> {
+    yield* tape.wake
+    const writer = yield* Fiber.join(spooler)
+    if (Option.isNone(writer) || plan.mode === "bypass" || !cache.enabled) return "uncached"
+    return yield* writer.value.commit(description).pipe(
+      Effect.andThen(trouble.over("write entries")),
+      Effect.as("committed" as const),
+      Effect.catch((error) => Effect.as(trouble.report("write entries", error), "uncached" as const)),
+    )
+  })
+
+  const fly = Effect.gen(function* (): Effect.fn.Return<Outcome, E | CacheError> {
+    if (options.look && Option.isSome(yield* Effect.scoped(cache.get(plan.key)))) {
+      found = true
+      return "found"
+    }
+    flight.stage = "making"
+    const spooler = yield* Effect.forkIn(spool, scope)
+    yield* Stream.runForEachArray(plan.produce, (chunks) => Effect.forEach(chunks, tape.append, { discard: true }))
+    const description = yield* plan.describe({ length: tape.length })
+    // From here on nothing is left to free on the engine's side: what was made is kept, even if nobody listens any more.
+    flight.stage = "keeping"
+    return yield* keep(spooler, description)
+  })
+
+  const end = Effect.fnUntraced(function* (exit: Exit.Exit<Outcome, E | CacheError>) {
+    const abandoned = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+    const outcome = Exit.isSuccess(exit) ? exit.value : abandoned ? "abandoned" : "failed"
+    flight.stage = "ended"
+    options.onEnd(flight)
+    yield* tape.close(asListenersSeeIt(exit))
+    yield* Metric.update(Metric.withAttributes(Metrics.flightsEnded, { outcome }), 1)
+    if (Exit.isFailure(exit) || flight.seats === 0) yield* Scope.close(scope, Exit.void)
+  })
+
+  const flight: Flight<E> = {
+    key: plan.key,
+    mode: plan.mode,
+    seats: 0,
+    stage: "looking",
+    fiber: undefined,
+    begun: Effect.andThen(
+      tape.begun,
+      Effect.suspend(() => Effect.as(tape.failure, found ? ("found" as const) : ("audio" as const))),
+    ),
+    bytes: Stream.fromPull(
+      Effect.sync(() => {
+        let at = 0
+        return Effect.map(
+          Effect.suspend(() => tape.next(at)),
+          (bytes) => {
+            at += bytes.length
+            return [bytes] as const
+          },
+        )
+      }),
+    ),
+    run: fly.pipe(Effect.onExit(end), Effect.ignoreCause),
+    stop: Effect.suspend(() => (flight.stage === "ended" ? Effect.void : end(Exit.interrupt()))),
+    left: Effect.suspend(() => {
+      if (flight.seats > 0 || flight.stage === "keeping") return Effect.void
+      if (flight.stage === "ended") return Scope.close(scope, Exit.void)
+      return Effect.sync(() => flight.fiber?.interruptUnsafe())
+    }),
+  }
+  return flight
+}

@@ -1,0 +1,132 @@
+import { Context, Effect, FiberSet, Layer, Metric, Option, type Scope, type Stream } from "effect"
+import { Settings } from "../Settings.ts"
+import * as Metrics from "../telemetry/Metrics.ts"
+import { AtomicCache, type Entry } from "./AtomicCache.ts"
+import type { CacheError } from "./CacheError.ts"
+import type { CacheKey } from "./CacheKey.ts"
+import { type Flight, type FlightPlan, makeFlight } from "./Flight.ts"
+import { makeTrouble } from "./Trouble.ts"
+
+/** The entry was there. */
+export interface Found {
+  readonly _tag: "Found"
+  readonly entry: Entry
+}
+
+/**
+ * The first bytes are there and more will come.
+ *
+ * @property role `MISS` whoever set the flight off, `COALESCED` whoever joined it, `BYPASS` whoever flies alone
+ * @property bytes all of it from the first byte, whenever one joined. A clean end means: complete, and the cache has done with it
+ */
+export interface Listening<E> {
+  readonly _tag: "Listening"
+  readonly role: "MISS" | "COALESCED" | "BYPASS"
+  readonly bytes: Stream.Stream<Uint8Array, E | CacheError>
+}
+
+/** An entry that was found and then evicted before it could be opened is looked for this often before it is made anew without looking. */
+const lookingAgain = 3
+
+/**
+ * Speech under way. Each key is made once at a time, however many listen, in a fiber that belongs to none of them.
+ *
+ * - `join`: waits for the first bytes, so an engine that fails before them is an error here and not in the stream. Leaving
+ *   the scope leaves the flight; when the last one leaves, it is called off at once. All who join must share one error type.
+ */
+export class Flights extends Context.Service<
+  Flights,
+  { readonly join: <E>(plan: FlightPlan<E>) => Effect.Effect<Found | Listening<E>, E | CacheError, Scope.Scope> }
+>()("aviary/cache/Flights") {
+  static readonly layer = Layer.effect(Flights, Effect.suspend(make))
+}
+
+function make() {
+  return Effect.gen(function* () {
+    const cache = yield* AtomicCache
+    const { flightMemoryBytes } = yield* Settings
+    const trouble = makeTrouble()
+    const fibers = yield* FiberSet.make<void>()
+    const byKey = new Map<CacheKey, Flight<any>>()
+    let active = 0
+    let listeners = 0
+
+    const unlist = (flight: Flight<any>) => {
+      if (byKey.get(flight.key) === flight) byKey.delete(flight.key)
+    }
+
+    const count = (flights: number, seats: number) =>
+      Effect.suspend(() => {
+        active += flights
+        listeners += seats
+        return Effect.andThen(
+          Metric.update(Metrics.flightsActive, active),
+          Metric.update(Metrics.flightListeners, listeners),
+        )
+      })
+
+    /** Registered before anything is waited for: whoever asks for the key from now on finds it. */
+    const start = Effect.fnUntraced(function* <E>(plan: FlightPlan<E>, look: boolean) {
+      const flight = makeFlight(plan, { cache, trouble, look, memoryBytes: flightMemoryBytes, onEnd: unlist })
+      if (plan.mode !== "bypass") byKey.set(plan.key, flight)
+      flight.seats += 1
+      yield* count(1, 0)
+      flight.fiber = yield* FiberSet.run(fibers, Effect.ensuring(flight.run, count(-1, 0)))
+      // While the gateway shuts down, the set refuses to run anything.
+      if (flight.fiber.pollUnsafe() !== undefined) yield* flight.stop
+      return flight
+    })
+
+    /** Takes a seat, and gives it back once, on the first of failure and the end of the listener's scope. */
+    const sit = Effect.fnUntraced(function* <E>(flight: Flight<E>) {
+      let seated = true
+      const leave = Effect.suspend(() => {
+        if (!seated) return Effect.void
+        seated = false
+        flight.seats -= 1
+        // Off the list first: from here on nobody can join what is being called off.
+        if (flight.seats === 0 && (flight.stage === "looking" || flight.stage === "making")) unlist(flight)
+        return Effect.andThen(flight.left, count(0, -1))
+      })
+      yield* Effect.addFinalizer(() => leave)
+      yield* count(0, 1)
+      return leave
+    })
+
+    const lookUp = (key: CacheKey) =>
+      Effect.map(
+        cache.get(key),
+        Option.map((entry): Found => ({ _tag: "Found", entry })),
+      )
+
+    const join = <E>(plan: FlightPlan<E>) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          const { key, mode } = plan
+          const current = byKey.get(key)
+          if (mode === "use" && (current === undefined || current.mode === "refresh")) {
+            const found = yield* restore(lookUp(key))
+            if (Option.isSome(found)) return found.value
+          }
+          for (let attempt = 0; ; attempt++) {
+            const look = mode === "use" && attempt < lookingAgain
+            const other: Flight<E> | undefined = mode === "bypass" ? undefined : byKey.get(key)
+            const joined = other?.stage === "looking" && !look ? undefined : other
+            if (joined !== undefined) joined.seats += 1
+            const flight = joined ?? (yield* start(plan, look))
+            const leave = yield* sit(flight)
+            const begun = yield* Effect.onError(restore(flight.begun), () => leave)
+            if (begun === "audio") {
+              const role = mode === "bypass" ? "BYPASS" : joined === undefined ? "MISS" : "COALESCED"
+              return { _tag: "Listening", role, bytes: flight.bytes } satisfies Listening<E>
+            }
+            yield* leave
+            const found = mode === "use" ? yield* restore(lookUp(key)) : Option.none<Found>()
+            if (Option.isSome(found)) return found.value
+          }
+        }),
+      )
+
+    return Flights.of({ join })
+  })
+}

@@ -1,0 +1,44 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Option } from "effect"
+import { AtomicCache } from "../../src/cache/AtomicCache.ts"
+import { audio, cacheAt, description, keyOf, node, put, read, temporary } from "../support/cache.ts"
+
+const files = Layer.unwrap(Effect.map(temporary, (directory) => cacheAt(directory))).pipe(Layer.provide(node))
+
+for (const [name, make] of [
+  ["files", files],
+  ["memory", AtomicCache.layerMemory],
+] as const) {
+  describe(`AtomicCache over ${name}`, () => {
+    const live = (title: string, test: Effect.Effect<void, unknown, AtomicCache>) =>
+      it.live(title, () => Effect.provide(test, make, { local: true }))
+
+    live(
+      "answers with exactly what was committed, and with what was said about it",
+      Effect.gen(function* () {
+        const cache = yield* AtomicCache
+        yield* put("a", audio(1))
+        expect(yield* read("a")).toEqual(audio(1))
+        const entry = yield* Effect.scoped(cache.get(keyOf("a")))
+        expect(Option.getOrThrow(entry).metadata).toMatchObject({ ...description, key: keyOf("a"), length: 1_000 })
+      }),
+    )
+
+    live(
+      "serves a range of bytes",
+      Effect.gen(function* () {
+        yield* put("a", audio(1, 200_000))
+        expect(yield* read("a", { start: 70_000, end: 140_001 })).toEqual(audio(1, 200_000).slice(70_000, 140_001))
+      }),
+    )
+
+    live(
+      "knows nothing of a writer that left without committing",
+      Effect.gen(function* () {
+        const cache = yield* AtomicCache
+        yield* Effect.scoped(Effect.flatMap(cache.write(keyOf("a")), (writer) => writer.append(audio(1))))
+        expect(yield* read("a")).toBeUndefined()
+      }),
+    )
+  })
+}
