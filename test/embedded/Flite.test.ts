@@ -1,0 +1,97 @@
+import { assert, layer } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Stream } from "effect"
+import { Flite, fliteVoices } from "../../src/embedded/Flite.ts"
+
+const voice = "Flite.EN-US.SLT"
+const sentence = "The quick brown fox jumps over the lazy dog. "
+const seconds = Stream.runFold(
+  () => 0,
+  (sum: number, pcm: { readonly samples: Int16Array; readonly sampleRate: number }) =>
+    sum + pcm.samples.length / pcm.sampleRate,
+)
+
+layer(Flite.layer({ threads: 1 }), { excludeTestServices: true })("Flite", (it) => {
+  it.effect("speaks with every voice it lists, each its own", () =>
+    Effect.gen(function* () {
+      const flite = yield* Flite
+      assert.deepStrictEqual([...flite.voices], Object.keys(fliteVoices))
+      const lengths = yield* Effect.forEach(flite.voices, (name) => seconds(flite.speak(sentence, name, 1)))
+      assert.isTrue(lengths.every((length) => length > 1.5 && length < 6))
+      assert.strictEqual(new Set(lengths).size, lengths.length)
+    }),
+  )
+
+  it.effect("speaks twice as fast at speed 2", () =>
+    Effect.gen(function* () {
+      const flite = yield* Flite
+      const own = yield* seconds(flite.speak(sentence, voice, 1))
+      const fast = yield* seconds(flite.speak(sentence, voice, 2))
+      assert.closeTo(own / fast, 2, 0.2)
+    }),
+  )
+
+  it.effect("hands out chunks of 250 ms at most, loud enough to hear", () =>
+    Effect.gen(function* () {
+      const flite = yield* Flite
+      const chunks = yield* Stream.runCollect(flite.speak(sentence, voice, 1))
+      assert.isTrue(chunks.every(({ sampleRate, samples }) => sampleRate === 16_000 && samples.length <= 4_000))
+      assert.isAbove(Math.max(...chunks.map(({ samples }) => Math.max(...samples))), 3_000)
+    }),
+  )
+
+  it.effect("does not make a long text while nobody reads on, and is free for others then", () =>
+    Effect.gen(function* () {
+      const flite = yield* Flite
+      const begun = yield* Deferred.make<void>()
+      const reader = yield* flite.speak(sentence.repeat(400), voice, 1).pipe(
+        Stream.runForEach(() => Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)),
+        Effect.forkChild,
+      )
+      yield* Deferred.await(begun)
+      // The only thread: it would first have to make 400 sentences, about 15 seconds of work.
+      const length = yield* seconds(flite.speak("Hello.", voice, 1)).pipe(Effect.timeout("3 seconds"))
+      assert.isAbove(length, 0.3)
+      yield* Fiber.interrupt(reader)
+    }),
+  )
+
+  it.effect("is free at once when a speech is interrupted", () =>
+    Effect.gen(function* () {
+      const flite = yield* Flite
+      yield* Effect.forEach(
+        [1, 2, 3, 4, 5],
+        () =>
+          flite
+            .speak(sentence.repeat(200), voice, 1)
+            .pipe(
+              Stream.runHead,
+              Effect.andThen(seconds(flite.speak(sentence.repeat(200), voice, 1)).pipe(Effect.timeoutOption(50))),
+            ),
+        { concurrency: "unbounded" },
+      )
+      const length = yield* seconds(flite.speak("Hello.", voice, 1)).pipe(Effect.timeout("3 seconds"))
+      assert.isAbove(length, 0.3)
+    }),
+  )
+
+  it.effect("refuses an unknown voice, and text without a sound in English", () =>
+    Effect.gen(function* () {
+      const flite = yield* Flite
+      const unknown = yield* Effect.flip(Stream.runDrain(flite.speak("Hello.", "Flite.EN-US.Nobody", 1)))
+      assert.strictEqual(unknown.reason._tag, "NoSuchVoice")
+      const silent = yield* Effect.flip(Stream.runDrain(flite.speak("日本語 😀", voice, 1)))
+      assert.strictEqual(silent.reason._tag, "NothingToSay")
+    }),
+  )
+
+  it.effect(
+    "speaks two hundred times in a row",
+    () =>
+      Effect.gen(function* () {
+        const flite = yield* Flite
+        const lengths = yield* Effect.replicateEffect(seconds(flite.speak("Once more.", voice, 1)), 200)
+        assert.strictEqual(new Set(lengths).size, 1)
+      }),
+    60_000,
+  )
+})

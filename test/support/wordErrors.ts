@@ -1,0 +1,19 @@
+const spelled: Readonly<Record<string, string>> = { mr: "mister", mrs: "missus", dr: "doctor" }
+
+const words = (text: string): ReadonlyArray<string> =>
+  (text.toLowerCase().match(/[\p{L}\p{N}']+/gu) ?? []).map((word) => spelled[word] ?? word)
+
+/** Insertions, deletions and substitutions that turn `expected` into `heard`, as a share of the words expected. */
+export const wordErrorRate = (expected: string, heard: string): number => {
+  const from = words(expected)
+  const to = words(heard)
+  let row = Array.from({ length: to.length + 1 }, (_, j) => j)
+  for (const [i, word] of from.entries()) {
+    const next = [i + 1]
+    for (const [j, other] of to.entries()) {
+      next.push(Math.min(row[j]! + (word === other ? 0 : 1), row[j + 1]! + 1, next[j]! + 1))
+    }
+    row = next
+  }
+  return from.length === 0 ? to.length : row[to.length]! / from.length
+}
