@@ -1,9 +1,10 @@
 import { Effect } from "effect"
-import type { AudioFormat } from "../audio/AudioFormat.ts"
+import { type AudioFormat, defaultSampleRate } from "../audio/AudioFormat.ts"
 import { collapseVoices, resolveVoice } from "../audio/Voice.ts"
+import { cacheKey } from "../cache/CacheKey.ts"
 import type { MagpieClient, MagpieError } from "../upstream/MagpieClient.ts"
 import type { SpeechRequest } from "./Speech.ts"
-import { BlankText, SpeechEngineFailed, SpeechError, TextTooLong, UnknownVoice, Unsupported } from "./SpeechError.ts"
+import { BlankText, SpeechError, TextTooLong, UnknownVoice, Unsupported } from "./SpeechError.ts"
 import { codePoints, normalise } from "./SpokenText.ts"
 
 /**
@@ -31,10 +32,6 @@ const defaultLanguage = "en-US"
 
 const fail = (reason: SpeechError["reason"]) => Effect.fail(new SpeechError({ reason }))
 
-/** An engine's error as the speech program's. */
-export const engineFailed = (error: MagpieError): SpeechError =>
-  new SpeechError({ reason: new SpeechEngineFailed({ failure: error.reason }) })
-
 /** Decides what a request means with the engine that is there, or why it cannot be done. */
 export const plan = Effect.fnUntraced(function* (
   request: SpeechRequest,
@@ -55,7 +52,7 @@ export const plan = Effect.fnUntraced(function* (
       new Unsupported({ param: "speed", message: `${engine.magpie.model} speaks at one speed. Leave speed out, or set it to 1.` }),
     )
   }
-  const ids = yield* Effect.mapError(engine.voices, engineFailed)
+  const ids = yield* engine.voices
   const voice = resolveVoice(request.voice, ids)
   if (voice === undefined) {
     return yield* fail(
@@ -73,3 +70,15 @@ export const plan = Effect.fnUntraced(function* (
     model: engine.magpie.model,
   } satisfies Plan
 })
+
+/** Names the entry that a plan makes. MP3 that asks for no rate takes the engine's own, which the model decides. */
+export const keyOf = (planned: Plan) =>
+  cacheKey({
+    text: planned.text,
+    voice: planned.voice,
+    language: planned.language,
+    format: planned.format,
+    sampleRate: planned.sampleRate ?? (planned.format === "mp3" ? 0 : defaultSampleRate),
+    speed: planned.speed,
+    model: planned.model,
+  })

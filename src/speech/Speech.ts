@@ -1,9 +1,10 @@
-import { Context, Effect, Layer, Option, Pull, Scope, Stream } from "effect"
+import { Context, Effect, Layer, type Scope, type Stream } from "effect"
 import type { AudioFormat } from "../audio/AudioFormat.ts"
+import { Flights, type Found, type Listening } from "../cache/Flights.ts"
 import { Settings } from "../Settings.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
-import { plan } from "./Plan.ts"
-import type { SpeechError } from "./SpeechError.ts"
+import { keyOf, plan } from "./Plan.ts"
+import type { SpeechFailure } from "./SpeechError.ts"
 import { synthesize } from "./Synthesis.ts"
 import { VoiceList } from "./VoiceList.ts"
 
@@ -39,39 +40,45 @@ export interface Spoken {
   readonly cache: CacheStatus
   readonly contentType: string
   readonly contentLength: number | undefined
-  readonly audio: Stream.Stream<Uint8Array, SpeechError>
+  readonly audio: Stream.Stream<Uint8Array, SpeechFailure>
 }
 
 /** The speech program: text to audio. The scope is the client's: closing it leaves the flight. */
 export class Speech extends Context.Service<
   Speech,
-  { readonly speak: (request: SpeechRequest) => Effect.Effect<Spoken, SpeechError, Scope.Scope> }
+  { readonly speak: (request: SpeechRequest) => Effect.Effect<Spoken, SpeechFailure, Scope.Scope> }
 >()("aviary/speech/Speech") {
   static readonly layer = Layer.effect(
     Speech,
     Effect.gen(function* () {
       const magpie = yield* MagpieClient
+      const flights = yield* Flights
       const { voices } = yield* VoiceList
-      const { maxTextCharacters } = yield* Settings
+      const { maxTextCharacters: maxCharacters } = yield* Settings
 
       const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {
-        const planned = yield* plan(request, { magpie, voices, maxCharacters: maxTextCharacters })
+        const planned = yield* plan(request, { magpie, voices, maxCharacters })
         const take = synthesize(planned, magpie)
-        const audio = yield* begun(take.bytes)
-        return { key: "", cache: "BYPASS" as const, contentType: take.contentType, contentLength: undefined, audio }
+        const joined = yield* flights.join({
+          key: keyOf(planned),
+          mode: request.cacheControl,
+          produce: take.bytes,
+          describe: () =>
+            Effect.sync(() => ({
+              contentType: take.contentType,
+              durationMs: take.durationMs(),
+              characters: planned.characters,
+              voice: planned.voice,
+            })),
+        })
+        return { key: keyOf(planned), contentType: take.contentType, ...served(joined) } satisfies Spoken
       })
       return Speech.of({ speak })
     }),
   ).pipe(Layer.provide(VoiceList.layer))
 }
 
-/** The same stream, once its first element is there. */
-const begun = <A, E>(stream: Stream.Stream<A, E>): Effect.Effect<Stream.Stream<A, E>, E, Scope.Scope> =>
-  Effect.gen(function* () {
-    const pull = yield* Stream.toPull(stream)
-    const first = yield* pull.pipe(Effect.map(Option.some), Pull.catchDone(() => Effect.succeedNone))
-    return Option.match(first, {
-      onNone: () => Stream.empty,
-      onSome: (chunk) => Stream.concat(Stream.fromIterable(chunk), Stream.fromPull(Effect.succeed(pull))),
-    })
-  })
+const served = (joined: Found | Listening<SpeechFailure>) =>
+  joined._tag === "Found"
+    ? { cache: "HIT" as const, contentLength: joined.entry.metadata.length, audio: joined.entry.bytes() }
+    : { cache: joined.role, contentLength: undefined, audio: joined.bytes }

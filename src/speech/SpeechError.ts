@@ -1,5 +1,6 @@
 import { Schema } from "effect"
-import { EngineFailure } from "../upstream/EngineFailure.ts"
+import type { CacheError } from "../cache/CacheError.ts"
+import type { MagpieError } from "../upstream/MagpieClient.ts"
 
 /** Nothing to say: the text is empty or white space. */
 export class BlankText extends Schema.TaggedError<BlankText>()("BlankText", {}) {}
@@ -22,18 +23,16 @@ export class Unsupported extends Schema.TaggedError<Unsupported>()("Unsupported"
   message: Schema.String,
 }) {}
 
-/** The engine failed; see `EngineFailure`. */
-export class SpeechEngineFailed extends Schema.TaggedError<SpeechEngineFailed>()("SpeechEngineFailed", {
-  failure: EngineFailure,
-}) {}
-
 /** The engine ended properly, yet what it made cannot be the whole speech. */
 export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
   verdict: Schema.Literals(["empty", "too short", "too long"]),
   message: Schema.String,
 }) {}
 
-/** Why a speech was not delivered. */
+/** Why the speech program itself would not deliver. */
 export class SpeechError extends Schema.TaggedError<SpeechError>()("SpeechError", {
-  reason: Schema.Union([BlankText, TextTooLong, UnknownVoice, Unsupported, SpeechEngineFailed, Incomplete]),
+  reason: Schema.Union([BlankText, TextTooLong, UnknownVoice, Unsupported, Incomplete]),
 }) {}
+
+/** Why a speech was not delivered, by the room that says so. */
+export type SpeechFailure = SpeechError | MagpieError | CacheError

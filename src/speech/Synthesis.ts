@@ -3,9 +3,9 @@ import { contentTypeOf, encodedSampleRate } from "../audio/AudioFormat.ts"
 import { type Encoder, makeEncoder } from "../audio/Encoder.ts"
 import { durationMs, type Pcm } from "../audio/Pcm.ts"
 import type { MagpieClient, Utterance } from "../upstream/MagpieClient.ts"
-import { engineFailed, type Plan } from "./Plan.ts"
+import type { Plan } from "./Plan.ts"
 import { fadeSeams } from "./Seam.ts"
-import { Incomplete, SpeechError } from "./SpeechError.ts"
+import { Incomplete, SpeechError, type SpeechFailure } from "./SpeechError.ts"
 import { isSpeakable } from "./SpokenText.ts"
 import { split } from "./Utterances.ts"
 import { judge, type Pace, plausible } from "./Verdict.ts"
@@ -18,7 +18,7 @@ import { judge, type Pace, plausible } from "./Verdict.ts"
  */
 export interface Take {
   readonly contentType: string
-  readonly bytes: Stream.Stream<Uint8Array, SpeechError>
+  readonly bytes: Stream.Stream<Uint8Array, SpeechFailure>
   readonly durationMs: () => number
 }
 
@@ -60,7 +60,7 @@ const judged = (
   utterance: Utterance,
   magpie: MagpieClient["Service"],
   paces: Readonly<Record<string, Pace>> | undefined,
-): Stream.Stream<Pcm, SpeechError> =>
+): Stream.Stream<Pcm, SpeechFailure> =>
   Stream.suspend(() => {
     let heard = 0
     const { longest } = plausible(utterance, paces)
@@ -69,7 +69,6 @@ const judged = (
       return word === "complete" ? Effect.void : Effect.fail(incomplete(word, heard))
     })
     return magpie.synthesize(utterance).pipe(
-      Stream.mapError(engineFailed),
       Stream.tap((chunk) => {
         heard += durationMs(chunk)
         return heard > longest ? verdict : Effect.void
@@ -90,7 +89,7 @@ const incomplete = (word: "empty" | "too short" | "too long", heard: number) =>
   })
 
 /** The parts one after the other, the next one asked for as soon as the one before it has begun to sound. */
-const inOrder = (parts: ReadonlyArray<Stream.Stream<Pcm, SpeechError>>): Stream.Stream<Pcm, SpeechError> =>
+const inOrder = (parts: ReadonlyArray<Stream.Stream<Pcm, SpeechFailure>>): Stream.Stream<Pcm, SpeechFailure> =>
   parts.length === 1
     ? parts[0]!
     : Stream.unwrap(
@@ -101,11 +100,11 @@ const inOrder = (parts: ReadonlyArray<Stream.Stream<Pcm, SpeechError>>): Stream.
       )
 
 interface Started {
-  readonly audio: Stream.Stream<Pcm, SpeechError>
+  readonly audio: Stream.Stream<Pcm, SpeechFailure>
   readonly sounds: Effect.Effect<void>
 }
 
-const start = Effect.fnUntraced(function* (part: Stream.Stream<Pcm, SpeechError>, scope: Scope.Scope) {
+const start = Effect.fnUntraced(function* (part: Stream.Stream<Pcm, SpeechFailure>, scope: Scope.Scope) {
   const first = yield* Deferred.make<void>()
   const queue = yield* part.pipe(
     Stream.onFirst(() => Deferred.succeed(first, undefined)),
@@ -116,10 +115,10 @@ const start = Effect.fnUntraced(function* (part: Stream.Stream<Pcm, SpeechError>
 })
 
 const from = (
-  parts: ReadonlyArray<Stream.Stream<Pcm, SpeechError>>,
+  parts: ReadonlyArray<Stream.Stream<Pcm, SpeechFailure>>,
   current: Started,
   scope: Scope.Scope,
-): Stream.Stream<Pcm, SpeechError> => {
+): Stream.Stream<Pcm, SpeechFailure> => {
   const [, ...rest] = parts
   const next = rest[0]
   if (next === undefined) return current.audio
@@ -133,7 +132,7 @@ const from = (
   )
 }
 
-const encode = (pcm: Stream.Stream<Pcm, SpeechError>, plan: Plan): Stream.Stream<Uint8Array, SpeechError> =>
+const encode = (pcm: Stream.Stream<Pcm, SpeechFailure>, plan: Plan): Stream.Stream<Uint8Array, SpeechFailure> =>
   Stream.unwrap(
     Effect.gen(function* () {
       const scope = yield* Effect.scope

@@ -1,6 +1,8 @@
-import { Context, type Effect } from "effect"
-import type { Transcript } from "../upstream/ParakeetClient.ts"
-import type { TranscriptionError } from "./TranscriptionError.ts"
+import { Context, Effect, Layer } from "effect"
+import { AudioDecoder } from "../audio/AudioDecoder.ts"
+import { durationSeconds } from "../audio/Recording.ts"
+import { ParakeetClient, type Transcript } from "../upstream/ParakeetClient.ts"
+import type { TranscriptionFailure } from "./TranscriptionError.ts"
 
 /**
  * An upload on disk.
@@ -22,5 +24,21 @@ export interface Transcribed extends Transcript {
 /** The transcription program: audio to text. */
 export class Transcription extends Context.Service<
   Transcription,
-  { readonly transcribe: (request: TranscriptionRequest) => Effect.Effect<Transcribed, TranscriptionError> }
->()("aviary/transcription/Transcription") {}
+  { readonly transcribe: (request: TranscriptionRequest) => Effect.Effect<Transcribed, TranscriptionFailure> }
+>()("aviary/transcription/Transcription") {
+  static readonly layer = Layer.effect(
+    Transcription,
+    Effect.gen(function* () {
+      const decoder = yield* AudioDecoder
+      const parakeet = yield* ParakeetClient
+
+      const transcribe = Effect.fn("Transcription.transcribe")(function* (request: TranscriptionRequest) {
+        const recording = yield* decoder.decode(request.path)
+        const transcript = yield* parakeet.transcribe(recording, { language: request.language })
+        return { ...transcript, durationSeconds: durationSeconds(recording) }
+      }, Effect.scoped)
+
+      return Transcription.of({ transcribe })
+    }),
+  )
+}

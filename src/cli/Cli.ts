@@ -1,0 +1,25 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Cause, Console, Effect, Option } from "effect"
+import { Command } from "effect/cli"
+import { createRequire } from "node:module"
+import { serve } from "./serve.ts"
+
+const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string }
+
+const aviary = Command.make("aviary", {}, () => serve).pipe(
+  Command.withDescription("One URL for speech. Without a command it serves; settings come from AVIARY_… variables."),
+)
+
+/** Reads the command line and does what it says. What goes wrong is one line on standard error and exit status 1. */
+export const run = Command.run(aviary, { version }).pipe(
+  Effect.provide(NodeServices.layer),
+  Effect.tapCause((cause) =>
+    Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(`aviary: ${oneLine(cause)}`),
+  ),
+)
+
+const oneLine = (cause: Cause.Cause<unknown>): string => {
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  return error instanceof Error && error.message !== "" ? error.message.split("\n", 1)[0]! : Cause.pretty(cause)
+}
+

@@ -1,0 +1,29 @@
+import { Effect } from "effect"
+import { resolve } from "node:path"
+import { MagpieClient } from "../upstream/MagpieClient.ts"
+import { ParakeetClient } from "../upstream/ParakeetClient.ts"
+import { Settings } from "../Settings.ts"
+
+/** What a person sees once the gateway listens at `address`: where it is, what is behind it, and what to try. */
+export const startBlock = Effect.fnUntraced(function* (address: string) {
+  const settings = yield* Settings
+  const magpie = yield* MagpieClient
+  const parakeet = yield* ParakeetClient
+  const place = (url: URL | undefined) => (url === undefined ? "inside this process, English only" : url.href)
+  const key = settings.access === "keys" ? ` -H "authorization: Bearer $AVIARY_KEY"` : ""
+  return [
+    "",
+    `  Aviary is listening on ${address}`,
+    "",
+    `  text to speech   ${magpie.model} (${place(settings.magpieUrl)})`,
+    `  speech to text   ${parakeet.model} (${place(settings.parakeetUrl)})`,
+    `  data             ${resolve(settings.dataDir)}`,
+    `  access           ${settings.access === "open" ? "open: no key is asked for" : "keys: aviary keys create"}`,
+    "",
+    "  Try it:",
+    `    curl ${address}/v1/audio/speech${key} -H "content-type: application/json" -d '{"model":"tts-1","voice":"alloy","input":"Hello from Aviary."}' -o hello.mp3`,
+    `    curl ${address}/v1/audio/transcriptions${key} -F model=whisper-1 -F file=@hello.mp3`,
+    `    ${address}/docs`,
+    "",
+  ].join("\n")
+})

@@ -1,0 +1,5 @@
+import { Console, Effect, Layer, Schema } from "effect"
+import { HttpServer } from "effect/http"
+import { gateway } from "../Aviary.ts"
+import { Settings } from "../Settings.ts"
+import { startBlock } from "./StartBlock.ts"
