@@ -57,11 +57,18 @@ export async function* opusSource(path: string): AudioSource {
         skip -= samples.length - kept.length
         return { sampleRate: recordingSampleRate, samples: kept, damaged: audio.errors.length }
       }
-      for await (const packet of new EncodedPacketSink(track).packets()) {
-        packets.push(packet.data)
-        if (packets.length === packetsPerPiece) yield piece()
+      let cut = 0
+      try {
+        for await (const packet of new EncodedPacketSink(track).packets()) {
+          packets.push(packet.data)
+          if (packets.length === packetsPerPiece) yield piece()
+        }
+      } catch {
+        // The demuxer throws at a page that is cut off; what came before it is good.
+        cut = 1
       }
-      if (packets.length > 0) yield piece()
+      const last = piece()
+      yield { ...last, damaged: last.damaged + cut }
     } finally {
       decoder.free()
     }

@@ -1,0 +1,199 @@
+import { NodeServices } from "@effect/platform-node"
+import { describe, expect, layer } from "@effect/vitest"
+import { Effect, Exit, Fiber, FileSystem, Layer, Scope } from "effect"
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { AudioDecoder, type AudioDecoderOptions } from "../../src/audio/AudioDecoder.ts"
+import { wavHeader } from "../../src/audio/Wav.ts"
+import { likeness } from "../support/likeness.ts"
+
+const fixture = (name: string) => join(import.meta.dirname, "../support/audio", name)
+const clip = (ending: string) => fixture(`sense-and-sensibility-0930${ending}`)
+const original = new Int16Array(Uint8Array.from(readFileSync(clip(".wav")).subarray(44)).buffer)
+
+const folder = mkdtempSync(join(tmpdir(), "aviary-decoder-"))
+const spool = join(folder, "spool")
+const upload = (name: string, bytes: Uint8Array) => {
+  const path = join(folder, name)
+  writeFileSync(path, bytes)
+  return path
+}
+/** `seconds` of a file that says it is silence, and lies in its header about nothing. */
+const silence = (name: string, seconds: number) =>
+  upload(name, Buffer.concat([wavHeader(16_000, seconds * 32_000), Buffer.alloc(seconds * 32_000)]))
+
+const decoder = (options: Partial<AudioDecoderOptions> = {}) =>
+  AudioDecoder.layer({ directory: spool, ...options }).pipe(Layer.provideMerge(NodeServices.layer))
+
+const samplesOf = (path: string) => new Int16Array(Uint8Array.from(readFileSync(path).subarray(44)).buffer)
+const decode = (path: string) => Effect.flatMap(AudioDecoder, (service) => service.decode(path))
+const refused = (path: string) => Effect.scoped(Effect.flip(decode(path)))
+
+const live = { excludeTestServices: true }
+const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0
+
+layer(decoder(), live)("AudioDecoder", (it) => {
+  const endings = [".wav", ".flac", ".mp3", ".opus", ".ogg", ".webm", "-live.webm"]
+  describe.each([...endings, ...(hasFfmpeg ? [".m4a", ".aac"] : [])])("%s", (ending) => {
+    it.effect("becomes the recording that it was made from", () =>
+      Effect.gen(function* () {
+        const recording = yield* decode(clip(ending))
+        const bytes = readFileSync(recording.path)
+        expect(bytes.subarray(0, 44)).toEqual(Buffer.from(wavHeader(16_000, recording.samples * 2)))
+        expect(bytes.length).toBe(44 + recording.samples * 2)
+        expect(Math.abs(recording.samples - original.length)).toBeLessThan(16_000 * 0.15)
+        expect(likeness(original, samplesOf(recording.path))).toBeGreaterThan(ending === ".opus" ? 0.9 : 0.85)
+      }),
+    )
+  })
+
+  it.effect("reads a file by its bytes, whatever its name says", () =>
+    Effect.gen(function* () {
+      const recording = yield* decode(upload("speech.wav", readFileSync(clip(".webm"))))
+      expect(recording.samples).toBeGreaterThan(16_000 * 3)
+    }),
+  )
+
+  it.effect("keeps the recording as long as the scope, and no longer", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const recording = yield* decode(clip(".mp3")).pipe(Scope.provide(scope))
+      expect(samplesOf(recording.path).length).toBe(recording.samples)
+      yield* Scope.close(scope, Exit.void)
+      expect(readdirSync(spool)).toEqual([])
+    }),
+  )
+
+  it.effect("plays a recording that was cut off as far as it goes", () =>
+    Effect.gen(function* () {
+      for (const ending of [".wav", ".mp3", ".opus", "-live.webm", ".ogg", ".flac"]) {
+        const bytes = readFileSync(clip(ending))
+        const recording = yield* decode(upload(`cut${ending}`, bytes.subarray(0, bytes.length / 2)))
+        expect(recording.samples, ending).toBeGreaterThan(8_000)
+      }
+    }),
+  )
+
+  it.effect.each<readonly [string, Uint8Array]>([
+    ["nothing", new Uint8Array(0)],
+    ["text", Buffer.from("# Not audio at all\n".repeat(500))],
+    ["zeros", new Uint8Array(50_000)],
+    ["a header without samples", wavHeader(16_000, 0)],
+    ["a container without audio", readFileSync(clip(".webm")).subarray(0, 300)],
+    ["a magic number alone", Buffer.from("fLaC")],
+    ["a cut Ogg page", readFileSync(clip(".opus")).subarray(0, 40)],
+  ])("refuses %s and names what is accepted", ([name, bytes]) =>
+    Effect.gen(function* () {
+      const { reason } = yield* refused(upload(`bad ${name}`, bytes))
+      expect(reason._tag).toBe("Undecodable")
+      expect(reason.message).toMatch(/Accepted are flac, m4a, mp3, mp4, ogg, opus, wav and webm\./)
+      expect(readdirSync(spool)).toEqual([])
+    }),
+  )
+
+  it.effect("answers a file that is gone as trouble of its own disk, without the path", () =>
+    Effect.gen(function* () {
+      const { reason } = yield* refused(join(folder, "gone.wav"))
+      expect(reason._tag).toBe("SpoolFailed")
+      expect(reason.message).toBe("The upload could not be spooled to disk (ENOENT).")
+    }),
+  )
+
+  it.effect("decodes many at a time, each its own", () =>
+    Effect.gen(function* () {
+      const seconds = [1, 2, 3, 4, 5, 6, 7, 8]
+      const recordings = yield* Effect.forEach(seconds, (n) => decode(silence(`${n}.wav`, n)), { concurrency: 8 })
+      expect(recordings.map((recording) => recording.samples)).toEqual(seconds.map((n) => n * 16_000))
+    }),
+  )
+})
+
+layer(decoder({ maxSeconds: 5, timeLimit: "30 seconds" }), live)("AudioDecoder with a limit of 5 seconds", (it) => {
+  it.effect("refuses longer audio", () =>
+    Effect.gen(function* () {
+      const { reason } = yield* refused(silence("long.wav", 6))
+      expect(reason).toMatchObject({ _tag: "TooLong", limitSeconds: 5 })
+      expect((yield* decode(silence("fits.wav", 5))).samples).toBe(80_000)
+    }),
+  )
+
+  it.effect.skipIf(!hasFfmpeg)("refuses longer audio that ffmpeg decodes", () =>
+    Effect.gen(function* () {
+      const path = join(folder, "long.m4a")
+      spawnSync("ffmpeg", ["-y", "-f", "lavfi", "-i", "sine=d=6", "-c:a", "aac", path])
+      expect((yield* refused(path)).reason._tag).toBe("TooLong")
+    }),
+  )
+})
+
+layer(decoder({ ffmpeg: join(folder, "no-such-program") }), live)("AudioDecoder without ffmpeg", (it) => {
+  it.effect.each([".m4a", ".aac"])("says what %s needs", (ending) =>
+    Effect.gen(function* () {
+      const { reason } = yield* refused(clip(ending))
+      expect(reason._tag).toBe("FfmpegMissing")
+      expect(reason.message).toMatch(/Install ffmpeg/)
+    }),
+  )
+})
+
+layer(decoder({ workers: 1, timeLimit: "300 millis" }), live)("AudioDecoder with 300 ms", (it) => {
+  it.effect("gives up a file that takes longer, and decodes the next one", () =>
+    Effect.gen(function* () {
+      const { reason } = yield* refused(silence("hours.wav", 3_600))
+      expect(reason).toMatchObject({ _tag: "DecoderGaveUp", message: "The audio took too long to decode." })
+      expect((yield* decode(clip(".wav"))).samples).toBe(original.length)
+    }),
+  )
+
+  it.effect.skipIf(!hasFfmpeg)("kills an ffmpeg that takes longer", () =>
+    Effect.gen(function* () {
+      const script = upload("slow.m4a", readFileSync(clip(".m4a")))
+      const slow = decoder({
+        workers: 1,
+        timeLimit: "300 millis",
+        ffmpeg: join(import.meta.dirname, "../support/audio/stuck"),
+      })
+      const { reason } = yield* refused(script).pipe(Effect.provide(slow))
+      expect(reason._tag).toBe("DecoderGaveUp")
+    }),
+  )
+})
+
+layer(decoder({ workers: 1, waitLimit: "50 millis" }), live)("AudioDecoder with one worker", (it) => {
+  it.effect("stops work that nobody waits for, and leaves no file", () =>
+    Effect.gen(function* () {
+      const path = silence("left.wav", 3_600)
+      const fiber = yield* Effect.forkChild(Effect.scoped(decode(path)))
+      yield* waitUntil(() => readdirSync(spool).length > 0)
+      yield* Fiber.interrupt(fiber)
+      expect(readdirSync(spool)).toEqual([])
+      expect((yield* decode(clip(".wav"))).samples).toBe(original.length)
+    }),
+  )
+
+  it.effect("turns away who waits too long", () =>
+    Effect.gen(function* () {
+      const path = silence("first.wav", 3_600)
+      const first = yield* Effect.forkChild(Effect.scoped(decode(path)))
+      yield* waitUntil(() => readdirSync(spool).length > 0)
+      expect((yield* refused(clip(".wav"))).reason._tag).toBe("DecoderBusy")
+      yield* Fiber.interrupt(first)
+    }),
+  )
+
+  it.effect("removes at the start what a killed process left", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const directory = join(folder, "left")
+      yield* fs.makeDirectory(join(directory, "recording-old"), { recursive: true })
+      yield* fs.writeFileString(join(directory, "other"), "kept")
+      yield* Effect.scoped(Layer.build(decoder({ directory })))
+      expect(readdirSync(directory)).toEqual(["other"])
+    }),
+  )
+})
+
+const waitUntil = (condition: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => (condition() ? Effect.void : Effect.andThen(Effect.sleep("5 millis"), waitUntil(condition))))
