@@ -38,6 +38,8 @@ const kind = <const Args extends ReadonlyArray<unknown>>(description: Descriptio
     { description },
   )
 
+const sentence = (text: string): string => (text.endsWith(".") ? text : `${text}.`)
+
 type Engine = "text-to-speech" | "speech-to-text"
 
 /** Everything a client can be told in an error. `docs/errors.md` is this catalogue, which a test holds to it. */
@@ -72,7 +74,7 @@ export const Errors = {
     type: "invalid_request_error",
     code: "invalid_value",
     param: (param) => param,
-    message: (param, accepted) => `Invalid value for '${param}': ${accepted}.`,
+    message: (param, accepted) => `Invalid value for '${param}': ${sentence(accepted)}`,
     when: "A field has a value of the wrong type or out of range.",
     example: ["speed", "expected a number from 0.25 to 4"],
   }),
@@ -81,7 +83,7 @@ export const Errors = {
     type: "invalid_request_error",
     code: "unsupported_value",
     param: (param) => param,
-    message: (param, accepted) => `Unsupported value for '${param}': ${accepted}.`,
+    message: (param, accepted) => `Unsupported value for '${param}': ${sentence(accepted)}`,
     when: "A field has a value that OpenAI may know but this gateway, or the engine behind it, cannot serve.",
     example: ["response_format", 'expected one of "mp3", "wav", "pcm"'],
   }),
@@ -214,6 +216,32 @@ export const Errors = {
     when: "The uploaded file is no audio that can be read here.",
     example: ["Audio file might be corrupted or unsupported. Accepted: wav, flac, mp3, ogg, webm."],
   }),
+  unsupportedAudio: kind<[message: string]>({
+    status: 400,
+    type: "invalid_request_error",
+    code: "unsupported_format",
+    param: "file",
+    message: (message) => message,
+    when: "The uploaded file is audio of a kind that takes `ffmpeg`, which the gateway does not have.",
+    example: ["This audio is decoded by ffmpeg, which this server does not have."],
+  }),
+  audioTooLong: kind<[message: string]>({
+    status: 400,
+    type: "invalid_request_error",
+    code: "audio_too_long",
+    param: "file",
+    message: (message) => message,
+    when: "The recording is longer than the gateway decodes, whatever its size in bytes.",
+    example: ["The audio is longer than 14400 seconds. Send it in parts."],
+  }),
+  overloaded: kind<[]>({
+    status: 503,
+    type: "service_unavailable_error",
+    code: "server_is_overloaded",
+    message: () => "The gateway is busy with other requests. Try again shortly.",
+    when: "More uploads wait to be decoded than the gateway can take. Comes with `Retry-After`.",
+    example: [],
+  }),
   engineUnreachable: kind<[engine: Engine]>({
     status: 502,
     type: "engine_error",
@@ -275,7 +303,7 @@ export const Errors = {
     status: 503,
     type: "server_error",
     code: "storage_unavailable",
-    message: () => "The gateway cannot store the upload at the moment.",
+    message: () => "The gateway's storage is failing at the moment.",
     when: "The gateway's own disk is full or failing.",
     example: [],
   }),

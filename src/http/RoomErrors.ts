@@ -1,11 +1,19 @@
 import { Duration } from "effect"
+import type { DecodeError } from "../audio/DecodeError.ts"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
-import type { SpeechError } from "../speech/SpeechError.ts"
-import type { TranscriptionError } from "../transcription/TranscriptionError.ts"
+import type { SpeechError, SpeechFailure } from "../speech/SpeechError.ts"
+import type { TranscriptionFailure } from "../transcription/TranscriptionError.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
 
-/** The one place where the rooms' errors become what a client is told. A reason without a case does not compile. */
+/** Everything the rooms fail a request with. */
+export type RoomError = SpeechFailure | TranscriptionFailure
+
+/**
+ * The one place where the rooms' errors become what a client is told. An error or reason without a case does not compile.
+ *
+ * @param options.retryAfter when to come back to something that passes by itself
+ */
 export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration }) => {
   const retryAfter = Duration.toMillis(options.retryAfter)
 
@@ -14,7 +22,7 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
       case "EngineUnreachable":
         return Errors.engineUnreachable(name)
       case "EngineTimedOut":
-        return Errors.engineTimedOut(name, Math.round(failure.afterMillis / 1000))
+        return Errors.engineTimedOut(name, Math.ceil(failure.afterMillis / 1000))
       case "EngineLoading":
         return Errors.engineLoading(name).retryAfter(retryAfter)
       case "EngineRejected":
@@ -26,7 +34,7 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
     }
   }
 
-  const speech = ({ reason }: SpeechError): ApiError => {
+  const speech = (reason: SpeechError["reason"]): ApiError => {
     switch (reason._tag) {
       case "BlankText":
         return Errors.blankText()
@@ -36,23 +44,41 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
         return Errors.unknownVoice(reason.voice, reason.available)
       case "Unsupported":
         return Errors.unsupportedValue(reason.param, reason.message)
-      case "SpeechEngineFailed":
-        return engine("text-to-speech", reason.failure)
       case "Incomplete":
         return Errors.incompleteAudio(reason.message)
     }
   }
 
-  const transcription = ({ reason }: TranscriptionError): ApiError => {
+  const decoding = (reason: DecodeError["reason"]): ApiError => {
     switch (reason._tag) {
       case "Undecodable":
+      case "DecoderGaveUp":
         return Errors.undecodable(reason.message)
-      case "TranscriptionEngineFailed":
-        return engine("speech-to-text", reason.failure)
+      case "FfmpegMissing":
+        return Errors.unsupportedAudio(reason.message)
+      case "TooLong":
+        return Errors.audioTooLong(reason.message)
+      case "DecoderBusy":
+        return Errors.overloaded().retryAfter(retryAfter)
       case "SpoolFailed":
         return Errors.storageUnavailable()
     }
   }
 
-  return { speech, transcription }
+  return (error: RoomError): ApiError => {
+    switch (error._tag) {
+      case "SpeechError":
+        return speech(error.reason)
+      case "MagpieError":
+        return engine("text-to-speech", error.reason)
+      case "ParakeetError":
+        return engine("speech-to-text", error.reason)
+      case "DecodeError":
+        return decoding(error.reason)
+      case "CacheError":
+        return error.reason._tag === "FlightStopped"
+          ? Errors.shuttingDown().retryAfter(1_000)
+          : Errors.storageUnavailable()
+    }
+  }
 }

@@ -42,7 +42,7 @@ export const makeSpeechHandler = Effect.gen(function* () {
   ) {
     yield* models.forSpeech(payload.model)
     const asked = speechRequest(payload, request.headers)
-    const spoken = yield* Effect.mapError(speech.speak(asked), told.speech)
+    const spoken = yield* Effect.mapError(speech.speak(asked), told)
     yield* cutStalledReader(request)
     return HttpServerResponse.stream(spoken.audio, {
       contentType: spoken.contentType,

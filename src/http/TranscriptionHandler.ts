@@ -24,7 +24,7 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
     yield* models.forTranscription(fields.model)
     const heard = yield* Effect.mapError(
       transcription.transcribe({ path, model: fields.model, language: fields.language || undefined }),
-      told.transcription,
+      told,
     )
     return fields.response_format === "text"
       ? HttpServerResponse.text(`${heard.text}\n`, { contentType: "text/plain; charset=utf-8" })

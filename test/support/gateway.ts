@@ -1,4 +1,4 @@
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Logger, Stream } from "effect"
 import { HttpServer } from "effect/http"
 import * as Server from "../../src/http/Server.ts"
 import { Settings } from "../../src/Settings.ts"
@@ -18,6 +18,8 @@ export interface Parts {
   readonly programs?: Layer.Layer<Programs, unknown, Engines | Settings>
   /** As in the environment; the port is a free one unless said otherwise. */
   readonly settings?: Parameters<typeof Settings.layerTest>[0]
+  /** Where log lines go; nowhere unless said otherwise. */
+  readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>>
 }
 
 /** A speech program that answers `bytes` in whatever voice; a test of HTTP has no need of a better one. */
@@ -52,6 +54,7 @@ export const startGateway = Effect.fnUntraced(function* (parts: Parts = {}) {
     Layer.provideMerge(Server.layerNode),
     Layer.provide([programs, VoiceList.layer.pipe(Layer.provide(engines)), engines]),
     Layer.provide(settings),
+    Layer.provide(Logger.layer(parts.loggers ?? [])),
   )
   const context = yield* Layer.build(gateway)
   const { address } = yield* HttpServer.HttpServer.pipe(Effect.provide(context))

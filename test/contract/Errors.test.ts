@@ -1,0 +1,77 @@
+import { Schema } from "effect"
+import { expect, it } from "vitest"
+import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
+import { type ErrorKind, Errors } from "../../src/contract/Errors.ts"
+
+const kinds = Object.values(Errors) as unknown as ReadonlyArray<ErrorKind>
+const examples = kinds.map((kind) => ({ kind: kind.description, error: kind(...kind.description.example) }))
+
+const cell = (text: string) => text.replaceAll("|", "\\|")
+
+const page = `# Errors
+
+Every error has this body, in OpenAI's shape; \`param\` names the request field at fault, if one is.
+
+\`\`\`json
+${JSON.stringify(Errors.modelNotFound("tts-9").envelope, undefined, 2)}
+\`\`\`
+
+Every answer carries \`x-request-id\`, under which the gateway's log has it. OpenAI's SDKs try again by themselves after
+408, 409, 429 and every 5xx, unless \`x-should-retry: false\` is there. A failure after the first byte of audio cannot be
+told in a body: the connection is broken off, so that no client takes half a speech for a whole one.
+
+| status | code | type | param | message, such as | when |
+|---|---|---|---|---|---|
+${examples
+  .toSorted((a, b) => a.kind.status - b.kind.status || a.kind.code.localeCompare(b.kind.code))
+  .map(({ kind, error }) =>
+    [
+      kind.statusOf === undefined ? String(kind.status) : "the engine's",
+      `\`${kind.code}\``,
+      `\`${kind.type}\``,
+      typeof kind.param === "function" ? "the field" : kind.param === undefined ? "" : `\`${kind.param}\``,
+      cell(error.message),
+      cell(kind.when) + (kind.retry === false ? " A retry is not asked for." : ""),
+    ].join(" | "),
+  )
+  .map((row) => `| ${row} |\n`)
+  .join("")}`
+
+// After a change of the catalogue: npm test -- -u test/contract/Errors.test.ts
+it("docs/errors.md is the catalogue", async () => {
+  await expect(page).toMatchFileSnapshot("../../docs/errors.md")
+})
+
+it("every error has OpenAI's envelope and an error status", () => {
+  const decode = Schema.decodeUnknownSync(ErrorEnvelope)
+  for (const { error } of examples) {
+    expect(decode(JSON.parse(JSON.stringify(error.envelope)))).toEqual(error.envelope)
+    expect(error.status).toBeGreaterThanOrEqual(400)
+    expect(error.status).toBeLessThan(600)
+  }
+})
+
+it("a code says one thing: only values of fields share one", () => {
+  const codes = kinds.map((kind) => kind.description.code).filter((code) => code !== "invalid_value")
+  expect(new Set(codes).size).toBe(codes.length)
+})
+
+it("a fault of the gateway's own asks SDKs not to repeat the work", () => {
+  expect(Errors.internal().headers).toEqual({ "x-should-retry": "false" })
+})
+
+it.each([
+  [422, 422],
+  [500, 500],
+  [302, 502],
+  [200, 502],
+])("an engine's status %i is passed on as %i", (status, told) => {
+  expect(Errors.engineRejected(status, "text")).toMatchObject({ status: told, message: "text" })
+})
+
+it("names at most ten voices", () => {
+  const voices = Array.from({ length: 12 }, (_, i) => `Voice${i}`)
+  const { message } = Errors.unknownVoice("x", voices)
+  expect(message).toContain("Voice9, …")
+  expect(message).not.toContain("Voice10")
+})
