@@ -34,16 +34,20 @@ type Wedge = Extract<NimFault, { kind: "wedge" }>
 
 const engineOf = (route: NimRoute) => (route === "transcriptions" ? "transcription" : "speech")
 
-const noCalls = (): Record<NimRoute, { started: number; finished: number; aborted: number }> => {
-  const none = () => ({ started: 0, finished: 0, aborted: 0 })
-  return {
-    list_voices: none(),
-    synthesize: none(),
-    synthesize_online: none(),
-    transcriptions: none(),
-    ready: none(),
-  }
-}
+const none = () => ({ started: 0, finished: 0, aborted: 0 })
+
+const noCalls = () => ({
+  list_voices: none(),
+  synthesize: none(),
+  synthesize_online: none(),
+  transcriptions: none(),
+  ready: none(),
+})
+
+const hold = (fault: NimFault): Held => ({ fault, since: Date.now(), skip: fault.skip ?? 0, times: timesOf(fault) })
+
+const alive = ({ fault, since, times }: Held) =>
+  times > 0 && !(fault.kind === "loading" && fault.millis !== undefined && Date.now() >= since + fault.millis)
 
 const make = () => {
   let held: Array<Held> = []
@@ -51,11 +55,6 @@ const make = () => {
   const open = new Set<ServerResponse>()
   const routes = noCalls()
   const counts = { working: 0, restarts: 0, lastFirstByteAt: 0 }
-
-  const alive = ({ fault, since, times }: Held) =>
-    times > 0 && !(fault.kind === "loading" && fault.millis !== undefined && Date.now() >= since + fault.millis)
-
-  const hold = (fault: NimFault): Held => ({ fault, since: Date.now(), skip: fault.skip ?? 0, times: timesOf(fault) })
 
   const take = (call: NimCall): ReadonlyArray<NimFault> => {
     held = held.filter(alive)

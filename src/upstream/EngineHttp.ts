@@ -67,7 +67,7 @@ export const makeEngineHttp = Effect.fnUntraced(function* (
       Stream.mapError(response.stream, (error) => transportFailure(error.reason.cause, true, connectMillis)),
       (pull) => Effect.succeed(within("idle")(pull)),
     )
-    if (response.status >= 200 && response.status < 300) return answer(response, body)
+    if (response.status >= 200 && response.status < 300) return accepted(response, body)
     return yield* Effect.flatMap(readBounded(body, errorBodyLimit), (text) => rejection(response, text))
   })
   return { call }
@@ -97,7 +97,7 @@ const startClocks = Effect.fnUntraced(function* (clocks: CallClocks) {
 const mediaTypeOf = (response: HttpClientResponse.HttpClientResponse) =>
   (response.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase()
 
-const answer = (response: HttpClientResponse.HttpClientResponse, body: EngineAnswer["body"]): EngineAnswer => ({
+const accepted = (response: HttpClientResponse.HttpClientResponse, body: EngineAnswer["body"]): EngineAnswer => ({
   mediaType: mediaTypeOf(response),
   bounded: "content-length" in response.headers || (response.headers["transfer-encoding"] ?? "").includes("chunked"),
   body,

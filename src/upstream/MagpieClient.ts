@@ -1,7 +1,9 @@
 import { Context, Effect, Layer, Schema, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
+import { Flite } from "../embedded/Flite.ts"
 import { Settings } from "../Settings.ts"
 import { EngineFailure } from "./EngineFailure.ts"
+import { makeMagpieEmbedded } from "./MagpieEmbedded.ts"
 import { makeMagpieNim } from "./MagpieNim.ts"
 
 /** A synthesis or a voice listing that Magpie did not deliver. */
@@ -57,6 +59,15 @@ export class MagpieClient extends Context.Service<
         }),
       ),
     )
+
+  /** Flite, inside this process: English in a classic synthesizer's voices. */
+  static readonly layerEmbedded = Layer.effect(
+    MagpieClient,
+    Effect.map(makeMagpieEmbedded, (flite) => ({
+      ...flite,
+      synthesize: (utterance: Utterance) => Stream.mapError(flite.synthesize(utterance), asMagpieError),
+    })),
+  ).pipe(Layer.provide(Flite.layer))
 
   /** A test's own engine; whatever is left out speaks 60 ms of a tone per character with the voice `Test.EN-US.Tone`. */
   static readonly layerTest = (overrides: Partial<MagpieClient["Service"]> = {}) =>

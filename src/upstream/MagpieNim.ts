@@ -1,4 +1,4 @@
-import { Effect, Option, Ref, Schema, Stream } from "effect"
+import { Effect, Option, Ref, Result, Schema, Stream } from "effect"
 import { HttpClientRequest } from "effect/http"
 import type { Pcm } from "../audio/Pcm.ts"
 import type { Settings } from "../Settings.ts"
@@ -65,7 +65,7 @@ export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Se
   const open = Effect.fnUntraced(function* (utterance: Utterance) {
     const first = yield* Ref.get(route)
     const answered = yield* Effect.result(http.call(form(first, utterance), clocks))
-    if (answered._tag === "Success") return { route: first, answer: answered.success }
+    if (Result.isSuccess(answered)) return { route: first, answer: answered.success }
     if (!isMissing(answered.failure)) return yield* Effect.fail(answered.failure)
     const other = first === online ? batch : online
     const answer = yield* http

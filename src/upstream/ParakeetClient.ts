@@ -1,7 +1,9 @@
 import { Context, Effect, Layer, Schema } from "effect"
 import type { Recording } from "../audio/Recording.ts"
+import { Moonshine } from "../embedded/Moonshine.ts"
 import { Settings } from "../Settings.ts"
 import { EngineFailure } from "./EngineFailure.ts"
+import { makeParakeetEmbedded } from "./ParakeetEmbedded.ts"
 import { makeParakeetNim } from "./ParakeetNim.ts"
 
 /** A transcription that Parakeet did not deliver. */
@@ -58,6 +60,16 @@ export class ParakeetClient extends Context.Service<
         }),
       ),
     )
+
+  /** Moonshine tiny, inside this process: English. */
+  static readonly layerEmbedded = Layer.effect(
+    ParakeetClient,
+    Effect.map(Effect.flatMap(Settings, makeParakeetEmbedded), (moonshine) => ({
+      ...moonshine,
+      transcribe: (recording: Recording, options?: { readonly language?: string | undefined }) =>
+        Effect.mapError(moonshine.transcribe(recording, options), asParakeetError),
+    })),
+  ).pipe(Layer.provide(Moonshine.layer))
 
   /** A test's own engine; whatever is left out hears `test` in every recording. */
   static readonly layerTest = (overrides: Partial<ParakeetClient["Service"]> = {}) =>

@@ -12,6 +12,19 @@ import { readTranscript } from "./TranscriptBody.ts"
 // Hours of speech are some hundred KiB; an engine that repeats itself without end is not read to it.
 const answerLimit = 16 * 1_024 * 1_024
 
+/** Read from disk as it is sent. The field `model` stays away: it would overrule the language. */
+const upload = (recording: Recording, language: string) =>
+  Effect.tryPromise({
+    try: async () => {
+      const form = new FormData()
+      form.append("file", await openAsBlob(recording.path, { type: "audio/wav" }), "file.wav")
+      form.append("language", language)
+      form.append("response_format", "json")
+      return form
+    },
+    catch: (cause) => new EngineUnreachable({ message: `the recording cannot be read: ${String(cause)}` }),
+  })
+
 /** What `ParakeetClient` promises, from the NIM at `url`. */
 export const makeParakeetNim = Effect.fnUntraced(function* (url: URL, settings: Settings["Service"]) {
   const http = yield* makeEngineHttp(url, settings)
@@ -23,17 +36,7 @@ export const makeParakeetNim = Effect.fnUntraced(function* (url: URL, settings: 
     options?: { readonly language?: string | undefined },
   ): Effect.fn.Return<Transcript, EngineFailure, Scope.Scope> {
     const language = engineLanguage(options?.language ?? settings.parakeetLanguage)
-    const form = yield* Effect.tryPromise({
-      try: async () => {
-        const form = new FormData()
-        // Read from disk as it is sent. The field `model` stays away: it would overrule the language.
-        form.append("file", await openAsBlob(recording.path, { type: "audio/wav" }), "file.wav")
-        form.append("language", language)
-        form.append("response_format", "json")
-        return form
-      },
-      catch: (cause) => new EngineUnreachable({ message: `the recording cannot be read: ${String(cause)}` }),
-    })
+    const form = yield* upload(recording, language)
     const request = HttpClientRequest.post("/v1/audio/transcriptions").pipe(HttpClientRequest.bodyFormData(form))
     const answer = yield* http.call(request, clocks)
     const heard = yield* readTranscript(answer.mediaType, yield* readWhole(answer.body, answerLimit))

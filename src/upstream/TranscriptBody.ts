@@ -18,8 +18,8 @@ const malformed = (text: string) =>
   Effect.fail(new EngineMalformed({ message: `its transcript cannot be read: ${errorBodyMessage(text)}` }))
 
 /** The transcript in an engine's answer: an object with `text`, or plain text where the media type allows it. */
-export const readTranscript = Effect.fnUntraced(function* (mediaType: string, text: string) {
-  const json = decode(text)
+export const readTranscript = Effect.fnUntraced(function* (mediaType: string, body: string) {
+  const json = decode(body)
   if (Option.isSome(json)) {
     if (typeof json.value === "string") return { text: json.value, segments: [] }
     const segments = "segments" in json.value ? (json.value.segments ?? []) : []
@@ -32,6 +32,6 @@ export const readTranscript = Effect.fnUntraced(function* (mediaType: string, te
       })),
     }
   }
-  const plain = (mediaType === "" || mediaType === "text/plain") && !/^\s*[{[<]/.test(text)
-  return plain ? { text: text.trim(), segments: [] } : yield* malformed(text)
+  const plain = (mediaType === "" || mediaType === "text/plain") && !/^\s*[{<]/.test(body)
+  return plain ? { text: body.trim(), segments: [] } : yield* malformed(body)
 })

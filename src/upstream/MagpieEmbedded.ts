@@ -1,0 +1,21 @@
+import { Effect, Stream } from "effect"
+import { requireEnglish } from "../embedded/English.ts"
+import { Flite } from "../embedded/Flite.ts"
+import { embeddedFailure } from "./EmbeddedFailure.ts"
+import type { Utterance } from "./MagpieClient.ts"
+
+/** What `MagpieClient` promises, from Flite. It shares Magpie's limit, so that text is cut as it would be for a NIM. */
+export const makeMagpieEmbedded = Effect.gen(function* () {
+  const flite = yield* Flite
+  return {
+    model: "flite",
+    maxCharacters: 2_000,
+    supportsSpeed: true,
+    voices: Effect.succeed(flite.voices),
+    synthesize: ({ language, speed, text, voice }: Utterance) =>
+      Stream.unwrap(Effect.as(requireEnglish(language), flite.speak(text, voice, speed))).pipe(
+        Stream.mapError(embeddedFailure),
+      ),
+    ready: Effect.void,
+  }
+})
