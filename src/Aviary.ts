@@ -47,4 +47,3 @@ export const gateway = Server.layer.pipe(
   Layer.provideMerge(Settings.layer),
   Layer.provideMerge(NodeServices.layer),
 )
-

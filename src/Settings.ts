@@ -125,6 +125,14 @@ export const table = {
   idleTimeout: duration("AVIARY_IDLE_TIMEOUT", "20 seconds", "Longest silence in the middle of an engine's answer."),
 
   maxTextCharacters: count("AVIARY_MAX_TEXT_CHARACTERS", "4096", "Longest text of one speech, in code points."),
+  paces: setting(
+    Schema.fromJsonString(Schema.Record(Schema.String, Schema.Tuple([Schema.Finite, Schema.Finite]))),
+    'JSON such as {"en":[1.5,20]}',
+  )(
+    "AVIARY_PACES",
+    "{}",
+    "Slowest and fastest plausible pace by language, in letters and digits per second. Audio outside of it is not the whole speech.",
+  ),
   uploadMaxBytes: bytes("AVIARY_UPLOAD_MAX_BYTES", "26214400", "Largest transcription request, in bytes."),
   uploadTimeout: duration("AVIARY_UPLOAD_TIMEOUT", "5 minutes", "Time for a request body to arrive."),
   shutdownGrace: duration("AVIARY_SHUTDOWN_GRACE", "20 seconds", "How long requests may finish after SIGTERM."),

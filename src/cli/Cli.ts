@@ -22,4 +22,3 @@ const oneLine = (cause: Cause.Cause<unknown>): string => {
   const error = Option.getOrUndefined(Cause.findErrorOption(cause))
   return error instanceof Error && error.message !== "" ? error.message.split("\n", 1)[0]! : Cause.pretty(cause)
 }
-

@@ -3,3 +3,30 @@ import { HttpServer } from "effect/http"
 import { gateway } from "../Aviary.ts"
 import { Settings } from "../Settings.ts"
 import { startBlock } from "./StartBlock.ts"
+
+/** The gateway cannot start; `message` says what to do. */
+class StartError extends Schema.TaggedError<StartError>()("StartError", { message: Schema.String }) {}
+
+/** Serves until the process is told to stop, and says where once it listens. */
+export const serve = Effect.gen(function* () {
+  const { host, port } = yield* Settings
+  const context = yield* Layer.build(gateway).pipe(
+    Effect.catchTag("ServeError", ({ cause }) => Effect.fail(notListening(host, port, cause))),
+  )
+  yield* Effect.gen(function* () {
+    const { address } = yield* HttpServer.HttpServer
+    yield* Console.log(yield* startBlock(HttpServer.formatAddress(address)))
+    return yield* Effect.never
+  }).pipe(Effect.provide(context))
+}).pipe(Effect.scoped, Effect.provide(Settings.layer))
+
+const notListening = (host: string, port: number, cause: unknown) => {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause)
+  const why: Record<string, string> = {
+    EADDRINUSE: `port ${port} is taken. Stop what listens there, or set AVIARY_PORT to another (0 takes a free one).`,
+    EACCES: `port ${port} may not be used by this user. Set AVIARY_PORT to one from 1024.`,
+    EADDRNOTAVAIL: `${host} is no address of this machine. Set AVIARY_HOST to one that is, such as 127.0.0.1.`,
+    ENOTFOUND: `${host} is no address of this machine. Set AVIARY_HOST to one that is, such as 127.0.0.1.`,
+  }
+  return new StartError({ message: `Cannot listen on ${host}:${port}: ${why[code] ?? code}` })
+}

@@ -49,7 +49,10 @@ export const plan = Effect.fnUntraced(function* (
   if (text === "") return yield* fail(new BlankText())
   if (request.speed !== 1 && !engine.magpie.supportsSpeed) {
     return yield* fail(
-      new Unsupported({ param: "speed", message: `${engine.magpie.model} speaks at one speed. Leave speed out, or set it to 1.` }),
+      new Unsupported({
+        param: "speed",
+        message: `${engine.magpie.model} speaks at one speed. Leave speed out, or set it to 1.`,
+      }),
     )
   }
   const ids = yield* engine.voices

@@ -25,7 +25,10 @@ export const fadeSeams = <E>(
         if (!started) {
           started = true
           const head = samples.subarray(0, width)
-          samples = joined(faded(head, (at) => at), samples.subarray(head.length))
+          samples = joined(
+            faded(head, (at) => at),
+            samples.subarray(head.length),
+          )
         }
         if (!seams.closing) return { ...chunk, samples }
         const all = joined(held?.samples ?? new Int16Array(0), samples)

@@ -54,11 +54,11 @@ export class Speech extends Context.Service<
       const magpie = yield* MagpieClient
       const flights = yield* Flights
       const { voices } = yield* VoiceList
-      const { maxTextCharacters: maxCharacters } = yield* Settings
+      const { maxTextCharacters: maxCharacters, paces } = yield* Settings
 
       const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {
         const planned = yield* plan(request, { magpie, voices, maxCharacters })
-        const take = synthesize(planned, magpie)
+        const take = synthesize(planned, magpie, paces)
         const joined = yield* flights.join({
           key: keyOf(planned),
           mode: request.cacheControl,

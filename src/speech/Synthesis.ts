@@ -47,10 +47,7 @@ export const synthesize = (
   const pcm = parts.length === 0 ? Stream.succeed(silence) : inOrder(parts)
   return {
     contentType: contentTypeOf[plan.format],
-    bytes: encode(
-      pcm.pipe(Stream.tap((chunk) => Effect.sync(() => (played += durationMs(chunk))))),
-      plan,
-    ),
+    bytes: encode(pcm.pipe(Stream.tap((chunk) => Effect.sync(() => (played += durationMs(chunk))))), plan),
     durationMs: () => Math.round(played),
   }
 }

@@ -33,7 +33,7 @@ export interface WorkerPool<Rpcs extends Rpc.Any> {
  * @property url the worker's own file, by `workerUrl`, which also holds once compiled to `.js`
  * @property size threads
  * @property concurrency calls that one thread may have at a time; default 1
- * @property unresponsiveAfter how long a worker may take to answer after an interruption, and to start; default 10 seconds
+ * @property unresponsiveAfter how long a worker may take to answer after an interruption; default 10 seconds
  * @property workerData what the thread finds as `workerData` of `node:worker_threads`
  */
 export interface WorkerPoolOptions {
@@ -104,6 +104,9 @@ export const make = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
   }
 })
 
+/** Loading a model on a busy machine takes seconds; this only ends what will never start. */
+const startLimit = "1 minute"
+
 const start = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
   group: RpcGroup.RpcGroup<Rpcs>,
   options: WorkerPoolOptions,
@@ -125,7 +128,7 @@ const start = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
   const ping = (client as unknown as Client<typeof Ping>).Ping()
   yield* ping.pipe(
     Effect.timeoutOrElse({
-      duration: patience,
+      duration: startLimit,
       orElse: () => new WorkerLost({ message: `${basename(options.url.pathname)} did not start in time` }),
     }),
   )

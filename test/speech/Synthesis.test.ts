@@ -19,12 +19,18 @@ const base: Plan = {
   model: "test",
 }
 /** `seconds` of a constant level, so that every lost, doubled or faded sample shows. */
-const level = (seconds: number, value = 1_000): Pcm => ({ sampleRate: rate, samples: new Int16Array(seconds * rate).fill(value) })
+const level = (seconds: number, value = 1_000): Pcm => ({
+  sampleRate: rate,
+  samples: new Int16Array(seconds * rate).fill(value),
+})
 
 const engine = (synthesize: MagpieClient["Service"]["synthesize"], maxCharacters = 30) =>
-  Effect.provide(MagpieClient, MagpieClient.layerTest({ synthesize, maxCharacters })) as Effect.Effect<MagpieClient["Service"]>
+  Effect.provide(MagpieClient, MagpieClient.layerTest({ synthesize, maxCharacters })) as Effect.Effect<
+    MagpieClient["Service"]
+  >
 
-const samplesOf = (bytes: ReadonlyArray<Uint8Array>) => new Int16Array(Uint8Array.from(bytes.flatMap((b) => Array.from(b))).buffer)
+const samplesOf = (bytes: ReadonlyArray<Uint8Array>) =>
+  new Int16Array(Uint8Array.from(bytes.flatMap((b) => Array.from(b))).buffer)
 
 describe("synthesize", () => {
   it.effect("joins the utterances of a long text in order, without losing or adding a sample", () =>
@@ -40,7 +46,11 @@ describe("synthesize", () => {
       )
       const take = synthesize(base, magpie)
       const samples = samplesOf(yield* Stream.runCollect(take.bytes))
-      expect(yield* Ref.get(asked)).toEqual(["First sentence is here.", "Second sentence is here.", "Third sentence is here."])
+      expect(yield* Ref.get(asked)).toEqual([
+        "First sentence is here.",
+        "Second sentence is here.",
+        "Third sentence is here.",
+      ])
       expect(samples.length).toBe(3 * 2.0625 * rate)
       expect(take.durationMs()).toBe(6_188)
       const middle = (part: number) => samples[Math.round((part + 0.5) * 2.0625 * rate)]
@@ -69,7 +79,9 @@ describe("synthesize", () => {
           Effect.gen(function* () {
             const count = yield* Ref.updateAndGet(started, (n) => n + 1)
             if (count === 2) yield* Deferred.succeed(second, undefined)
-            const rest = text.startsWith("First") ? Stream.unwrap(Effect.as(Deferred.await(first), Stream.make(level(1)))) : Stream.make(level(1))
+            const rest = text.startsWith("First")
+              ? Stream.unwrap(Effect.as(Deferred.await(first), Stream.make(level(1))))
+              : Stream.make(level(1))
             return Stream.concat(Stream.make(level(1)), rest)
           }),
         ),
@@ -140,4 +152,3 @@ describe("synthesize", () => {
     }),
   )
 })
-

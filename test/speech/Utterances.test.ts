@@ -26,7 +26,9 @@ describe("split", () => {
     expect(split("One. Two.", 5, "not a tag")).toEqual(["One.", "Two."])
   })
   it.each([20, 57, 200, 2_000])("loses no word and keeps to a limit of %i", (limit) => {
-    const text = Array.from({ length: 400 }, (_, i) => `word${i}${i % 9 === 0 ? "." : i % 31 === 0 ? "?!" : ""}`).join(" ")
+    const text = Array.from({ length: 400 }, (_, i) => `word${i}${i % 9 === 0 ? "." : i % 31 === 0 ? "?!" : ""}`).join(
+      " ",
+    )
     const pieces = split(text, limit, "en-US")
     expect(pieces.every((piece) => codePoints(piece) <= limit)).toBe(true)
     expect(pieces.join(" ")).toBe(text)

@@ -1,0 +1,61 @@
+/**
+ * A response that ends cleanly is the whole audio. An engine that dies or stops early after the first bytes must break the
+ * client's connection: a clean end would make half a file a whole one for every player and cache behind us.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { expect, layer } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import type { NimFault } from "../../src/embedded/NimFault.ts"
+import { postSpeech, startAviary } from "../support/aviary.ts"
+import { NimTest } from "../support/nim.ts"
+import { jsonPost, rawConnection } from "../support/rawHttp.ts"
+
+const input = "A text that is long enough for the engine to make some seconds of audio before it breaks off."
+const body = { model: "tts-1", voice: "alloy", input, response_format: "pcm" }
+
+/** Bytes of the engine's 22,050 Hz audio for half of the text. */
+const half = Math.floor(input.length / 2) * 1_544 * 2
+
+const faults: ReadonlyArray<[string, NimFault]> = [
+  ["is cut in mid-stream", { kind: "cut", afterBytes: half }],
+  ["is reset in mid-stream", { kind: "cut", afterBytes: half, reset: true }],
+  ["ends early but cleanly, with half of the audio", { kind: "shorten", afterBytes: half }],
+  ["ends with half a sample", { kind: "shorten", afterBytes: half + 1 }],
+]
+
+layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServices: true })(
+  "CleanEndMeansComplete",
+  (it) => {
+    it.effect.each(faults)("breaks the connection when the engine %s", ([, fault]) =>
+      Effect.gen(function* () {
+        const nim = yield* NimTest
+        const gateway = yield* startAviary(nim)
+        yield* nim.setFaults([{ ...fault, route: "synthesize_online" }])
+        const connection = yield* rawConnection(gateway.port)
+        connection.socket.write(jsonPost("/v1/audio/speech", body))
+        const { received } = yield* connection.closed
+        const text = received.toString("latin1")
+        expect(text).toMatch(/^HTTP\/1\.1 200 /)
+        expect(text.toLowerCase()).toContain("transfer-encoding: chunked")
+        expect(received.length).toBeGreaterThan(half / 2)
+        expect(text.endsWith("0\r\n\r\n")).toBe(false)
+
+        yield* nim.setFaults([])
+        const again = yield* postSpeech(gateway.url, body)
+        expect(again.headers.get("x-cache")).toBe("MISS")
+        const whole = yield* Effect.promise(() => again.arrayBuffer())
+        expect(whole.byteLength / 48_000).toBeCloseTo(input.length * 0.07, 1)
+        expect(yield* gateway.strays).toEqual([])
+      }),
+    )
+
+    it.effect("ends cleanly, with the chunk of length zero, when everything is there", () =>
+      Effect.gen(function* () {
+        const gateway = yield* startAviary(yield* NimTest)
+        const connection = yield* rawConnection(gateway.port)
+        connection.socket.write(jsonPost("/v1/audio/speech", body))
+        yield* connection.seen(/\r\n0\r\n\r\n$/)
+      }),
+    )
+  },
+)
