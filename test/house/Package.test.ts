@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { read } from "./Tree.ts"
+import { read, sources } from "./Tree.ts"
 
 interface Locked {
   readonly version: string
@@ -49,4 +49,12 @@ it("whatever is native for Linux on x64 is so on arm64", () => {
   const native = Object.entries(locked).filter(([, { os, cpu }]) => os?.includes("linux") && cpu?.includes("x64"))
   expect(native.length).toBeGreaterThan(0)
   expect(native.map(([path]) => path.replace("x64", "arm64")).filter((path) => !(path in locked))).toEqual([])
+})
+
+it("no worker is offered to importers", () => {
+  const rooms = sources.filter((path) => path.endsWith("Worker.ts")).map((path) => path.split("/")[1]!)
+  const open = [...new Set(rooms)].filter(
+    (room) => `./${room}/*` in manifest.exports && manifest.exports[`./${room}/*Worker`] !== null,
+  )
+  expect(open).toEqual([])
 })

@@ -1,0 +1,114 @@
+import { execFileSync } from "node:child_process"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { files, read, root } from "./Tree.ts"
+
+// What npm publishes is JavaScript built from here, installed where Node strips no types and knows none of our conditions.
+
+const home = mkdtempSync(join(tmpdir(), "aviary-dist-"))
+const installed = join(home, "node_modules", "aviary")
+const run = (file: string, ...args: ReadonlyArray<string>) =>
+  execFileSync(file, args, { cwd: home, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+
+/** The output of a program that an embedder could have written. */
+const program = (code: string) => {
+  writeFileSync(join(home, "program.mjs"), code)
+  return run(process.execPath, "program.mjs").trim()
+}
+
+beforeAll(() => {
+  // A copy of the sources is packed, so that `dist/` of the checkout is left alone.
+  const checkout = join(home, "checkout")
+  for (const path of files.filter((one) => !one.startsWith("test/"))) {
+    mkdirSync(dirname(join(checkout, path)), { recursive: true })
+    cpSync(join(root, path), join(checkout, path))
+  }
+  symlinkSync(join(root, "node_modules"), join(checkout, "node_modules"))
+  const [packed] = JSON.parse(
+    execFileSync("npm", ["pack", "--json", "--pack-destination", home, "--loglevel", "error"], {
+      cwd: checkout,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "inherit"],
+    }).replace(/^[^[{]*/, ""),
+  )
+  mkdirSync(installed, { recursive: true })
+  run("tar", "-xzf", join(home, packed.filename), "-C", installed, "--strip-components=1")
+  for (const name of Object.keys(JSON.parse(read("package.json")).dependencies)) {
+    mkdirSync(dirname(join(home, "node_modules", name)), { recursive: true })
+    symlinkSync(join(root, "node_modules", name), join(home, "node_modules", name))
+  }
+})
+
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+it("holds what runs, what explains it and the licence", () => {
+  const names = readdirSync(installed)
+  expect(names).toEqual(expect.arrayContaining(["LICENSE", "README.md", "dist", "docs", "package.json"]))
+  expect(names).not.toContain("src")
+  expect(names).not.toContain("test")
+})
+
+it("everything that is no code comes along", () => {
+  const assets = files.filter((path) => path.startsWith("src/") && !path.endsWith(".ts"))
+  const there = readdirSync(join(installed, "dist"), { recursive: true })
+  expect(assets.filter((path) => !there.includes(path.replace(/^src\//, "")))).toEqual([])
+})
+
+it("another program speaks with its own engine", () => {
+  const spoken = program(`
+    import { Effect, Layer, Stream } from "effect"
+    import { Settings } from "aviary/Settings"
+    import { MagpieClient } from "aviary/upstream/MagpieClient"
+
+    const program = Effect.gen(function* () {
+      const magpie = yield* MagpieClient
+      const { port } = yield* Settings
+      const pcm = yield* Stream.runCollect(magpie.synthesize({ text: "ok", voice: "Test.EN-US.Tone", language: "en-US", speed: 1 }))
+      return [port, pcm.length]
+    })
+    const layer = Layer.merge(MagpieClient.layerTest(), Settings.layerTest({ port: "81" }))
+    console.log(JSON.stringify(await Effect.runPromise(program.pipe(Effect.provide(layer)))))
+  `)
+  expect(JSON.parse(spoken)).toEqual([81, 2])
+})
+
+it("worker threads start from the built files", () => {
+  const voices = program(`
+    import { Effect, Stream } from "effect"
+    import { Flite } from "aviary/embedded/Flite"
+
+    const samples = Effect.gen(function* () {
+      const flite = yield* Flite
+      return yield* Stream.runFold(flite.speak("Hello there.", "Flite.EN-US.SLT", 1), () => 0, (n, pcm) => n + pcm.samples.length)
+    })
+    console.log(await Effect.runPromise(samples.pipe(Effect.provide(Flite.layer({ threads: 1 })))))
+  `)
+  expect(Number(voices)).toBeGreaterThan(8_000)
+})
+
+it("the inside stays inside", () => {
+  for (const path of ["workers/WorkerPool", "cli/Cli", "main", "embedded/FliteWorker"]) {
+    expect(program(`import("aviary/${path}").catch((error) => console.log(error.code))`)).toBe(
+      "ERR_PACKAGE_PATH_NOT_EXPORTED",
+    )
+  }
+})
+
+it("its types are there without our compiler options", () => {
+  writeFileSync(
+    join(home, "consumer.mts"),
+    `import { Speech, type SpeechRequest } from "aviary/speech/Speech"
+     import { MagpieClient } from "aviary/upstream/MagpieClient"
+     export const request: SpeechRequest["speed"] = 1
+     // @ts-expect-error a text is no number
+     export const text: SpeechRequest["text"] = 1
+     export const programs = [Speech.layer, MagpieClient.layerTest({ supportsSpeed: false })]
+     // @ts-expect-error nor is this a boolean
+     MagpieClient.layerTest({ supportsSpeed: "no" })
+    `,
+  )
+  const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024", "--skipLibCheck"]
+  expect(() => run(join(root, "node_modules", ".bin", "tsc"), ...options, "--types", "", "consumer.mts")).not.toThrow()
+})
