@@ -1,0 +1,226 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, Stream } from "effect"
+import { HttpClientRequest } from "effect/http"
+import { createServer, type Server, type Socket } from "node:net"
+import { Worker } from "node:worker_threads"
+import { type EngineHttp, makeEngineHttp, readiness } from "../../src/upstream/EngineHttp.ts"
+
+const clocks = {
+  firstByte: Duration.millis(1_500),
+  idle: Duration.millis(1_500),
+  total: Duration.millis(3_000),
+}
+
+const listen = (server: Server) =>
+  Effect.callback<URL>((resume) => {
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      if (address === null || typeof address === "string") throw new Error("no port")
+      resume(Effect.succeed(new URL(`http://127.0.0.1:${address.port}`)))
+    })
+  })
+
+/** A server that answers every connection with what `answer` gives for its request's first line, byte for byte. */
+const rawServer = (answer: (requestLine: string) => string) =>
+  Effect.gen(function* () {
+    const sockets = new Set<Socket>()
+    const server = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        createServer((socket) => {
+          sockets.add(socket.on("error", () => {}))
+          socket.once("data", (bytes) => socket.end(answer(bytes.toString("latin1").split("\r\n", 1)[0]!)))
+        }),
+      ),
+      (opened) =>
+        Effect.sync(() => {
+          for (const socket of sockets) socket.destroy()
+          opened.close()
+        }),
+    )
+    return { url: yield* listen(server), connections: () => sockets.size }
+  })
+
+const connectTimeout = Duration.millis(1_000)
+
+const get = (http: EngineHttp, path = "/v1/thing") =>
+  Effect.scoped(
+    Effect.flatMap(http.call(HttpClientRequest.get(path), clocks), (answer) =>
+      Stream.runFold(
+        answer.body,
+        () => "",
+        (all, bytes) => all + Buffer.from(bytes).toString("latin1"),
+      ),
+    ),
+  )
+
+const ok = (body: string) => `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+const status = (code: number, head = "") => `HTTP/1.1 ${code} X\r\n${head}content-length: 0\r\n\r\n`
+
+describe("makeEngineHttp", () => {
+  it.live("tells EngineUnreachable of a port nobody listens on", () =>
+    Effect.gen(function* () {
+      const server = createServer()
+      const url = yield* listen(server)
+      yield* Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
+      const http = yield* makeEngineHttp(url, { connectTimeout })
+      const failure = yield* Effect.flip(get(http))
+      expect(failure).toMatchObject({ _tag: "EngineUnreachable", message: expect.stringContaining("ECONNREFUSED") })
+    }),
+  )
+
+  it.live("tells EngineUnreachable of a name nobody has", () =>
+    Effect.gen(function* () {
+      const http = yield* makeEngineHttp(new URL("http://no-such-host.invalid:9000"), { connectTimeout })
+      expect((yield* Effect.flip(get(http)))._tag).toBe("EngineUnreachable")
+    }),
+  )
+
+  it.live("tells EngineTimedOut of a host that does not accept the connection", () =>
+    Effect.gen(function* () {
+      // A thread that listens, then sleeps: once its backlog is full, the kernel lets connections wait.
+      const worker = yield* Effect.acquireRelease(
+        Effect.sync(
+          () =>
+            new Worker(
+              `const { parentPort } = require("node:worker_threads")
+               const server = require("node:net").createServer()
+               server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+                 parentPort.postMessage(server.address().port)
+                 setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 50)
+               })`,
+              { eval: true },
+            ),
+        ),
+        (thread) => Effect.promise(() => thread.terminate()),
+      )
+      const port = yield* Effect.callback<number>((resume) => {
+        worker.once("message", (listening: number) => resume(Effect.succeed(listening)))
+      })
+      const url = new URL(`http://127.0.0.1:${port}`)
+      yield* Effect.sleep("200 millis")
+      const http = yield* makeEngineHttp(url, { connectTimeout })
+      // Those that fill the backlog connect and wait for an answer; only later ones cannot connect.
+      const failures = yield* Effect.forEach(Array.from({ length: 6 }), () => Effect.flip(get(http)), {
+        concurrency: "unbounded",
+      })
+      expect(failures).toContainEqual(
+        expect.objectContaining({ _tag: "EngineTimedOut", phase: "connect", afterMillis: 1_000 }),
+      )
+    }),
+  )
+
+  it.live("uses a connection for one call only", () =>
+    Effect.gen(function* () {
+      const server = yield* rawServer(() => ok("fine"))
+      const http = yield* makeEngineHttp(server.url, { connectTimeout })
+      expect([yield* get(http), yield* get(http)]).toEqual(["fine", "fine"])
+      expect(server.connections()).toBe(2)
+    }),
+  )
+
+  it.live("asks below the base URL's own path, once for a /v1 at its end", () =>
+    Effect.gen(function* () {
+      const server = yield* rawServer((line) => ok(line))
+      for (const [base, path] of [
+        ["", "/v1/thing"],
+        ["/", "/v1/thing"],
+        ["/v1", "/v1/thing"],
+        ["/v1/", "/v1/thing"],
+        ["/magpie", "/magpie/v1/thing"],
+        ["/magpie/v1/", "/magpie/v1/thing"],
+      ] as const) {
+        const http = yield* makeEngineHttp(new URL(`${server.url.origin}${base}`), { connectTimeout })
+        expect(yield* get(http)).toBe(`GET ${path} HTTP/1.1`)
+      }
+    }),
+  )
+
+  it.live("does not follow or relay a redirect", () =>
+    Effect.gen(function* () {
+      const server = yield* rawServer(() => status(302, "location: http://elsewhere/\r\n"))
+      const http = yield* makeEngineHttp(server.url, { connectTimeout })
+      expect(yield* Effect.flip(get(http))).toMatchObject({
+        _tag: "EngineMalformed",
+        message: "answered 302, a redirect to http://elsewhere/",
+      })
+    }),
+  )
+
+  it.live("reads no more than 4 KiB of an endless error", () =>
+    Effect.gen(function* () {
+      const server = yield* rawServer(
+        () => `HTTP/1.1 500 X\r\ncontent-length: 999999999\r\n\r\n${"CUDA error ".repeat(2_000)}`,
+      )
+      const http = yield* makeEngineHttp(server.url, { connectTimeout })
+      const failure = yield* Effect.flip(get(http))
+      expect(failure).toMatchObject({ _tag: "EngineRejected", status: 500 })
+      expect(failure._tag === "EngineRejected" && failure.body.length).toBe(4_096)
+    }),
+  )
+
+  it.live("says the status of an error that says nothing", () =>
+    Effect.gen(function* () {
+      const server = yield* rawServer(() => status(500))
+      const http = yield* makeEngineHttp(server.url, { connectTimeout })
+      expect(yield* Effect.flip(get(http))).toMatchObject({ status: 500, message: "answered 500", body: "" })
+    }),
+  )
+
+  for (const [what, bytes, tag] of [
+    ["no HTTP", "SSH-2.0-OpenSSH_9.2\r\n", "EngineMalformed"],
+    ["a status line with a NUL", "HTTP/1.1 2\u00000 OK\r\n\r\n", "EngineMalformed"],
+    [
+      "a bad chunk size",
+      "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nab\r\n0\r\n\r\n",
+      "EngineMalformed",
+    ],
+    ["a head that breaks off", "HTTP/1.1 200 OK\r\ncontent-le", "EngineUnreachable"],
+    ["less than its length", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc", "EngineCut"],
+    ["no last chunk", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n", "EngineCut"],
+    ["half a chunk", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nabc", "EngineCut"],
+  ] as const) {
+    it.live(`tells ${tag} of ${what}`, () =>
+      Effect.gen(function* () {
+        const server = yield* rawServer(() => bytes)
+        const http = yield* makeEngineHttp(server.url, { connectTimeout })
+        expect((yield* Effect.flip(get(http)))._tag).toBe(tag)
+      }),
+    )
+  }
+
+  it.live("says whether an answer's end could be told from a broken connection", () =>
+    Effect.gen(function* () {
+      const heads = ["content-length: 2\r\n", "transfer-encoding: chunked\r\n", "connection: close\r\n"]
+      const bounded: Array<boolean> = []
+      for (const head of heads) {
+        const server = yield* rawServer(() => `HTTP/1.1 200 OK\r\n${head}\r\nab`)
+        const http = yield* makeEngineHttp(server.url, { connectTimeout })
+        bounded.push((yield* http.call(HttpClientRequest.get("/"), clocks)).bounded)
+      }
+      expect(bounded).toEqual([true, true, false])
+    }),
+  )
+})
+
+describe("readiness", () => {
+  const ready = (answer: (path: string) => string) =>
+    Effect.gen(function* () {
+      const server = yield* rawServer((line) => answer(line.split(" ")[1]!))
+      const http = yield* makeEngineHttp(server.url, { connectTimeout })
+      return yield* Effect.match(readiness(http, Duration.seconds(1)), {
+        onSuccess: () => "ready",
+        onFailure: (failure) => failure._tag,
+      })
+    })
+
+  it.live("believes the first of the three routes that is there", () =>
+    Effect.gen(function* () {
+      for (const there of ["/v1/health/ready", "/health", "/healthz"]) {
+        expect(yield* ready((path) => (path === there ? ok(`{"status":"whatever"}`) : status(404)))).toBe("ready")
+      }
+      expect(yield* ready(() => status(404))).toBe("EngineRejected")
+      expect(yield* ready((path) => (path === "/health" ? ok("OK") : status(503)))).toBe("EngineLoading")
+      expect(yield* ready(() => status(500))).toBe("EngineRejected")
+    }),
+  )
+})
