@@ -44,3 +44,32 @@ export const flightsActive = Metric.gauge("aviary_flights_active", { description
 export const flightListeners = Metric.gauge("aviary_flight_listeners", {
   description: "Responses that are being fed by a synthesis.",
 })
+
+/** By `engine` and `state`: the state it came into. */
+export const engineChanges = Metric.counter("aviary_engine_state_changes_total", {
+  description: "Changes of an engine's state.",
+  incremental: true,
+})
+
+/** By `engine`. */
+export const engineUsable = Metric.gauge("aviary_engine_usable", {
+  description: "1 while requests are sent to the engine, 0 while they are held or refused.",
+})
+
+/** By `engine` and `outcome`: passed, confirmed, acquitted, loading, unreachable. */
+export const engineProbes = Metric.counter("aviary_engine_probes_total", {
+  description: "Probes of an engine by a real inference.",
+  incremental: true,
+})
+
+/** By `engine` and `outcome`: restarted, failed. */
+export const engineRestarts = Metric.counter("aviary_engine_restarts_total", {
+  description: "Restarts of an engine that were tried.",
+  incremental: true,
+})
+
+/** By `engine` and `reason`: the error's name, such as EngineWedged or QueueFull. */
+export const engineRefusals = Metric.counter("aviary_engine_refusals_total", {
+  description: "Requests kept from an engine.",
+  incremental: true,
+})

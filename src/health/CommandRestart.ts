@@ -1,0 +1,77 @@
+import { Duration, Effect, Fiber, Stream } from "effect"
+import { ChildProcess, ChildProcessSpawner } from "effect/process"
+import { HealthError, RestartFailed } from "./HealthError.ts"
+import type { RestartBackend } from "./Restarter.ts"
+
+/** Characters of a command's output that a report keeps: its end, where errors stand. */
+const keptOutput = 2_000
+
+/** How long output may follow an exit: a program that was left running in the background may hold the pipe for ever. */
+const outputGrace = Duration.seconds(1)
+
+/**
+ * Runs a program with its arguments exactly as they are, without a shell. Exit code 0 is a restart. At the time limit,
+ * or when interrupted, the program and what it started get SIGTERM, and two seconds later SIGKILL.
+ */
+export const makeCommandRestart = Effect.fnUntraced(function* (
+  command: { readonly program: string; readonly args: ReadonlyArray<string> },
+  timeout: Duration.Duration,
+) {
+  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+  const failed = (message: string, attempted: boolean) =>
+    new HealthError({ reason: new RestartFailed({ message, attempted }) })
+
+  const run = Effect.gen(function* () {
+    const child = yield* spawner
+      .spawn(
+        ChildProcess.make(command.program, command.args, {
+          stdin: "ignore",
+          env: withoutOurSettings(),
+          extendEnv: true,
+          forceKillAfter: "2 seconds",
+        }),
+      )
+      .pipe(
+        Effect.mapError((error) => failed(`The command ${command.program} cannot be started: ${error.message}`, false)),
+      )
+
+    let output = ""
+    const reading = yield* child.all.pipe(
+      Stream.decodeText(),
+      Stream.runForEach((text) => Effect.sync(() => void (output = (output + text).slice(-keptOutput)))),
+      Effect.ignore,
+      Effect.forkScoped,
+    )
+    const code = yield* Effect.mapError(child.exitCode, (error) =>
+      failed(`The command ${command.program} was ended: ${error.message}`, true),
+    )
+    yield* Effect.timeoutOption(Fiber.await(reading), outputGrace)
+    const said = output.trim() === "" ? "it said nothing" : `it said: ${output.trim()}`
+    if (code !== 0) return yield* failed(`The command ${command.program} ended with exit code ${code}; ${said}`, true)
+    return `the command ${command.program} ended well; ${said}`
+  })
+
+  return {
+    name: "command",
+    restart: Effect.scoped(run).pipe(
+      Effect.timeoutOrElse({
+        duration: timeout,
+        orElse: () =>
+          Effect.fail(
+            failed(
+              `The command ${command.program} did not end within ${Duration.format(timeout)} and was killed`,
+              true,
+            ),
+          ),
+      }),
+    ),
+  } satisfies RestartBackend
+})
+
+/** The gateway's own settings hold secrets that a restart command has no need of. */
+const withoutOurSettings = () =>
+  Object.fromEntries(
+    Object.keys(process.env)
+      .filter((name) => name.startsWith("AVIARY_"))
+      .map((name) => [name, undefined]),
+  )

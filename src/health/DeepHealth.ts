@@ -1,0 +1,219 @@
+import {
+  Cause,
+  Clock,
+  Context,
+  Deferred,
+  Effect,
+  Fiber,
+  FiberMap,
+  Layer,
+  Metric,
+  Option,
+  Random,
+  Schedule,
+} from "effect"
+import { Settings } from "../Settings.ts"
+import * as Metrics from "../telemetry/Metrics.ts"
+import { Admission } from "./Admission.ts"
+import { type Engine, engineName, engines } from "./Engine.ts"
+import { type Attempt, EngineProbe } from "./EngineProbe.ts"
+import { type EngineRecord, EngineStates, type ProbeReport, type RestartReport } from "./EngineStates.ts"
+import { makeHealing } from "./Healing.ts"
+import { HealthError, RestartUnderWay } from "./HealthError.ts"
+import { type BudgetStatus, RestartBudget } from "./RestartBudget.ts"
+import { Restarter } from "./Restarter.ts"
+
+/** All that an operator can know of an engine; `waiting` and `working` are requests and probes. */
+export interface EngineReport extends EngineRecord {
+  readonly backend: ReturnType<Restarter["Service"]["backend"]>
+  readonly budget: BudgetStatus
+  readonly waiting: number
+  readonly working: number
+}
+
+/** Time between a probe's failure and its second try. */
+const secondTryAfter = "1 second"
+
+/** The first scheduled probe waits for the start to be over: about this long, twice at most. */
+const firstProbeMillis = 15_000
+
+/**
+ * Knows by real inference whether the engines work, and heals those that do not.
+ *
+ * - `probe`: one probe now, or the one that is under way, whoever asked for it. Interrupting it leaves the probe alone.
+ * - `suspect`: a request met what looks like a wedge. Returns at once; one probe runs in the background.
+ * - `look`: the same without suspicion: requests go on meanwhile.
+ * - `restart`: an operator's restart, within the budget. Returns when the backend is done; recovery goes on behind.
+ * - `restore`: gives an engine's restart budget back.
+ */
+export class DeepHealth extends Context.Service<
+  DeepHealth,
+  {
+    readonly probe: (engine: Engine) => Effect.Effect<ProbeReport>
+    readonly suspect: (engine: Engine, reason: string) => Effect.Effect<void>
+    readonly look: (engine: Engine) => Effect.Effect<void>
+    readonly restart: (engine: Engine, reason: string) => Effect.Effect<RestartReport, HealthError>
+    readonly restore: (engine: Engine, reason: string) => Effect.Effect<void, HealthError>
+    readonly status: Effect.Effect<ReadonlyArray<EngineReport>>
+  }
+>()("aviary/health/DeepHealth") {
+  /** With the schedule: every engine is probed at `AVIARY_PROBE_INTERVAL`. */
+  static readonly layer = Layer.effect(
+    DeepHealth,
+    Effect.suspend(() => Effect.tap(make(), schedule)),
+  )
+
+  /** Probes only when asked. */
+  static readonly layerUnscheduled = Layer.effect(DeepHealth, Effect.suspend(make))
+}
+
+function make() {
+  return Effect.gen(function* () {
+    const { probeInterval, recoveryTimeout } = yield* Settings
+    const states = yield* EngineStates
+    const admission = yield* Admission
+    const engineProbe = yield* EngineProbe
+    const restarter = yield* Restarter
+    const budget = yield* RestartBudget
+    const probes = yield* FiberMap.make<Engine, ProbeReport, never>()
+    const healings = yield* FiberMap.make<Engine, void, never>()
+
+    const tryTwice = Effect.fnUntraced(function* (engine: Engine) {
+      const proven = (yield* states.get(engine)).life > 0
+      const first = yield* engineProbe.attempt(engine)
+      if (!isFailure(first, proven)) return { ...verdict(first), attempts: 1 }
+      yield* Effect.sleep(secondTryAfter)
+      const second = yield* engineProbe.attempt(engine)
+      return { ...verdict(second, isFailure(second, proven)), attempts: 2 }
+    })
+
+    const inItsTurn = Effect.fnUntraced(function* (engine: Engine) {
+      const came = yield* admission.probeTurn(engine)
+      if (!came) return { outcome: "acquitted" as const, detail: "it was busy with requests all the time", attempts: 0 }
+      return yield* tryTwice(engine)
+    }, Effect.scoped)
+
+    const examine = Effect.fn("DeepHealth.examine")(function* (engine: Engine) {
+      const at = yield* Clock.currentTimeMillis
+      const found = yield* inItsTurn(engine)
+      const report: ProbeReport = { engine, at, durationMillis: (yield* Clock.currentTimeMillis) - at, ...found }
+      yield* Metric.update(Metric.withAttributes(Metrics.engineProbes, { engine, outcome: report.outcome }), 1)
+      yield* states.addProbe(report)
+      if (report.outcome === "acquitted")
+        yield* Effect.logWarning(`the probe of ${engineName(engine)} could not tell: ${report.detail}`)
+      const { state } = yield* states.apply(engine, report.outcome, report.detail)
+      if (state === "wedged" || state === "recovering") yield* startHealing(engine)
+      return report
+    })
+
+    const examining = (engine: Engine) =>
+      Effect.suspend(() =>
+        Option.match(FiberMap.getUnsafe(probes, engine), {
+          onSome: Effect.succeed,
+          onNone: () => FiberMap.run(probes, engine, examine(engine), { startImmediately: false }),
+        }),
+      )
+
+    const probe = (engine: Engine) => Effect.flatMap(examining(engine), Fiber.join)
+
+    const { heal, restartOnce } = makeHealing({
+      states,
+      engineProbe,
+      budget,
+      restarter,
+      probe,
+      probeInterval,
+      recoveryTimeout,
+    })
+
+    const startHealing = (engine: Engine) =>
+      Effect.suspend(() =>
+        FiberMap.hasUnsafe(healings, engine)
+          ? Effect.void
+          : Effect.asVoid(FiberMap.run(healings, engine, survived(engine, heal(engine)), { startImmediately: false })),
+      )
+
+    const restart = Effect.fn("DeepHealth.restart")(function* (engine: Engine, reason: string) {
+      const { state } = yield* states.get(engine)
+      if (state === "restarting" || (state === "recovering" && FiberMap.hasUnsafe(healings, engine))) {
+        return yield* new HealthError({ reason: new RestartUnderWay({ engine }) })
+      }
+      const done = yield* Deferred.make<RestartReport, HealthError>()
+      // In place of a healing that only waits: for a permit, or to try again.
+      const instead = Effect.gen(function* () {
+        yield* Deferred.into(restartOnce(engine, reason), done)
+        if (yield* Effect.isFailure(Deferred.await(done))) yield* probe(engine)
+        yield* heal(engine)
+      })
+      yield* FiberMap.run(healings, engine, survived(engine, instead), { startImmediately: false })
+      return yield* Deferred.await(done)
+    })
+
+    return DeepHealth.of({
+      probe,
+      suspect: Effect.fnUntraced(function* (engine, reason) {
+        const { state } = yield* states.apply(engine, "suspected", reason)
+        if (state === "suspect") yield* examining(engine)
+      }),
+      look: (engine) => Effect.asVoid(examining(engine)),
+      restart,
+      restore: (engine, reason) => budget.restore(engine, reason),
+      status: Effect.forEach(engines, (engine) =>
+        Effect.gen(function* () {
+          const [waiting, working] = [yield* admission.waiting(engine), yield* admission.working(engine)]
+          return {
+            ...(yield* states.get(engine)),
+            backend: restarter.backend(engine),
+            budget: yield* budget.status(engine),
+            waiting,
+            working,
+          }
+        }),
+      ),
+    })
+  })
+}
+
+/**
+ * A wrong result counts only against an engine that has been right before: a model of another language never is, and no
+ * restart would change that.
+ */
+const isFailure = ({ result }: Attempt, proven: boolean) => result === "failed" || (result === "wrong" && proven)
+
+function verdict(
+  { result, detail }: Attempt,
+  again = false,
+): { readonly outcome: ProbeReport["outcome"]; readonly detail: string } {
+  if (again || result === "certain") return { outcome: "confirmed", detail }
+  if (result === "passed" || result === "loading" || result === "unreachable") return { outcome: result, detail }
+  return { outcome: "acquitted", detail }
+}
+
+/** A defect while healing must not leave the engine without a doctor: the next scheduled probe starts a new healing. */
+const survived = (engine: Engine, healing: Effect.Effect<void>) =>
+  Effect.catchCause(healing, (cause) =>
+    Cause.hasInterruptsOnly(cause)
+      ? Effect.failCause(cause as Cause.Cause<never>)
+      : Effect.logError(`healing ${engineName(engine)} broke off`, cause),
+  )
+
+const schedule = (deepHealth: DeepHealth["Service"]) =>
+  Effect.gen(function* () {
+    const { probeInterval } = yield* Settings
+    const states = yield* EngineStates
+    const often = Schedule.jittered(Schedule.spaced(probeInterval))
+    for (const engine of engines) {
+      const first = firstProbeMillis * (1 + (yield* Random.next))
+      yield* Effect.gen(function* () {
+        const { state } = yield* states.get(engine)
+        // Its healing probes as soon as that makes sense.
+        if (state === "restarting" || state === "recovering") return
+        yield* deepHealth.probe(engine)
+      }).pipe(
+        Effect.catchCause((cause) => Effect.logError(`the scheduled probe of ${engineName(engine)} broke off`, cause)),
+        Effect.repeat(often),
+        Effect.delay(first),
+        Effect.forkScoped,
+      )
+    }
+  })

@@ -1,0 +1,206 @@
+import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result, Scope, Stream } from "effect"
+import { Settings } from "../Settings.ts"
+import * as Metrics from "../telemetry/Metrics.ts"
+import type { EngineFailure } from "../upstream/EngineFailure.ts"
+import { Admission } from "./Admission.ts"
+import { DeepHealth } from "./DeepHealth.ts"
+import { type Engine, engineName } from "./Engine.ts"
+import { type EngineState, takesRequests } from "./EngineState.ts"
+import { type EngineRecord, EngineStates } from "./EngineStates.ts"
+import { EngineWedged, HealthError, QueueWaitTimedOut } from "./HealthError.ts"
+import { Quarantine } from "./Quarantine.ts"
+import { classify, describe } from "./WedgeRules.ts"
+
+/** An error of an engine client: `MagpieError`, `ParakeetError`. */
+interface Failed {
+  readonly reason: EngineFailure
+}
+
+/** @property content hash of the recording; with it the call may be replayed after a recovery, and quarantined */
+export interface GuardOptions {
+  readonly content?: string | undefined
+}
+
+/**
+ * Stands between the programs and the engines. It waits for the engine's turn, keeps requests from an engine that a
+ * probe found wedged, and reports failures so that one probe looks and one restart follows.
+ *
+ * - `call`: an engine call that can be made again. With `content`, and where `AVIARY_RECOVERY_WAIT` is set, a call that
+ *   met a wedge waits for the recovery and is made once more.
+ * - `stream`: holds the turn until the stream ends; never made again.
+ *
+ * Both fail with `EngineWedged`, `QueueFull`, `QueueWaitTimedOut` or `Quarantined`; what is the call's own failure passes.
+ */
+export class EngineGuard extends Context.Service<
+  EngineGuard,
+  {
+    readonly call: <A, E extends Failed, R>(
+      engine: Engine,
+      call: Effect.Effect<A, E, R>,
+      options?: GuardOptions,
+    ) => Effect.Effect<A, E | HealthError, R>
+    readonly stream: <A, E extends Failed, R>(
+      engine: Engine,
+      stream: Stream.Stream<A, E, R>,
+    ) => Stream.Stream<A, E | HealthError, R>
+  }
+>()("aviary/health/EngineGuard") {
+  static readonly layer = Layer.effect(EngineGuard, Effect.suspend(make))
+
+  /** Lets everything through: for programs run without the health room. */
+  static readonly layerOpen = Layer.succeed(EngineGuard, { call: (_, call) => call, stream: (_, stream) => stream })
+}
+
+function make() {
+  return Effect.gen(function* () {
+    const settings = yield* Settings
+    const states = yield* EngineStates
+    const admission = yield* Admission
+    const deepHealth = yield* DeepHealth
+    const quarantine = yield* Quarantine
+
+    const retryAfterMillis = Duration.toMillis(settings.retryAfter)
+    const recoveryMillis = Duration.toMillis(settings.recoveryWait)
+    // A probe tries twice, with a pause between.
+    const verdictMillis = 2 * Duration.toMillis(settings.probeTimeout) + 2_000
+
+    const wedged = ({ engine, state }: EngineRecord) =>
+      new HealthError({
+        reason: new EngineWedged({
+          engine,
+          state,
+          message: explain(engine, state),
+          retryAfterMillis,
+          shouldRetry: state !== "exhausted",
+        }),
+      })
+
+    /** Waits while the state forbids requests: for a verdict always, for a recovery until `holdMillis` have passed. */
+    const untilUsable = Effect.fnUntraced(function* (engine: Engine, holdMillis: number) {
+      const holdUntil = (yield* Clock.currentTimeMillis) + holdMillis
+      for (;;) {
+        const record = yield* states.get(engine)
+        if (takesRequests(record.state)) return
+        const isHeld = record.state !== "suspect"
+        const patience = isHeld ? holdUntil - (yield* Clock.currentTimeMillis) : verdictMillis
+        if (patience <= 0 || record.state === "exhausted") return yield* wedged(record)
+        const news = states.until(engine, (state) =>
+          isHeld ? takesRequests(state) || state === "exhausted" : state !== "suspect",
+        )
+        const came = yield* admission.inLine(engine, Effect.timeoutOption(news, patience))
+        if (Option.isNone(came)) return yield* wedged(yield* states.get(engine))
+      }
+    })
+
+    /** The engine's turn, unless the wait for it changed the state: then it is given back and nothing returned. */
+    const turnIfUsable = Effect.fnUntraced(function* (engine: Engine) {
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      yield* Scope.provide(admission.turn(engine), scope)
+      const record = yield* states.get(engine)
+      if (takesRequests(record.state)) return record
+      yield* Scope.close(scope, Exit.void)
+      return undefined
+    })
+
+    const enter = Effect.fnUntraced(function* (engine: Engine, holdMillis: number) {
+      for (;;) {
+        yield* untilUsable(engine, holdMillis)
+        const record = yield* turnIfUsable(engine)
+        if (record !== undefined) return record
+      }
+    })
+
+    const enterInTime = (engine: Engine, holdMillis: number): Effect.Effect<EngineRecord, HealthError, Scope.Scope> => {
+      const waitedMillis = Duration.toMillis(settings.queueWait) + verdictMillis + holdMillis
+      const tooLate = new HealthError({ reason: new QueueWaitTimedOut({ engine, waitedMillis, retryAfterMillis }) })
+      return enter(engine, holdMillis).pipe(
+        Effect.timeoutOrElse({ duration: waitedMillis, orElse: () => Effect.fail(tooLate) }),
+        Effect.tapError(({ reason }) =>
+          Metric.update(Metric.withAttributes(Metrics.engineRefusals, { engine, reason: reason._tag }), 1),
+        ),
+      )
+    }
+
+    /** Reports a call's failure, and says what it is to the client. `life` is the engine's when the call began. */
+    const judge = Effect.fnUntraced(function* <E extends Failed>(
+      engine: Engine,
+      life: number,
+      error: E,
+      content: string | undefined,
+    ) {
+      const finding = classify(engine, error.reason)
+      if (finding === "request" || finding === "overload") return error
+      const record = yield* states.get(engine)
+      const isOld = record.life !== life
+      if (finding === "wedge") {
+        if (content !== undefined) yield* quarantine.strike(content, life)
+        if (!isOld) yield* deepHealth.suspect(engine, describe(error.reason))
+        return wedged(yield* states.get(engine))
+      }
+      // Cut off by a restart, or by what the restart is about.
+      if (isOld || !takesRequests(record.state)) return wedged(record)
+      if (record.state !== "down" || finding !== "unreachable") yield* deepHealth.look(engine)
+      return error
+    })
+
+    const once = <A, E extends Failed, R>(
+      engine: Engine,
+      call: Effect.Effect<A, E, R>,
+      content: string | undefined,
+      holdMillis: number,
+    ) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { life, state } = yield* enterInTime(engine, holdMillis)
+          const result = yield* Effect.result(call)
+          if (Result.isFailure(result)) {
+            const error = yield* judge(engine, life, result.failure, content)
+            return error instanceof HealthError ? Result.fail(error) : yield* Effect.fail(result.failure)
+          }
+          if (state === "down") yield* deepHealth.look(engine)
+          return Result.succeed(result.success)
+        }),
+      )
+
+    return EngineGuard.of({
+      call: Effect.fnUntraced(function* (engine, call, options) {
+        const content = options?.content
+        if (content !== undefined) yield* quarantine.check(content)
+        const holdMillis = content === undefined ? 0 : recoveryMillis
+        const first = yield* once(engine, call, content, holdMillis)
+        if (Result.isSuccess(first)) return first.success
+        if (holdMillis === 0) return yield* first.failure
+        yield* Effect.logInfo(`a call that met a wedge of ${engineName(engine)} waits to be made once more`)
+        const second = yield* once(engine, call, content, holdMillis)
+        return yield* Effect.fromResult(second)
+      }),
+      stream: (engine, stream) =>
+        Stream.unwrap(
+          Effect.map(enterInTime(engine, 0), ({ life, state }) =>
+            stream.pipe(
+              Stream.catch((error) =>
+                Stream.fromEffect(Effect.flatMap(judge(engine, life, error, undefined), Effect.fail)),
+              ),
+              Stream.onEnd(state === "down" ? deepHealth.look(engine) : Effect.void),
+            ),
+          ),
+        ),
+    })
+  })
+}
+
+function explain(engine: Engine, state: EngineState): string {
+  const name = engineName(engine)
+  switch (state) {
+    case "suspect":
+      return `${name} seems to have failed in a way that only a restart mends. It is being checked; try again later.`
+    case "restarting":
+      return `${name} is being restarted after a failure; try again later.`
+    case "recovering":
+      return `${name} is starting; try again later.`
+    case "exhausted":
+      return `${name} failed again after each restart, and is not restarted any more for now. Its operator must look at it.`
+    default:
+      return `${name} has failed in a way that only a restart mends; try again later.`
+  }
+}

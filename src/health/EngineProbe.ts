@@ -1,0 +1,158 @@
+import { Context, Duration, Effect, FileSystem, Layer, Stream } from "effect"
+import { fileURLToPath } from "node:url"
+import { durationMs, type Pcm } from "../audio/Pcm.ts"
+import type { Recording } from "../audio/Recording.ts"
+import { collapseVoices, parseVoice } from "../audio/Voice.ts"
+import { wavHeaderBytes } from "../audio/Wav.ts"
+import { Settings } from "../Settings.ts"
+import { type EngineFailure, EngineTimedOut } from "../upstream/EngineFailure.ts"
+import { MagpieClient, type MagpieError } from "../upstream/MagpieClient.ts"
+import { ParakeetClient, type ParakeetError } from "../upstream/ParakeetClient.ts"
+import type { Engine } from "./Engine.ts"
+import { classify, describe, isCertain } from "./WedgeRules.ts"
+
+/** What `probe.wav` says. Speech, since silence never reaches the decoder, where the crashes are. */
+const clipWords = "he might even have been made amiable himself".split(" ")
+
+/** Long enough that Magpie's known weakness for single words does not count. */
+const sentence = "The quick brown fox jumps over the lazy dog."
+
+/** Milliseconds of audio between which the sentence can be. */
+const plausibleMs = { least: 800, most: 30_000 }
+
+/** Loudest sample below which audio is silence, of 32,767. */
+const silencePeak = 300
+
+/**
+ * What one inference showed. `certain`: it failed with a sign after which only a restart helps. `wrong`: it worked, but
+ * the result is not what it must be. `unclear`: overload, or the engine refuses a proper call.
+ */
+export interface Attempt {
+  readonly result: "passed" | "certain" | "failed" | "wrong" | "loading" | "unreachable" | "unclear"
+  readonly detail: string
+}
+
+/**
+ * One real inference to learn whether an engine works: never billed, never cached.
+ *
+ * - `attempt`: never fails and ends within the probe's time limit.
+ * - `ready`: whether the engine says that it takes calls.
+ */
+export class EngineProbe extends Context.Service<
+  EngineProbe,
+  {
+    readonly attempt: (engine: Engine) => Effect.Effect<Attempt>
+    readonly ready: (engine: Engine) => Effect.Effect<boolean>
+  }
+>()("aviary/health/EngineProbe") {
+  static readonly layer = Layer.effect(EngineProbe, Effect.suspend(make))
+
+  /** A test's own probe. */
+  static readonly layerTest = (
+    attempt: (engine: Engine) => Effect.Effect<Attempt>,
+    ready: (engine: Engine) => Effect.Effect<boolean> = () => Effect.succeed(true),
+  ) => Layer.succeed(EngineProbe, { attempt, ready })
+}
+
+function make() {
+  return Effect.gen(function* () {
+    const { probeTimeout } = yield* Settings
+    const magpie = yield* MagpieClient
+    const parakeet = yield* ParakeetClient
+    const clip = yield* readClip
+    const readiness: Record<Engine, Effect.Effect<void, MagpieError | ParakeetError>> = {
+      magpie: magpie.ready,
+      parakeet: parakeet.ready,
+    }
+
+    const listen = parakeet
+      .transcribe(clip, { language: "en-US" })
+      .pipe(Effect.map(({ text }) => judgeTranscript(text)))
+
+    const speak = Effect.gen(function* () {
+      const ids = yield* magpie.voices
+      const voices = collapseVoices(ids)
+      const voice = (voices.find(({ language }) => language?.startsWith("en")) ?? voices[0])?.speakAs
+      if (voice === undefined) return { result: "unclear", detail: "it lists no voices" } satisfies Attempt
+      const language = parseVoice(voice).language ?? "en-US"
+      const chunks = magpie.synthesize({ text: sentence, voice, language, speed: 1 })
+      return judgeSpeech(yield* Stream.runFold(chunks, () => nothingHeard, hear))
+    })
+
+    const attempt = Effect.fn("EngineProbe.attempt")(function* (engine: Engine) {
+      const inference: Effect.Effect<Attempt, MagpieError | ParakeetError> = engine === "parakeet" ? listen : speak
+      return yield* inference.pipe(
+        Effect.timeoutOrElse({
+          duration: probeTimeout,
+          orElse: () =>
+            Effect.fail({
+              reason: new EngineTimedOut({ phase: "total", afterMillis: Duration.toMillis(probeTimeout) }),
+            }),
+        }),
+        Effect.catch((error) => Effect.succeed(judgeFailure(engine, error.reason))),
+        Effect.catchDefect((defect) =>
+          Effect.succeed<Attempt>({ result: "unclear", detail: `the probe itself broke: ${String(defect)}` }),
+        ),
+      )
+    })
+
+    return EngineProbe.of({
+      attempt,
+      ready: (engine) => Effect.isSuccess(Effect.timeout(readiness[engine], probeTimeout)),
+    })
+  })
+}
+
+const readClip = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = fileURLToPath(new URL("./probe.wav", import.meta.url))
+  const { size } = yield* Effect.orDie(fs.stat(path))
+  return { path, samples: (Number(size) - wavHeaderBytes) / 2 } satisfies Recording
+})
+
+/** Half of the words is plenty: a model may spell, a wedge does not come close. */
+function judgeTranscript(text: string): Attempt {
+  const heard = new Set(text.toLowerCase().match(/\p{L}+/gu) ?? [])
+  const found = clipWords.filter((word) => heard.has(word)).length
+  return {
+    result: found * 2 >= clipWords.length ? "passed" : "wrong",
+    detail: `heard ${JSON.stringify(text.slice(0, 200))}`,
+  }
+}
+
+interface Heard {
+  readonly millis: number
+  readonly peak: number
+}
+
+const nothingHeard: Heard = { millis: 0, peak: 0 }
+
+const hear = (before: Heard, chunk: Pcm): Heard => ({
+  millis: before.millis + durationMs(chunk),
+  peak: chunk.samples.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), before.peak),
+})
+
+function judgeSpeech({ millis, peak }: Heard): Attempt {
+  const spoken = `spoke ${Math.round(millis)} ms`
+  if (millis < plausibleMs.least || millis > plausibleMs.most)
+    return { result: "wrong", detail: `${spoken}, which cannot be the sentence` }
+  if (peak < silencePeak) return { result: "wrong", detail: `${spoken} of silence` }
+  return { result: "passed", detail: spoken }
+}
+
+function judgeFailure(engine: Engine, failure: EngineFailure): Attempt {
+  const detail = describe(failure)
+  switch (classify(engine, failure)) {
+    case "wedge":
+      return { result: isCertain(failure) ? "certain" : "failed", detail }
+    case "doubt":
+      return { result: "failed", detail }
+    case "loading":
+      return { result: "loading", detail }
+    case "unreachable":
+      return { result: "unreachable", detail }
+    case "overload":
+    case "request":
+      return { result: "unclear", detail }
+  }
+}

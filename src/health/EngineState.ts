@@ -1,0 +1,84 @@
+/**
+ * What is known about an engine.
+ *
+ * - `unknown`: no probe could tell yet. Requests pass.
+ * - `healthy`: a real inference worked. Requests pass.
+ * - `down`: nobody listens. Requests pass, since the first that works is the news; they fail quickly until then.
+ * - `suspect`: a request met what looks like a wedge; a probe decides. Requests wait for it.
+ * - `wedged`: a probe confirmed it. Requests are refused, as in all that follow.
+ * - `restarting`: the backend is at work.
+ * - `recovering`: restarted, or seen loading: waits for readiness, then for a probe that passes.
+ * - `exhausted`: wedged, and no restart is left in the window.
+ */
+export type EngineState =
+  | "unknown"
+  | "healthy"
+  | "down"
+  | "suspect"
+  | "wedged"
+  | "restarting"
+  | "recovering"
+  | "exhausted"
+
+/**
+ * What happened to an engine.
+ *
+ * - `suspected`: a request met what looks like a wedge
+ * - `passed`, `confirmed`, `acquitted`: a probe worked; failed twice or with a sure sign; could not tell
+ * - `loading`, `unreachable`: what a probe met instead
+ * - `restarting`, `restarted`, `restartFailed`: a restart began and how it ended
+ * - `spent`, `restored`: no restart left; the budget has one again
+ * - `gaveUp`, `lost`: not ready within the limit, after a wedge or without one
+ */
+export type EngineEvent =
+  | "suspected"
+  | "passed"
+  | "confirmed"
+  | "acquitted"
+  | "loading"
+  | "unreachable"
+  | "restarting"
+  | "restarted"
+  | "restartFailed"
+  | "spent"
+  | "restored"
+  | "gaveUp"
+  | "lost"
+
+const untouched = {
+  suspected: "suspect",
+  passed: "healthy",
+  confirmed: "wedged",
+  loading: "recovering",
+  unreachable: "down",
+  restarting: "restarting",
+} as const
+
+/** After a wedge "gone" and "loading" mean a new process; it must show itself by a probe before it gets requests. */
+const wedgedFor = {
+  passed: "healthy",
+  loading: "recovering",
+  unreachable: "recovering",
+  restarting: "restarting",
+} as const
+
+const transitions: Record<EngineState, Partial<Record<EngineEvent, EngineState>>> = {
+  unknown: untouched,
+  healthy: untouched,
+  down: untouched,
+  suspect: { ...untouched, acquitted: "unknown" },
+  wedged: { ...wedgedFor, spent: "exhausted" },
+  exhausted: { ...wedgedFor, restored: "wedged" },
+  restarting: { restarted: "recovering", restartFailed: "wedged" },
+  recovering: { passed: "healthy", confirmed: "wedged", gaveUp: "wedged", lost: "down", restarting: "restarting" },
+}
+
+/** The state after `event`; the same state where the event says nothing new. */
+export const next = (state: EngineState, event: EngineEvent): EngineState => transitions[state][event] ?? state
+
+/** Whether requests are refused in `state`: a wedge was confirmed and no probe has passed since, or the model is loading. */
+export const refusesRequests = (state: EngineState): boolean => state !== "suspect" && !takesRequests(state)
+
+/** Whether a request may be sent to an engine in `state`. */
+export const takesRequests = (state: EngineState): boolean =>
+  state === "unknown" || state === "healthy" || state === "down"

@@ -1,0 +1,170 @@
+import { Clock, Context, Effect, Layer, Metric, Stream, SubscriptionRef } from "effect"
+import * as Metrics from "../telemetry/Metrics.ts"
+import { type Engine, engineName, engines } from "./Engine.ts"
+import { type EngineEvent, type EngineState, next, refusesRequests, takesRequests } from "./EngineState.ts"
+
+/** One change of state; `at` is Unix time in milliseconds. */
+export interface Change {
+  readonly at: number
+  readonly from: EngineState
+  readonly to: EngineState
+  readonly reason: string
+}
+
+/**
+ * What one probe found.
+ *
+ * @property at Unix time of its start, in milliseconds
+ * @property attempts inferences that were tried
+ * @property detail what was heard or what failed, in one line
+ */
+export interface ProbeReport {
+  readonly engine: Engine
+  readonly at: number
+  readonly durationMillis: number
+  readonly outcome: "passed" | "confirmed" | "acquitted" | "loading" | "unreachable"
+  readonly attempts: number
+  readonly detail: string
+}
+
+/** One restart that was tried: `at` in Unix milliseconds, `reason` why, `detail` how it ended. */
+export interface RestartReport {
+  readonly engine: Engine
+  readonly at: number
+  readonly durationMillis: number
+  readonly backend: string
+  readonly reason: string
+  readonly outcome: "restarted" | "failed"
+  readonly detail: string
+}
+
+/**
+ * What is known about one engine now.
+ *
+ * @property life counts how often it became healthy: a call that began in an earlier life says nothing about this one
+ * @property since Unix milliseconds of the last change of state
+ * @property troubledSince when it last stopped being healthy, in Unix milliseconds; absent while it is
+ * @property lastRecoveryMillis from the first sign of the last wedge to the probe that passed
+ */
+export interface EngineRecord {
+  readonly engine: Engine
+  readonly state: EngineState
+  readonly reason: string
+  readonly since: number
+  readonly life: number
+  readonly troubledSince: number | undefined
+  readonly lastRecoveryMillis: number | undefined
+  readonly changes: ReadonlyArray<Change>
+  readonly probes: ReadonlyArray<ProbeReport>
+  readonly restarts: ReadonlyArray<RestartReport>
+}
+
+/** How many changes, probes and restarts are kept of each engine, newest last. */
+export const historyLength = 50
+
+/**
+ * The state of both engines; every change is logged once.
+ *
+ * - `apply`: what an event makes of an engine's state; gives the record after it.
+ * - `until`: waits for a state that satisfies `wanted`.
+ */
+export class EngineStates extends Context.Service<
+  EngineStates,
+  {
+    readonly get: (engine: Engine) => Effect.Effect<EngineRecord>
+    readonly apply: (engine: Engine, event: EngineEvent, reason: string) => Effect.Effect<EngineRecord>
+    readonly addProbe: (report: ProbeReport) => Effect.Effect<void>
+    readonly addRestart: (report: RestartReport) => Effect.Effect<void>
+    readonly until: (engine: Engine, wanted: (state: EngineState) => boolean) => Effect.Effect<EngineState>
+  }
+>()("aviary/health/EngineStates") {
+  static readonly layer = Layer.effect(EngineStates, Effect.suspend(make))
+}
+
+function make() {
+  return Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const records = new Map<Engine, SubscriptionRef.SubscriptionRef<EngineRecord>>()
+    for (const engine of engines) records.set(engine, yield* SubscriptionRef.make(begin(engine, now)))
+    const of = (engine: Engine) => records.get(engine)!
+
+    return EngineStates.of({
+      get: (engine) => SubscriptionRef.get(of(engine)),
+      apply: Effect.fnUntraced(function* (engine, event, reason) {
+        const at = yield* Clock.currentTimeMillis
+        const [before, after] = yield* SubscriptionRef.modify(of(engine), (record) => {
+          const changed = change(record, next(record.state, event), reason, at)
+          return [[record, changed] as const, changed]
+        })
+        if (before.state !== after.state) {
+          yield* report(before, after)
+          yield* Metric.update(Metric.withAttributes(Metrics.engineChanges, { engine, state: after.state }), 1)
+          yield* Metric.update(
+            Metric.withAttributes(Metrics.engineUsable, { engine }),
+            takesRequests(after.state) ? 1 : 0,
+          )
+        }
+        return after
+      }),
+      addProbe: (one) =>
+        SubscriptionRef.update(of(one.engine), (record) => ({ ...record, probes: kept(record.probes, one) })),
+      addRestart: (one) =>
+        SubscriptionRef.update(of(one.engine), (record) => ({ ...record, restarts: kept(record.restarts, one) })),
+      until: (engine, wanted) =>
+        SubscriptionRef.changes(of(engine)).pipe(
+          Stream.filter((record) => wanted(record.state)),
+          Stream.take(1),
+          Stream.runCollect,
+          Effect.map((records) => records[0]!.state),
+        ),
+    })
+  })
+}
+
+const begin = (engine: Engine, now: number): EngineRecord => ({
+  engine,
+  state: "unknown",
+  reason: "not probed yet",
+  since: now,
+  life: 0,
+  troubledSince: undefined,
+  lastRecoveryMillis: undefined,
+  changes: [],
+  probes: [],
+  restarts: [],
+})
+
+function change(record: EngineRecord, to: EngineState, reason: string, at: number): EngineRecord {
+  if (to === record.state) return record
+  const healed = to === "healthy"
+  return {
+    ...record,
+    state: to,
+    reason,
+    since: at,
+    life: healed ? record.life + 1 : record.life,
+    troubledSince: healed ? undefined : (record.troubledSince ?? at),
+    lastRecoveryMillis:
+      refusesRequests(record.state) && healed ? at - record.troubledSince! : record.lastRecoveryMillis,
+    changes: kept(record.changes, { at, from: record.state, to, reason }),
+  }
+}
+
+const kept = <A>(list: ReadonlyArray<A>, one: A): ReadonlyArray<A> => [...list.slice(1 - historyLength), one]
+
+const report = (before: EngineRecord, after: EngineRecord) => {
+  const line = `${engineName(after.engine)} is ${after.state} (was ${before.state}): ${after.reason}`
+  const write =
+    after.state === "healthy" || after.state === "recovering"
+      ? Effect.logInfo(line)
+      : after.state === "exhausted"
+        ? Effect.logError(line)
+        : Effect.logWarning(line)
+  return write.pipe(
+    Effect.annotateLogs({
+      engine: after.engine,
+      state: after.state,
+      ...(after.lastRecoveryMillis !== before.lastRecoveryMillis && { recoveryMillis: after.lastRecoveryMillis }),
+    }),
+  )
+}

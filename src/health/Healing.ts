@@ -1,0 +1,148 @@
+import { Clock, Duration, Effect, Metric, Random, Result } from "effect"
+import * as Metrics from "../telemetry/Metrics.ts"
+import { type Engine, engineName } from "./Engine.ts"
+import type { EngineProbe } from "./EngineProbe.ts"
+import type { EngineStates, ProbeReport, RestartReport } from "./EngineStates.ts"
+import { HealthError } from "./HealthError.ts"
+import type { RestartBudget } from "./RestartBudget.ts"
+import type { Restarter } from "./Restarter.ts"
+
+interface Needs {
+  readonly states: EngineStates["Service"]
+  readonly engineProbe: EngineProbe["Service"]
+  readonly budget: RestartBudget["Service"]
+  readonly restarter: Restarter["Service"]
+  /** `DeepHealth.probe`, which also applies what it finds. */
+  readonly probe: (engine: Engine) => Effect.Effect<ProbeReport>
+  readonly probeInterval: Duration.Duration
+  readonly recoveryTimeout: Duration.Duration
+}
+
+/** First wait before a failed restart is tried again; it doubles up to the probe interval. */
+const firstBackoffMillis = 5_000
+
+/** Waits between looks at an engine that is starting. */
+const readiness = { firstMillis: 500, factor: 1.5, mostMillis: 10_000 }
+
+/**
+ * How a wedged engine becomes healthy.
+ *
+ * - `restartOnce`: one restart within the budget, written into the engine's record.
+ * - `heal`: restarts, waits for readiness, probes, and starts over, until the engine is healthy or was only `down`.
+ *   At most one per engine may run.
+ */
+export function makeHealing(needs: Needs) {
+  const { states, engineProbe, budget, restarter, probe } = needs
+
+  const restartOnce = Effect.fn("Healing.restartOnce")(function* (engine: Engine, reason: string) {
+    const at = yield* Clock.currentTimeMillis
+    const began = Effect.asVoid(states.apply(engine, "restarting", reason))
+    const result = yield* Effect.result(restarter.restart(engine, reason, began))
+    if (Result.isFailure(result) && isNoTry(result.failure)) return yield* result.failure
+    const outcome = Result.isSuccess(result) ? "restarted" : "failed"
+    const detail = Result.isSuccess(result) ? result.success : messageOf(result.failure)
+    const report: RestartReport = {
+      engine,
+      at,
+      durationMillis: (yield* Clock.currentTimeMillis) - at,
+      backend: restarter.backend(engine),
+      reason,
+      outcome,
+      detail,
+    }
+    yield* states.apply(engine, outcome === "restarted" ? "restarted" : "restartFailed", detail)
+    yield* states.addRestart(report)
+    yield* Metric.update(Metric.withAttributes(Metrics.engineRestarts, { engine, outcome }), 1)
+    if (Result.isFailure(result)) {
+      yield* Effect.logError(`${engineName(engine)} was not restarted: ${detail}`)
+      return yield* result.failure
+    }
+    return report
+  })
+
+  /** Ends when `wait` does, or as soon as the engine's state is another. */
+  const unlessChanged = Effect.fnUntraced(function* (engine: Engine, wait: Effect.Effect<void>) {
+    const { state } = yield* states.get(engine)
+    yield* Effect.raceFirst(
+      wait,
+      states.until(engine, (now) => now !== state),
+    )
+  })
+
+  const backoff = Effect.fnUntraced(function* (turn: number) {
+    const millis = Math.min(firstBackoffMillis * 2 ** Math.min(turn, 20), Duration.toMillis(needs.probeInterval))
+    yield* Effect.sleep(millis * (1 + 0.25 * (yield* Random.next)))
+  })
+
+  /** After a wait nothing is restarted on old evidence: probes until one can tell. */
+  const reconfirm = Effect.fnUntraced(function* (engine: Engine) {
+    for (let turn = 0; ; turn++) {
+      const { outcome } = yield* probe(engine)
+      if (outcome !== "acquitted") return
+      yield* unlessChanged(engine, backoff(turn))
+    }
+  })
+
+  const recover = Effect.fnUntraced(function* (engine: Engine, wedged: boolean) {
+    const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(needs.recoveryTimeout)
+    let pause = readiness.firstMillis
+    while ((yield* Clock.currentTimeMillis) < deadline) {
+      if (yield* engineProbe.ready(engine)) yield* probe(engine)
+      if ((yield* states.get(engine)).state !== "recovering") return
+      yield* unlessChanged(engine, Effect.sleep(pause))
+      pause = Math.min(pause * readiness.factor, readiness.mostMillis)
+    }
+    const limit = Duration.format(needs.recoveryTimeout)
+    yield* states.apply(engine, wedged ? "gaveUp" : "lost", `no probe passed within ${limit} of its start`)
+  })
+
+  const heal = Effect.fn("Healing.heal")(function* (engine: Engine) {
+    let wedged = false
+    for (let failures = 0; ;) {
+      const { state, reason } = yield* states.get(engine)
+      if (state === "recovering") {
+        yield* recover(engine, wedged)
+        failures = 0
+      } else if (state === "exhausted") {
+        yield* unlessChanged(engine, budget.awaitPermit(engine))
+        yield* states.apply(engine, "restored", "a restart is possible again")
+        yield* reconfirm(engine)
+      } else if (state === "wedged") {
+        wedged = true
+        const result = yield* Effect.result(restartOnce(engine, reason))
+        if (Result.isSuccess(result)) continue
+        if (result.failure.reason._tag === "BudgetSpent") {
+          yield* states.apply(engine, "spent", messageOf(result.failure))
+        } else {
+          if (failures === 0) yield* Effect.logError(`${engineName(engine)} stays wedged: ${messageOf(result.failure)}`)
+          yield* unlessChanged(engine, backoff(failures++))
+          yield* reconfirm(engine)
+        }
+      } else {
+        return
+      }
+    }
+  })
+
+  return { restartOnce, heal }
+}
+
+/** Whether nothing was even tried, so that there is no restart to report. */
+const isNoTry = ({ reason }: HealthError) =>
+  reason._tag === "BudgetSpent" || reason._tag === "NoBackend" || reason._tag === "JournalFailed"
+
+/** One line for operators. */
+export function messageOf({ reason }: HealthError): string {
+  switch (reason._tag) {
+    case "BudgetSpent":
+      return `all ${reason.limit} restarts within ${Duration.format(Duration.millis(reason.windowMillis))} are spent; the next is possible at ${new Date(reason.availableAtMillis).toISOString()}`
+    case "RestartUnderWay":
+      return `${engineName(reason.engine)} is being restarted already`
+    case "QueueFull":
+      return `${reason.limit} requests already wait for ${engineName(reason.engine)}`
+    case "QueueWaitTimedOut":
+      return `${engineName(reason.engine)} was busy for ${Duration.format(Duration.millis(reason.waitedMillis))}`
+    default:
+      return reason.message
+  }
+}

@@ -1,0 +1,85 @@
+import { Clock, Context, Effect, Layer } from "effect"
+import { HealthError, Quarantined } from "./HealthError.ts"
+
+/** A recording that was in flight when the engine wedged; times are Unix milliseconds. */
+export interface Suspicion {
+  readonly content: string
+  readonly strikes: number
+  readonly lastStrikeAt: number
+  readonly untilMillis: number
+}
+
+interface Entry extends Suspicion {
+  readonly life: number
+}
+
+/** Wedges after which a recording is refused. One may be chance. */
+const strikesAllowed = 2
+const keptMillis = 24 * 60 * 60 * 1000
+const capacity = 1_000
+
+/**
+ * Recordings, by content hash, that were in flight at a wedge. After the second they are refused with `Quarantined`,
+ * for a day. At most 1,000 are remembered; the oldest go first.
+ *
+ * - `check`: fails if `content` is refused.
+ * - `strike`: `content` was in flight at a wedge in the engine's given life. Once per life, however many calls it made.
+ * - `list`, `clear`: what an operator sees and forgives; without `content` all. `clear` gives how many it removed.
+ */
+export class Quarantine extends Context.Service<
+  Quarantine,
+  {
+    readonly check: (content: string) => Effect.Effect<void, HealthError>
+    readonly strike: (content: string, life: number) => Effect.Effect<void>
+    readonly list: Effect.Effect<ReadonlyArray<Suspicion>>
+    readonly clear: (content?: string) => Effect.Effect<number>
+  }
+>()("aviary/health/Quarantine") {
+  static readonly layer = Layer.sync(Quarantine, () => {
+    const entries = new Map<string, Entry>()
+    const live = (content: string, now: number): Entry | undefined => {
+      const entry = entries.get(content)
+      if (entry !== undefined && entry.untilMillis <= now) entries.delete(content)
+      return entries.get(content)
+    }
+
+    return Quarantine.of({
+      check: Effect.fnUntraced(function* (content) {
+        const entry = live(content, yield* Clock.currentTimeMillis)
+        if (entry === undefined || entry.strikes < strikesAllowed) return
+        const message = `This recording was being transcribed at ${entry.strikes} failures of the engine that only a restart mends. It is refused until ${new Date(entry.untilMillis).toISOString()}.`
+        return yield* new HealthError({ reason: new Quarantined({ content, message, untilMillis: entry.untilMillis }) })
+      }),
+      strike: Effect.fnUntraced(function* (content, life) {
+        const now = yield* Clock.currentTimeMillis
+        const before = live(content, now)
+        if (before?.life === life) return
+        entries.delete(content)
+        const strikes = (before?.strikes ?? 0) + 1
+        entries.set(content, { content, strikes, life, lastStrikeAt: now, untilMillis: now + keptMillis })
+        if (entries.size > capacity) entries.delete(entries.keys().next().value!)
+        if (strikes === strikesAllowed)
+          yield* Effect.logWarning(`recording ${content} is quarantined: in flight at ${strikes} wedges`)
+      }),
+      list: Effect.map(Clock.currentTimeMillis, (now) =>
+        Array.from(entries.keys(), (content) => live(content, now)).flatMap((entry) =>
+          entry === undefined ? [] : [visible(entry)],
+        ),
+      ),
+      clear: (content) =>
+        Effect.sync(() => {
+          const before = entries.size
+          if (content === undefined) entries.clear()
+          else entries.delete(content)
+          return before - entries.size
+        }),
+    })
+  })
+}
+
+const visible = ({ content, strikes, lastStrikeAt, untilMillis }: Entry): Suspicion => ({
+  content,
+  strikes,
+  lastStrikeAt,
+  untilMillis,
+})

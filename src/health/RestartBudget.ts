@@ -1,0 +1,234 @@
+import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, Semaphore } from "effect"
+import { randomUUID } from "node:crypto"
+import { Settings } from "../Settings.ts"
+import { type Engine, engines } from "./Engine.ts"
+import { BudgetSpent, HealthError } from "./HealthError.ts"
+import { type JournalRecord, RestartJournal } from "./RestartJournal.ts"
+
+/**
+ * What is left of an engine's restarts.
+ *
+ * @property availableAtMillis Unix time at which the next is possible; absent when one is left now
+ */
+export interface BudgetStatus {
+  readonly limit: number
+  readonly left: number
+  readonly windowMillis: number
+  readonly availableAtMillis: number | undefined
+}
+
+/**
+ * At most so many restarts of an engine in any window, whoever asks. A semaphore in which a permit comes back one window
+ * after its restart was over; the journal keeps count across starts and between gateways that share a data directory.
+ *
+ * - `use`: runs `restart` with a permit. Fails with `BudgetSpent` or `JournalFailed` before anything is restarted. The
+ *   permit is back at once if `restart` fails in a way that rules a restart out; interruption does not.
+ * - `awaitPermit`: until a restart is possible again.
+ * - `restore`: all permits back now, on an operator's word. Other gateways notice at their next start.
+ */
+export class RestartBudget extends Context.Service<
+  RestartBudget,
+  {
+    readonly use: <A>(
+      engine: Engine,
+      reason: string,
+      restart: Effect.Effect<A, HealthError>,
+    ) => Effect.Effect<A, HealthError>
+    readonly awaitPermit: (engine: Engine) => Effect.Effect<void>
+    readonly restore: (engine: Engine, reason: string) => Effect.Effect<void, HealthError>
+    readonly status: (engine: Engine) => Effect.Effect<BudgetStatus>
+  }
+>()("aviary/health/RestartBudget") {
+  static readonly layer = Layer.effect(RestartBudget, Effect.suspend(make))
+}
+
+/** Limit, window and, in milliseconds, how long a restart whose end nobody wrote down may have taken. */
+export interface BudgetRules {
+  readonly limit: number
+  readonly windowMillis: number
+  readonly unendedMillis: number
+}
+
+/**
+ * The permits of `engine` that are out, by claim, with the Unix time at which each is back. A claim counts if fewer than
+ * `limit` were out when it was written, which only the records before it decide: so gateways that append at the same
+ * moment all reach the same answer, without a lock.
+ */
+export function permitsOut(
+  records: ReadonlyArray<JournalRecord>,
+  engine: Engine,
+  rules: BudgetRules,
+  now: number,
+): Map<string, number> {
+  const out = new Map<string, number>()
+  for (const record of records) {
+    if (record.engine !== engine) continue
+    switch (record.type) {
+      case "claimed":
+        if (countAfter(out, record.at) < rules.limit)
+          out.set(record.id, record.at + rules.unendedMillis + rules.windowMillis)
+        break
+      case "ended":
+        if (out.has(record.id)) out.set(record.id, record.at + rules.windowMillis)
+        break
+      case "returned":
+        out.delete(record.id)
+        break
+      case "restored":
+        out.clear()
+    }
+  }
+  // A clock that was set back must not lock the budget for longer than a restart just begun would.
+  const latest = now + rules.unendedMillis + rules.windowMillis
+  for (const [id, until] of out) {
+    if (until <= now) out.delete(id)
+    else out.set(id, Math.min(until, latest))
+  }
+  return out
+}
+
+const countAfter = (out: Map<string, number>, at: number) =>
+  Array.from(out.values()).filter((until) => until > at).length
+
+function make() {
+  return Effect.gen(function* () {
+    const settings = yield* Settings
+    const journal = yield* RestartJournal
+    const scope = yield* Effect.scope
+    const limit = settings.restartLimit
+    const windowMillis = Duration.toMillis(settings.restartWindow)
+    const rules: BudgetRules = { limit, windowMillis, unendedMillis: Duration.toMillis(settings.restartTimeout) }
+    const purses = new Map(
+      engines.map((engine) => [
+        engine,
+        { permits: Semaphore.makeUnsafe(limit), returning: new Set<Fiber.Fiber<void>>() },
+      ]),
+    )
+    const of = (engine: Engine) => purses.get(engine)!
+
+    const out = Effect.fnUntraced(function* (engine: Engine) {
+      const records = yield* journal.read
+      return permitsOut(records, engine, rules, yield* Clock.currentTimeMillis)
+    })
+
+    const giveBackAfter = Effect.fnUntraced(function* (engine: Engine, millis: number) {
+      const { permits, returning } = of(engine)
+      const fiber: Fiber.Fiber<void> = yield* Effect.sleep(millis).pipe(
+        Effect.andThen(Effect.suspend(() => (returning.delete(fiber), permits.release(1)))),
+        Effect.asVoid,
+        Effect.forkIn(scope),
+      )
+      returning.add(fiber)
+    })
+
+    const written = (record: JournalRecord) =>
+      journal
+        .append(record)
+        .pipe(
+          Effect.catch((error) =>
+            Effect.logError(`restart budget: ${error.reason._tag} while writing "${record.type}"`, error),
+          ),
+        )
+
+    const status = Effect.fnUntraced(function* (engine: Engine) {
+      const held = yield* Effect.orElseSucceed(out(engine), () => undefined)
+      const times = Array.from(held?.values() ?? []).sort((a, b) => a - b)
+      const left = held === undefined ? 0 : Math.max(0, limit - times.length)
+      return { limit, left, windowMillis, availableAtMillis: left > 0 ? undefined : times[times.length - limit] }
+    })
+
+    const spent = Effect.fnUntraced(function* (engine: Engine) {
+      const { availableAtMillis } = yield* status(engine)
+      const now = yield* Clock.currentTimeMillis
+      return yield* new HealthError({
+        reason: new BudgetSpent({ engine, limit, windowMillis, availableAtMillis: availableAtMillis ?? now }),
+      })
+    })
+
+    const claim = Effect.fnUntraced(function* (engine: Engine, id: string, reason: string) {
+      yield* journal.append({ type: "claimed", id, engine, at: yield* Clock.currentTimeMillis, reason })
+      return (yield* out(engine)).has(id)
+    })
+
+    const use = <A>(
+      engine: Engine,
+      reason: string,
+      restart: Effect.Effect<A, HealthError>,
+    ): Effect.Effect<A, HealthError> =>
+      Effect.uninterruptibleMask((interruptible) =>
+        Effect.gen(function* () {
+          const { permits } = of(engine)
+          if (!(yield* permits.takeIfAvailable(1))) return yield* spent(engine)
+          const id = randomUUID()
+          const granted = yield* claim(engine, id, reason).pipe(Effect.onError(() => permits.release(1)))
+          if (!granted) {
+            yield* permits.release(1)
+            return yield* spent(engine)
+          }
+          const exit = yield* Effect.exit(interruptible(restart))
+          const at = yield* Clock.currentTimeMillis
+          if (isRuledOut(exit)) {
+            yield* written({ type: "returned", id, engine, at })
+            yield* permits.release(1)
+          } else {
+            yield* written({ type: "ended", id, engine, at })
+            yield* giveBackAfter(engine, windowMillis)
+          }
+          return yield* exit
+        }),
+      )
+
+    for (const engine of engines) {
+      const now = yield* Clock.currentTimeMillis
+      const held = yield* out(engine).pipe(
+        Effect.catch((error) =>
+          Effect.as(
+            Effect.logError("the restart journal cannot be read: no engine will be restarted", error),
+            new Map<string, number>(),
+          ),
+        ),
+      )
+      const latest = Array.from(held.values())
+        .sort((a, b) => a - b)
+        .slice(-limit)
+      yield* of(engine).permits.take(latest.length)
+      for (const until of latest) yield* giveBackAfter(engine, until - now)
+    }
+
+    return RestartBudget.of({
+      use,
+      awaitPermit: Effect.fn("RestartBudget.awaitPermit")(function* (engine) {
+        for (;;) {
+          yield* of(engine).permits.withPermits(1)(Effect.void)
+          const { left, availableAtMillis } = yield* status(engine)
+          if (left > 0) return
+          const now = yield* Clock.currentTimeMillis
+          // Others hold the permits, or the journal cannot be read: look again when it may have changed.
+          yield* Effect.sleep(Math.max(1_000, (availableAtMillis ?? now + 60_000) - now))
+        }
+      }),
+      restore: Effect.fn("RestartBudget.restore")(function* (engine, reason) {
+        yield* journal.append({ type: "restored", engine, at: yield* Clock.currentTimeMillis, reason })
+        const { permits, returning } = of(engine)
+        const fibers = Array.from(returning)
+        returning.clear()
+        yield* Fiber.interruptAll(fibers)
+        yield* permits.release(fibers.length)
+        yield* Effect.logWarning(`the restart budget of ${engine} was restored by hand: ${reason}`)
+      }, Effect.uninterruptible),
+      status,
+    })
+  })
+}
+
+/** Whether nothing can have been restarted. Interruption and defects leave that open. */
+const isRuledOut = <A>(exit: Exit.Exit<A, HealthError>): boolean => {
+  if (Exit.isSuccess(exit)) return false
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  if (error === undefined) return false
+  return (
+    error.reason._tag === "NotRunning" ||
+    error.reason._tag === "NoBackend" ||
+    (error.reason._tag === "RestartFailed" && !error.reason.attempted)
+  )
+}

@@ -1,0 +1,102 @@
+import { Context, Effect, FileSystem, Layer, Option, Path, Schema } from "effect"
+import { Settings } from "../Settings.ts"
+import { Engine } from "./Engine.ts"
+import { HealthError, JournalFailed } from "./HealthError.ts"
+
+/**
+ * One line of the journal; `at` is Unix time in milliseconds.
+ *
+ * - `claimed`: somebody is about to restart the engine, if the budget allows it (see `RestartBudget`)
+ * - `ended`: the restart is over, well or not; the permit comes back one window later
+ * - `returned`: the restart certainly did not happen
+ * - `restored`: an operator gave the whole budget back
+ */
+export const JournalRecord = Schema.Union([
+  Schema.Struct({
+    type: Schema.Literals(["claimed"]),
+    id: Schema.String,
+    engine: Engine,
+    at: Schema.Finite,
+    reason: Schema.String,
+  }),
+  Schema.Struct({ type: Schema.Literals(["ended", "returned"]), id: Schema.String, engine: Engine, at: Schema.Finite }),
+  Schema.Struct({ type: Schema.Literals(["restored"]), engine: Engine, at: Schema.Finite, reason: Schema.String }),
+])
+export type JournalRecord = typeof JournalRecord.Type
+
+const JournalLine = Schema.fromJsonString(JournalRecord)
+const encodeLine = Schema.encodeEffect(JournalLine)
+const decodeLine = Schema.decodeUnknownOption(JournalLine)
+
+/** Bytes read from the journal's end: some thousand records, where a window holds a handful. */
+const tailBytes = 256 * 1024
+
+/**
+ * Restarts, written down before they are done, in an order that all who read it agree on.
+ *
+ * - `append`: durable when it returns.
+ * - `read`: the newest records, oldest first, skipping what is no record.
+ */
+export class RestartJournal extends Context.Service<
+  RestartJournal,
+  {
+    readonly append: (record: JournalRecord) => Effect.Effect<void, HealthError>
+    readonly read: Effect.Effect<ReadonlyArray<JournalRecord>, HealthError>
+  }
+>()("aviary/health/RestartJournal") {
+  /** `restarts.jsonl` in the data directory, which several gateways of one machine may share. */
+  static readonly layer = Layer.effect(RestartJournal, Effect.suspend(makeFile))
+
+  /** Lines in `lines`, which a test hands to the next gateway. */
+  static readonly layerMemory = (lines: Array<string> = []) =>
+    Layer.succeed(RestartJournal, {
+      append: (record) => Effect.map(Effect.orDie(encodeLine(record)), (line) => void lines.push(line)),
+      read: Effect.sync(() => lines.flatMap((line) => Option.toArray(decodeLine(line)))),
+    })
+}
+
+function makeFile() {
+  return Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const { dataDir } = yield* Settings
+    const file = path.join(dataDir, "restarts.jsonl")
+    const failed = (what: string) => (error: { readonly message: string }) =>
+      new HealthError({
+        reason: new JournalFailed({ message: `The restart journal ${file} cannot be ${what}: ${error.message}` }),
+      })
+
+    const syncFolder = Effect.scoped(Effect.flatMap(fs.open(dataDir, { flag: "r" }), (folder) => folder.sync))
+
+    return RestartJournal.of({
+      // The newline in front ends whatever a crash left of the line before; one write of one short line in append mode
+      // cannot mix with another gateway's.
+      append: Effect.fn("RestartJournal.append")(function* (record) {
+        const line = yield* Effect.orDie(encodeLine(record))
+        yield* Effect.gen(function* () {
+          const isNew = !(yield* fs.exists(file))
+          if (isNew) yield* fs.makeDirectory(dataDir, { recursive: true })
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const handle = yield* fs.open(file, { flag: "a", mode: 0o600 })
+              yield* handle.writeAll(new TextEncoder().encode(`\n${line}\n`))
+              yield* handle.sync
+            }),
+          )
+          if (isNew) yield* syncFolder
+        }).pipe(Effect.mapError(failed("written")))
+      }, Effect.uninterruptible),
+      read: Effect.scoped(
+        Effect.gen(function* () {
+          if (!(yield* fs.exists(file))) return []
+          const handle = yield* fs.open(file, { flag: "r" })
+          const size = Number((yield* handle.stat).size)
+          if (size > tailBytes) yield* handle.seek(BigInt(size - tailBytes), "start")
+          const bytes = yield* handle.readAlloc(Math.min(size, tailBytes))
+          const text = Option.match(bytes, { onNone: () => "", onSome: (read) => new TextDecoder().decode(read) })
+          return text.split("\n").flatMap((line) => Option.toArray(decodeLine(line)))
+        }),
+      ).pipe(Effect.mapError(failed("read"))),
+    })
+  })
+}
