@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config"
 
+const report = process.env["TEST_REPORT"]
 const source = new URL("./src/", import.meta.url).pathname
 
 export default defineConfig({
@@ -13,6 +14,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     allowOnly: false,
+    reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     // Two cores: more workers only make timeouts out of slowness.
     maxWorkers: 2,
     testTimeout: 60_000,
