@@ -7,6 +7,7 @@ import { Flights } from "./cache/Flights.ts"
 import * as Server from "./http/Server.ts"
 import { Settings } from "./Settings.ts"
 import { Speech } from "./speech/Speech.ts"
+import * as Log from "./telemetry/Log.ts"
 import { VoiceList } from "./speech/VoiceList.ts"
 import { Transcription } from "./transcription/Transcription.ts"
 import { MagpieClient } from "./upstream/MagpieClient.ts"
@@ -44,6 +45,7 @@ export const gateway = Server.layer.pipe(
   Layer.provide(programs),
   Layer.provide(VoiceList.layer),
   Layer.provideMerge(engines),
+  Layer.provide(Log.layer),
   Layer.provideMerge(Settings.layer),
   Layer.provideMerge(NodeServices.layer),
 )

@@ -2,12 +2,14 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Option } from "effect"
 import { Command } from "effect/cli"
 import { createRequire } from "node:module"
+import { nim } from "./nim.ts"
 import { serve } from "./serve.ts"
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string }
 
 const aviary = Command.make("aviary", {}, () => serve).pipe(
   Command.withDescription("One URL for speech. Without a command it serves; settings come from AVIARY_… variables."),
+  Command.withSubcommands([nim]),
 )
 
 /** Reads the command line and does what it says. What goes wrong is one line on standard error and exit status 1. */
