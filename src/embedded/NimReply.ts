@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http"
 import { Effect, Schema, Stream } from "effect"
-import { HttpServerResponse } from "effect/http"
+import { HttpBody, HttpServerResponse } from "effect/http"
 import { cudaBody, type NimFault } from "./NimFault.ts"
 import type { NimFaults } from "./NimFaults.ts"
 
@@ -118,10 +118,12 @@ export const sent = (
   })
   // An answer that ends early, yet properly, cannot have announced its length.
   const length = faults.some(({ kind }) => kind === "shorten") ? undefined : reply.length
-  return HttpServerResponse.stream(body, {
-    ...(reply.contentType === undefined ? {} : { contentType: reply.contentType }),
-    ...(length === undefined ? {} : { contentLength: length }),
-  })
+  const answer = HttpServerResponse.setBody(
+    HttpServerResponse.empty({ status: 200 }),
+    HttpBody.stream(body, reply.contentType ?? "", length),
+  )
+  // Left out altogether, the type would be application/octet-stream.
+  return reply.contentType === undefined ? HttpServerResponse.removeHeader(answer, "content-type") : answer
 }
 
 /** A refusal as FastAPI words it. */

@@ -1,147 +1,49 @@
-import { createHash } from "node:crypto"
-import type { ServerResponse } from "node:http"
-import { NodeHttpServerRequest } from "@effect/platform-node"
-import { Context, Effect, FileSystem, Layer, Path } from "effect"
-import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { NimEngineError, NimEngines } from "./NimEngines.ts"
-import type { NimCall, NimFault, NimRoute } from "./NimFault.ts"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Context, Effect, Layer, Schema } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import { createServer } from "node:http"
+import type { NimEngines } from "./NimEngines.ts"
 import { faultRoutes } from "./NimFaultRoutes.ts"
-import { NimFaults } from "./NimFaults.ts"
-import { readForm } from "./NimForm.ts"
-import { jsonReply, NimRefusal, type NimReply, refused, replaced, sent } from "./NimReply.ts"
-import { batch, online, readUtterance } from "./NimSpeech.ts"
-import { hear, readHearing } from "./NimTranscription.ts"
+import type { NimFaults } from "./NimFaults.ts"
+import { type NimOptions, nimRoutes } from "./NimRoutes.ts"
 
-/**
- * Which NIM to be.
- *
- * @property serve one engine's routes, or both on one port
- * @property realTime whether speech leaves no faster than it is heard
- * @property faults whether `/faults` is there, for clients on this machine alone
- */
-export interface NimOptions {
-  readonly serve: "magpie" | "parakeet" | "both"
-  readonly realTime: boolean
-  readonly faults: boolean
+/** The server cannot listen; `message` says what to do. */
+export class NimServerError extends Schema.TaggedError<NimServerError>()("NimServerError", {
+  message: Schema.String,
+}) {}
+
+/** @property port 0 takes a free one */
+export interface NimServerOptions extends NimOptions {
+  readonly host: string
+  readonly port: number
 }
 
-/** What is left to do of a call once it is known what it is about. */
-interface Understood {
-  readonly about: Omit<NimCall, "route">
-  readonly reply: (struck: ReadonlyArray<NimFault>) => Effect.Effect<NimReply, unknown>
+const notListening = ({ host, port }: NimServerOptions, cause: unknown) => {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause)
+  const why = code === "EADDRINUSE" ? "the port is taken. Name another with --port (0 takes a free one)." : code
+  return new NimServerError({ message: `Cannot listen on ${host}:${port}: ${why}` })
 }
 
-const serving = (value: unknown): Effect.Effect<Understood> =>
-  Effect.succeed({ about: {}, reply: () => Effect.succeed(jsonReply(value)) })
-
-const asRefusal = (error: unknown) =>
-  error instanceof NimEngineError
-    ? new NimRefusal({ status: error.clientFault ? 400 : 500, detail: error.message })
-    : new NimRefusal({ status: 500, detail: "Internal Server Error" })
-
-// One key names every locale, as the newer NIMs have it: `{"en-US,es-US": {"voices": [...]}}`.
-const voiceList = (voices: ReadonlyArray<string>) => {
-  const locales = new Set(voices.map((voice) => voice.split(".")[1] ?? "EN-US"))
-  const key = [...locales].map((locale) => locale.replace(/^[A-Z]+/, (language) => language.toLowerCase())).join(",")
-  return { [key]: { voices } }
-}
-
-const speechRoutes = (engines: NimEngines["Service"], { realTime }: NimOptions) => {
-  const spoken = (reply: (utterance: Effect.Success<ReturnType<typeof readUtterance>>) => Understood["reply"]) =>
-    readForm().pipe(
-      Effect.flatMap((form) => readUtterance(form, engines)),
-      Effect.map((utterance): Understood => {
-        const sha256 = createHash("sha256").update(utterance.text).digest("hex")
-        return { about: { text: utterance.text, sha256 }, reply: reply(utterance) }
-      }),
-    )
-  return [
-    { route: "list_voices", method: "GET", understand: serving(voiceList(engines.voices)) },
-    {
-      route: "synthesize",
-      method: "POST",
-      understand: spoken((utterance) => () => batch(engines, utterance, realTime)),
-    },
-    {
-      route: "synthesize_online",
-      method: "POST",
-      understand: spoken((utterance) => (struck) => {
-        const wav = struck.some(({ kind }) => kind === "wav")
-        return Effect.succeed(online(engines, utterance, realTime, wav))
-      }),
-    },
-  ] as const
-}
-
-const transcriptionRoutes = (engines: NimEngines["Service"]) =>
-  [
-    {
-      route: "transcriptions",
-      method: "POST",
-      understand: readForm().pipe(
-        Effect.flatMap((form) => readHearing(form, engines)),
-        Effect.map((hearing): Understood => ({
-          about: { sha256: hearing.sha256 },
-          reply: () => hear(engines, hearing),
-        })),
+/** A server that speaks the NIM's HTTP protocol, for those without a GPU and for tests. `url` is its base URL. */
+export class NimServer extends Context.Service<NimServer, { readonly url: URL }>()("aviary/embedded/NimServer") {
+  static readonly layer = (
+    options: NimServerOptions,
+  ): Layer.Layer<NimServer, NimServerError, NimEngines | NimFaults> => {
+    const routes = Layer.mergeAll(HttpRouter.addAll(nimRoutes(options)), options.faults ? faultRoutes : Layer.empty)
+    return Layer.effect(
+      NimServer,
+      Effect.map(HttpServer.HttpServer, ({ address }) => ({ url: new URL(HttpServer.formatAddress(address)) })),
+    ).pipe(
+      Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
+      Layer.provide(
+        NodeHttpServer.layer(createServer, {
+          host: options.host,
+          port: options.port,
+          // An engine that is told to stop has nobody to wait for but its gateway, which knows what a cut is.
+          gracefulShutdownTimeout: "2 seconds",
+        }),
       ),
-    },
-  ] as const
-
-const models = (engines: NimEngines["Service"], { serve }: NimOptions) => [
-  ...(serve === "parakeet" ? [] : [engines.speechModel]),
-  ...(serve === "magpie" ? [] : [engines.transcriptionModel]),
-]
-
-const nimRoutes = Effect.fnUntraced(function* (options: NimOptions) {
-  const engines = yield* NimEngines
-  const faults = yield* NimFaults
-  // These two and no more: a request's scope is its own.
-  const services = Context.make(FileSystem.FileSystem, yield* FileSystem.FileSystem).pipe(
-    Context.add(Path.Path, yield* Path.Path),
-  )
-
-  /** Counts the call, lets the faults at it, and answers. */
-  const answer = Effect.fnUntraced(
-    function* <R>(route: NimRoute, understand: Effect.Effect<Understood, NimRefusal, R>) {
-      const request = yield* HttpServerRequest.HttpServerRequest
-      const response = NodeHttpServerRequest.toServerResponse(request) as ServerResponse
-      yield* faults.track(route, response)
-      const { about, reply } = yield* understand
-      const struck = yield* faults.take({ ...about, route })
-      const instead = replaced(struck, response)
-      if (instead !== undefined) return yield* instead
-      return sent(yield* Effect.mapError(reply(struck), asRefusal), struck, response, faults)
-    },
-    Effect.catchTag("NimRefusal", (refusal) => Effect.succeed(refused(refusal))),
-    Effect.provideContext(services),
-  )
-
-  const ids = models(engines, options)
-  const version = { release: "0.1.0", api: "3.1.0" }
-  const ready = serving({ status: "ready" })
-  return [
-    ...(options.serve === "parakeet" ? [] : speechRoutes(engines, options)).map(({ method, route, understand }) =>
-      HttpRouter.route(method, `/v1/audio/${route}`, answer(route, understand)),
-    ),
-    ...(options.serve === "magpie" ? [] : transcriptionRoutes(engines)).map(({ method, route, understand }) =>
-      HttpRouter.route(method, `/v1/audio/${route}`, answer(route, understand)),
-    ),
-    HttpRouter.route("GET", "/v1/health/ready", answer("ready", ready)),
-    ...Object.entries({
-      "/v1/health/live": { status: "live" },
-      "/v1/version": version,
-      "/v1/metadata": { version: version.release, modelInfo: ids.map((shortName) => ({ shortName })) },
-      "/v1/models": { object: "list", data: ids.map((id) => ({ id, object: "model", owned_by: "aviary" })) },
-    }).map(([path, value]) =>
-      HttpRouter.route("GET", path as `/${string}`, Effect.succeed(HttpServerResponse.jsonUnsafe(value))),
-    ),
-  ]
-})
-
-/** The routes of a Magpie or Parakeet NIM, or both, over `NimEngines`, with the faults of `NimFaults`. */
-export const nimServer = (options: NimOptions) =>
-  HttpRouter.serve(Layer.mergeAll(HttpRouter.addAll(nimRoutes(options)), options.faults ? faultRoutes : Layer.empty), {
-    disableLogger: true,
-    disableListenLog: true,
-  })
+      Layer.catchTag("ServeError", ({ cause }) => Layer.effect(NimServer, Effect.fail(notListening(options, cause)))),
+    )
+  }
+}

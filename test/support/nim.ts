@@ -1,13 +1,11 @@
-import { createServer } from "node:http"
 import { readFile } from "node:fs/promises"
-import { NodeHttpServer } from "@effect/platform-node"
 import { Context, Effect, Layer, Stream } from "effect"
-import { HttpServer } from "effect/http"
 import type { Pcm } from "../../src/audio/Pcm.ts"
 import { NimEngineError, NimEngines } from "../../src/embedded/NimEngines.ts"
 import type { NimFault } from "../../src/embedded/NimFault.ts"
 import { type NimCalls, NimFaults } from "../../src/embedded/NimFaults.ts"
-import { type NimOptions, nimServer } from "../../src/embedded/NimServer.ts"
+import type { NimOptions } from "../../src/embedded/NimRoutes.ts"
+import { NimServer } from "../../src/embedded/NimServer.ts"
 
 /** Hz of the fake voice: Magpie's own. */
 export const fakeSampleRate = 22_050
@@ -89,24 +87,21 @@ export class NimTest extends Context.Service<
     Layer.effect(
       NimTest,
       Effect.gen(function* () {
-        const server = yield* HttpServer.HttpServer
+        const { url } = yield* NimServer
         const faults = yield* NimFaults
-        const address = server.address
-        if (address._tag === "UnixPathAddress") return yield* Effect.die("a NIM listens on a port")
         return {
-          url: new URL(`http://127.0.0.1:${address.port}`),
+          url,
           setFaults: faults.set,
           restart: (loadingMillis = 0) => faults.restart(loadingMillis),
           calls: faults.calls,
         }
       }),
     ).pipe(
-      Layer.provideMerge(nimServer({ serve: "both", realTime: false, faults: true, ...options })),
+      Layer.provide(
+        NimServer.layer({ serve: "both", realTime: false, faults: true, host: "127.0.0.1", port: 0, ...options }),
+      ),
       Layer.provide(NimFaults.layer),
       Layer.provide(engines),
-      Layer.provide(
-        NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: "100 millis" }),
-      ),
     )
 
   static readonly layer = NimTest.layerWith(fakeEngines)

@@ -1,0 +1,42 @@
+import { Effect, Layer, Stream } from "effect"
+import { AudioDecoder } from "../audio/AudioDecoder.ts"
+import { EmbeddedError } from "./EmbeddedError.ts"
+import { Flite } from "./Flite.ts"
+import { Moonshine } from "./Moonshine.ts"
+import { NimEngineError, NimEngines } from "./NimEngines.ts"
+
+const messageOf = ({ reason }: EmbeddedError) =>
+  "message" in reason && reason.message !== "" ? reason.message : reason._tag
+
+const asEngineError = (error: EmbeddedError) =>
+  new NimEngineError({
+    message: messageOf(error),
+    clientFault: ["NothingToSay", "NoSuchVoice", "EnglishOnly"].includes(error.reason._tag),
+  })
+
+/** Flite and Moonshine in place of Magpie and Parakeet: honest stand-ins, English only. */
+export const nimEnginesEmbedded = Layer.effect(
+  NimEngines,
+  Effect.gen(function* () {
+    const flite = yield* Flite
+    const moonshine = yield* Moonshine
+    const decoder = yield* AudioDecoder
+    return {
+      speechModel: "flite",
+      transcriptionModel: "moonshine-tiny",
+      voices: flite.voices,
+      languages: ["en-US"],
+      synthesize: ({ text, voice }) => Stream.mapError(flite.speak(text, voice, 1), asEngineError),
+      transcribe: (path) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const recording = yield* decoder
+              .decode(path)
+              .pipe(Effect.mapError(({ reason }) => new NimEngineError({ message: reason.message, clientFault: true })))
+            const segments = yield* Stream.runCollect(moonshine.listen(recording)).pipe(Effect.mapError(asEngineError))
+            return segments.map(({ text }) => text).join(" ")
+          }),
+        ),
+    }
+  }),
+)
