@@ -66,7 +66,6 @@ const make = Effect.fnUntraced(function* ({
   const pool = yield* makePool(DecodeRpcs, {
     url: workerUrl("decode/DecodeWorker", import.meta.url),
     size: workers,
-    unresponsiveAfter: "2 seconds",
     resourceLimits: { maxOldGenerationSizeMb: 256 },
   })
   const turns = yield* Semaphore.make(workers)

@@ -153,7 +153,7 @@ layer(decoder({ workers: 1, timeLimit: "300 millis" }), live)("AudioDecoder with
       const slow = decoder({
         workers: 1,
         timeLimit: "300 millis",
-        ffmpeg: join(import.meta.dirname, "../support/audio/stuck"),
+        ffmpeg: join(import.meta.dirname, "../support/stuck.sh"),
       })
       const { reason } = yield* refused(script).pipe(Effect.provide(slow))
       expect(reason._tag).toBe("DecoderGaveUp")

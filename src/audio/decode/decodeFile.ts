@@ -1,14 +1,16 @@
-import { closeSync, openSync, readSync } from "node:fs"
+import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 import { setImmediate } from "node:timers/promises"
 import { spoolFailed, undecodable } from "../DecodeError.ts"
 import { recordingSampleRate } from "../Recording.ts"
 import type { AudioSource } from "./AudioSource.ts"
 import { type ReadAt, sniffContainer } from "./Container.ts"
 import { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
+import { oggPackets } from "./OggPackets.ts"
 import { opusSource } from "./OpusSource.ts"
 import { makeRecordingWriter } from "./RecordingWriter.ts"
 import { streamSource } from "./StreamSource.ts"
 import { wavSource } from "./WavSource.ts"
+import { webmPackets } from "./WebmPackets.ts"
 
 /**
  * @property input the upload
@@ -28,7 +30,39 @@ const openFile = (path: string, flags: string) => {
   }
 }
 
-const sourceFor = (input: string, read: ReadAt): AudioSource => {
+/** Reads through a window, since the demuxers ask for a few bytes at a time. What is answered is the caller's to keep. */
+const readerOf = (file: number): ReadAt => {
+  const { size } = fstatSync(file)
+  const window = new Uint8Array(65_536)
+  let start = 0
+  let filled = 0
+  const fill = (into: Uint8Array, offset: number): number => {
+    let done = 0
+    try {
+      for (let count = 1; done < into.length && count > 0; done += count) {
+        count = readSync(file, into, done, into.length - done, offset + done)
+      }
+    } catch (error) {
+      throw spoolFailed(error)
+    }
+    return done
+  }
+  return (offset, length) => {
+    // Hostile sizes point past any file, and past what a position may be.
+    if (offset >= size) return new Uint8Array(0)
+    if (length > window.length / 2) {
+      const bytes = new Uint8Array(Math.min(length, size - offset))
+      return bytes.subarray(0, fill(bytes, offset))
+    }
+    if (offset < start || offset + length > start + filled) {
+      start = offset
+      filled = fill(window, offset)
+    }
+    return window.slice(offset - start, Math.min(offset - start + length, filled))
+  }
+}
+
+const sourceFor = (read: ReadAt): AudioSource => {
   const container = sniffContainer(read)
   switch (container) {
     case "wav":
@@ -39,8 +73,9 @@ const sourceFor = (input: string, read: ReadAt): AudioSource => {
     case "ogg-vorbis":
       return streamSource(read, container)
     case "ogg-opus":
+      return opusSource(oggPackets(read))
     case "webm":
-      return opusSource(input)
+      return opusSource(webmPackets(read))
     case "mp4":
       throw new NeedsFfmpeg({ demuxer: "mov" })
     case "adts":
@@ -59,21 +94,14 @@ const sourceFor = (input: string, read: ReadAt): AudioSource => {
  */
 export const decodeFile = async ({ input, output, maxSeconds }: DecodeFile, signal: AbortSignal): Promise<number> => {
   const source = openFile(input, "r")
-  const read: ReadAt = (offset, length) => {
-    const bytes = new Uint8Array(length)
-    let done = 0
-    for (let count = 1; done < length && count > 0; done += count) {
-      count = readSync(source, bytes, done, length - done, offset + done)
-    }
-    return bytes.subarray(0, done)
-  }
+  const read = readerOf(source)
   try {
     // Not created here: once the caller has left and removed it, nothing must bring it back.
     const target = openFile(output, "r+")
     try {
       const writer = makeRecordingWriter(target, maxSeconds)
       let damaged = 0
-      for await (const piece of sourceFor(input, read)) {
+      for await (const piece of sourceFor(read)) {
         damaged += piece.damaged
         if (piece.samples.length > 0) writer.write(piece)
         await setImmediate()
