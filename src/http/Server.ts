@@ -1,12 +1,8 @@
-import { NodeHttpServer } from "@effect/platform-node"
-import { Duration, Effect, Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
-import { createServer } from "node:http"
 import { Api } from "../contract/Api.ts"
-import { Settings } from "../Settings.ts"
 import { AudioHandlers } from "./AudioHandlers.ts"
-import { answerClientErrors } from "./ClientError.ts"
 import { frontDoor } from "./FrontDoor.ts"
 import { HealthHandlers } from "./HealthHandlers.ts"
 import { KnownRoutes } from "./KnownRoutes.ts"
@@ -36,23 +32,4 @@ export const makeHttpApp = Effect.gen(function* () {
 /** Serves the gateway on whatever `HttpServer` there is. */
 export const layer = Layer.unwrap(Effect.map(makeHttpApp, (app) => HttpServer.serve(app)))
 
-/** The Node server of `AVIARY_HOST` and `AVIARY_PORT`. Its layer ends once requests have, at the latest after the grace period. */
-export const layerNode = Layer.unwrap(
-  Effect.gen(function* () {
-    const { host, port, uploadTimeout, shutdownGrace } = yield* Settings
-    const make = () => {
-      const server = createServer({
-        // Slow headers hold a socket for nothing; bodies have their own limit, of which this is the backstop.
-        headersTimeout: 15_000,
-        requestTimeout: Duration.toMillis(uploadTimeout) + 15_000,
-        connectionsCheckingInterval: 5_000,
-        // A proxy in front must be the first to drop an idle connection; the usual ones do so after 60 seconds.
-        keepAliveTimeout: 65_000,
-        maxHeaderSize: 16_384,
-      })
-      answerClientErrors(server)
-      return server
-    }
-    return NodeHttpServer.layer(make, { host, port, gracefulShutdownTimeout: shutdownGrace })
-  }),
-)
+export { layer as layerNode } from "./NodeServer.ts"

@@ -1,0 +1,49 @@
+import { NodeHttpServer } from "@effect/platform-node"
+import { Duration, Effect, Layer } from "effect"
+import { HttpServer } from "effect/http"
+import { createServer, type Server } from "node:http"
+import { Settings } from "../Settings.ts"
+import { answerClientErrors } from "./ClientError.ts"
+
+/**
+ * Once a server has been told to close, Node lets go of idle connections only at that moment. One whose last request ends
+ * afterwards would be kept for its next, and the stop would wait out the whole grace period for it.
+ */
+const closeIdleWhileStopping = (server: Server): void => {
+  server.on("request", (_request, response) => {
+    response.once("close", () => {
+      if (!server.listening) setImmediate(() => server.closeIdleConnections())
+    })
+  })
+}
+
+/**
+ * The Node server of `AVIARY_HOST` and `AVIARY_PORT`, with its clocks. When its layer ends, requests are given the grace
+ * period of the settings; then whatever is still connected is cut.
+ */
+export const layer = Layer.merge(
+  Layer.effect(
+    HttpServer.HttpServer,
+    Effect.gen(function* () {
+      const { host, port, uploadTimeout, shutdownGrace } = yield* Settings
+      const bodyTime = Math.max(1, Duration.toMillis(uploadTimeout))
+      const server = createServer({
+        // Slow headers hold a socket for nothing. Bodies that a handler reads itself have a clock there as well.
+        headersTimeout: Math.min(15_000, bodyTime),
+        requestTimeout: bodyTime,
+        connectionsCheckingInterval: Math.min(5_000, Math.max(50, bodyTime / 4)),
+        // A proxy in front must be the first to drop an idle connection; the usual ones do so after 60 seconds.
+        keepAliveTimeout: 65_000,
+        maxHeaderSize: 16_384,
+      })
+      answerClientErrors(server)
+      closeIdleWhileStopping(server)
+      const serving = yield* NodeHttpServer.make(() => server, { host, port, gracefulShutdownTimeout: shutdownGrace })
+      // Runs after the grace period and before the wait for the last connection, which Node bounds by nothing once it
+      // closes: a client that only connects would keep the gateway from stopping.
+      yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+      return serving
+    }),
+  ),
+  NodeHttpServer.layerHttpServices,
+)

@@ -1,0 +1,201 @@
+import { expect, it } from "@effect/vitest"
+import { Deferred, Effect, Layer, Logger, References, Stream } from "effect"
+import { EngineCut } from "../../src/upstream/EngineFailure.ts"
+import { MagpieError } from "../../src/upstream/MagpieClient.ts"
+import { Speech } from "../../src/speech/Speech.ts"
+import { speechOf, startGateway, transcriptionOf } from "../support/gateway.ts"
+import { jsonPost, rawConnection } from "../support/rawHttp.ts"
+
+const hello = { model: "tts-1", input: "A secret sentence.", voice: "alloy" }
+
+const post = (url: string, body: string, headers: Record<string, string> = {}) =>
+  Effect.promise(() =>
+    fetch(url, { method: "POST", body, headers: { "content-type": "application/json", ...headers } }),
+  )
+const get = (url: string, init: RequestInit = {}) => Effect.promise(() => fetch(url, init))
+const json = (response: Response) => Effect.promise(() => response.json() as Promise<any>)
+
+it.live("every answer has a request id: the client's own if it is harmless, else a new one", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    for (const path of ["/v1/models", "/nope", "/docs", "/health/live"]) {
+      expect((yield* get(url + path)).headers.get("x-request-id")).toMatch(/^req_/)
+      const own = yield* get(url + path, { headers: { "x-request-id": "mine-1" } })
+      expect(own.headers.get("x-request-id")).toBe("mine-1")
+      expect(Number(own.headers.get("openai-processing-ms"))).toBeGreaterThanOrEqual(0)
+    }
+    const hostile = yield* get(`${url}/v1/models`, { headers: { "x-request-id": "a b;<script>" } })
+    expect(hostile.headers.get("x-request-id")).toMatch(/^req_/)
+  }),
+)
+
+it.live("an unknown route is 404 in the envelope, and so are the routes other servers are known by", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    for (const path of ["/", "/v1", "/v1/readyz", "/v1/test", "/health", "/v1/audio/translations", "/%zz"]) {
+      const response = yield* get(`${url}${path}?key=secret`)
+      expect(response.status, path).toBe(404)
+      expect(response.headers.get("content-type")).toBe("application/json")
+      const { error } = yield* json(response)
+      expect(error).toEqual({
+        message: `Invalid URL (GET ${path})`,
+        type: "invalid_request_error",
+        param: null,
+        code: "unknown_url",
+      })
+    }
+  }),
+)
+
+it.live("a wrong method is 405 and says which are right", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    for (const [method, path, allow] of [
+      ["DELETE", "/v1/models", "GET, HEAD"],
+      ["POST", "/v1/models/nvidia/parakeet", "GET, HEAD"],
+      ["GET", "/v1/audio/speech", "POST"],
+      ["OPTIONS", "/v1/audio/transcriptions", "POST"],
+      ["PUT", "/openapi.json", "GET, HEAD"],
+    ]) {
+      const response = yield* get(url + path, { method: method! })
+      expect([path, response.status, response.headers.get("allow")]).toEqual([path, 405, allow])
+      expect((yield* json(response)).error.code).toBe("method_not_supported")
+    }
+  }),
+)
+
+it.live("HEAD answers as GET does, without the body", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    const response = yield* get(`${url}/v1/models`, { method: "HEAD" })
+    expect(response.status).toBe(200)
+    expect(Number(response.headers.get("content-length"))).toBeGreaterThan(0)
+    expect(yield* Effect.promise(() => response.text())).toBe("")
+  }),
+)
+
+it.live("a body that is not JSON, too large or of another type says which", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    const speech = `${url}/v1/audio/speech`
+    const told = Effect.fnUntraced(function* (response: Response) {
+      return [response.status, (yield* json(response)).error.code]
+    })
+    expect(yield* told(yield* post(speech, "{"))).toEqual([400, "invalid_json"])
+    expect(yield* told(yield* post(speech, ""))).toEqual([400, "invalid_body"])
+    expect(yield* told(yield* post(speech, "x", { "content-type": "text/plain" }))).toEqual([
+      415,
+      "unsupported_media_type",
+    ])
+    expect(yield* told(yield* post(speech, JSON.stringify({ ...hello, input: "x".repeat(300_000) })))).toEqual([
+      413,
+      "request_too_large",
+    ])
+  }),
+)
+
+it.live("the longest text fits, even if every character is written as two escapes, with instructions as long", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    const escaped = "\\ud83d\\ude00".repeat(4_096)
+    const body = `{"model":"tts-1","voice":"alloy","input":"${escaped}","instructions":"${escaped}"}`
+    const response = yield* post(`${url}/v1/audio/speech`, body)
+    expect(response.status).toBe(200)
+  }),
+)
+
+it.live("a body too large without a declared length is cut, not collected", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway()
+    const { socket, closed } = yield* rawConnection(port)
+    socket.write(
+      "POST /v1/audio/speech HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+    )
+    const chunk = `10000\r\n${"x".repeat(65_536)}\r\n`
+    let sent = 0
+    const pump = () => {
+      while (!socket.destroyed && socket.write(chunk)) if (++sent > 1_000) return
+    }
+    socket.on("drain", pump)
+    pump()
+    const { received } = yield* closed
+    expect(received.toString()).toContain("HTTP/1.1 413")
+    expect(received.toString()).toContain('"code":"request_too_large"')
+    expect(sent).toBeLessThan(1_000)
+  }),
+)
+
+it.live("a fault of the gateway's own is 500 without details, is logged, and asks for no retry", () =>
+  Effect.gen(function* () {
+    const lines: Array<string> = []
+    const { url } = yield* startGateway({
+      programs: Layer.merge(
+        Layer.succeed(Speech, { speak: () => Effect.die(new Error("secret detail")) }),
+        transcriptionOf(),
+      ),
+      loggers: [Logger.map(Logger.formatLogFmt, (line) => void lines.push(line))],
+    })
+    const response = yield* post(`${url}/v1/audio/speech`, JSON.stringify(hello), { "x-request-id": "find-me" })
+    expect(response.status).toBe(500)
+    expect(response.headers.get("x-should-retry")).toBe("false")
+    const body = yield* json(response)
+    expect(body.error.code).toBe("internal_error")
+    expect(JSON.stringify(body)).not.toContain("secret detail")
+    expect(lines.find((line) => line.includes("secret detail"))).toContain("find-me")
+  }),
+)
+
+it.live("one log line per request, without query, body or headers", () =>
+  Effect.gen(function* () {
+    const lines = yield* Deferred.make<Record<string, unknown>>()
+    const { url } = yield* startGateway({
+      loggers: [
+        Logger.make(({ fiber }) => {
+          Effect.runSync(Deferred.succeed(lines, { ...fiber.getRef(References.CurrentLogAnnotations) }))
+        }),
+      ],
+    })
+    const response = yield* post(`${url}/v1/audio/speech?key=sk-1`, JSON.stringify(hello), {
+      authorization: "Bearer sk-2",
+      "x-request-id": "r1",
+    })
+    yield* Effect.promise(() => response.arrayBuffer())
+    const line = yield* Deferred.await(lines)
+    expect(line).toMatchObject({
+      method: "POST",
+      path: "/v1/audio/speech",
+      status: 200,
+      bytes: 4,
+      request_id: "r1",
+      x_cache: "MISS",
+    })
+    expect(line.ms).toBeTypeOf("number")
+    expect(JSON.stringify(line)).not.toMatch(/sk-1|sk-2|secret/)
+  }),
+)
+
+it.live("the log says of a response that it broke off", () =>
+  Effect.gen(function* () {
+    const ended = yield* Deferred.make<unknown>()
+    const { port } = yield* startGateway({
+      programs: Layer.merge(
+        speechOf({
+          audio: Stream.concat(
+            Stream.make(new Uint8Array(3)),
+            Stream.fail(new MagpieError({ reason: new EngineCut({ message: "gone" }) })),
+          ),
+        }),
+        transcriptionOf(),
+      ),
+      loggers: [
+        Logger.make(({ fiber }) => {
+          const line = fiber.getRef(References.CurrentLogAnnotations)
+          if ("ended" in line) Effect.runSync(Deferred.succeed(ended, [line.ended, line.bytes]))
+        }),
+      ],
+    })
+    const { socket } = yield* rawConnection(port)
+    socket.write(jsonPost("/v1/audio/speech", hello))
+    expect(yield* Deferred.await(ended)).toEqual(["aborted", 3])
+  }),
+)

@@ -1,0 +1,84 @@
+import { expect, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
+import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
+import { ParakeetClient, ParakeetError } from "../../src/upstream/ParakeetClient.ts"
+import { startGateway } from "../support/gateway.ts"
+
+const get = Effect.fnUntraced(function* (url: string) {
+  const response = yield* Effect.promise(() => fetch(url))
+  return { status: response.status, body: (yield* Effect.promise(() => response.json())) as any }
+})
+const refused = new EngineUnreachable({ message: "connect ECONNREFUSED 10.1.2.3:9000" })
+
+it.live("liveness touches no engine", () =>
+  Effect.gen(function* () {
+    const touched = Effect.die("touched")
+    const { url } = yield* startGateway({
+      engines: Layer.merge(
+        MagpieClient.layerTest({ ready: touched, voices: touched }),
+        ParakeetClient.layerTest({ ready: touched }),
+      ),
+    })
+    expect(yield* get(`${url}/health/live`)).toEqual({ status: 200, body: { status: "live" } })
+  }),
+)
+
+it.live("readiness names both engines", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    expect(yield* get(`${url}/health/ready`)).toEqual({
+      status: 200,
+      body: {
+        status: "ready",
+        engines: { magpie: { ready: true, model: "test-magpie" }, parakeet: { ready: true, model: "test-parakeet" } },
+      },
+    })
+  }),
+)
+
+it.live.each([
+  [
+    "magpie",
+    Layer.merge(
+      MagpieClient.layerTest({ ready: Effect.fail(new MagpieError({ reason: refused })) }),
+      ParakeetClient.layerTest(),
+    ),
+  ],
+  [
+    "parakeet",
+    Layer.merge(
+      MagpieClient.layerTest(),
+      ParakeetClient.layerTest({ ready: Effect.fail(new ParakeetError({ reason: refused })) }),
+    ),
+  ],
+] as const)("says that %s is not ready and why, without its address", ([engine, engines]) =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway({ engines })
+    const { status, body } = yield* get(`${url}/health/ready`)
+    expect(status).toBe(503)
+    expect(body.status).toBe("unready")
+    expect(body.engines[engine]).toMatchObject({ ready: false, reason: "EngineUnreachable" })
+    expect(JSON.stringify(body)).not.toContain("10.1.2.3")
+  }),
+)
+
+it.effect("waits two seconds for an engine that does not answer", () =>
+  Effect.gen(function* () {
+    const asked = yield* Deferred.make<void>()
+    const { url } = yield* startGateway({
+      engines: Layer.merge(
+        MagpieClient.layerTest(),
+        ParakeetClient.layerTest({ ready: Effect.andThen(Deferred.succeed(asked, undefined), Effect.never) }),
+      ),
+    })
+    const answer = yield* Effect.forkChild(get(`${url}/health/ready`))
+    yield* Deferred.await(asked)
+    yield* TestClock.adjust("2 seconds")
+    const { status, body } = yield* Fiber.join(answer)
+    expect(status).toBe(503)
+    expect(body.engines.parakeet).toMatchObject({ ready: false, reason: "EngineTimedOut" })
+    expect(body.engines.magpie.ready).toBe(true)
+  }),
+)

@@ -1,0 +1,56 @@
+import { expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { OpenApi } from "effect/http-api"
+import { Api } from "../../src/contract/Api.ts"
+import { startGateway } from "../support/gateway.ts"
+
+const get = (url: string) => Effect.promise(() => fetch(url))
+
+it.live("serves the contract as OpenAPI, and a page of it that fetches nothing from elsewhere", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    const spec = yield* get(`${url}/openapi.json`)
+    expect(yield* Effect.promise(() => spec.json())).toEqual(JSON.parse(JSON.stringify(OpenApi.fromApi(Api))))
+    const docs = yield* get(`${url}/docs`)
+    expect(docs.headers.get("content-type")).toContain("text/html")
+    const page = yield* Effect.promise(() => docs.text())
+    expect(page).toContain("/v1/audio/speech")
+    expect(page).not.toMatch(/<(script|link|img|iframe)[^>]+(src|href)=["']?(https?:)?\/\//i)
+  }),
+)
+
+it.live("lists in the shapes that OpenAI and Open WebUI read, without a key", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    const json = Effect.fnUntraced(function* (path: string) {
+      const response = yield* get(url + path)
+      return (yield* Effect.promise(() => response.json())) as unknown
+    })
+    const entry = { object: "model", created: expect.any(Number), owned_by: "aviary" }
+    expect(yield* json("/v1/models")).toEqual({
+      object: "list",
+      data: [
+        { id: "test-parakeet", kind: "stt", ...entry },
+        { id: "test-magpie", kind: "tts", ...entry },
+        { id: "Test.EN-US.Tone", kind: "voice", ...entry },
+      ],
+    })
+    expect(yield* json("/v1/models/tts-1")).toEqual({ id: "tts-1", kind: "tts", ...entry })
+    for (const id of ["nvidia/parakeet-tdt-0.6b-v2", "nvidia%2Fparakeet-tdt-0.6b-v2"]) {
+      expect(yield* json(`/v1/models/${id}`)).toMatchObject({ id: "nvidia/parakeet-tdt-0.6b-v2", kind: "stt" })
+    }
+    expect(yield* json("/v1/models/nobody")).toMatchObject({ error: { code: "model_not_found" } })
+    expect(yield* json("/v1/audio/voices")).toEqual({ voices: [{ id: "Test.EN-US.Tone", name: "Tone (en-US)" }] })
+    expect(yield* json("/v1/audio/models")).toEqual({ models: [{ id: "test-magpie" }] })
+  }),
+)
+
+it.live("allows no other origin", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    const response = yield* Effect.promise(() =>
+      fetch(`${url}/v1/models`, { headers: { origin: "https://evil.test" } }),
+    )
+    expect(response.headers.get("access-control-allow-origin")).toBeNull()
+  }),
+)

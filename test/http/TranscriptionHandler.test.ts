@@ -1,0 +1,76 @@
+import { expect, it } from "@effect/vitest"
+import { Deferred, Effect, Layer } from "effect"
+import { undecodable } from "../../src/audio/DecodeError.ts"
+import { Transcription } from "../../src/transcription/Transcription.ts"
+import { speechOf, startGateway } from "../support/gateway.ts"
+
+const gatewayWith = (transcribe: Transcription["Service"]["transcribe"]) =>
+  startGateway({ programs: Layer.merge(speechOf(), Layer.succeed(Transcription, { transcribe })) })
+
+const send = (url: string, fields: Record<string, string> = {}, signal?: AbortSignal) => {
+  const body = new FormData()
+  body.append("file", new Blob(["RIFF"]), "speech.wav")
+  body.append("model", "whisper-1")
+  for (const [name, value] of Object.entries(fields)) body.append(name, value)
+  return fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body, signal: signal ?? null })
+}
+
+const heard = { text: "The birds are back.", language: "en-US", segments: [], durationSeconds: 2.1 }
+
+it.live.each([{}, { response_format: "json" }])("answers %j in JSON, with the seconds of audio rounded up", (fields) =>
+  Effect.gen(function* () {
+    const { url } = yield* gatewayWith(() => Effect.succeed(heard))
+    const response = yield* Effect.promise(() => send(url, fields))
+    expect(response.headers.get("content-type")).toBe("application/json")
+    expect(yield* Effect.promise(() => response.json())).toEqual({
+      text: "The birds are back.",
+      usage: { type: "duration", seconds: 3 },
+    })
+  }),
+)
+
+it.live("answers text as one line", () =>
+  Effect.gen(function* () {
+    const { url } = yield* gatewayWith(() => Effect.succeed(heard))
+    const response = yield* Effect.promise(() => send(url, { response_format: "text" }))
+    expect(response.headers.get("content-type")).toBe("text/plain; charset=utf-8")
+    expect(yield* Effect.promise(() => response.text())).toBe("The birds are back.\n")
+  }),
+)
+
+it.live("silence is an empty text, not an error", () =>
+  Effect.gen(function* () {
+    const { url } = yield* gatewayWith(() => Effect.succeed({ ...heard, text: "" }))
+    const response = yield* Effect.promise(() => send(url))
+    expect(yield* Effect.promise(() => response.json())).toMatchObject({ text: "" })
+  }),
+)
+
+it.live("what cannot be decoded is 400 about the file", () =>
+  Effect.gen(function* () {
+    const { url } = yield* gatewayWith(() => Effect.fail(undecodable("This is a picture.")))
+    const response = yield* Effect.promise(() => send(url))
+    expect(response.status).toBe(400)
+    expect(yield* Effect.promise(() => response.json())).toMatchObject({
+      error: { code: "invalid_value", param: "file", message: expect.stringContaining("This is a picture.") },
+    })
+  }),
+)
+
+it.live("a client that leaves takes its transcription with it", () =>
+  Effect.gen(function* () {
+    const started = yield* Deferred.make<void>()
+    const interrupted = yield* Deferred.make<void>()
+    const { url } = yield* gatewayWith(() =>
+      Effect.onInterrupt(Effect.andThen(Deferred.succeed(started, undefined), Effect.never), () =>
+        Deferred.succeed(interrupted, undefined),
+      ),
+    )
+    const controller = new AbortController()
+    const leaving = send(url, {}, controller.signal).catch(() => undefined)
+    yield* Deferred.await(started)
+    controller.abort()
+    yield* Deferred.await(interrupted)
+    yield* Effect.promise(() => leaving)
+  }),
+)
