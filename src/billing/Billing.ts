@@ -166,10 +166,14 @@ const make = Effect.gen(function* () {
     if (expired > 0) yield* Effect.logWarning(`${expired} holds expired: their owners are gone`)
   })
 
+  const releaseOwed = Effect.suspend(() =>
+    Effect.forEach(Array.from(owed), ([holdId, { reason, refund }]) => release(holdId, reason, refund), {
+      discard: true,
+    }),
+  )
+
   yield* reap()
-  yield* Effect.forEach(Array.from(owed), ([holdId, { reason, refund }]) => release(holdId, reason, refund), {
-    discard: true,
-  }).pipe(
+  yield* releaseOwed.pipe(
     Effect.andThen(reap()),
     Effect.catchCause((cause) => Effect.logWarning("The reaper could not work; it tries again", cause)),
     Effect.schedule(Schedule.spaced(reapInterval)),
@@ -201,6 +205,7 @@ const free: Service = {
       amount: 0,
       rateVersion: 1,
       state: "held",
+      reason: null,
       createdAt: now,
       expiresAt: now,
       replayed: false,

@@ -10,6 +10,7 @@ export type HoldState = typeof HoldState.Type
  *
  * @property amount the price if nothing is spared: what a MISS costs
  * @property expiresAt when it may be taken for ownerless, in Unix milliseconds
+ * @property reason why it was released or expired
  * @property replayed an earlier request with the same idempotency key has settled this hold: the work is paid, settling again charges nothing
  * @property outcome what that request left with `settle`
  */
@@ -21,6 +22,7 @@ export const Hold = Schema.Struct({
   amount: Schema.Int,
   rateVersion: Schema.Int,
   state: HoldState,
+  reason: Schema.NullOr(Schema.String),
   createdAt: Schema.Int,
   expiresAt: Schema.Int,
   replayed: Schema.Boolean,

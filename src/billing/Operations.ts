@@ -72,6 +72,8 @@ export interface Operations {
   }
   /** Puts off a live hold's expiry; says whether it is live. */
   readonly renew: (input: At & { readonly holdId: string; readonly expiresAt: number }) => { readonly live: boolean }
+  /** A hold as it is now; null once it is forgotten, 30 days after its end. */
+  readonly hold: (input: { readonly holdId: string }) => Hold | null
   /** Expires overdue holds and forgets what is too old to be asked for, `limit` of each at most. */
   readonly reap: (input: At & { readonly limit: number }) => { readonly expired: number; readonly forgotten: number }
 
@@ -131,6 +133,7 @@ export type Answer<K extends OperationName> = ReturnType<Operations[K]>
 
 /** Those that change nothing. They do not wait for a commit. */
 export const queries: ReadonlySet<OperationName> = new Set<OperationName>([
+  "hold",
   "account",
   "accounts",
   "keys",

@@ -10,7 +10,7 @@ import { cardAt, cardOf } from "./Rates.ts"
 import { Refusal } from "./Refusal.ts"
 import type { Row, Rows } from "./Rows.ts"
 
-type Names = "reserve" | "settle" | "charge" | "release" | "renew" | "reap"
+type Names = "hold" | "reserve" | "settle" | "charge" | "release" | "renew" | "reap"
 
 const day = 24 * 60 * 60 * 1000
 /** How long an idempotency key is remembered. */
@@ -36,6 +36,7 @@ const toHold = (row: Row, replayed: boolean): Hold => ({
   amount: row["amount"] as number,
   rateVersion: row["rate_version"] as number,
   state: row["state"] as Hold["state"],
+  reason: row["reason"] as string | null,
   createdAt: row["created_at"] as number,
   expiresAt: row["expires_at"] as number,
   replayed,
@@ -138,7 +139,14 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
         amount,
         rateVersion: card.version,
       },
-      ...{ state: "held", createdAt: input.now, expiresAt: input.expiresAt, replayed: false, outcome: null },
+      ...{
+        state: "held",
+        reason: null,
+        createdAt: input.now,
+        expiresAt: input.expiresAt,
+        replayed: false,
+        outcome: null,
+      },
     }
   }
 
@@ -188,6 +196,10 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
   }
 
   return {
+    hold: ({ holdId }) => {
+      const hold = find(holdId)
+      return hold === undefined ? null : toHold(hold, false)
+    },
     reserve,
     settle,
     charge: (input) => {

@@ -1,0 +1,133 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import type { BillingError } from "../../src/billing/BillingError.ts"
+import { answerLost, billingRoom, hundred, openWorld } from "../support/billing.ts"
+
+const refusal = <A>(request: Effect.Effect<A, BillingError>) =>
+  Effect.map(Effect.flip(request), (error) => error.reason._tag)
+
+describe("idempotency keys", () => {
+  it.effect("the same key with the same body charges once and replays the outcome", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      const request = Effect.scoped(
+        Effect.gen(function* () {
+          const hold = yield* world.billing.reserve(hundred)
+          const seen = [hold.replayed, hold.outcome]
+          const settlement = yield* world.billing.settle(hold, { served: "MISS", outcome: '{"text":"first"}' })
+          return [...seen, settlement.replayed, settlement.outcome]
+        }),
+      )
+      assert.deepStrictEqual(yield* world.pays(request, "k"), [false, null, false, '{"text":"first"}'])
+      assert.deepStrictEqual(yield* world.pays(request, "k"), [true, '{"text":"first"}', true, '{"text":"first"}'])
+      assert.deepStrictEqual(
+        yield* world
+          .pays(world.billing.charge(hundred, { served: "HIT" }), "k")
+          .pipe(Effect.map((s) => [s.amount, s.replayed])),
+        [100, true],
+      )
+      assert.deepStrictEqual(yield* world.books, { balance: 900, held: 0, entries: ["charge -100"] })
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("the same key with another body is refused", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      yield* world.pays(world.billing.charge(hundred, { served: "HIT" }), "k", "one body")
+      const again = world.pays(world.billing.charge(hundred, { served: "HIT" }), "k", "another body")
+      assert.strictEqual(yield* refusal(again), "IdempotencyConflict")
+      assert.deepStrictEqual((yield* world.books).entries, ["charge -50"])
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("a key is one account's own", () =>
+    Effect.gen(function* () {
+      const [one, other] = [yield* openWorld(), yield* openWorld()]
+      yield* one.pays(one.billing.charge(hundred, { served: "MISS" }), "k", "one body")
+      yield* other.pays(other.billing.charge(hundred, { served: "MISS" }), "k", "another body")
+      assert.strictEqual((yield* one.books).balance, 900)
+      assert.strictEqual((yield* other.books).balance, 900)
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("while the first is at work the second is refused, and leaves it alone", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      const [begun, go] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const first = yield* Effect.gen(function* () {
+        const hold = yield* world.billing.reserve(hundred)
+        yield* Deferred.succeed(begun, undefined)
+        yield* Deferred.await(go)
+        return yield* world.billing.settle(hold, { served: "MISS" })
+      }).pipe(Effect.scoped, (request) => world.pays(request, "k"), Effect.forkChild)
+      yield* Deferred.await(begun)
+      const second = world.pays(Effect.scoped(world.billing.reserve(hundred)), "k")
+      assert.strictEqual(yield* refusal(second), "IdempotencyInProgress")
+      yield* Deferred.succeed(go, undefined)
+      assert.strictEqual((yield* Fiber.join(first)).amount, 100)
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("a first that failed was not charged, so the key is free again", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      yield* Effect.exit(
+        world.pays(Effect.scoped(Effect.andThen(world.billing.reserve(hundred), Effect.fail("no"))), "k"),
+      )
+      const settlement = yield* world.pays(world.billing.charge(hundred, { served: "MISS" }), "k")
+      assert.deepStrictEqual([settlement.amount, settlement.replayed], [100, false])
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("a first whose charge was paid back does not make the second free", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      world.faults.set("charge", answerLost(3))
+      const first = yield* Effect.forkChild(
+        Effect.exit(world.pays(world.billing.charge(hundred, { served: "MISS" }), "k")),
+      )
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(first)))
+      assert.strictEqual((yield* world.books).balance, 1_000)
+      yield* world.pays(world.billing.charge(hundred, { served: "MISS" }), "k")
+      assert.strictEqual((yield* world.books).balance, 900)
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("a first that was killed blocks the key until its hold expires, and no longer", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      const ask = { accountId: world.id, keyId: null, usage: hundred, idempotency: { key: "k", fingerprint: "body" } }
+      yield* world.ledger.run("reserve", { ...ask, holdId: "orphan", now: 1, expiresAt: 900_000 })
+      const charge = world.pays(world.billing.charge(hundred, { served: "MISS" }), "k")
+      assert.strictEqual(yield* refusal(charge), "IdempotencyInProgress")
+      yield* TestClock.adjust("15 minutes")
+      yield* charge
+      assert.deepStrictEqual(yield* world.books, { balance: 900, held: 0, entries: ["charge -100"] })
+      assert.strictEqual(yield* world.stateOf("orphan"), "expired: its owner is gone")
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("a replayed request that is given up is not paid back", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      yield* world.pays(world.billing.charge(hundred, { served: "MISS" }), "k")
+      const scope = yield* Scope.make()
+      const hold = yield* world.pays(world.billing.reserve(hundred).pipe(Scope.provide(scope)), "k")
+      assert.isTrue(hold.replayed)
+      yield* Scope.close(scope, Exit.fail("gave up"))
+      assert.deepStrictEqual(yield* world.books, { balance: 900, held: 0, entries: ["charge -100"] })
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("is forgotten after 24 hours", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      yield* world.pays(world.billing.charge(hundred, { served: "MISS" }), "k", "one body")
+      yield* TestClock.adjust("24 hours")
+      yield* world.pays(world.billing.charge(hundred, { served: "MISS" }), "k", "another body")
+      assert.deepStrictEqual((yield* world.books).entries, ["charge -100", "charge -100"])
+    }).pipe(Effect.provide(billingRoom)),
+  )
+})
