@@ -38,8 +38,14 @@ export class Flite extends Context.Service<
   }
 >()("aviary/embedded/Flite") {
   /** `threads` sentences are made at a time. They have started, and spoken once, when the layer is built. */
-  static readonly layer = (options: { readonly threads?: number } = {}) =>
-    Layer.effect(Flite, make(options.threads ?? 2))
+  static readonly layerThreads = (threads: number) =>
+    Layer.effect(
+      Flite,
+      Effect.suspend(() => make(threads)),
+    )
+
+  /** Two threads. */
+  static readonly layer = Flite.layerThreads(2)
 }
 
 const make = Effect.fnUntraced(function* (threads: number) {

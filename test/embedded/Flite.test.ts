@@ -10,7 +10,7 @@ const seconds = Stream.runFold(
     sum + pcm.samples.length / pcm.sampleRate,
 )
 
-layer(Flite.layer({ threads: 1 }), { excludeTestServices: true })("Flite", (it) => {
+layer(Flite.layerThreads(1), { excludeTestServices: true })("Flite", (it) => {
   it.effect("speaks with every voice it lists, each its own", () =>
     Effect.gen(function* () {
       const flite = yield* Flite
@@ -92,6 +92,6 @@ layer(Flite.layer({ threads: 1 }), { excludeTestServices: true })("Flite", (it) 
         const lengths = yield* Effect.replicateEffect(seconds(flite.speak("Once more.", voice, 1)), 200)
         assert.strictEqual(new Set(lengths).size, 1)
       }),
-    60_000,
+    180_000,
   )
 })

@@ -1,0 +1,65 @@
+import { Context, Effect, Layer, Stream } from "effect"
+import { availableParallelism } from "node:os"
+import type { Recording } from "../audio/Recording.ts"
+import * as WorkerPool from "../workers/WorkerPool.ts"
+import { EmbeddedError, EngineBroke, ThreadLost } from "./EmbeddedError.ts"
+import { type MoonshineFailed, MoonshineRpcs } from "./MoonshineRpcs.ts"
+
+/** A stretch of speech with its place in the recording, in milliseconds. */
+export interface HeardSegment {
+  readonly startMs: number
+  readonly endMs: number
+  readonly text: string
+}
+
+/** Recordings that are listened to at a time, by turns, a stretch of speech each. */
+const concurrency = 8
+
+/**
+ * Moonshine tiny, a neural recognizer of English, in a thread of this process.
+ *
+ * `listen`: the stretches of speech in a recording, as they are recognized. A recording of 20 seconds or less is one
+ * stretch; a longer one is cut at its pauses, and read as it is needed, so its length costs no memory. Interrupting the
+ * stream ends the work behind the stretch under way.
+ */
+export class Moonshine extends Context.Service<
+  Moonshine,
+  { readonly listen: (recording: Recording) => Stream.Stream<HeardSegment, EmbeddedError> }
+>()("aviary/embedded/Moonshine") {
+  /** The model is loaded when the layer is built. `cores`: how many one recognition may use. */
+  static readonly layerCores = (cores: number) =>
+    Layer.effect(
+      Moonshine,
+      Effect.suspend(() => make(cores)),
+    )
+
+  /** All cores but one, at most four. */
+  static readonly layer = Moonshine.layerCores(Math.max(1, Math.min(4, availableParallelism() - 1)))
+}
+
+const make = Effect.fnUntraced(function* (numThreads: number) {
+  const pool = yield* WorkerPool.make(MoonshineRpcs, {
+    url: WorkerPool.workerUrl("MoonshineWorker", import.meta.url),
+    size: 1,
+    concurrency,
+    unresponsiveAfter: "30 seconds",
+    workerData: { numThreads },
+  }).pipe(Effect.mapError(embeddedError))
+
+  return Moonshine.of({
+    listen: (recording) =>
+      pool
+        .stream((client) =>
+          client.Listen({ path: recording.path, samples: recording.samples }, { streamBufferSize: 1 }),
+        )
+        .pipe(Stream.mapError(embeddedError)),
+  })
+})
+
+const embeddedError = (error: MoonshineFailed | WorkerPool.WorkerLost): EmbeddedError =>
+  new EmbeddedError({
+    reason:
+      error._tag === "MoonshineFailed"
+        ? new EngineBroke({ message: error.message })
+        : new ThreadLost({ message: error.message }),
+  })

@@ -1,0 +1,75 @@
+import llamaTokenizer from "llama-tokenizer-js"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { OfflineRecognizer, Vad } from "./SherpaOnnx.ts"
+
+const sampleRate = 16_000
+
+/** Rows of Moonshine's output; the vocabulary that it was trained with has 32,000 of them. */
+const vocabularySize = 32_768
+
+// sherpa-onnx reads tokens in base64: some of Llama's are not whole UTF-8.
+const tokensFile = (): string =>
+  Array.from({ length: vocabularySize }, (_, id) => {
+    const token = llamaTokenizer.vocabById[id] ?? `<unused${id}>`
+    return `${Buffer.from(token).toString("base64")} ${id}\n`
+  }).join("")
+
+/** Loads Moonshine tiny; takes half a second. The tokens file exists only while it is read. */
+export const loadRecognizer = (numThreads: number): OfflineRecognizer => {
+  const weights = new URL("model/tiny/quantized/", import.meta.resolve("@usefulsensors/moonshine-js"))
+  const directory = mkdtempSync(join(tmpdir(), "aviary-moonshine-"))
+  try {
+    const tokens = join(directory, "tokens.txt")
+    writeFileSync(tokens, tokensFile())
+    return new OfflineRecognizer({
+      modelConfig: {
+        moonshine: {
+          encoder: fileURLToPath(new URL("encoder_model.onnx", weights)),
+          mergedDecoder: fileURLToPath(new URL("decoder_model_merged.onnx", weights)),
+        },
+        tokens,
+        numThreads,
+      },
+    })
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** The text in `samples`, 16 kHz from -1 to 1; empty for silence and noise. */
+export const recognize = (recognizer: OfflineRecognizer, samples: Float32Array): string => {
+  const stream = recognizer.createStream()
+  stream.acceptWaveform({ samples, sampleRate })
+  recognizer.decode(stream)
+  return recognizer.getResult(stream).text.trim()
+}
+
+/** Samples that a `Vad` is fed at a time. */
+export const vadWindow = 512
+
+/** After so many seconds of a stretch the VAD takes the next hint of a pause for its end: some reach 20 seconds. */
+const longStretch = 15
+
+/** A fresh Silero VAD, which ends a stretch of speech at a pause. */
+export const makeVad = (): Vad =>
+  new Vad(
+    {
+      sileroVad: {
+        model: createRequire(import.meta.resolve("@usefulsensors/moonshine-js")).resolve(
+          "@ricky0123/vad-web/dist/silero_vad_v5.onnx",
+        ),
+        threshold: 0.4,
+        minSilenceDuration: 0.25,
+        minSpeechDuration: 0.1,
+        maxSpeechDuration: longStretch,
+        windowSize: vadWindow,
+      },
+      sampleRate,
+      numThreads: 1,
+    },
+    4 * longStretch,
+  )

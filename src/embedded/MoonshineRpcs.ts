@@ -1,0 +1,18 @@
+import { Schema } from "effect"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+
+/** The recording could not be read, or the recognizer failed at it. */
+export class MoonshineFailed extends Schema.TaggedError<MoonshineFailed>()("MoonshineFailed", {
+  message: Schema.String,
+}) {}
+
+/** What the Moonshine thread does: `Listen` reads a recording's WAV file and answers its stretches of speech in order. */
+export const MoonshineRpcs = RpcGroup.make(
+  Rpc.make("Listen", {
+    payload: { path: Schema.String, samples: Schema.Int },
+    success: Schema.Struct({ startMs: Schema.Int, endMs: Schema.Int, text: Schema.String }),
+    error: MoonshineFailed,
+    stream: true,
+  }),
+)
