@@ -38,6 +38,7 @@ export const cudaBody =
  * - `mislabel`: a 200 that holds an error page or a JSON error.
  * - `oddChunks`: cuts the body into chunks of 1,023 bytes.
  * - `badStatusLine`: answers what is no HTTP.
+ * - `closeDelimited`: a body of neither length nor chunks, which ends with the connection.
  * - `wav`: `synthesize_online` answers a WAV of unknown length.
  */
 export const NimFault = Schema.Union([
@@ -61,6 +62,7 @@ export const NimFault = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("mislabel"), as: Schema.Literals(["html", "json"]), ...when }),
   Schema.Struct({ kind: Schema.Literal("oddChunks"), ...when }),
   Schema.Struct({ kind: Schema.Literal("badStatusLine"), ...when }),
+  Schema.Struct({ kind: Schema.Literal("closeDelimited"), ...when }),
   Schema.Struct({ kind: Schema.Literal("wav"), ...when }),
 ])
 export type NimFault = typeof NimFault.Type

@@ -116,8 +116,13 @@ export const sent = (
     first = false
     return log.firstByte
   })
+  const closeDelimited = find(faults, "closeDelimited") !== undefined
+  if (closeDelimited) {
+    response.useChunkedEncodingByDefault = false
+    response.shouldKeepAlive = false
+  }
   // An answer that ends early, yet properly, cannot have announced its length.
-  const length = faults.some(({ kind }) => kind === "shorten") ? undefined : reply.length
+  const length = closeDelimited || find(faults, "shorten") !== undefined ? undefined : reply.length
   const answer = HttpServerResponse.setBody(
     HttpServerResponse.empty({ status: 200 }),
     HttpBody.stream(body, reply.contentType ?? "", length),

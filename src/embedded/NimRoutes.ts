@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import type { ServerResponse } from "node:http"
 import { NodeHttpServerRequest } from "@effect/platform-node"
-import { Context, Effect, FileSystem, Path } from "effect"
+import { Context, Effect, FileSystem, Path, type Scope } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { NimEngineError, NimEngines } from "./NimEngines.ts"
 import type { NimCall, NimFault, NimRoute } from "./NimFault.ts"
@@ -27,7 +27,7 @@ export interface NimOptions {
 /** What is left to do of a call once it is known what it is about. */
 interface Understood {
   readonly about: Omit<NimCall, "route">
-  readonly reply: (struck: ReadonlyArray<NimFault>) => Effect.Effect<NimReply, unknown>
+  readonly reply: (struck: ReadonlyArray<NimFault>) => Effect.Effect<NimReply, unknown, Scope.Scope>
 }
 
 const serving = (value: unknown): Effect.Effect<Understood> =>
@@ -66,7 +66,7 @@ const speechRoutes = (engines: NimEngines["Service"], { realTime }: NimOptions) 
       method: "POST",
       understand: spoken((utterance) => (struck) => {
         const wav = struck.some(({ kind }) => kind === "wav")
-        return Effect.succeed(online(engines, utterance, realTime, wav))
+        return online(engines, utterance, realTime, wav)
       }),
     },
   ] as const

@@ -1,4 +1,4 @@
-import { Effect, Stream } from "effect"
+import { Effect, Option, Sink, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
 import { makeResampler } from "../audio/Resampler.ts"
 import { wavHeader } from "../audio/Wav.ts"
@@ -70,20 +70,24 @@ const speak = (engines: NimEngines["Service"], utterance: NimUtterance, realTime
   return realTime ? paced(body, utterance.sampleRate) : body
 }
 
-/** `synthesize_online`: headerless samples as they are made. The hosted NIM names no content type, nor does this. */
-export const online = (
+/**
+ * `synthesize_online`: headerless samples as they are made, once the first are there, so that a failure before them has
+ * a status. The hosted NIM names no content type, nor does this.
+ */
+export const online = Effect.fnUntraced(function* (
   engines: NimEngines["Service"],
   utterance: NimUtterance,
   realTime: boolean,
   wav: boolean,
-): NimReply => {
-  const samples = speak(engines, utterance, realTime)
+) {
+  const [first, rest] = yield* Stream.peel(speak(engines, utterance, realTime), Sink.head())
+  const header = wav ? [wavHeader(utterance.sampleRate)] : []
   return {
     contentType: undefined,
     length: undefined,
-    body: wav ? Stream.concat(Stream.succeed(wavHeader(utterance.sampleRate)), samples) : samples,
-  }
-}
+    body: Stream.concat(Stream.fromIterable([...header, ...Option.toArray(first)]), rest),
+  } satisfies NimReply
+})
 
 /** `synthesize`: a whole WAV. */
 export const batch = Effect.fnUntraced(function* (

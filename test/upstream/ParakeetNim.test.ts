@@ -8,9 +8,10 @@ import { Settings } from "../../src/Settings.ts"
 import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { NimTest } from "../support/nim.ts"
 
-const client = Layer.unwrap(Effect.map(NimTest, ({ url }) => ParakeetClient.layerNim(url))).pipe(
-  Layer.provide(Settings.layerTest({ parakeetTimeout: "500 millis", parakeetLanguage: "es-US" })),
-)
+const clientWith = (clocks: Parameters<typeof Settings.layerTest>[0]) =>
+  Layer.unwrap(Effect.map(NimTest, ({ url }) => ParakeetClient.layerNim(url))).pipe(
+    Layer.provide(Settings.layerTest({ parakeetLanguage: "es-US", ...clocks })),
+  )
 
 const recordingOf = (seconds: number) =>
   Effect.gen(function* () {
@@ -25,12 +26,16 @@ const recordingOf = (seconds: number) =>
 const withFaults = <A, E>(
   faults: ReadonlyArray<NimFault>,
   run: Effect.Effect<A, E, ParakeetClient | NimTest | FileSystem.FileSystem | Scope.Scope>,
+  clocks: Parameters<typeof clientWith>[0] = {},
 ) =>
   Effect.gen(function* () {
     const nim = yield* NimTest
     yield* nim.restart()
     yield* nim.setFaults(faults)
-    return yield* run.pipe(Effect.provide([client, NodeFileSystem.layer]), Effect.ensuring(nim.setFaults([])))
+    return yield* run.pipe(
+      Effect.provide([clientWith(clocks), NodeFileSystem.layer]),
+      Effect.ensuring(nim.setFaults([])),
+    )
   })
 
 layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (it) => {
@@ -67,7 +72,6 @@ layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (
     ["closed before its head", { kind: "cut", afterBytes: 0 }, { _tag: "EngineUnreachable" }],
     ["cut in the middle", { kind: "cut", afterBytes: 4 }, { _tag: "EngineCut" }],
     ["that is half a JSON text", { kind: "shorten", afterBytes: 4 }, { _tag: "EngineMalformed" }],
-    ["that never comes", { kind: "hang" }, { _tag: "EngineTimedOut", phase: "total", afterMillis: 500 }],
     [
       "of a wedged engine",
       { kind: "wedge" },
@@ -94,6 +98,18 @@ layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (
       ),
     )
   }
+
+  it.effect("limits the whole time of a call, however silent: its first byte is also its last", () =>
+    withFaults(
+      [{ kind: "hang" }],
+      Effect.gen(function* () {
+        const parakeet = yield* ParakeetClient
+        const error = yield* Effect.flip(parakeet.transcribe(yield* recordingOf(1), { language: "en" }))
+        expect(error.reason).toMatchObject({ _tag: "EngineTimedOut", phase: "total", afterMillis: 600 })
+      }),
+      { parakeetTimeout: "600 millis", firstByteTimeout: "50 millis", idleTimeout: "50 millis" },
+    ),
+  )
 
   it.effect("meets a wedge that one recording alone sets off, and that only a restart ends", () =>
     Effect.gen(function* () {
