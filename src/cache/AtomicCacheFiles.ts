@@ -95,21 +95,33 @@ export const makeFiles = Effect.gen(function* () {
 
   const trimming = yield* Semaphore.make(1)
 
-  /** Back within the limits, longest unused first; what is being read stays for now. */
-  const trim = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    let seen = 0
-    for (const key of recency.oldest()) {
-      const one = recency.get(key)
-      if (one === undefined || readers.has(key)) continue
-      if (now - (one.created ?? one.used) > maxAge) yield* evict(key, "age")
-      else if (recency.bytes > maxBytes) yield* evict(key, "bytes")
-      if (++seen % 1_000 === 0) yield* Effect.yieldNow
-    }
-    yield* gauge
-  }).pipe(
-    Effect.catch((error) => trouble.report("remove entries", error)),
-    Semaphore.withPermitsIfAvailable(trimming, 1),
+  const upkeep = (task: Effect.Effect<void, CacheError>) =>
+    task.pipe(
+      Effect.andThen(gauge),
+      Effect.catch((error) => trouble.report("remove entries", error)),
+      trimming.withPermitsIfAvailable(1),
+    )
+
+  /** Back within the bytes allowed, longest unused first; what is being read stays for now. */
+  const trim = upkeep(
+    Effect.gen(function* () {
+      for (const key of recency.oldest()) {
+        if (recency.bytes <= maxBytes) return
+        if (!readers.has(key)) yield* evict(key, "bytes")
+      }
+    }),
+  )
+
+  /** Removes what is too old. An entry that was not opened in this life is at least as old as its last use. */
+  const expire = upkeep(
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      for (const [index, key] of [...recency.keys()].entries()) {
+        const one = recency.get(key)
+        if (one !== undefined && now - (one.created ?? one.used) > maxAge) yield* evict(key, "age")
+        if (index % 10_000 === 9_999) yield* Effect.yieldNow
+      }
+    }),
   )
 
   const discard = Effect.fnUntraced(function* (key: CacheKey, why: CacheError) {
@@ -287,6 +299,7 @@ export const makeFiles = Effect.gen(function* () {
       if (index % 10_000 === 9_999) yield* Effect.yieldNow
     }
     scanned = true
+    yield* expire
     yield* trim
   }).pipe(Effect.catch((error) => trouble.report("read the directory", error)))
 

@@ -123,16 +123,17 @@ export const makeDisk = (fs: FileSystem.FileSystem): Disk => {
         const owner = yield* Effect.scope
         const scope = yield* Scope.make()
         if (afterwards !== undefined) yield* Scope.addFinalizer(scope, afterwards)
+        const close = Effect.ignoreCause(Scope.close(scope, Exit.void))
         // Closed by whichever comes second: the end of the call, or the caller's losing interest.
         let done = false
         const second = Effect.suspend(() => {
-          if (done) return Effect.ignoreCause(Scope.close(scope, Exit.void))
+          if (done) return close
           done = true
           return Effect.void
         })
         const opening = fs.open(path, { flag }).pipe(
           Scope.provide(scope),
-          Effect.tap(() => second),
+          Effect.onExit((exit) => (Exit.isFailure(exit) ? close : second)),
         )
         const file = yield* restore(ask(flag === "r" ? "reading" : "writing", "open", opening)).pipe(
           Effect.onError(() => second),

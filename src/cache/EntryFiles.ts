@@ -97,14 +97,19 @@ export const makeEntryFiles = (options: {
     )
     const hash = createHash("sha256")
     let length = 0
+    let whole = true
     return {
       append: Effect.fnUntraced(function* (bytes) {
+        const before = whole
+        whole = false
         yield* file.write(bytes)
+        whole = before
         hash.update(bytes)
         length += bytes.length
       }),
       read: (position, wanted) => file.read(position, Math.max(0, Math.min(wanted, length - position))),
       commit: Effect.fnUntraced(function* (description) {
+        if (!whole) return yield* CacheError.broken("some of the audio was not written")
         if (length === 0) return yield* CacheError.broken("an entry cannot be empty")
         const created = yield* Clock.currentTimeMillis
         const metadata = { ...description, key, keyVersion, length, sha256: hash.digest("hex"), created }

@@ -47,11 +47,11 @@ function make() {
     const { flightMemoryBytes } = yield* Settings
     const trouble = makeTrouble()
     const fibers = yield* FiberSet.make<void>()
-    const byKey = new Map<CacheKey, Flight<any>>()
+    const byKey = new Map<CacheKey, Flight<unknown>>()
     let active = 0
     let listeners = 0
 
-    const unlist = (flight: Flight<any>) => {
+    const unlist = (flight: Flight<unknown>) => {
       if (byKey.get(flight.key) === flight) byKey.delete(flight.key)
     }
 
@@ -110,7 +110,8 @@ function make() {
           }
           for (let attempt = 0; ; attempt++) {
             const look = mode === "use" && attempt < lookingAgain
-            const other: Flight<E> | undefined = mode === "bypass" ? undefined : byKey.get(key)
+            const other: Flight<E> | undefined =
+              mode === "bypass" ? undefined : (byKey.get(key) as Flight<E> | undefined)
             const joined = other?.stage === "looking" && !look ? undefined : other
             if (joined !== undefined) joined.seats += 1
             const flight = joined ?? (yield* start(plan, look))

@@ -51,9 +51,9 @@ export const makeRecency = () => {
       else hour.add(key)
     },
     forget,
-    /** Longest unused first. Entries may be forgotten while this is walked. */
+    /** Longest unused first. Entries may be put and forgotten while this is walked; those put meanwhile may be met again. */
     *oldest(): Generator<CacheKey> {
-      for (const hour of [...hours.keys()].sort((a, b) => a - b)) yield* [...(hours.get(hour) ?? [])]
+      for (const hour of [...hours.keys()].toSorted((a, b) => a - b)) yield* hours.get(hour) ?? []
     },
   }
 }

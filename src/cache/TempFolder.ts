@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { Clock, Effect, Metric, Option, type Path, Schedule, type Scope } from "effect"
+import { Clock, Effect, Fiber, Metric, Option, type Path, Schedule, type Scope, Semaphore } from "effect"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { type CacheError, whenGone } from "./CacheError.ts"
 import type { Disk } from "./Disk.ts"
@@ -45,10 +45,12 @@ export const makeTempFolder = Effect.fnUntraced(function* (
   const own = path.join(all, name)
   const self = yield* describeProcess(disk)
   const watched = new Map<string, { readonly beat: number; readonly since: number }>()
+  const making = yield* Semaphore.make(1)
   let made = false
   let count = 0
 
   const make = Effect.gen(function* () {
+    if (made) return
     yield* disk.run("writing", "makeDirectory", (fs) => fs.makeDirectory(own, { recursive: true }))
     yield* disk.run("writing", "writeFile", (fs) => fs.writeFileString(path.join(own, ownerFile), ownerToJson(self)))
     made = true
@@ -102,15 +104,24 @@ export const makeTempFolder = Effect.fnUntraced(function* (
     return swept
   })
 
+  /** Runs to its end whoever stops waiting for it, so that the folder cannot come into being after it was removed. */
+  const makeOnce = Effect.uninterruptibleMask((restore) =>
+    Effect.forkDetach(making.withPermit(make), { startImmediately: true, uninterruptible: true }).pipe(
+      Effect.flatMap((fiber) => restore(Fiber.join(fiber))),
+    ),
+  )
+
   yield* Effect.addFinalizer(() =>
-    Effect.ignore(disk.run("writing", "remove", (fs) => fs.remove(own, { recursive: true, force: true }))),
+    Effect.ignore(disk.run("writing", "remove", (fs) => fs.remove(own, { recursive: true, force: true }))).pipe(
+      making.withPermit,
+    ),
   )
   yield* Effect.forkScoped(Effect.repeat(beat, Schedule.spaced(heartbeat)))
   yield* Effect.forkScoped(Effect.schedule(Effect.ignoreCause(sweep), Schedule.spaced(sweepInterval)))
 
   return {
     next: Effect.gen(function* () {
-      if (!made) yield* make
+      if (!made) yield* makeOnce
       count += 1
       return path.join(own, String(count))
     }),

@@ -37,7 +37,8 @@ type Overrides = Parameters<typeof Settings.layerTest>[0]
 
 /** A cache over the files below `directory`; needs a `FileSystem` and a `Path`. */
 export const cacheAt = (directory: string, overrides: Overrides = {}) =>
-  Layer.fresh(AtomicCache.layer).pipe(Layer.provide(Settings.layerTest({ cacheDir: directory, ...overrides })))
+  // Fresh as a whole: `Settings.layer` would otherwise be remembered with what it read first.
+  Layer.fresh(AtomicCache.layer.pipe(Layer.provide(Settings.layerTest({ cacheDir: directory, ...overrides }))))
 
 /** A folder that goes with the scope. */
 export const temporary = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped()).pipe(
