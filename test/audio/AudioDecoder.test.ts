@@ -2,12 +2,12 @@ import { NodeServices } from "@effect/platform-node"
 import { describe, expect, layer } from "@effect/vitest"
 import { Effect, Exit, Fiber, FileSystem, Layer, Scope } from "effect"
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { AudioDecoder, type AudioDecoderOptions } from "../../src/audio/AudioDecoder.ts"
 import { wavHeader } from "../../src/audio/Wav.ts"
-import { likeness } from "../support/likeness.ts"
+import { compareAudio } from "../support/compareAudio.ts"
 
 const fixture = (name: string) => join(import.meta.dirname, "../support/audio", name)
 const clip = (ending: string) => fixture(`sense-and-sensibility-0930${ending}`)
@@ -20,9 +20,14 @@ const upload = (name: string, bytes: Uint8Array) => {
   writeFileSync(path, bytes)
   return path
 }
-/** `seconds` of a file that says it is silence, and lies in its header about nothing. */
-const silence = (name: string, seconds: number) =>
-  upload(name, Buffer.concat([wavHeader(16_000, seconds * 32_000), Buffer.alloc(seconds * 32_000)]))
+/** `seconds` of silence, with holes for samples. */
+const silence = (name: string, seconds: number, rate = 16_000) => {
+  const path = upload(name, wavHeader(rate, seconds * rate * 2))
+  truncateSync(path, 44 + seconds * rate * 2)
+  return path
+}
+/** Resampling makes this one take many seconds. */
+const endless = (name: string) => silence(name, 14_000, 8_000)
 
 const decoder = (options: Partial<AudioDecoderOptions> = {}) =>
   AudioDecoder.layer({ directory: spool, ...options }).pipe(Layer.provideMerge(NodeServices.layer))
@@ -44,7 +49,10 @@ layer(decoder(), live)("AudioDecoder", (it) => {
         expect(bytes.subarray(0, 44)).toEqual(Buffer.from(wavHeader(16_000, recording.samples * 2)))
         expect(bytes.length).toBe(44 + recording.samples * 2)
         expect(Math.abs(recording.samples - original.length)).toBeLessThan(16_000 * 0.15)
-        expect(likeness(original, samplesOf(recording.path))).toBeGreaterThan(ending === ".opus" ? 0.9 : 0.85)
+        const heard = compareAudio(original, samplesOf(recording.path))
+        expect(heard.likeness).toBeGreaterThan(0.85)
+        // The MP3 has no tag that says how much of its start is the encoder's delay, nor has ADTS.
+        if (![".mp3", ".aac"].includes(ending)) expect(Math.abs(heard.delay)).toBeLessThan(16)
       }),
     )
   })
@@ -71,7 +79,7 @@ layer(decoder(), live)("AudioDecoder", (it) => {
       for (const ending of [".wav", ".mp3", ".opus", "-live.webm", ".ogg", ".flac"]) {
         const bytes = readFileSync(clip(ending))
         const recording = yield* decode(upload(`cut${ending}`, bytes.subarray(0, bytes.length / 2)))
-        expect(recording.samples, ending).toBeGreaterThan(8_000)
+        expect({ ending, enough: recording.samples > 8_000 }).toEqual({ ending, enough: true })
       }
     }),
   )
@@ -138,10 +146,10 @@ layer(decoder({ ffmpeg: join(folder, "no-such-program") }), live)("AudioDecoder 
   )
 })
 
-layer(decoder({ workers: 1, timeLimit: "300 millis" }), live)("AudioDecoder with 300 ms", (it) => {
+layer(decoder({ workers: 1, timeLimit: "2 seconds" }), live)("AudioDecoder with 2 seconds", (it) => {
   it.effect("gives up a file that takes longer, and decodes the next one", () =>
     Effect.gen(function* () {
-      const { reason } = yield* refused(silence("hours.wav", 3_600))
+      const { reason } = yield* refused(endless("hours.wav"))
       expect(reason).toMatchObject({ _tag: "DecoderGaveUp", message: "The audio took too long to decode." })
       expect((yield* decode(clip(".wav"))).samples).toBe(original.length)
     }),
@@ -152,7 +160,7 @@ layer(decoder({ workers: 1, timeLimit: "300 millis" }), live)("AudioDecoder with
       const script = upload("slow.m4a", readFileSync(clip(".m4a")))
       const slow = decoder({
         workers: 1,
-        timeLimit: "300 millis",
+        timeLimit: "2 seconds",
         ffmpeg: join(import.meta.dirname, "../support/stuck.sh"),
       })
       const { reason } = yield* refused(script).pipe(Effect.provide(slow))
@@ -164,7 +172,7 @@ layer(decoder({ workers: 1, timeLimit: "300 millis" }), live)("AudioDecoder with
 layer(decoder({ workers: 1, waitLimit: "50 millis" }), live)("AudioDecoder with one worker", (it) => {
   it.effect("stops work that nobody waits for, and leaves no file", () =>
     Effect.gen(function* () {
-      const path = silence("left.wav", 3_600)
+      const path = endless("left.wav")
       const fiber = yield* Effect.forkChild(Effect.scoped(decode(path)))
       yield* waitUntil(() => readdirSync(spool).length > 0)
       yield* Fiber.interrupt(fiber)
@@ -175,7 +183,7 @@ layer(decoder({ workers: 1, waitLimit: "50 millis" }), live)("AudioDecoder with 
 
   it.effect("turns away who waits too long", () =>
     Effect.gen(function* () {
-      const path = silence("first.wav", 3_600)
+      const path = endless("first.wav")
       const first = yield* Effect.forkChild(Effect.scoped(decode(path)))
       yield* waitUntil(() => readdirSync(spool).length > 0)
       expect((yield* refused(clip(".wav"))).reason._tag).toBe("DecoderBusy")

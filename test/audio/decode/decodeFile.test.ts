@@ -1,0 +1,33 @@
+import { mkdtempSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { expect, it } from "vitest"
+import { decodeFile } from "../../../src/audio/decode/decodeFile.ts"
+import { wavHeader } from "../../../src/audio/Wav.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "aviary-decode-"))
+const file = (name: string, bytes: Uint8Array) => {
+  const path = join(folder, name)
+  writeFileSync(path, bytes)
+  return path
+}
+const seconds = 60
+const input = file("in.wav", Buffer.concat([wavHeader(16_000), Buffer.alloc(seconds * 32_000)]))
+
+it("stops between two pieces once nobody waits for it", async () => {
+  const output = file("out.wav", new Uint8Array(0))
+  const left = new AbortController()
+  const decoding = decodeFile({ input, output, maxSeconds: 100 }, left.signal)
+  left.abort()
+  await expect(decoding).rejects.toThrow(/aborted/)
+  expect(statSync(output).size).toBeLessThan(200_000)
+})
+
+it("does not bring back an output that was removed", async () => {
+  const output = join(folder, "removed.wav")
+  const { signal } = new AbortController()
+  await expect(decodeFile({ input, output, maxSeconds: 100 }, signal)).rejects.toMatchObject({
+    reason: { _tag: "SpoolFailed" },
+  })
+  expect(() => statSync(output)).toThrow(/ENOENT/)
+})
