@@ -50,16 +50,14 @@ const readCertificates = Effect.fnUntraced(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const read = (name: string) =>
-    fs
-      .readFileString(path.join(folder, name))
-      .pipe(
-        Effect.mapError(
-          (error) =>
-            new SettingsError({
-              message: `AVIARY_DOCKER_CERT_PATH=${JSON.stringify(folder)} is not valid: ${error.message}.`,
-            }),
-        ),
-      )
+    fs.readFileString(path.join(folder, name)).pipe(
+      Effect.mapError(
+        (error) =>
+          new SettingsError({
+            message: `AVIARY_DOCKER_CERT_PATH=${JSON.stringify(folder)} is not valid: ${error.message}.`,
+          }),
+      ),
+    )
   return { ca: yield* read("ca.pem"), cert: yield* read("cert.pem"), key: yield* read("key.pem") }
 })
 

@@ -65,8 +65,8 @@ export function permitsOut(
     if (record.engine !== engine) continue
     switch (record.type) {
       case "claimed":
-        if (countAfter(out, record.at) < rules.limit)
-          out.set(record.id, record.at + rules.unendedMillis + rules.windowMillis)
+        dropBack(out, record.at)
+        if (out.size < rules.limit) out.set(record.id, record.at + rules.unendedMillis + rules.windowMillis)
         break
       case "ended":
         if (out.has(record.id)) out.set(record.id, record.at + rules.windowMillis)
@@ -80,15 +80,14 @@ export function permitsOut(
   }
   // A clock that was set back must not lock the budget for longer than a restart just begun would.
   const latest = now + rules.unendedMillis + rules.windowMillis
-  for (const [id, until] of out) {
-    if (until <= now) out.delete(id)
-    else out.set(id, Math.min(until, latest))
-  }
+  dropBack(out, now)
+  for (const [id, until] of out) out.set(id, Math.min(until, latest))
   return out
 }
 
-const countAfter = (out: Map<string, number>, at: number) =>
-  Array.from(out.values()).filter((until) => until > at).length
+const dropBack = (out: Map<string, number>, now: number) => {
+  for (const [id, until] of out) if (until <= now) out.delete(id)
+}
 
 function make() {
   return Effect.gen(function* () {

@@ -31,6 +31,9 @@ const decodeLine = Schema.decodeUnknownOption(JournalLine)
 /** Bytes read from the journal's end: some thousand records, where a window holds a handful. */
 const tailBytes = 256 * 1024
 
+/** The same for a journal in memory. */
+const memoryRecords = 1_000
+
 /**
  * Restarts, written down before they are done, in an order that all who read it agree on.
  *
@@ -47,11 +50,11 @@ export class RestartJournal extends Context.Service<
   /** `restarts.jsonl` in the data directory, which several gateways of one machine may share. */
   static readonly layer = Layer.effect(RestartJournal, Effect.suspend(makeFile))
 
-  /** Lines in `lines`, which a test hands to the next gateway. */
-  static readonly layerMemory = (lines: Array<string> = []) =>
+  /** In `records`, which a test hands to the next gateway. */
+  static readonly layerMemory = (records: Array<JournalRecord> = []) =>
     Layer.succeed(RestartJournal, {
-      append: (record) => Effect.map(Effect.orDie(encodeLine(record)), (line) => void lines.push(line)),
-      read: Effect.sync(() => lines.flatMap((line) => Option.toArray(decodeLine(line)))),
+      append: (record) => Effect.sync(() => void records.push(record)),
+      read: Effect.sync(() => records.slice(-memoryRecords)),
     })
 }
 

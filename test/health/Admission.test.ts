@@ -1,0 +1,112 @@
+import { assert, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { Admission } from "../../src/health/Admission.ts"
+import { Settings } from "../../src/Settings.ts"
+
+const admission = (settings: Parameters<typeof Settings.layerTest>[0]) =>
+  Effect.provide(Layer.provide(Admission.layer, Settings.layerTest(settings)))
+
+/** Takes a turn, and gives it back when the scope that comes with it is closed. */
+const held = Effect.gen(function* () {
+  const scope = yield* Scope.make()
+  yield* Scope.provide((yield* Admission).turn("parakeet"), scope)
+  return scope
+})
+
+const reasonOf = (exit: Exit.Exit<unknown, { readonly reason: { readonly _tag: string } }>) =>
+  Exit.match(exit, {
+    onSuccess: () => "success",
+    onFailure: (cause) => (cause.reasons[0]?._tag === "Fail" ? cause.reasons[0].error.reason._tag : "no failure"),
+  })
+
+it.effect("as many at once as the setting says, the rest in their order", () =>
+  Effect.gen(function* () {
+    const gate = yield* Admission
+    const order: Array<number> = []
+    const finish = yield* Deferred.make<void>()
+    let most = 0
+    const one = (n: number) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          yield* gate.turn("parakeet")
+          most = Math.max(most, yield* gate.working("parakeet"))
+          order.push(n)
+          yield* Deferred.await(finish)
+        }),
+      )
+    const fibers = yield* Effect.forEach([0, 1, 2, 3, 4, 5], (n) => Effect.forkChild(one(n)))
+    yield* TestClock.adjust("1 second")
+    assert.deepStrictEqual(order, [0, 1])
+    assert.strictEqual(yield* gate.waiting("parakeet"), 4)
+    yield* Deferred.succeed(finish, undefined)
+    yield* Effect.forEach(fibers, Fiber.join)
+    assert.deepStrictEqual(order, [0, 1, 2, 3, 4, 5])
+    assert.strictEqual(most, 2)
+    assert.strictEqual(yield* gate.working("parakeet"), 0)
+  }).pipe(admission({ parakeetConcurrency: "2" })),
+)
+
+it.effect("one more than the line holds is turned away at once", () =>
+  Effect.gen(function* () {
+    const gate = yield* Admission
+    yield* held
+    yield* Effect.forEach([1, 2], () => Effect.forkChild(Effect.scoped(gate.turn("parakeet"))))
+    yield* TestClock.adjust(0)
+    assert.strictEqual(reasonOf(yield* Effect.exit(Effect.scoped(gate.turn("parakeet")))), "QueueFull")
+    // The other engine has a line of its own.
+    yield* Effect.scoped(gate.turn("magpie"))
+  }).pipe(admission({ queueLength: "2" })),
+)
+
+it.effect("without a line a free engine still takes calls", () =>
+  Effect.gen(function* () {
+    const gate = yield* Admission
+    yield* Effect.scoped(gate.turn("parakeet"))
+    yield* held
+    assert.strictEqual(reasonOf(yield* Effect.exit(Effect.scoped(gate.turn("parakeet")))), "QueueFull")
+  }).pipe(admission({ queueLength: "0" })),
+)
+
+it.effect("a wait has an end, and the turn that it missed is not lost", () =>
+  Effect.gen(function* () {
+    const gate = yield* Admission
+    const first = yield* held
+    const waiting = yield* Effect.forkChild(Effect.exit(Effect.scoped(gate.turn("parakeet"))))
+    yield* TestClock.adjust("60 seconds")
+    assert.strictEqual(reasonOf(yield* Fiber.join(waiting)), "QueueWaitTimedOut")
+    assert.strictEqual(yield* gate.waiting("parakeet"), 0)
+    yield* Scope.close(first, Exit.void)
+    yield* Effect.scoped(gate.turn("parakeet"))
+  }).pipe(admission({ queueWait: "60 seconds" })),
+)
+
+it.effect("who leaves the line leaves it at once, wherever it stood", () =>
+  Effect.gen(function* () {
+    const gate = yield* Admission
+    const first = yield* held
+    const [second, third] = yield* Effect.forEach([1, 2], () => Effect.forkChild(held))
+    yield* TestClock.adjust(0)
+    assert.strictEqual(yield* gate.waiting("parakeet"), 2)
+    yield* Fiber.interrupt(second!)
+    assert.strictEqual(yield* gate.waiting("parakeet"), 1)
+    yield* Scope.close(first, Exit.void)
+    yield* Fiber.join(third!)
+  }).pipe(admission({})),
+)
+
+it.effect("a probe stands in line but is not turned away by its length", () =>
+  Effect.gen(function* () {
+    const gate = yield* Admission
+    const first = yield* held
+    const probe = yield* Effect.forkChild(Effect.scoped(gate.probeTurn("parakeet")))
+    yield* TestClock.adjust(0)
+    yield* Scope.close(first, Exit.void)
+    assert.isTrue(yield* Fiber.join(probe))
+
+    yield* held
+    const late = yield* Effect.forkChild(Effect.scoped(gate.probeTurn("parakeet")))
+    yield* TestClock.adjust("60 seconds")
+    assert.isFalse(yield* Fiber.join(late))
+  }).pipe(admission({ queueLength: "0", queueWait: "60 seconds" })),
+)

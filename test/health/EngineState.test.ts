@@ -1,0 +1,76 @@
+import { expect, it } from "vitest"
+import {
+  type EngineEvent,
+  type EngineState,
+  next,
+  refusesRequests,
+  takesRequests,
+} from "../../src/health/EngineState.ts"
+
+const states: ReadonlyArray<EngineState> = [
+  "unknown",
+  "healthy",
+  "down",
+  "suspect",
+  "wedged",
+  "restarting",
+  "recovering",
+  "exhausted",
+]
+const events: ReadonlyArray<EngineEvent> = [
+  "suspected",
+  "passed",
+  "confirmed",
+  "acquitted",
+  "loading",
+  "unreachable",
+  "restarting",
+  "restarted",
+  "restartFailed",
+  "spent",
+  "restored",
+  "gaveUp",
+  "lost",
+]
+
+/** One row per event in the order above, one column per state; a dot: nothing changes. */
+const table = `
+  suspected      suspect    suspect    suspect    .          .          .          .          .
+  passed         healthy    .          healthy    healthy    healthy    .          healthy    healthy
+  confirmed      wedged     wedged     wedged     wedged     .          .          wedged     .
+  acquitted      .          .          .          unknown    .          .          .          .
+  loading        recovering recovering recovering recovering recovering .          .          recovering
+  unreachable    down       down       .          down       recovering .          .          recovering
+  restarting     restarting restarting restarting restarting restarting .          restarting restarting
+  restarted      .          .          .          .          .          recovering .          .
+  restartFailed  .          .          .          .          .          wedged     .          .
+  spent          .          .          .          .          exhausted  .          .          .
+  restored       .          .          .          .          .          .          .          wedged
+  gaveUp         .          .          .          .          .          .          wedged     .
+  lost           .          .          .          .          .          .          down       .
+`
+
+it("every event does in every state what the table says", () => {
+  const rows = events.map((event) =>
+    [event, ...states.map((state) => (next(state, event) === state ? "." : next(state, event)))].join(" "),
+  )
+  expect(rows).toEqual(
+    table
+      .trim()
+      .split("\n")
+      .map((row) => row.trim().replace(/\s+/g, " ")),
+  )
+})
+
+it("after a confirmed wedge requests pass again only by a probe that passes", () => {
+  const doors = (["wedged", "restarting", "recovering", "exhausted"] as const).flatMap((state) =>
+    events.filter((event) => takesRequests(next(state, event))).map((event) => `${state} ${event}`),
+  )
+  // `lost` is for an engine that was only loading: see `Healing`.
+  expect(doors).toEqual(["wedged passed", "recovering passed", "recovering lost", "exhausted passed"])
+})
+
+it("requests pass, wait or are refused", () => {
+  expect(states.filter(takesRequests)).toEqual(["unknown", "healthy", "down"])
+  expect(states.filter(refusesRequests)).toEqual(["wedged", "restarting", "recovering", "exhausted"])
+})

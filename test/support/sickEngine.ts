@@ -1,0 +1,112 @@
+import { Clock, Effect, Layer } from "effect"
+import { Admission } from "../../src/health/Admission.ts"
+import { DeepHealth } from "../../src/health/DeepHealth.ts"
+import { EngineGuard } from "../../src/health/EngineGuard.ts"
+import { EngineProbe } from "../../src/health/EngineProbe.ts"
+import { EngineStates } from "../../src/health/EngineStates.ts"
+import { Quarantine } from "../../src/health/Quarantine.ts"
+import { RestartBudget } from "../../src/health/RestartBudget.ts"
+import { Restarter } from "../../src/health/Restarter.ts"
+import { type JournalRecord, RestartJournal } from "../../src/health/RestartJournal.ts"
+import { Settings } from "../../src/Settings.ts"
+import { EngineLoading, EngineRejected } from "../../src/upstream/EngineFailure.ts"
+import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
+import { ParakeetClient, ParakeetError } from "../../src/upstream/ParakeetClient.ts"
+import { NodeServices } from "@effect/platform-node"
+
+/** What a Parakeet whose CUDA context is gone answers, for ever. */
+export const cublasError = new EngineRejected({
+  status: 500,
+  message: "transcription failed",
+  body: "RuntimeError: CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling cublasGemmEx",
+})
+
+/**
+ * A Parakeet that wedges when told to, and counts. `restarts` are Unix milliseconds. `loadMillis`: how long it loads
+ * after a restart. `wedgesAgain`: as wedged after a restart as before it.
+ */
+export class SickEngine {
+  wedged = false
+  wedgesAgain = false
+  loadMillis = 0
+  callMillis = 0
+  restartMillis = 0
+  readyAt = 0
+  calls = 0
+  restarts: Array<number> = []
+
+  readonly transcribe = Effect.suspend(() => {
+    this.calls++
+    return Effect.sleep(this.callMillis).pipe(
+      Effect.andThen(this.check),
+      Effect.andThen(
+        Effect.suspend(() =>
+          this.wedged
+            ? Effect.fail(new ParakeetError({ reason: cublasError }))
+            : Effect.succeed({
+                text: "He might even have been made amiable himself.",
+                language: "en-US",
+                segments: [],
+              }),
+        ),
+      ),
+    )
+  })
+
+  readonly check = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    now < this.readyAt
+      ? Effect.fail(new ParakeetError({ reason: new EngineLoading({ message: "loading" }) }))
+      : Effect.void,
+  )
+
+  readonly restart = Effect.gen({ self: this }, function* () {
+    const now = yield* Clock.currentTimeMillis
+    this.restarts.push(now)
+    yield* Effect.sleep(this.restartMillis)
+    this.readyAt = now + this.restartMillis + this.loadMillis
+    this.wedged = this.wedgesAgain
+  })
+}
+
+/**
+ * The health room around `engine`; what it restarts is written to `journal`, which the next gateway may be given.
+ * `scheduled`: with the probes that nobody asks for.
+ */
+export const healthRoom = (
+  engine: SickEngine,
+  options: {
+    readonly settings?: Parameters<typeof Settings.layerTest>[0]
+    readonly journal?: Array<JournalRecord>
+    readonly scheduled?: boolean
+    readonly restarter?: "none"
+    /** A probe that costs nothing, for days on end. */
+    readonly quickProbe?: boolean
+  } = {},
+) => {
+  const budget = RestartBudget.layer.pipe(Layer.provide(RestartJournal.layerMemory(options.journal ?? [])))
+  const restarter =
+    options.restarter === "none"
+      ? Restarter.layerNone
+      : Restarter.layerTest((which) => (which === "parakeet" ? engine.restart : Effect.void))
+  const quickProbe = EngineProbe.layerTest((which) =>
+    Effect.succeed(
+      which === "parakeet" && engine.wedged
+        ? { result: "certain", detail: "CUBLAS" }
+        : { result: "passed", detail: "heard it" },
+    ),
+  )
+  const realProbe = EngineProbe.layer.pipe(
+    Layer.provide(MagpieClient.layerTest()),
+    Layer.provide(ParakeetClient.layerTest({ transcribe: () => engine.transcribe, ready: engine.check })),
+    Layer.provide(NodeServices.layer),
+  )
+  const probe = options.quickProbe === true ? quickProbe : realProbe
+  const deepHealth = options.scheduled === true ? DeepHealth.layer : DeepHealth.layerUnscheduled
+  return EngineGuard.layer.pipe(
+    Layer.provideMerge(deepHealth),
+    Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer, probe)),
+    Layer.provideMerge(restarter),
+    Layer.provideMerge(budget),
+    Layer.provideMerge(Settings.layerTest(options.settings)),
+  )
+}
