@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http"
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Clock, Context, Effect, Layer, type Scope } from "effect"
 import { concerns, infers, type NimCall, type NimFault, type NimRoute, timesOf } from "./NimFault.ts"
 
 /** Calls of one route since the server started: `finished` were answered whole, `aborted` lost their connection. */
@@ -32,6 +32,9 @@ interface Held {
 
 type Wedge = Extract<NimFault, { kind: "wedge" }>
 
+// A gateway under test may run on another clock.
+const realTime = Clock.Clock.defaultValue()
+
 const engineOf = (route: NimRoute) => (route === "transcriptions" ? "transcription" : "speech")
 
 const none = () => ({ started: 0, finished: 0, aborted: 0 })
@@ -44,10 +47,20 @@ const noCalls = () => ({
   ready: none(),
 })
 
-const hold = (fault: NimFault): Held => ({ fault, since: Date.now(), skip: fault.skip ?? 0, times: timesOf(fault) })
+const hold = (fault: NimFault): Held => ({
+  fault,
+  since: realTime.currentTimeMillisUnsafe(),
+  skip: fault.skip ?? 0,
+  times: timesOf(fault),
+})
 
 const alive = ({ fault, since, times }: Held) =>
-  times > 0 && !(fault.kind === "loading" && fault.millis !== undefined && Date.now() >= since + fault.millis)
+  times > 0 &&
+  !(
+    fault.kind === "loading" &&
+    fault.millis !== undefined &&
+    realTime.currentTimeMillisUnsafe() >= since + fault.millis
+  )
 
 const make = () => {
   let held: Array<Held> = []
@@ -102,7 +115,7 @@ const make = () => {
           }),
       )
     },
-    firstByte: Effect.sync(() => void (counts.lastFirstByteAt = Date.now())),
+    firstByte: Effect.sync(() => void (counts.lastFirstByteAt = realTime.currentTimeMillisUnsafe())),
   })
 }
 

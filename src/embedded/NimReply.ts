@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http"
-import { Effect, Schema, Stream } from "effect"
+import { Clock, Effect, Schema, Stream } from "effect"
 import { HttpBody, HttpServerResponse } from "effect/http"
 import { cudaBody, type NimFault } from "./NimFault.ts"
 import type { NimFaults } from "./NimFaults.ts"
@@ -17,12 +17,11 @@ export interface NimReply {
   readonly body: Stream.Stream<Uint8Array, unknown>
 }
 
+const realTime = Clock.Clock.defaultValue()
+
 /** Waits in real time, whatever clock the program runs on: the engine is no part of the program. */
 export const pause = (millis: number): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    const timer = setTimeout(() => resume(Effect.void), millis)
-    return Effect.sync(() => clearTimeout(timer))
-  })
+  Effect.provideService(Effect.sleep(millis), Clock.Clock, realTime)
 
 const destroy = (response: ServerResponse, reset: boolean) =>
   // What was written gets a moment to leave: destroying throws away what the kernel has not taken.

@@ -173,9 +173,7 @@ export const readiness = Effect.fnUntraced(function* (http: EngineHttp, timeout:
     Effect.scoped(http.call(HttpClientRequest.get(path), clocks)).pipe(
       Effect.as(Option.none<EngineRejected>()),
       Effect.catchTag("EngineRejected", (rejected) =>
-        rejected.status === 404 || rejected.status === 405
-          ? Effect.succeed(Option.some(rejected))
-          : Effect.fail(rejected),
+        rejected.status === 404 || rejected.status === 405 ? Effect.succeedSome(rejected) : Effect.fail(rejected),
       ),
     )
   let missing = Option.none<EngineRejected>()

@@ -66,7 +66,7 @@ export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Se
     const first = yield* Ref.get(route)
     const answered = yield* Effect.result(http.call(form(first, utterance), clocks))
     if (Result.isSuccess(answered)) return { route: first, answer: answered.success }
-    if (!isMissing(answered.failure)) return yield* Effect.fail(answered.failure)
+    if (!isMissing(answered.failure)) return yield* answered.failure
     const other = first === online ? batch : online
     const answer = yield* http
       .call(form(other, utterance), clocks)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Stream } from "effect"
+import { Duration, Effect, Schedule, Stream } from "effect"
 import { HttpClientRequest } from "effect/http"
 import { createServer, type Server, type Socket } from "node:net"
 import { Worker } from "node:worker_threads"
@@ -20,15 +20,18 @@ const listen = (server: Server) =>
     })
   })
 
-/** A server that answers every connection with what `answer` gives for its request's first line, byte for byte. */
-const rawServer = (answer: (requestLine: string) => string) =>
+/** A server that answers every connection byte for byte with what `answer` gives for its request's head. */
+const rawServer = (answer: (head: string) => string, keepsOpen = false) =>
   Effect.gen(function* () {
     const sockets = new Set<Socket>()
     const server = yield* Effect.acquireRelease(
       Effect.sync(() =>
         createServer((socket) => {
           sockets.add(socket.on("error", () => {}))
-          socket.once("data", (bytes) => socket.end(answer(bytes.toString("latin1").split("\r\n", 1)[0]!)))
+          socket.on("data", (bytes) => {
+            socket.write(answer(bytes.toString("latin1")))
+            if (!keepsOpen) socket.end()
+          })
         }),
       ),
       (opened) =>
@@ -37,7 +40,11 @@ const rawServer = (answer: (requestLine: string) => string) =>
           opened.close()
         }),
     )
-    return { url: yield* listen(server), connections: () => sockets.size }
+    return {
+      url: yield* listen(server),
+      connections: () => sockets.size,
+      open: () => [...sockets].filter((socket) => !socket.closed).length,
+    }
   })
 
 const connectTimeout = Duration.millis(1_000)
@@ -52,6 +59,8 @@ const get = (http: EngineHttp, path = "/v1/thing") =>
       ),
     ),
   )
+
+const firstLine = (head: string) => head.split("\r\n", 1)[0]!
 
 const ok = (body: string) => `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`
 const status = (code: number, head = "") => `HTTP/1.1 ${code} X\r\n${head}content-length: 0\r\n\r\n`
@@ -111,16 +120,33 @@ describe("makeEngineHttp", () => {
 
   it.live("uses a connection for one call only", () =>
     Effect.gen(function* () {
-      const server = yield* rawServer(() => ok("fine"))
+      const server = yield* rawServer((head) => ok(/^connection: .*$/im.exec(head)?.[0] ?? ""), true)
       const http = yield* makeEngineHttp(server.url, { connectTimeout })
-      expect([yield* get(http), yield* get(http)]).toEqual(["fine", "fine"])
+      expect([yield* get(http), yield* get(http)]).toEqual(["connection: close", "connection: close"])
       expect(server.connections()).toBe(2)
+    }),
+  )
+
+  it.live("closes the connection with the scope, also of an answer that nobody read", () =>
+    Effect.gen(function* () {
+      const server = yield* rawServer(() => "HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\nabc", true)
+      const http = yield* makeEngineHttp(server.url, { connectTimeout })
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* http.call(HttpClientRequest.get("/"), clocks)
+          expect(server.open()).toBe(1)
+        }),
+      )
+      yield* Effect.sync(() => server.open()).pipe(
+        Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (open) => open === 0 }),
+        Effect.timeout("1 second"),
+      )
     }),
   )
 
   it.live("asks below the base URL's own path, once for a /v1 at its end", () =>
     Effect.gen(function* () {
-      const server = yield* rawServer((line) => ok(line))
+      const server = yield* rawServer((head) => ok(firstLine(head)))
       for (const [base, path] of [
         ["", "/v1/thing"],
         ["/", "/v1/thing"],
@@ -205,7 +231,7 @@ describe("makeEngineHttp", () => {
 describe("readiness", () => {
   const ready = (answer: (path: string) => string) =>
     Effect.gen(function* () {
-      const server = yield* rawServer((line) => answer(line.split(" ")[1]!))
+      const server = yield* rawServer((head) => answer(head.split(" ")[1]!))
       const http = yield* makeEngineHttp(server.url, { connectTimeout })
       return yield* Effect.match(readiness(http, Duration.seconds(1)), {
         onSuccess: () => "ready",
