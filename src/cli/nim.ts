@@ -42,7 +42,7 @@ const flags = {
   port: Flag.Int("port").pipe(
     Flag.filter(
       (port) => port >= 0 && port <= 65_535,
-      (port) => `${port} is no port: 0 to 65535 are, and 0 takes a free one`,
+      () => "a port number from 0 to 65535",
     ),
     Flag.withDefault(9_000),
     Flag.withDescription("Port to listen on; 0 takes a free one"),
