@@ -20,7 +20,7 @@ const say = (text: string, voice: string, speed: number): Uint8Array<ArrayBuffer
     { debug: false },
   )
   const instance = Wasm.instantiate(flite, { wasi_snapshot_preview1: wasi.wasiImport })
-  const status = wasi.start(instance as Parameters<WASI["start"]>[0])
+  const status = wasi.start(instance)
   const wav = directory.dir.contents.get("speech.wav")
   if (status !== 0 || !(wav instanceof File) || wav.data.length < headerBytes) {
     throw new Error(complaints.join(" ") || `flite ended with status ${status}`)

@@ -75,6 +75,10 @@ export const make = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
         Scope.provide(place),
         Effect.onError(() => Scope.close(place, Exit.void)),
       )
+      if (closing) {
+        yield* Scope.close(place, Exit.void)
+        return yield* new WorkerLost({ message: "the pool is closing" })
+      }
       if (worker.lost()) {
         yield* Pool.invalidate(pool, worker)
         yield* Scope.close(place, Exit.void)
@@ -85,12 +89,13 @@ export const make = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
         busy.delete(place)
         const leave = Scope.close(place, Exit.void)
         if (closing || (Exit.isSuccess(exit) && !worker.lost())) return leave
-        return worker.answers.pipe(
+        // Started at once: a fiber that is interrupted before it starts would never leave.
+        return Effect.interruptible(worker.answers).pipe(
           Effect.flatMap((answers) =>
             answers ? Effect.void : Effect.andThen(worker.stop, Pool.invalidate(pool, worker)),
           ),
           Effect.ensuring(leave),
-          Effect.forkIn(poolScope),
+          Effect.forkIn(poolScope, { startImmediately: true }),
         )
       })
       return worker.client
@@ -133,7 +138,7 @@ const start = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
     }),
   )
   return {
-    client: client as unknown as Client<Rpcs>,
+    client,
     lost: () => lost,
     answers: Effect.suspend(() => (lost ? Effect.succeed(false) : Effect.isSuccess(Effect.timeout(ping, patience)))),
     stop: Effect.promise(async () => thread?.terminate()),

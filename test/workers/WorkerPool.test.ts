@@ -107,6 +107,36 @@ describe("WorkerPool", () => {
     }),
   )
 
+  it.live("closes promptly with calls still waiting for a worker", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { stream } = yield* pool({ size: 1 }).pipe(Scope.provide(scope))
+      const started = yield* Deferred.make<void>()
+      const calls = yield* Effect.replicateEffect(
+        stream((client) => client.Wait()).pipe(
+          Stream.runForEach(() => Deferred.succeed(started, undefined)),
+          Effect.forkChild,
+        ),
+        5,
+      )
+      yield* Deferred.await(started)
+      yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("4 seconds"))
+      const exits = yield* Effect.forEach(calls, Fiber.await)
+      assert.isTrue(exits.every(Exit.isFailure))
+    }),
+  )
+
+  it.live("closes promptly right after calls were interrupted", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { run } = yield* pool({ size: 1 }).pipe(Scope.provide(scope))
+      const calls = yield* Effect.replicateEffect(Effect.forkChild(run((client) => client.Made())), 400)
+      yield* Effect.sleep(3)
+      yield* Fiber.interruptAll(calls)
+      yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("4 seconds"))
+    }),
+  )
+
   it.live("fails to be made when the worker cannot start", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
