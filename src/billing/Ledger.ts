@@ -16,7 +16,7 @@ interface Service {
   readonly commits: Effect.Effect<number>
 }
 
-type Options = Pick<BookOptions, "path" | "currency" | "lockWaitMillis">
+type Options = Omit<BookOptions, "readOnly">
 
 /** Durable accounts, keys, rates, holds and entries. Knows no clock and makes no ids: whoever asks brings them. */
 export class Ledger extends Context.Service<Ledger, Service>()("aviary/billing/Ledger") {
@@ -69,7 +69,8 @@ const sqlite = Effect.fnUntraced(function* (options: Options) {
       unresponsiveAfter: patience,
       workerData,
     })
-    yield* pool.run((client) => client.Open())
+    const refused = yield* pool.run((client) => client.Open()).pipe(Effect.mapError(toBillingError))
+    if (refused !== null) return yield* new BillingError({ reason: refused })
     return yield* gather((asked) =>
       pool
         .run((client) => client.Apply({ asked }))
@@ -102,13 +103,5 @@ const sqlite = Effect.fnUntraced(function* (options: Options) {
 const unavailable = (kind: LedgerUnavailable["kind"], message: string) =>
   new BillingError({ reason: new LedgerUnavailable({ kind, message }) })
 
-const toBillingError = (error: LedgerUnavailable | WorkerPool.WorkerLost | BillingError): BillingError => {
-  switch (error._tag) {
-    case "BillingError":
-      return error
-    case "LedgerUnavailable":
-      return new BillingError({ reason: error })
-    case "WorkerLost":
-      return unavailable("lost", error.message)
-  }
-}
+const toBillingError = (error: WorkerPool.WorkerLost | BillingError): BillingError =>
+  error._tag === "BillingError" ? error : unavailable("lost", error.message)

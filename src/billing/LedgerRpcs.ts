@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
-import { BillingReason, LedgerUnavailable } from "./BillingError.ts"
+import { BillingReason } from "./BillingError.ts"
 import type { OperationName } from "./Operations.ts"
 import type { BookOptions } from "./sqlite/Book.ts"
 
@@ -9,13 +9,15 @@ import type { BookOptions } from "./sqlite/Book.ts"
 const Asked = Schema.Struct({ name: Schema.String as Schema.Codec<OperationName, string>, input: Schema.Unknown })
 const Answered = Schema.Union([Schema.Struct({ refused: BillingReason }), Schema.Struct({ answer: Schema.Unknown })])
 
-/** What a ledger's thread does. Both open the ledger if it is not open. */
+/**
+ * What a ledger's thread does. Both open the ledger if it is not open. That it cannot be opened is an answer, not a failure: a call that
+ * fails puts its thread under suspicion.
+ */
 export const LedgerRpcs = RpcGroup.make(
-  Rpc.make("Open", { error: LedgerUnavailable }),
+  Rpc.make("Open", { success: Schema.NullOr(BillingReason) }),
   Rpc.make("Apply", {
     payload: { asked: Schema.Array(Asked) },
     success: Schema.Struct({ answered: Schema.Array(Answered), commits: Schema.Int }),
-    error: LedgerUnavailable,
   }),
 )
 

@@ -1,7 +1,6 @@
-import { Effect, Layer } from "effect"
+import { Effect, type Layer, Result } from "effect"
 import { workerData } from "node:worker_threads"
 import { serve } from "../workers/WorkerServer.ts"
-import { LedgerUnavailable } from "./BillingError.ts"
 import { LedgerRpcs, type LedgerWorkerData } from "./LedgerRpcs.ts"
 import { type Book, openBook } from "./sqlite/Book.ts"
 import { reasonOf } from "./sqlite/Refusal.ts"
@@ -11,19 +10,17 @@ const handlers = LedgerRpcs.toLayer(
     let book: Book | undefined
     yield* Effect.addFinalizer(() => Effect.sync(() => book?.close()))
     // At the first call rather than here: a thread that cannot start says nothing of why, and a ledger that could not be opened may open later.
-    const opened = Effect.try({
-      try: () => (book ??= openBook(workerData as LedgerWorkerData)),
-      catch: (error) => {
-        const reason = reasonOf(error)
-        return reason instanceof LedgerUnavailable
-          ? reason
-          : new LedgerUnavailable({ kind: "failed", message: reason._tag })
-      },
-    })
+    const opened = Effect.result(
+      Effect.try({ try: () => (book ??= openBook(workerData as LedgerWorkerData)), catch: (error) => reasonOf(error) }),
+    )
     return {
-      Open: () => Effect.asVoid(opened),
+      Open: () => Effect.map(opened, (ledger) => (Result.isSuccess(ledger) ? null : ledger.failure)),
       Apply: ({ asked }) =>
-        Effect.map(opened, (ledger) => ({ answered: ledger.apply(asked), commits: ledger.commits() })),
+        Effect.map(opened, (ledger) =>
+          Result.isSuccess(ledger)
+            ? { answered: ledger.success.apply(asked), commits: ledger.success.commits() }
+            : { answered: asked.map(() => ({ refused: ledger.failure })), commits: 0 },
+        ),
     }
   }),
 )

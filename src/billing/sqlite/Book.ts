@@ -21,13 +21,15 @@ export type Answered = { readonly answer: unknown } | { readonly refused: Billin
 /**
  * @property path of the database, or `:memory:`
  * @property currency ISO 4217; a ledger keeps the one it was made with
- * @property lockWaitMillis how long another process may keep the database locked
+ * @property lockWaitMillis how long another process may keep the database locked; default 5,000
+ * @property maxPages how far the database may grow, in pages of 4 KiB; default as far as the disk
  */
 export interface BookOptions {
   readonly path: string
   readonly currency: string
   readonly readOnly?: boolean
   readonly lockWaitMillis?: number
+  readonly maxPages?: number
 }
 
 /** An open ledger. Everything here blocks its thread. */
@@ -54,7 +56,7 @@ export const openBook = (options: BookOptions): Book => {
   }
 }
 
-const open = ({ path, currency, readOnly = false, lockWaitMillis = 5000 }: BookOptions): DatabaseSync => {
+const open = ({ path, currency, readOnly = false, lockWaitMillis = 5000, maxPages }: BookOptions): DatabaseSync => {
   if (path !== ":memory:" && !readOnly) {
     mkdirSync(dirname(path), { recursive: true })
     // Made here, since SQLite would make it readable by others. Its log takes the same mode.
@@ -67,6 +69,7 @@ const open = ({ path, currency, readOnly = false, lockWaitMillis = 5000 }: BookO
       db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864")
       migrate(db)
       agree(db, currency)
+      if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`)
     }
     return db
   } catch (error) {

@@ -1,0 +1,294 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { BillingError } from "../../src/billing/BillingError.ts"
+import { Ledger } from "../../src/billing/Ledger.ts"
+import type { Question, UsageQuery } from "../../src/billing/Operations.ts"
+import { hundred, rates } from "../support/billing.ts"
+
+const sqlite = Layer.unwrap(
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "aviary-ledger-"))),
+      (folder) => Effect.sync(() => rmSync(folder, { recursive: true })),
+    ),
+    (folder) => Ledger.layerSqliteAt({ path: join(folder, "ledger.sqlite"), currency: "usd" }),
+  ),
+)
+
+const refusal = <A>(run: Effect.Effect<A, BillingError>) => Effect.map(Effect.flip(run), (error) => error.reason)
+
+const opened = Effect.gen(function* () {
+  const ledger = yield* Ledger
+  yield* ledger.run("publishRates", { now: 1, validFrom: 1, rates })
+  yield* ledger.run("openAccount", { id: "a", name: "A", terms: { kind: "prepaid", overdraft: 50 }, now: 1 })
+  yield* ledger.run("post", { operationId: "d", accountId: "a", kind: "deposit", amount: 200, reason: null, now: 1 })
+  const reserve = (holdId: string, more: Partial<Question<"reserve">> = {}) =>
+    ledger.run("reserve", {
+      holdId,
+      accountId: "a",
+      keyId: null,
+      usage: hundred,
+      expiresAt: 100,
+      idempotency: null,
+      now: 2,
+      ...more,
+    })
+  const settle = (holdId: string) => ledger.run("settle", { holdId, served: "MISS", outcome: null, now: 3 })
+  const release = (holdId: string, refund = false) => ledger.run("release", { holdId, reason: "why", refund, now: 4 })
+  const account = ledger.run("account", { id: "a", now: 5 })
+  return { ledger, reserve, settle, release, account }
+})
+
+/** What every ledger does. */
+const contract = (name: string, layer: Layer.Layer<Ledger, BillingError>) =>
+  describe(name, () => {
+    it.live("a hold ends once: settled stays settled, released stays released, and each says so", () =>
+      Effect.gen(function* () {
+        const { ledger, reserve, settle, release, account } = yield* opened
+        yield* reserve("s")
+        yield* reserve("r")
+        const first = yield* settle("s")
+        assert.deepStrictEqual(yield* release("s"), { done: "nothing" })
+        assert.deepStrictEqual(yield* settle("s"), { ...first, replayed: true })
+        assert.deepStrictEqual(yield* release("r"), { done: "released" })
+        assert.deepInclude(yield* refusal(settle("r")), { _tag: "AlreadyReleased", how: "released", reason: "why" })
+        yield* reserve("e", { expiresAt: 10 })
+        assert.deepInclude(yield* ledger.run("reap", { now: 10, limit: 10 }), { expired: 1 })
+        assert.deepInclude(yield* refusal(settle("e")), { _tag: "AlreadyReleased", how: "expired" })
+        assert.deepInclude(yield* refusal(settle("never")), { _tag: "AlreadyReleased", how: "unknown" })
+        assert.deepInclude(yield* account, { balance: 100, held: 0, spentThisMonth: 100 })
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("reserving again with the same id reserves once", () =>
+      Effect.gen(function* () {
+        const { reserve, account } = yield* opened
+        assert.deepStrictEqual(yield* reserve("h"), yield* reserve("h"))
+        assert.deepInclude(yield* account, { balance: 200, held: 100 })
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("a prepaid account goes down to its overdraft, live holds counted, also when all ask at once", () =>
+      Effect.gen(function* () {
+        const { reserve, account } = yield* opened
+        const asked = Array.from({ length: 20 }, (_, index) => Effect.exit(reserve(`h${index}`)))
+        const exits = yield* Effect.all(asked, { concurrency: "unbounded" })
+        assert.strictEqual(exits.filter((exit) => exit._tag === "Success").length, 2)
+        assert.deepInclude(yield* account, { balance: 200, held: 200 })
+        assert.deepInclude(yield* refusal(reserve("more")), { _tag: "InsufficientQuota", available: 50, needed: 100 })
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("an overdue hold is expired when its money is needed, before the reaper comes", () =>
+      Effect.gen(function* () {
+        const { reserve, account } = yield* opened
+        yield* reserve("dead", { usage: { ...hundred, characters: 250 }, expiresAt: 10 })
+        assert.deepInclude(yield* refusal(reserve("early", { now: 9 })), { _tag: "InsufficientQuota" })
+        yield* reserve("late", { now: 10 })
+        assert.deepInclude(yield* account, { held: 100 })
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("renewing keeps a live hold from the reaper, and revives none that has ended", () =>
+      Effect.gen(function* () {
+        const { ledger, reserve } = yield* opened
+        yield* reserve("h", { expiresAt: 10 })
+        assert.deepStrictEqual(yield* ledger.run("renew", { holdId: "h", expiresAt: 20, now: 9 }), { live: true })
+        assert.deepInclude(yield* ledger.run("reap", { now: 19, limit: 10 }), { expired: 0 })
+        assert.deepInclude(yield* ledger.run("reap", { now: 20, limit: 10 }), { expired: 1 })
+        assert.deepStrictEqual(yield* ledger.run("renew", { holdId: "h", expiresAt: 30, now: 21 }), { live: false })
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("the caps of an account and of a key count charges and live holds of the UTC month", () =>
+      Effect.gen(function* () {
+        const { ledger, settle } = yield* opened
+        yield* ledger.run("openAccount", { id: "m", name: "M", terms: { kind: "metered", monthlyCap: 250 }, now: 1 })
+        const limits = { requestsPerMinute: null, charactersPerMinute: null, monthlyCap: 100 }
+        yield* ledger.run("addKey", {
+          id: "k",
+          accountId: "m",
+          name: "K",
+          hint: "1234",
+          hash: "h",
+          expiresAt: null,
+          limits,
+          now: 1,
+        })
+        const reserve = (holdId: string, keyId: string | null, now = 2) =>
+          ledger.run("reserve", {
+            holdId,
+            accountId: "m",
+            keyId,
+            usage: hundred,
+            expiresAt: now + 100,
+            idempotency: null,
+            now,
+          })
+        yield* reserve("one", "k")
+        const byKey = yield* refusal(reserve("two", "k"))
+        assert.deepInclude(byKey, { _tag: "CapReached", scope: "key", cap: 100, used: 100, needed: 100 })
+        yield* settle("one")
+        assert.deepInclude(yield* refusal(reserve("two", "k")), { _tag: "CapReached", scope: "key" })
+        yield* reserve("three", null)
+        const byAccount = yield* refusal(reserve("four", null))
+        assert.deepInclude(byAccount, { _tag: "CapReached", scope: "account", cap: 250, used: 200, needed: 100 })
+        yield* ledger.run("release", { holdId: "three", reason: "", refund: false, now: 3 })
+        yield* reserve("next month", "k", Date.UTC(1970, 1, 1))
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("a revoked, expired or foreign key reserves nothing", () =>
+      Effect.gen(function* () {
+        const { ledger, reserve } = yield* opened
+        const limits = { requestsPerMinute: null, charactersPerMinute: null, monthlyCap: null }
+        const add = (id: string, accountId: string, expiresAt: number | null) =>
+          ledger.run("addKey", { id, accountId, name: id, hint: "", hash: id, expiresAt, limits, now: 1 })
+        yield* add("revoked", "a", null)
+        yield* add("expired", "a", 2)
+        yield* add("foreign", "anonymous", null)
+        yield* ledger.run("revokeKey", { id: "revoked", now: 1 })
+        assert.deepInclude(yield* ledger.run("revokeKey", { id: "revoked", now: 9 }), { revokedAt: 1 })
+        assert.deepInclude(yield* refusal(reserve("1", { keyId: "revoked" })), { _tag: "KeyRevoked", at: 1 })
+        assert.deepInclude(yield* refusal(reserve("2", { keyId: "expired" })), { _tag: "KeyExpired", at: 2 })
+        assert.deepInclude(yield* refusal(reserve("3", { keyId: "foreign" })), { _tag: "InvalidKey" })
+        assert.deepInclude(yield* refusal(reserve("4", { keyId: "none" })), { _tag: "UnknownKey" })
+        assert.deepInclude(yield* refusal(reserve("5", { accountId: "none" })), { _tag: "UnknownAccount" })
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("a posting with the same operation id counts once; the same id for another posting is refused", () =>
+      Effect.gen(function* () {
+        const { ledger, account } = yield* opened
+        const posting = {
+          operationId: "p",
+          accountId: "a",
+          kind: "adjustment",
+          amount: -30,
+          reason: "goodwill",
+          now: 2,
+        } as const
+        const first = yield* ledger.run("post", posting)
+        assert.deepStrictEqual(yield* ledger.run("post", { ...posting, now: 9 }), first)
+        assert.deepInclude(yield* refusal(ledger.run("post", { ...posting, amount: 30 })), { _tag: "NotAccepted" })
+        assert.strictEqual((yield* account).balance, 170)
+        const huge = { ...posting, operationId: "q", amount: 4e15 }
+        assert.deepInclude(yield* refusal(ledger.run("post", huge)), { _tag: "NotAccepted" })
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("a hold is priced by the rate card in force when it was reserved", () =>
+      Effect.gen(function* () {
+        const { ledger, reserve, settle } = yield* opened
+        const dearer = { ...rates, speechPerMillionCharacters: 2_000_000 }
+        const past = ledger.run("publishRates", { now: 10, validFrom: 9, rates: dearer })
+        assert.deepInclude(yield* refusal(past), { _tag: "NotAccepted" })
+        yield* ledger.run("publishRates", { now: 10, validFrom: 20, rates: dearer })
+        assert.deepInclude(yield* refusal(ledger.run("publishRates", { now: 10, validFrom: 20, rates })), {
+          _tag: "NotAccepted",
+        })
+        yield* reserve("before", { now: 19, usage: { ...hundred, characters: 10 } })
+        yield* reserve("after", { now: 20, usage: { ...hundred, characters: 10 } })
+        assert.strictEqual((yield* settle("before")).amount, 10)
+        assert.strictEqual((yield* settle("after")).amount, 20)
+        const versions = yield* ledger.run("rates", {})
+        assert.deepStrictEqual(
+          versions.map((card) => [card.version, card.validFrom, card.validUntil]),
+          [
+            [1, 0, 1],
+            [2, 1, 20],
+            [3, 20, null],
+          ],
+        )
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("usage sums charges less refunds, by bucket and group; a statement pages from the newest", () =>
+      Effect.gen(function* () {
+        const { ledger, release } = yield* opened
+        const charge = (holdId: string, now: number, usage: Question<"reserve">["usage"]) =>
+          ledger.run("charge", {
+            holdId,
+            accountId: "anonymous",
+            keyId: null,
+            usage,
+            expiresAt: now + 9,
+            idempotency: null,
+            served: "MISS",
+            outcome: null,
+            now,
+          })
+        yield* charge("1", 1_000, hundred)
+        yield* charge("2", 1_999, { ...hundred, model: "other" })
+        yield* charge("3", 2_000, { kind: "transcription", model: "parakeet", audioMillis: 1_001 })
+        yield* charge("4", 2_001, hundred)
+        yield* release("4", true)
+        const query: UsageQuery = {
+          from: 0,
+          until: 3_000,
+          bucketMillis: 1_000,
+          groupBy: ["kind"],
+          kind: null,
+          accountIds: null,
+          keyIds: null,
+          models: null,
+        }
+        const none = { accountId: null, keyId: null, model: null }
+        const told = yield* ledger.run("usage", { ...query, from: 1_000 })
+        assert.deepStrictEqual(told, [
+          { bucketStart: 1_000, ...none, kind: "speech", requests: 2, characters: 200, seconds: 0, amount: 200 },
+          { bucketStart: 2_000, ...none, kind: "speech", requests: 1, characters: 100, seconds: 0, amount: 100 },
+          { bucketStart: 2_000, ...none, kind: "transcription", requests: 1, characters: 0, seconds: 2, amount: 2 },
+        ])
+        const net = yield* ledger.run("usage", {
+          ...query,
+          bucketMillis: 3_000,
+          groupBy: ["model"],
+          kind: "speech",
+          models: ["magpie"],
+        })
+        assert.deepStrictEqual(net, [
+          {
+            bucketStart: 0,
+            ...none,
+            model: "magpie",
+            kind: null,
+            requests: 1,
+            characters: 100,
+            seconds: 0,
+            amount: 100,
+          },
+        ])
+        const page = yield* ledger.run("statement", { accountId: "anonymous", before: null, limit: 2 })
+        assert.deepStrictEqual(
+          page.map((entry) => [entry.kind, entry.amount, entry.balance]),
+          [
+            ["refund", 100, -202],
+            ["charge", -100, -302],
+          ],
+        )
+        const rest = yield* ledger.run("statement", { accountId: "anonymous", before: page[1]?.id ?? 0, limit: 10 })
+        assert.deepStrictEqual(
+          rest.map((entry) => entry.holdId),
+          ["3", "2", "1"],
+        )
+        assert.deepStrictEqual(yield* ledger.run("verify", {}), [])
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("an operation that cannot be stored is refused alone", () =>
+      Effect.gen(function* () {
+        const { reserve, account } = yield* opened
+        const absurd = reserve("absurd", { usage: { ...hundred, characters: 0.5 } })
+        const [bad, good] = yield* Effect.all([Effect.exit(absurd), Effect.exit(reserve("good"))], { concurrency: 2 })
+        assert.deepStrictEqual([bad._tag, good._tag], ["Failure", "Success"])
+        assert.strictEqual((yield* account).held, 100)
+      }).pipe(Effect.provide(layer)),
+    )
+  })
+
+contract("in memory", Ledger.layerMemory as Layer.Layer<Ledger, BillingError>)
+contract("in SQLite", sqlite)

@@ -1,0 +1,222 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { monitorEventLoopDelay } from "node:perf_hooks"
+import { Ledger } from "../../src/billing/Ledger.ts"
+import { hundred, rates } from "../support/billing.ts"
+
+const inFolder = <A, E, R>(use: (path: string) => Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "aviary-ledger-"))),
+    (folder) => use(join(folder, "ledger.sqlite")),
+    (folder) => Effect.sync(() => rmSync(folder, { recursive: true })),
+  )
+
+type Options = Omit<Parameters<typeof Ledger.layerSqliteAt>[0], "path" | "currency">
+
+const open = (path: string, options: Options = {}) =>
+  Effect.map(Layer.build(Ledger.layerSqliteAt({ path, currency: "usd", ...options })), (context) => {
+    const ledger = context.mapUnsafe.get(Ledger.key) as Ledger["Service"]
+    const charge = (holdId: string) =>
+      ledger.run("charge", {
+        ...{ holdId, accountId: "anonymous", keyId: null, usage: hundred, expiresAt: 100, idempotency: null },
+        ...{ served: "HIT", outcome: null, now: 2 },
+      })
+    return { ledger, charge }
+  })
+
+const whyNot = (path: string, options: Options & { readonly currency?: string } = {}) =>
+  Effect.map(Effect.flip(Effect.scoped(open(path, options))), (error) => error.reason)
+
+const raw = (path: string, sql: string) => {
+  const db = new DatabaseSync(path)
+  try {
+    db.exec(sql)
+  } finally {
+    db.close()
+  }
+}
+
+describe("the ledger in SQLite", () => {
+  it.live("keeps what it answered, in files that only their owner reads", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { ledger, charge } = yield* open(path)
+            yield* ledger.run("publishRates", { now: 1, validFrom: 1, rates })
+            yield* charge("h")
+            for (const file of readdirSync(join(path, "..")))
+              assert.strictEqual(statSync(join(path, "..", file)).mode & 0o077, 0, file)
+          }),
+        )
+        const { ledger, charge } = yield* open(path)
+        assert.deepInclude(yield* ledger.run("account", { id: "anonymous", now: 3 }), { balance: -50 })
+        assert.deepInclude(yield* charge("h"), { amount: 50, balance: -50, replayed: true })
+      }).pipe(Effect.scoped),
+    ),
+  )
+
+  it.live("shares a transaction among operations that are asked at once", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        const { ledger, charge } = yield* open(path)
+        const before = yield* ledger.commits
+        const ids = Array.from({ length: 200 }, (_, index) => `h${index}`)
+        yield* Effect.forEach(ids, charge, { concurrency: "unbounded", discard: true })
+        assert.isBelow((yield* ledger.commits) - before, 10)
+      }).pipe(Effect.scoped),
+    ),
+  )
+
+  it.live("never changes an entry, a rate card, or the end of a hold, whoever asks", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        yield* Effect.scoped(Effect.flatMap(open(path), ({ charge }) => charge("h")))
+        for (const sql of [
+          "UPDATE entries SET amount = 0",
+          "DELETE FROM entries",
+          "UPDATE rates SET hit_share = 0",
+          "UPDATE holds SET state = 'released'",
+          "UPDATE holds SET state = 'held'",
+        ]) {
+          assert.throws(() => raw(path, sql), /final|ends once/, sql)
+        }
+      }),
+    ),
+  )
+
+  it.live("refuses to start on a damaged file, and does not touch it", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        writeFileSync(path, "not a database, but long enough to be looked at as one. ".repeat(100))
+        const before = readFileSync(path)
+        assert.deepInclude(yield* whyNot(path), { _tag: "LedgerUnavailable", kind: "corrupt" })
+        assert.isTrue(readFileSync(path).equals(before))
+      }),
+    ),
+  )
+
+  it.live("refuses to start on a damaged ledger", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        yield* Effect.scoped(Effect.flatMap(open(path), ({ charge }) => Effect.forEach(["a", "b", "c"], charge)))
+        raw(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+        const bytes = readFileSync(path)
+        // Every page but the first, which holds the schema.
+        bytes.fill(0xa5, 4096)
+        writeFileSync(path, bytes)
+        assert.deepInclude(yield* whyNot(path), { _tag: "LedgerUnavailable", kind: "corrupt" })
+      }),
+    ),
+  )
+
+  it.live("refuses to start on another program's database, on a newer ledger, and in another currency", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        raw(`${path}.other`, "CREATE TABLE theirs (a)")
+        assert.deepInclude(yield* whyNot(`${path}.other`), {
+          kind: "corrupt",
+          message: "the database is not an Aviary ledger",
+        })
+        yield* Effect.scoped(open(path))
+        const foreign = Ledger.layerSqliteAt({ path, currency: "eur" })
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(foreign)))
+        assert.deepInclude(error.reason, { kind: "mismatch", message: "the ledger is kept in usd, not in eur" })
+        raw(path, "PRAGMA user_version = 99")
+        assert.deepInclude(yield* whyNot(path), { kind: "newer" })
+      }),
+    ),
+  )
+
+  it.live("refuses to start when a balance is not the sum of its entries", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        yield* Effect.scoped(open(path))
+        raw(path, "UPDATE accounts SET balance = 5 WHERE id = 'anonymous'")
+        assert.deepInclude(yield* whyNot(path), {
+          kind: "mismatch",
+          message: "account anonymous has balance 5, but its entries sum to 0",
+        })
+      }),
+    ),
+  )
+
+  it.live("says so when another process keeps it locked, charges nothing, and works on afterwards", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        const { ledger, charge } = yield* open(path, { lockWaitMillis: 50 })
+        const other = new DatabaseSync(path)
+        other.exec("BEGIN EXCLUSIVE")
+        const error = yield* Effect.flip(charge("h"))
+        assert.deepInclude(error.reason, { _tag: "LedgerUnavailable", kind: "locked" })
+        assert.deepInclude(yield* whyNot(path, { lockWaitMillis: 50 }), { kind: "locked" })
+        other.exec("COMMIT")
+        other.close()
+        assert.deepStrictEqual(yield* ledger.run("verify", {}), [])
+        assert.deepInclude(yield* charge("h"), { replayed: false })
+      }).pipe(Effect.scoped),
+    ),
+  )
+
+  it.live("says so when it is full, and what it had answered before stands", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        let charged = 0
+        const reason = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { charge } = yield* open(path, { maxPages: 60 })
+            for (;;) {
+              const exit = yield* Effect.result(charge(`hold-${charged}-${"x".repeat(500)}`))
+              if (exit._tag === "Failure") return exit.failure.reason
+              charged++
+            }
+          }),
+        )
+        assert.deepInclude(reason, { _tag: "LedgerUnavailable", kind: "full" })
+        assert.isAbove(charged, 5)
+        const { ledger } = yield* open(path)
+        const entries = yield* ledger.run("statement", { accountId: "anonymous", before: null, limit: 1000 })
+        assert.strictEqual(entries.length, charged)
+      }).pipe(Effect.scoped),
+    ),
+  )
+
+  it.live("answers those who wait when it closes, instead of leaving them", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        const { charge } = yield* Effect.scoped(open(path))
+        const error = yield* Effect.flip(charge("late"))
+        assert.deepInclude(error.reason, { _tag: "LedgerUnavailable" })
+      }),
+    ),
+  )
+
+  it.live("10,000 paid hits: a durable charge for each, off the event loop", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        const { ledger, charge } = yield* open(path)
+        yield* ledger.run("publishRates", { now: 1, validFrom: 1, rates })
+        const ids = Array.from({ length: 10_000 }, (_, index) => `h${index}`)
+        const [commits, start, delay] = [
+          yield* ledger.commits,
+          performance.now(),
+          monitorEventLoopDelay({ resolution: 1 }),
+        ]
+        delay.enable()
+        yield* Effect.forEach(ids, charge, { concurrency: 64, discard: true })
+        delay.disable()
+        const seconds = (performance.now() - start) / 1000
+        const syncs = (yield* ledger.commits) - commits
+        const [p99, max] = [delay.percentile(99) / 1e6, delay.max / 1e6]
+        yield* Effect.log(
+          `${Math.round(10_000 / seconds)} charges/s, ${syncs} transactions synced to disk, event loop delay p99 ${p99.toFixed(1)} ms, max ${max.toFixed(1)} ms`,
+        )
+        assert.deepInclude(yield* ledger.run("account", { id: "anonymous", now: 3 }), { balance: -500_000 })
+      }).pipe(Effect.scoped),
+    ),
+  )
+})
