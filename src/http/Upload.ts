@@ -1,4 +1,4 @@
-import { Duration, Effect, FileSystem, Option, Path, Schema, Stream } from "effect"
+import { Cause, Duration, Effect, FileSystem, Option, Path, Schema, Stream } from "effect"
 import { type HttpServerRequest, Multipart } from "effect/http"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
@@ -67,15 +67,21 @@ export const makeUploads = Effect.gen(function* () {
       fs.makeTempFileScoped({ directory, prefix: "upload-" }),
       Errors.storageUnavailable,
     )
-    const fields: Record<string, string> = {}
+    const fields = new Map<string, string>()
     let received = Option.none<Multipart.File>()
     yield* parts.pipe(
       Stream.provideContext(limits),
       Stream.mapError(told),
+      // Where a delimiter comes before any part header, effect 4.1's parser passes on a field that it knows nothing of, and
+      // its Node adapter throws.
+      Stream.catchCause((cause) =>
+        Cause.hasDies(cause) ? Stream.fail(Errors.invalidMultipart()) : Stream.failCause(cause),
+      ),
       Stream.runForEach((part) => {
         if (Multipart.isField(part)) {
           // The first one counts; lists are sent as repeated `name[]`.
-          fields[part.key.replace(/\[\]$/, "")] ??= part.value
+          const name = part.key.replace(/\[\]$/, "")
+          if (!fields.has(name)) fields.set(name, part.value)
           return Effect.void
         }
         if (part.key !== "file") return Effect.mapError(Stream.runDrain(part.content), told)
@@ -85,11 +91,11 @@ export const makeUploads = Effect.gen(function* () {
       }),
     )
     if (Option.isNone(received)) {
-      return yield* "file" in fields
+      return yield* fields.has("file")
         ? Errors.invalidValue("file", "expected an uploaded file, with a file name")
         : Errors.missingParameter("file")
     }
-    const decoded = yield* Effect.mapError(decodeFields(fields), schemaFault)
+    const decoded = yield* Effect.mapError(decodeFields(Object.fromEntries(fields)), schemaFault)
     return { path: target, fields: decoded } satisfies Upload
   })
 

@@ -239,3 +239,16 @@ it.live("a disk that takes nothing is the gateway's fault, not the client's", ()
     expect(yield* told(response)).toEqual([503, "storage_unavailable", null])
   }).pipe(Effect.provide(NodeServices.layer)),
 )
+
+it.live("a delimiter in place of a part's headers is malformed, not a fault of the gateway's", () =>
+  Effect.gen(function* () {
+    const { port, swept } = yield* uploadGateway()
+    const body = '--b\r\ncontent-disposition: form-data; name="model"\r\n\r\n--bx\r\n--b--\r\n'
+    const { socket, seen } = yield* rawConnection(port)
+    socket.write(
+      `POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    )
+    expect(yield* seen('"invalid_multipart"')).toMatch(/^HTTP\/1.1 400 /)
+    yield* swept
+  }).pipe(Effect.provide(NodeServices.layer)),
+)
