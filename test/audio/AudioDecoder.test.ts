@@ -91,6 +91,7 @@ layer(decoder(), live)("AudioDecoder", (it) => {
     ["a header without samples", wavHeader(16_000, 0)],
     ["a container without audio", readFileSync(clip(".webm")).subarray(0, 300)],
     ["a magic number alone", Buffer.from("fLaC")],
+    ["a size past the end of any file", Buffer.from("1a45dfa380ec01fffffffffffffe00", "hex")],
     ["a cut Ogg page", readFileSync(clip(".opus")).subarray(0, 40)],
   ])("refuses %s and names what is accepted", ([name, bytes]) =>
     Effect.gen(function* () {
