@@ -27,7 +27,7 @@ ${Object.values(table)
   .map((row) => `| ${row} |\n`)
   .join("")}`
 
-// After a change of the table: npm test -- -u test/house/Docs.test.ts
+// After a change of the table: npm test -- test/house/Docs.test.ts -u
 it("docs/configuration.md is the table of settings", async () => {
   await expect(configuration).toMatchFileSnapshot("../../docs/configuration.md")
 })
