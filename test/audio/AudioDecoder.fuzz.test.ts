@@ -1,8 +1,8 @@
 /** Uploads are hostile. Whatever the bytes, a decode ends in time with a recording or a typed error, and the decoders live on. */
 import { NodeServices } from "@effect/platform-node"
-import { expect, layer } from "@effect/vitest"
+import { afterAll, expect, layer } from "@effect/vitest"
 import { Effect, Exit, Layer } from "effect"
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { AudioDecoder } from "../../src/audio/AudioDecoder.ts"
@@ -11,6 +11,7 @@ import { seededRandom } from "../support/seededRandom.ts"
 /** Mutations of each fixture; 2,000 passed when this was written. */
 const rounds = Number(process.env["AVIARY_FUZZ_ROUNDS"] ?? 40)
 const folder = mkdtempSync(join(tmpdir(), "aviary-fuzz-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const spool = join(folder, "spool")
 const clip = join(import.meta.dirname, "../support/audio/sense-and-sensibility-0930")
 

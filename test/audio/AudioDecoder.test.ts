@@ -1,8 +1,8 @@
 import { NodeServices } from "@effect/platform-node"
-import { describe, expect, layer } from "@effect/vitest"
+import { afterAll, describe, expect, layer } from "@effect/vitest"
 import { Effect, Exit, Fiber, FileSystem, Layer, Scope } from "effect"
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { AudioDecoder, type AudioDecoderOptions } from "../../src/audio/AudioDecoder.ts"
@@ -14,6 +14,7 @@ const clip = (ending: string) => fixture(`sense-and-sensibility-0930${ending}`)
 const original = new Int16Array(Uint8Array.from(readFileSync(clip(".wav")).subarray(44)).buffer)
 
 const folder = mkdtempSync(join(tmpdir(), "aviary-decoder-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const spool = join(folder, "spool")
 const upload = (name: string, bytes: Uint8Array) => {
   const path = join(folder, name)

@@ -1,11 +1,12 @@
-import { mkdtempSync, statSync, writeFileSync } from "node:fs"
+import { mkdtempSync, statSync, writeFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { expect, it } from "vitest"
+import { afterAll, expect, it } from "vitest"
 import { decodeFile } from "../../../src/audio/decode/decodeFile.ts"
 import { wavHeader } from "../../../src/audio/Wav.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "aviary-decode-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const file = (name: string, bytes: Uint8Array) => {
   const path = join(folder, name)
   writeFileSync(path, bytes)
