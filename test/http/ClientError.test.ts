@@ -1,8 +1,7 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { speechOf, startGateway, transcriptionOf } from "../support/gateway.ts"
 import { jsonPost, rawConnection } from "../support/rawHttp.ts"
-import { Layer } from "effect"
 
 const answerTo = Effect.fnUntraced(function* (port: number, bytes: string | Buffer) {
   const { socket, closed } = yield* rawConnection(port)
@@ -23,6 +22,8 @@ it.live.each([
     400,
     "malformed_request",
   ],
+  ["a tunnel", "CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n", 404, "unknown_url"],
+  ["an expectation", "GET /v1/models HTTP/1.1\r\nhost: x\r\nexpect: tea\r\n\r\n", 417, "expectation_failed"],
   ["large headers", `GET / HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`, 431, "headers_too_large"],
 ] as const)("%s is told in the envelope, and the connection closed", ([_, bytes, status, code]) =>
   Effect.gen(function* () {
@@ -77,5 +78,28 @@ it.live("nothing is written into an answer that is under way", () =>
     const { received } = yield* closed
     expect(received.toString().match(/HTTP\/1.1/g)).toHaveLength(1)
     expect(received.toString()).not.toContain("malformed_request")
+  }),
+)
+
+it.live("a request that is answered before it has arrived is answered once, whatever Node's clock says later", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway({ settings: { uploadTimeout: "200 millis" } })
+    const { socket, closed } = yield* rawConnection(port)
+    socket.write(
+      "POST /v1/audio/speech HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\n{",
+    )
+    const { received } = yield* closed
+    expect(received.toString().match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 415"])
+  }),
+)
+
+it.live("a good request on a connection does not excuse a bad one after it", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway()
+    const { socket, seen } = yield* rawConnection(port)
+    socket.write("GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+    yield* seen('{"status":"live"}')
+    socket.write("garbage\r\n\r\n")
+    expect(yield* seen("malformed_request")).toContain("HTTP/1.1 400")
   }),
 )

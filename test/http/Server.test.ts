@@ -1,8 +1,13 @@
+import { NodeHttpServer } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer, Logger } from "effect"
+import { HttpEffect } from "effect/http"
 import { OpenApi } from "effect/http-api"
 import { Api } from "../../src/contract/Api.ts"
-import { startGateway } from "../support/gateway.ts"
+import { makeHttpApp } from "../../src/http/Server.ts"
+import { Settings } from "../../src/Settings.ts"
+import { VoiceList } from "../../src/speech/VoiceList.ts"
+import { startGateway, testEngines, testPrograms } from "../support/gateway.ts"
 
 const get = (url: string) => Effect.promise(() => fetch(url))
 
@@ -53,4 +58,37 @@ it.live("allows no other origin", () =>
     )
     expect(response.headers.get("access-control-allow-origin")).toBeNull()
   }),
+)
+
+it.live("answers without a socket, speech included", () =>
+  Effect.gen(function* () {
+    const app = yield* makeHttpApp
+    const handle = HttpEffect.toWebHandlerWith(yield* Effect.context<never>())(app)
+    const models = yield* Effect.promise(() => handle(new Request("http://aviary/v1/models")))
+    expect(models.status).toBe(200)
+    const speech = yield* Effect.promise(() =>
+      handle(
+        new Request("http://aviary/v1/audio/speech", {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ model: "tts-1", input: "Hello.", voice: "alloy" }),
+        }),
+      ),
+    )
+    expect(speech.headers.get("x-cache")).toBe("MISS")
+    expect(new Uint8Array(yield* Effect.promise(() => speech.arrayBuffer()))).toEqual(new Uint8Array([1, 2, 3, 4]))
+    const missing = yield* Effect.promise(() => handle(new Request("http://aviary/v2")))
+    expect(yield* Effect.promise(() => missing.json())).toMatchObject({ error: { code: "unknown_url" } })
+  }).pipe(
+    Effect.provide(
+      Layer.mergeAll(
+        testPrograms,
+        testEngines,
+        VoiceList.layer.pipe(Layer.provide(testEngines)),
+        Settings.layerTest(),
+        NodeHttpServer.layerHttpServices,
+        Logger.layer([]),
+      ),
+    ),
+  ),
 )
