@@ -2,8 +2,21 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer } from "effect"
 import { join } from "node:path"
 import { AudioDecoder } from "./audio/AudioDecoder.ts"
+import { Access } from "./billing/Access.ts"
+import { Accounts } from "./billing/Accounts.ts"
+import { Billing } from "./billing/Billing.ts"
+import { Ledger } from "./billing/Ledger.ts"
 import { AtomicCache } from "./cache/AtomicCache.ts"
 import { Flights } from "./cache/Flights.ts"
+import { Admission } from "./health/Admission.ts"
+import { DeepHealth } from "./health/DeepHealth.ts"
+import { EngineGuard } from "./health/EngineGuard.ts"
+import { EngineProbe } from "./health/EngineProbe.ts"
+import { EngineStates } from "./health/EngineStates.ts"
+import { Quarantine } from "./health/Quarantine.ts"
+import { RestartBudget } from "./health/RestartBudget.ts"
+import { Restarter } from "./health/Restarter.ts"
+import { RestartJournal } from "./health/RestartJournal.ts"
 import * as Server from "./http/Server.ts"
 import { Settings } from "./Settings.ts"
 import { Speech } from "./speech/Speech.ts"
@@ -33,10 +46,28 @@ const decoder = Layer.unwrap(
   Effect.map(Settings, ({ dataDir }) => AudioDecoder.layer({ directory: join(dataDir, "recordings") })),
 )
 
+/** Who may use the gateway, and what for: one ledger under all of it. */
+export const accounts = Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer).pipe(
+  Layer.provide(Ledger.layerSqlite),
+)
+
+/** Watches over the engines: their turns, their states, probes and restarts. */
+export const health = EngineGuard.layer.pipe(
+  Layer.provideMerge(DeepHealth.layer),
+  Layer.provide([EngineProbe.layer, Restarter.layer]),
+  Layer.provideMerge(RestartBudget.layer),
+  Layer.provide(RestartJournal.layer),
+  Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer)),
+)
+
+/** What was said before, and what is being said. */
+export const cache = Flights.layer.pipe(Layer.provideMerge(AtomicCache.layer))
+
 /** Text to audio and audio to text, over whatever engines there are. */
-export const programs = Layer.mergeAll(
-  Speech.layer.pipe(Layer.provide(Flights.layer), Layer.provideMerge(AtomicCache.layer)),
-  Transcription.layer.pipe(Layer.provide(decoder)),
+export const programs = Layer.mergeAll(Speech.layer, Transcription.layer.pipe(Layer.provide(decoder))).pipe(
+  Layer.provideMerge(cache),
+  Layer.provideMerge(health),
+  Layer.provideMerge(accounts),
 )
 
 /** The gateway, serving on `AVIARY_HOST` and `AVIARY_PORT`. */

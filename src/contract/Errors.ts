@@ -1,42 +1,6 @@
-import { ApiError } from "./ApiError.ts"
-
-type Family = "invalid_request_error" | "server_error" | "service_unavailable_error" | "engine_error"
-
-interface Description<Args extends ReadonlyArray<unknown>> {
-  readonly status: number
-  readonly type: Family
-  readonly code: string
-  readonly param?: string | ((...args: Args) => string | null)
-  readonly message: (...args: Args) => string
-  /** When a client meets it. */
-  readonly when: string
-  /** Arguments that make the message shown in docs/errors.md. */
-  readonly example: Args
-  /** `false`: OpenAI's SDKs, which retry 408, 409, 429 and every 5xx, are told not to (`x-should-retry`). */
-  readonly retry?: false
-  /** The status where it is not always the same. */
-  readonly statusOf?: (...args: Args) => number
-}
-
-/** One error a client can be told: called with what it is about, it makes the error. */
-export interface ErrorKind<Args extends ReadonlyArray<unknown> = ReadonlyArray<never>> {
-  (...args: Args): ApiError
-  readonly description: Description<Args>
-}
-
-const kind = <const Args extends ReadonlyArray<unknown>>(description: Description<Args>): ErrorKind<Args> =>
-  Object.assign(
-    (...args: Args) =>
-      new ApiError({
-        status: description.statusOf?.(...args) ?? description.status,
-        type: description.type,
-        code: description.code,
-        param: typeof description.param === "function" ? description.param(...args) : (description.param ?? null),
-        message: description.message(...args),
-        headers: description.retry === false ? { "x-should-retry": "false" } : {},
-      }),
-    { description },
-  )
+import { accountErrors } from "./AccountErrors.ts"
+import { kind } from "./ErrorKind.ts"
+import { healthErrors } from "./HealthErrors.ts"
 
 const sentence = (text: string): string => (text.endsWith(".") ? text : `${text}.`)
 
@@ -199,6 +163,14 @@ export const Errors = {
     when: "What came in is not HTTP, or its body could not be read.",
     example: [],
   }),
+  expectationFailed: kind<[]>({
+    status: 417,
+    type: "invalid_request_error",
+    code: "expectation_failed",
+    message: () => "The only expectation that can be met is `100-continue`.",
+    when: "The request has another `Expect` header.",
+    example: [],
+  }),
   headersTooLarge: kind<[]>({
     status: 431,
     type: "invalid_request_error",
@@ -325,4 +297,6 @@ export const Errors = {
     example: [],
     retry: false,
   }),
+  ...healthErrors,
+  ...accountErrors,
 }

@@ -1,10 +1,15 @@
 import { Duration } from "effect"
 import type { DecodeError } from "../audio/DecodeError.ts"
+import type { BillingError } from "../billing/BillingError.ts"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
+import type { HealthError } from "../health/HealthError.ts"
 import type { SpeechError, SpeechFailure } from "../speech/SpeechError.ts"
 import type { TranscriptionFailure } from "../transcription/TranscriptionError.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
+
+/** Milliseconds after which a ledger that was locked or full is worth another try. */
+const ledgerRetryAfter = 5_000
 
 /** Everything the rooms fail a request with. */
 export type RoomError = SpeechFailure | TranscriptionFailure
@@ -65,6 +70,64 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
     }
   }
 
+  const health = (reason: HealthError["reason"]): ApiError => {
+    switch (reason._tag) {
+      case "EngineWedged":
+        return reason.shouldRetry
+          ? Errors.engineWedged(reason.message).retryAfter(reason.retryAfterMillis)
+          : Errors.engineExhausted(reason.message).retryAfter(reason.retryAfterMillis)
+      case "QueueFull":
+        return Errors.engineBusy(reason.limit).retryAfter(reason.retryAfterMillis)
+      case "QueueWaitTimedOut":
+        return Errors.engineTurnTimedOut(Math.ceil(reason.waitedMillis / 1000)).retryAfter(reason.retryAfterMillis)
+      case "Quarantined":
+        return Errors.quarantined(reason.message)
+      case "RestartUnderWay":
+        return Errors.restartUnderWay(reason.engine)
+      case "NoBackend":
+        return Errors.noRestartBackend(reason.message)
+      case "BudgetSpent":
+        return Errors.restartsSpent(reason.limit, Math.round(reason.windowMillis / 60_000))
+      case "NotRunning":
+        return Errors.notRunning(reason.message)
+      case "RestartFailed":
+        return Errors.restartFailed(reason.message)
+      case "JournalFailed":
+        return Errors.journalFailed(reason.message)
+    }
+  }
+
+  const billing = (reason: BillingError["reason"]): ApiError => {
+    switch (reason._tag) {
+      case "InsufficientQuota":
+        return Errors.insufficientQuota()
+      case "CapReached":
+        return Errors.capReached(reason.scope, reason.cap)
+      case "LedgerUnavailable":
+        return Errors.ledgerUnavailable().retryAfter(ledgerRetryAfter)
+      case "AlreadyReleased":
+        return Errors.holdLost().retryAfter(ledgerRetryAfter)
+      case "InvalidKey":
+        return Errors.invalidKey()
+      case "KeyExpired":
+        return Errors.endedKey("expired")
+      case "KeyRevoked":
+        return Errors.endedKey("revoked")
+      case "RateLimited":
+        return Errors.rateLimited(reason.limit, reason.max).retryAfter(reason.retryAfterMs)
+      case "IdempotencyConflict":
+        return Errors.idempotencyConflict()
+      case "IdempotencyInProgress":
+        return Errors.idempotencyInProgress().retryAfter(ledgerRetryAfter)
+      case "UnknownAccount":
+        return Errors.unknownAccount(reason.accountId)
+      case "UnknownKey":
+        return Errors.unknownKey(reason.keyId)
+      case "NotAccepted":
+        return Errors.notAccepted(reason.message)
+    }
+  }
+
   return (error: RoomError): ApiError => {
     switch (error._tag) {
       case "SpeechError":
@@ -75,6 +138,10 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
         return engine("speech-to-text", error.reason)
       case "DecodeError":
         return decoding(error.reason)
+      case "HealthError":
+        return health(error.reason)
+      case "BillingError":
+        return billing(error.reason)
       case "CacheError":
         return error.reason._tag === "FlightStopped"
           ? Errors.shuttingDown().retryAfter(1_000)

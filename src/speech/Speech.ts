@@ -1,8 +1,10 @@
-import { Context, Effect, Layer, type Scope, type Stream } from "effect"
+import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import type { AudioFormat } from "../audio/AudioFormat.ts"
-import { Flights, type Found, type Listening } from "../cache/Flights.ts"
+import { Billing } from "../billing/Billing.ts"
+import { Flights } from "../cache/Flights.ts"
+import { EngineGuard } from "../health/EngineGuard.ts"
 import { Settings } from "../Settings.ts"
-import { MagpieClient } from "../upstream/MagpieClient.ts"
+import { MagpieClient, type Utterance } from "../upstream/MagpieClient.ts"
 import { keyOf, plan } from "./Plan.ts"
 import type { SpeechFailure } from "./SpeechError.ts"
 import { synthesize } from "./Synthesis.ts"
@@ -52,15 +54,23 @@ export class Speech extends Context.Service<
     Speech,
     Effect.gen(function* () {
       const magpie = yield* MagpieClient
+      const guard = yield* EngineGuard
       const flights = yield* Flights
+      const billing = yield* Billing
       const { voices } = yield* VoiceList
       const { maxTextCharacters: maxCharacters, paces } = yield* Settings
+      const synthesizer = {
+        ...magpie,
+        synthesize: (utterance: Utterance) => guard.stream("magpie", magpie.synthesize(utterance)),
+      }
 
       const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {
         const planned = yield* plan(request, { magpie, voices, maxCharacters })
-        const take = synthesize(planned, magpie, paces)
+        const key = keyOf(planned)
+        const hold = yield* billing.reserve({ kind: "speech", model: magpie.model, characters: planned.characters })
+        const take = synthesize(planned, synthesizer, paces)
         const joined = yield* flights.join({
-          key: keyOf(planned),
+          key,
           mode: request.cacheControl,
           produce: take.bytes,
           describe: () =>
@@ -71,14 +81,37 @@ export class Speech extends Context.Service<
               voice: planned.voice,
             })),
         })
-        return { key: keyOf(planned), contentType: take.contentType, ...served(joined) } satisfies Spoken
+        const { contentType } = take
+        if (joined._tag === "Found") {
+          const { length } = joined.entry.metadata
+          const audio = settledBeforeLast(joined.entry.bytes(), length, billing.settle(hold, { served: "HIT" }))
+          return { key, contentType, cache: "HIT" as const, contentLength: length, audio } satisfies Spoken
+        }
+        const { role, bytes } = joined
+        const audio = Stream.concat(bytes, Stream.fromEffectDrain(billing.settle(hold, { served: role })))
+        return { key, contentType, cache: role, contentLength: undefined, audio } satisfies Spoken
       })
       return Speech.of({ speak })
     }),
   ).pipe(Layer.provide(VoiceList.layer))
 }
 
-const served = (joined: Found | Listening<SpeechFailure>) =>
-  joined._tag === "Found"
-    ? { cache: "HIT" as const, contentLength: joined.entry.metadata.length, audio: joined.entry.bytes() }
-    : { cache: joined.role, contentLength: undefined, audio: joined.bytes }
+/**
+ * `bytes` with their last one held back until `settle` has succeeded: with a `content-length` it is the last byte, not
+ * the end of the stream, that tells a client that it has everything.
+ */
+const settledBeforeLast = <E, E2>(
+  bytes: Stream.Stream<Uint8Array, E>,
+  length: number,
+  settle: Effect.Effect<unknown, E2>,
+): Stream.Stream<Uint8Array, E | E2> =>
+  Stream.suspend(() => {
+    let passed = 0
+    return Stream.flatMap(bytes, (chunk) => {
+      passed += chunk.length
+      if (passed < length) return Stream.succeed(chunk)
+      return Stream.make(chunk.subarray(0, -1)).pipe(
+        Stream.concat(Stream.fromEffect(Effect.as(settle, chunk.subarray(-1)))),
+      )
+    })
+  })

@@ -1,5 +1,7 @@
 import { Schema } from "effect"
+import type { BillingError } from "../billing/BillingError.ts"
 import type { CacheError } from "../cache/CacheError.ts"
+import type { HealthError } from "../health/HealthError.ts"
 import type { MagpieError } from "../upstream/MagpieClient.ts"
 
 /** Nothing to say: the text is empty or white space. */
@@ -35,4 +37,4 @@ export class SpeechError extends Schema.TaggedError<SpeechError>()("SpeechError"
 }) {}
 
 /** Why a speech was not delivered, by the room that says so. */
-export type SpeechFailure = SpeechError | MagpieError | CacheError
+export type SpeechFailure = SpeechError | MagpieError | CacheError | HealthError | BillingError

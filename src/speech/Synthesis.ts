@@ -2,7 +2,7 @@ import { Deferred, Effect, Fiber, Scope, Stream } from "effect"
 import { contentTypeOf, encodedSampleRate } from "../audio/AudioFormat.ts"
 import { type Encoder, makeEncoder } from "../audio/Encoder.ts"
 import { durationMs, type Pcm } from "../audio/Pcm.ts"
-import type { MagpieClient, Utterance } from "../upstream/MagpieClient.ts"
+import type { Utterance } from "../upstream/MagpieClient.ts"
 import type { Plan } from "./Plan.ts"
 import { fadeSeams } from "./Seam.ts"
 import { Incomplete, SpeechError, type SpeechFailure } from "./SpeechError.ts"
@@ -22,6 +22,12 @@ export interface Take {
   readonly durationMs: () => number
 }
 
+/** What a take needs of an engine: `MagpieClient`, or one with a guard in front. `maxCharacters` in code points. */
+export interface Synthesizer {
+  readonly maxCharacters: number
+  readonly synthesize: (utterance: Utterance) => Stream.Stream<Pcm, SpeechFailure>
+}
+
 /** Chunks of the next utterance that may wait for their turn: about half a minute of audio, below 2 MB. */
 const aheadChunks = 128
 
@@ -32,11 +38,7 @@ const sliceMs = 100
 const silence: Pcm = { sampleRate: 24_000, samples: new Int16Array(6_000) }
 
 /** Makes the speech of `plan` on `magpie`. Interrupting `bytes` ends the engine's work. */
-export const synthesize = (
-  plan: Plan,
-  magpie: MagpieClient["Service"],
-  paces?: Readonly<Record<string, Pace>>,
-): Take => {
+export const synthesize = (plan: Plan, magpie: Synthesizer, paces?: Readonly<Record<string, Pace>>): Take => {
   let played = 0
   const utterances = split(plan.text, magpie.maxCharacters, plan.language)
     .filter(isSpeakable)
@@ -55,7 +57,7 @@ export const synthesize = (
 /** One engine call and the verdict on it. Fails as soon as the engine has babbled on for too long. */
 const judged = (
   utterance: Utterance,
-  magpie: MagpieClient["Service"],
+  magpie: Synthesizer,
   paces: Readonly<Record<string, Pace>> | undefined,
 ): Stream.Stream<Pcm, SpeechFailure> =>
   Stream.suspend(() => {

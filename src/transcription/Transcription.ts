@@ -1,6 +1,10 @@
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, FileSystem, Layer, Stream } from "effect"
+import { createHash } from "node:crypto"
 import { AudioDecoder } from "../audio/AudioDecoder.ts"
+import { spoolFailed } from "../audio/DecodeError.ts"
 import { durationSeconds } from "../audio/Recording.ts"
+import { Billing } from "../billing/Billing.ts"
+import { EngineGuard } from "../health/EngineGuard.ts"
 import { ParakeetClient, type Transcript } from "../upstream/ParakeetClient.ts"
 import type { TranscriptionFailure } from "./TranscriptionError.ts"
 
@@ -31,10 +35,34 @@ export class Transcription extends Context.Service<
     Effect.gen(function* () {
       const decoder = yield* AudioDecoder
       const parakeet = yield* ParakeetClient
+      const guard = yield* EngineGuard
+      const billing = yield* Billing
+      const fs = yield* FileSystem.FileSystem
+
+      const contentHash = (path: string) =>
+        fs.stream(path).pipe(
+          Stream.runFold(
+            () => createHash("sha256"),
+            (hash, bytes) => hash.update(bytes),
+          ),
+          Effect.map((hash) => hash.digest("hex")),
+          Effect.mapError(spoolFailed),
+        )
 
       const transcribe = Effect.fn("Transcription.transcribe")(function* (request: TranscriptionRequest) {
         const recording = yield* decoder.decode(request.path)
-        const transcript = yield* parakeet.transcribe(recording, { language: request.language })
+        const hold = yield* billing.reserve({
+          kind: "transcription",
+          model: parakeet.model,
+          audioMillis: Math.ceil(durationSeconds(recording) * 1000),
+        })
+        const content = yield* contentHash(recording.path)
+        const transcript = yield* guard.call(
+          "parakeet",
+          parakeet.transcribe(recording, { language: request.language }),
+          { content },
+        )
+        yield* billing.settle(hold, { served: "MISS" })
         return { ...transcript, durationSeconds: durationSeconds(recording) }
       }, Effect.scoped)
 

@@ -1,7 +1,8 @@
 import { Schema } from "effect"
 import { expect, it } from "vitest"
 import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
-import { type ErrorKind, Errors } from "../../src/contract/Errors.ts"
+import type { ErrorKind } from "../../src/contract/ErrorKind.ts"
+import { Errors } from "../../src/contract/Errors.ts"
 
 const kinds = Object.values(Errors) as unknown as ReadonlyArray<ErrorKind>
 const examples = kinds.map((kind) => ({ kind: kind.description, error: kind(...kind.description.example) }))
@@ -51,9 +52,13 @@ it("every error has OpenAI's envelope and an error status", () => {
   }
 })
 
-it("a code says one thing: only values of fields share one", () => {
-  const codes = kinds.map((kind) => kind.description.code).filter((code) => code !== "invalid_value")
-  expect(new Set(codes).size).toBe(codes.length)
+it("what shares a code shares its status and type, so that a program can go by the code", () => {
+  const meanings = new Map<string, Set<string>>()
+  for (const { description } of kinds) {
+    const meant = meanings.get(description.code) ?? new Set()
+    meanings.set(description.code, meant.add(`${description.status} ${description.type}`))
+  }
+  expect([...meanings].filter(([, meant]) => meant.size > 1)).toEqual([])
 })
 
 it("a fault of the gateway's own asks SDKs not to repeat the work", () => {

@@ -91,24 +91,24 @@ layer(NodeServices.layer, { excludeTestServices: true })("FirstAudioFirst", (it)
             "engine_unreachable",
           ],
           [
-            502,
-            "engine_malformed",
-          ],
-          [
-            502,
-            "engine_malformed",
-          ],
-          [
-            502,
-            "incomplete_audio",
-          ],
-          [
-            502,
-            "engine_malformed",
+            503,
+            "engine_wedged",
           ],
           [
             503,
-            "engine_loading",
+            "engine_wedged",
+          ],
+          [
+            503,
+            "engine_wedged",
+          ],
+          [
+            503,
+            "engine_wedged",
+          ],
+          [
+            503,
+            "engine_wedged",
           ],
         ]
       `)

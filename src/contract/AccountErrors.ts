@@ -1,0 +1,126 @@
+import { kind } from "./ErrorKind.ts"
+
+/** Money in whole and fractions of a currency unit, for a person. */
+const money = (microUnits: number): string => (microUnits / 1_000_000).toFixed(6).replace(/0{1,4}$/, "")
+
+/** What clients and operators are told about keys, quotas and charges. Part of `Errors`. */
+export const accountErrors = {
+  missingKey: kind<[]>({
+    status: 401,
+    type: "invalid_request_error",
+    code: "invalid_api_key",
+    message: () =>
+      "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
+    when: "Keys are on and the request has none.",
+    example: [],
+  }),
+  invalidKey: kind<[]>({
+    status: 401,
+    type: "invalid_request_error",
+    code: "invalid_api_key",
+    message: () => "Incorrect API key provided.",
+    when: "The key does not exist. It is not repeated, so that no log of an answer holds it.",
+    example: [],
+  }),
+  endedKey: kind<[how: "expired" | "revoked"]>({
+    status: 401,
+    type: "invalid_request_error",
+    code: "invalid_api_key",
+    message: (how) => `The API key has been ${how}.`.replace("been expired", "expired"),
+    when: "The key was good once.",
+    example: ["revoked"],
+  }),
+  adminOnly: kind<[]>({
+    status: 401,
+    type: "invalid_request_error",
+    code: "invalid_admin_token",
+    message: () =>
+      "This route needs the admin token in an Authorization header (Authorization: Bearer …). The start block of the gateway says where it is.",
+    when: "An admin route was called without the admin token, or with another.",
+    example: [],
+  }),
+  insufficientQuota: kind<[]>({
+    status: 429,
+    type: "insufficient_quota",
+    code: "insufficient_quota",
+    message: () => "You exceeded your current quota, please check your plan and billing details.",
+    when: "The prepaid balance does not pay for the request. Nothing was done.",
+    example: [],
+    retry: false,
+  }),
+  capReached: kind<[whose: "account" | "key", cap: number]>({
+    status: 429,
+    type: "insufficient_quota",
+    code: "insufficient_quota",
+    message: (whose, cap) => `The ${whose}'s monthly limit of ${money(cap)} is reached.`,
+    when: "The monthly limit of the account or the key would be passed. Nothing was done.",
+    example: ["account", 5_000_000],
+    retry: false,
+  }),
+  rateLimited: kind<[limit: "requests" | "characters", max: number]>({
+    status: 429,
+    type: "rate_limit_error",
+    code: "rate_limit_exceeded",
+    message: (limit, max) => `Rate limit reached: ${max} ${limit} per minute. Please slow down.`,
+    when: "The key has a limit of requests or characters a minute. Comes with `Retry-After`.",
+    example: ["requests", 60],
+  }),
+  ledgerUnavailable: kind<[]>({
+    status: 503,
+    type: "service_unavailable_error",
+    code: "ledger_unavailable",
+    message: () =>
+      "The gateway's ledger does not answer, so nothing was done and nothing is charged. Try again shortly.",
+    when: "The ledger's database is locked, full or damaged. Comes with `Retry-After`.",
+    example: [],
+  }),
+  holdLost: kind<[]>({
+    status: 503,
+    type: "service_unavailable_error",
+    code: "hold_lost",
+    message: () =>
+      "The money reserved for this request was released before it was done. Nothing is charged. Try again.",
+    when: "A hold had ended before the request did.",
+    example: [],
+  }),
+  idempotencyConflict: kind<[]>({
+    status: 400,
+    type: "invalid_request_error",
+    code: "idempotency_key_reused",
+    message: () => "Keys for idempotent requests can only be used with the same body they were first used with.",
+    when: "The `Idempotency-Key` came with another request within 24 hours.",
+    example: [],
+  }),
+  idempotencyInProgress: kind<[]>({
+    status: 409,
+    type: "invalid_request_error",
+    code: "idempotency_key_in_use",
+    message: () => "Another request with this Idempotency-Key is in progress. Try again shortly.",
+    when: "The first request with this `Idempotency-Key` has not ended. Comes with `Retry-After`.",
+    example: [],
+  }),
+  unknownAccount: kind<[id: string]>({
+    status: 404,
+    type: "invalid_request_error",
+    code: "account_not_found",
+    message: (id) => `There is no account \`${id}\`.`,
+    when: "An operator named an account that does not exist.",
+    example: ["acct_1"],
+  }),
+  unknownKey: kind<[id: string]>({
+    status: 404,
+    type: "invalid_request_error",
+    code: "key_not_found",
+    message: (id) => `There is no key \`${id}\`.`,
+    when: "An operator named a key that does not exist.",
+    example: ["key_1"],
+  }),
+  notAccepted: kind<[message: string]>({
+    status: 400,
+    type: "invalid_request_error",
+    code: "not_accepted",
+    message: (message) => message,
+    when: "An operator asked for what cannot be; the message says what and why.",
+    example: ["An account cannot be both prepaid and metered."],
+  }),
+}
