@@ -13,7 +13,7 @@ const aviary = Command.make("aviary", {}, () => serve).pipe(
 )
 
 /** Reads the command line and does what it says. What goes wrong is one line on standard error and exit status 1. */
-export const run = Command.run(aviary, { version }).pipe(
+export const run: Effect.Effect<void, unknown> = Command.run(aviary, { version }).pipe(
   Effect.provide(NodeServices.layer),
   Effect.tapCause((cause) =>
     Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(`aviary: ${oneLine(cause)}`),

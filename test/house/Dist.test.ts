@@ -52,11 +52,11 @@ it("holds what runs, what explains it and the licence", () => {
 
 it("everything that is no code comes along", () => {
   const assets = files.filter((path) => path.startsWith("src/") && !path.endsWith(".ts"))
-  const there = readdirSync(join(installed, "dist"), { recursive: true })
+  const there = readdirSync(join(installed, "dist"), { encoding: "utf8", recursive: true })
   expect(assets.filter((path) => !there.includes(path.replace(/^src\//, "")))).toEqual([])
 })
 
-it("another program speaks with its own engine", () => {
+it("another program brings its own engine and settings", () => {
   const spoken = program(`
     import { Effect, Layer, Stream } from "effect"
     import { Settings } from "aviary/Settings"
@@ -75,17 +75,23 @@ it("another program speaks with its own engine", () => {
 })
 
 it("worker threads start from the built files", () => {
-  const voices = program(`
+  const samples = program(`
     import { Effect, Stream } from "effect"
-    import { Flite } from "aviary/embedded/Flite"
+    import { MagpieClient } from "aviary/upstream/MagpieClient"
 
+    const utterance = { text: "Hello there.", voice: "Flite.EN-US.SLT", language: "en-US", speed: 1 }
     const samples = Effect.gen(function* () {
-      const flite = yield* Flite
-      return yield* Stream.runFold(flite.speak("Hello there.", "Flite.EN-US.SLT", 1), () => 0, (n, pcm) => n + pcm.samples.length)
+      const magpie = yield* MagpieClient
+      return yield* Stream.runFold(magpie.synthesize(utterance), () => 0, (n, pcm) => n + pcm.samples.length)
     })
-    console.log(await Effect.runPromise(samples.pipe(Effect.provide(Flite.layer({ threads: 1 })))))
+    console.log(await Effect.runPromise(samples.pipe(Effect.provide(MagpieClient.layerEmbedded))))
   `)
-  expect(Number(voices)).toBeGreaterThan(8_000)
+  expect(Number(samples)).toBeGreaterThan(8_000)
+})
+
+it("its command runs", () => {
+  const { bin, version } = JSON.parse(read("package.json"))
+  expect(run(process.execPath, join(installed, bin.aviary), "--version")).toContain(version)
 })
 
 it("the inside stays inside", () => {
