@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http"
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
@@ -15,28 +15,22 @@ const told = (code: string | undefined): ApiError => {
   }
 }
 
-const reasons: { readonly [status: number]: string } = {
-  400: "Bad Request",
-  408: "Request Timeout",
-  431: "Request Header Fields Too Large",
-}
+const headersOf = (body: string) => ({
+  "content-type": "application/json",
+  "content-length": String(Buffer.byteLength(body)),
+  "x-request-id": requestId(undefined),
+  connection: "close",
+})
 
 const written = (error: ApiError): string => {
   const body = JSON.stringify(error.envelope)
-  return [
-    `HTTP/1.1 ${error.status} ${reasons[error.status]}`,
-    "content-type: application/json",
-    `content-length: ${Buffer.byteLength(body)}`,
-    `x-request-id: ${requestId(undefined)}`,
-    "connection: close",
-    "",
-    body,
-  ].join("\r\n")
+  const headers = Object.entries(headersOf(body)).map(([name, value]) => `${name}: ${value}`)
+  return [`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`, ...headers, "", body].join("\r\n")
 }
 
 /**
- * Answers what never becomes a request (bytes that are not HTTP, headers too large or too slow) in the envelope, as far as
- * nothing else is being written on the connection; then closes it, as Node does without this.
+ * Answers in the envelope what never becomes a request (bytes that are not HTTP, headers too large or too slow, `CONNECT`,
+ * expectations), as far as nothing else is being written on the connection; then closes it, as Node does without this.
  */
 export const answerClientErrors = (server: Server): void => {
   const current = new WeakMap<Socket, ServerResponse>()
@@ -45,8 +39,18 @@ export const answerClientErrors = (server: Server): void => {
   server.prependListener("checkContinue", remember)
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     const response = current.get(socket)
-    const midAnswer = response !== undefined && response.headersSent && !response.writableFinished
-    if (!socket.writable || midAnswer || error.code === "ECONNRESET") return void socket.destroy()
+    // The error is about the request last seen if that is still being received, however far its answer is.
+    const answered = response?.headersSent === true && !(response.writableFinished && response.req.complete)
+    if (!socket.writable || answered || error.code === "ECONNRESET") return void socket.destroy()
     socket.end(written(told(error.code)), () => socket.destroySoon())
+  })
+  server.on("connect", (request: IncomingMessage, socket: Socket) => {
+    socket.on("error", () => socket.destroy())
+    socket.end(written(Errors.unknownUrl("CONNECT", request.url ?? "")), () => socket.destroySoon())
+  })
+  server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
+    const error = Errors.expectationFailed()
+    const body = JSON.stringify(error.envelope)
+    response.writeHead(error.status, headersOf(body)).end(body)
   })
 }

@@ -18,7 +18,7 @@ const readiness = (engine: Asked) =>
   engine.ready.pipe(
     Effect.matchEffect({
       onSuccess: () => Effect.succeed({ ready: true, model: engine.model }),
-      onFailure: ({ reason }) => Effect.succeed({ ready: false, model: engine.model, reason: reason._tag as string }),
+      onFailure: ({ reason }) => Effect.succeed({ ready: false, model: engine.model, reason: reason._tag }),
     }),
     Effect.timeoutOrElse({
       duration: patience,

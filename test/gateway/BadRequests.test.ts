@@ -19,12 +19,12 @@ const atOnce = 64
 const decode = Schema.decodeUnknownSync(ErrorEnvelope)
 
 /** Sends, and gives what came back until the first answer is whole or the connection is closed. */
-const exchange = (port: number, { bytes, then, wordless }: BadRequest): Promise<Buffer> =>
+const exchange = (port: number, { bytes, afterwards, wordless }: BadRequest): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const chunks: Array<Buffer> = []
     const socket = connect(port, "127.0.0.1", () => {
-      if (then === "end") socket.end(bytes)
-      else socket.write(bytes, () => void (then === "leave" && socket.destroy()))
+      if (afterwards === "end") socket.end(bytes)
+      else socket.write(bytes, () => void (afterwards === "leave" && socket.destroy()))
     })
     const patience = setTimeout(() => {
       socket.destroy()
@@ -51,7 +51,7 @@ const isWhole = (received: Buffer, wordless: boolean): boolean => {
 
 /** What is wrong with the answer, or undefined. */
 const complaint = (request: BadRequest, received: Buffer): string | undefined => {
-  if (request.then === "leave") return undefined
+  if (request.afterwards === "leave") return undefined
   const text = received.toString("utf8")
   const status = /^HTTP\/1\.1 (\d{3}) /.exec(text)?.[1]
   if (status === undefined) return "no answer"
@@ -99,7 +99,7 @@ it.live(
               return wrong === undefined
                 ? []
                 : [
-                    `seed ${seed}, request ${index}, ${request.kind}, then ${request.then}: ${wrong}\n` +
+                    `seed ${seed}, request ${index}, ${request.kind}, ${request.afterwards}: ${wrong}\n` +
                       `${JSON.stringify(request.bytes.toString("latin1").slice(0, 300))}\n${JSON.stringify(received.toString("latin1").slice(0, 300))}`,
                   ]
             },

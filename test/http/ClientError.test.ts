@@ -25,7 +25,7 @@ it.live.each([
   ["a tunnel", "CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n", 404, "unknown_url"],
   ["an expectation", "GET /v1/models HTTP/1.1\r\nhost: x\r\nexpect: tea\r\n\r\n", 417, "expectation_failed"],
   ["large headers", `GET / HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`, 431, "headers_too_large"],
-] as const)("%s is told in the envelope, and the connection closed", ([_, bytes, status, code]) =>
+] as const)("%s is told in the envelope, and the connection closed", ([, bytes, status, code]) =>
   Effect.gen(function* () {
     const { port } = yield* startGateway()
     const { head, body, lengthFits } = yield* answerTo(port, bytes)
@@ -42,7 +42,7 @@ it.live.each([
     "a JSON body",
     "POST /v1/audio/speech HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
   ],
-])("%s that never end are given up on", ([_, bytes]) =>
+])("%s that never end are given up on", ([, bytes]) =>
   Effect.gen(function* () {
     const { port } = yield* startGateway({ settings: { uploadTimeout: "200 millis" } })
     const { head, body } = yield* answerTo(port, bytes!)

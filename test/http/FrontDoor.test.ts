@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Logger, References, Stream } from "effect"
+import { Deferred, Effect, Layer, Logger, References, Schema, Stream } from "effect"
+import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
 import { EngineCut } from "../../src/upstream/EngineFailure.ts"
 import { MagpieError } from "../../src/upstream/MagpieClient.ts"
 import { Speech } from "../../src/speech/Speech.ts"
@@ -13,7 +14,11 @@ const post = (url: string, body: string, headers: Record<string, string> = {}) =
     fetch(url, { method: "POST", body, headers: { "content-type": "application/json", ...headers } }),
   )
 const get = (url: string, init: RequestInit = {}) => Effect.promise(() => fetch(url, init))
-const json = (response: Response) => Effect.promise(() => response.json() as Promise<any>)
+const json = (response: Response) =>
+  Effect.map(
+    Effect.promise(() => response.json()),
+    Schema.decodeUnknownSync(ErrorEnvelope),
+  )
 
 it.live("every answer has a request id: the client's own if it is harmless, else a new one", () =>
   Effect.gen(function* () {
@@ -34,7 +39,7 @@ it.live("an unknown route is 404 in the envelope, and so are the routes other se
     const { url } = yield* startGateway()
     for (const path of ["/", "/v1", "/v1/readyz", "/v1/test", "/health", "/v1/audio/translations", "/%zz"]) {
       const response = yield* get(`${url}${path}?key=secret`)
-      expect(response.status, path).toBe(404)
+      expect([path, response.status]).toEqual([path, 404])
       expect(response.headers.get("content-type")).toBe("application/json")
       const { error } = yield* json(response)
       expect(error).toEqual({

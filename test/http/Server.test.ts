@@ -1,9 +1,10 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Logger } from "effect"
+import { Effect, Layer, References } from "effect"
 import { HttpEffect } from "effect/http"
 import { OpenApi } from "effect/http-api"
 import { Api } from "../../src/contract/Api.ts"
+import { tmpdir } from "node:os"
 import { makeHttpApp } from "../../src/http/Server.ts"
 import { Settings } from "../../src/Settings.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
@@ -29,7 +30,7 @@ it.live("lists in the shapes that OpenAI and Open WebUI read, without a key", ()
     const { url } = yield* startGateway()
     const json = Effect.fnUntraced(function* (path: string) {
       const response = yield* get(url + path)
-      return (yield* Effect.promise(() => response.json())) as unknown
+      return yield* Effect.promise((): Promise<unknown> => response.json())
     })
     const entry = { object: "model", created: expect.any(Number), owned_by: "aviary" }
     expect(yield* json("/v1/models")).toEqual({
@@ -63,7 +64,7 @@ it.live("allows no other origin", () =>
 it.live("answers without a socket, speech included", () =>
   Effect.gen(function* () {
     const app = yield* makeHttpApp
-    const handle = HttpEffect.toWebHandlerWith(yield* Effect.context<never>())(app)
+    const handle = HttpEffect.toWebHandler(Effect.provideService(app, References.MinimumLogLevel, "None"))
     const models = yield* Effect.promise(() => handle(new Request("http://aviary/v1/models")))
     expect(models.status).toBe(200)
     const speech = yield* Effect.promise(() =>
@@ -85,9 +86,8 @@ it.live("answers without a socket, speech included", () =>
         testPrograms,
         testEngines,
         VoiceList.layer.pipe(Layer.provide(testEngines)),
-        Settings.layerTest(),
+        Settings.layerTest({ dataDir: tmpdir() }),
         NodeHttpServer.layerHttpServices,
-        Logger.layer([]),
       ),
     ),
   ),

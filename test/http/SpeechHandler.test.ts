@@ -156,7 +156,7 @@ it.live("a failure before the first audio has a proper status", () =>
 it.live.each([
   ["of unknown length", undefined],
   ["of known length", 1_000],
-] as const)("a failure after the first audio breaks a response %s off, without a clean end", ([_, contentLength]) =>
+] as const)("a failure after the first audio breaks a response %s off, without a clean end", ([, contentLength]) =>
   Effect.gen(function* () {
     const cut = yield* Deferred.make<never, MagpieError>()
     const audio = Stream.concat(Stream.make(Buffer.from("first")), Stream.fromEffect(Deferred.await(cut)))

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Path } from "effect"
+import { Effect, FileSystem, Layer, Path, Schema } from "effect"
 import { NodeServices } from "@effect/platform-node"
 import { createHash, randomBytes } from "node:crypto"
+import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
 import { Transcription, type TranscriptionRequest } from "../../src/transcription/Transcription.ts"
 import { speechOf, startGateway, type Parts } from "../support/gateway.ts"
 import { rawConnection } from "../support/rawHttp.ts"
@@ -47,7 +48,7 @@ const form = (fields: ReadonlyArray<readonly [string, string | Blob]>) => {
 const send = (url: string, fields: ReadonlyArray<readonly [string, string | Blob]>) =>
   Effect.promise(() => fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body: form(fields) }))
 const told = Effect.fnUntraced(function* (response: Response) {
-  const { error } = (yield* Effect.promise(() => response.json())) as any
+  const { error } = Schema.decodeUnknownSync(ErrorEnvelope)(yield* Effect.promise(() => response.json()))
   return [response.status, error.code, error.param]
 })
 const bytes = randomBytes(300_000)
@@ -136,7 +137,7 @@ describe("a form", () => {
     ["with many fields", Array.from({ length: 65 }, (_, i) => [`f${i}`, "x"]), [413, "too_many_parts", null]],
   ] as Array<[string, Array<[string, string | Blob]>, unknown]>)(
     "%s is told so, and leaves nothing",
-    ([_, fields, expected]) =>
+    ([, fields, expected]) =>
       Effect.gen(function* () {
         const { url, swept, requests } = yield* uploadGateway()
         expect(yield* told(yield* send(url, fields))).toEqual(expected)

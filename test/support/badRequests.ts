@@ -1,7 +1,7 @@
 import { seededRandom } from "./seededRandom.ts"
 
 /** What the client does once it has sent the bytes. */
-export type Then = "wait" | "end" | "leave"
+export type Afterwards = "wait" | "end" | "leave"
 
 /**
  * A request that deserves no 2xx.
@@ -11,7 +11,7 @@ export type Then = "wait" | "end" | "leave"
 export interface BadRequest {
   readonly kind: string
   readonly bytes: Buffer
-  readonly then: Then
+  readonly afterwards: Afterwards
   readonly wordless: boolean
 }
 
@@ -39,7 +39,7 @@ export const badRequests = (seed: number): (() => BadRequest) => {
   const below = seededRandom(seed)
   const pick = <A>(items: ReadonlyArray<A>): A => items[below(items.length)]!
   const noise = (length: number) => Buffer.from(Array.from({ length }, () => below(256)))
-  const word = () => Array.from({ length: 1 + below(12) }, () => pick([..."abcxyz019-_"])).join("")
+  const word = () => Array.from({ length: 1 + below(12) }, () => pick(Array.from("abcxyz019-_"))).join("")
   const framed = (method: string, path: string, headers: ReadonlyArray<string>, body: Buffer): Buffer => {
     const length = below(2) === 0
     const head = [
@@ -221,7 +221,10 @@ export const badRequests = (seed: number): (() => BadRequest) => {
       () => {
         const whole = pick([json(JSON.stringify(speech)), form(all(file(), field("model", "whisper-1"), end))])
         // A form is whole once its last delimiter is there; what may follow are 9 bytes of line and chunk ends.
-        return { bytes: whole.subarray(0, 1 + below(whole.length - 12)), then: pick<Then>(["wait", "end", "leave"]) }
+        return {
+          bytes: whole.subarray(0, 1 + below(whole.length - 12)),
+          afterwards: pick<Afterwards>(["wait", "end", "leave"]),
+        }
       },
     ],
   ]
@@ -229,6 +232,6 @@ export const badRequests = (seed: number): (() => BadRequest) => {
   return () => {
     const [kind, make] = pick(kinds)
     const made = make()
-    return { kind, then: "wait", wordless: false, ...(Buffer.isBuffer(made) ? { bytes: made } : made) }
+    return { kind, afterwards: "wait", wordless: false, ...(Buffer.isBuffer(made) ? { bytes: made } : made) }
   }
 }

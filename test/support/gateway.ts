@@ -1,5 +1,8 @@
 import { Effect, Layer, Logger, Stream } from "effect"
 import { HttpServer } from "effect/http"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import * as Server from "../../src/http/Server.ts"
 import { Settings } from "../../src/Settings.ts"
 import { Speech, type Spoken } from "../../src/speech/Speech.ts"
@@ -48,7 +51,11 @@ export const testPrograms: Layer.Layer<Programs> = Layer.merge(speechOf(), trans
 /** Starts the gateway on a free loopback port for as long as the scope is open. */
 export const startGateway = Effect.fnUntraced(function* (parts: Parts = {}) {
   const engines = parts.engines ?? testEngines
-  const settings = Settings.layerTest({ port: "0", ...parts.settings })
+  const dataDir = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "aviary-test-"))),
+    (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true })),
+  )
+  const settings = Settings.layerTest({ port: "0", dataDir, ...parts.settings })
   const programs = (parts.programs ?? testPrograms).pipe(Layer.provide(engines))
   const gateway = Server.layer.pipe(
     Layer.provideMerge(Server.layerNode),
