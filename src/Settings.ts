@@ -145,7 +145,11 @@ export const table = {
   cacheMaxBytes: bytes("AVIARY_CACHE_MAX_BYTES", "10 GiB", "Bytes the cache may hold. None turns the cache off."),
   cacheMaxAge: duration("AVIARY_CACHE_MAX_AGE", "30 days", "Age after which an entry is removed."),
   cacheMemoryBytes: bytes("AVIARY_CACHE_MEMORY_BYTES", "32 MiB", "Bytes of small hot entries kept in memory."),
-  flightMemoryBytes: bytes("AVIARY_FLIGHT_MEMORY_BYTES", "16 MiB", "Bytes of one speech under way that may wait in memory when the cache directory takes no more."),
+  flightMemoryBytes: bytes(
+    "AVIARY_FLIGHT_MEMORY_BYTES",
+    "16 MiB",
+    "Bytes of one speech under way that may wait in memory when the cache directory takes no more.",
+  ),
 
   magpieConcurrency: count("AVIARY_MAGPIE_CONCURRENCY", "4", "Calls that Magpie is given at once."),
   parakeetConcurrency: count(
