@@ -1,3 +1,4 @@
+import "../workers/StandBack.ts"
 import { ConsoleStdout, File, OpenFile, PreopenDirectory, WASI } from "@bjorn3/browser_wasi_shim"
 import { Effect } from "effect"
 import { workerData } from "node:worker_threads"

@@ -1,3 +1,4 @@
+import "../workers/StandBack.ts"
 import { Effect, Stream } from "effect"
 import { type FileHandle, open } from "node:fs/promises"
 import { setImmediate } from "node:timers/promises"

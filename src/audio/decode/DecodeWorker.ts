@@ -1,3 +1,4 @@
+import "../../workers/StandBack.ts"
 import { Effect } from "effect"
 import { serve } from "../../workers/WorkerServer.ts"
 import { DecodeError, undecodable } from "../DecodeError.ts"
