@@ -26,6 +26,7 @@ export interface FlightPlan<E> {
  *
  * @property seats how many listen; whoever takes one counts it in the same step in which the flight was looked up
  * @property stage `looking` for an entry that came just now, `making` the audio, `keeping` what is complete, `ended`
+ * @property insisted whether somebody wants it made even if there is an entry; heeded until `looking` is over
  * @property begun `audio` once the first bytes are there, `found` if an entry was
  * @property run the flight itself; whatever becomes of it, it closes the tape and frees what it took
  * @property left to be run after a seat was given back: the last one to leave calls off what is not complete
@@ -35,6 +36,7 @@ export interface Flight<E> {
   readonly mode: FlightPlan<E>["mode"]
   seats: number
   stage: "looking" | "making" | "keeping" | "ended"
+  insisted: boolean
   fiber: Fiber.Fiber<void> | undefined
   readonly begun: Effect.Effect<"audio" | "found", E | CacheError>
   readonly bytes: Stream.Stream<Uint8Array, E | CacheError>
@@ -59,8 +61,7 @@ export const makeFlight = <E>(
   options: {
     readonly cache: AtomicCache["Service"]
     readonly trouble: Trouble
-    /** Whether the entry may have come since it was last looked for. */
-    readonly look: boolean
+    readonly insisted: boolean
     /** Bytes it may hold in memory when the disk takes no more. */
     readonly memoryBytes: number
     /** Takes the flight off the list; called before any listener learns that it ended. */
@@ -103,9 +104,10 @@ export const makeFlight = <E>(
   })
 
   const fly = Effect.gen(function* (): Effect.fn.Return<Outcome, E | CacheError> {
-    if (options.look && Option.isSome(yield* Effect.scoped(cache.get(plan.key)))) {
-      found = true
-      return "found"
+    if (!flight.insisted) {
+      const seen = yield* Effect.scoped(cache.get(plan.key))
+      found = Option.isSome(seen) && !flight.insisted
+      if (found) return "found"
     }
     flight.stage = "making"
     const spooler = yield* Effect.forkIn(spool, scope)
@@ -131,6 +133,7 @@ export const makeFlight = <E>(
     mode: plan.mode,
     seats: 0,
     stage: "looking",
+    insisted: options.insisted,
     fiber: undefined,
     begun: Effect.andThen(
       tape.begun,

@@ -66,8 +66,8 @@ function make() {
       })
 
     /** Registered before anything is waited for: whoever asks for the key from now on finds it. */
-    const start = Effect.fnUntraced(function* <E>(plan: FlightPlan<E>, look: boolean) {
-      const flight = makeFlight(plan, { cache, trouble, look, memoryBytes: flightMemoryBytes, onEnd: unlist })
+    const start = Effect.fnUntraced(function* <E>(plan: FlightPlan<E>, insisted: boolean) {
+      const flight = makeFlight(plan, { cache, trouble, insisted, memoryBytes: flightMemoryBytes, onEnd: unlist })
       if (plan.mode !== "bypass") byKey.set(plan.key, flight)
       flight.seats += 1
       yield* count(1, 0)
@@ -109,12 +109,14 @@ function make() {
             if (Option.isSome(found)) return found.value
           }
           for (let attempt = 0; ; attempt++) {
-            const look = mode === "use" && attempt < lookingAgain
-            const other: Flight<E> | undefined =
-              mode === "bypass" ? undefined : (byKey.get(key) as Flight<E> | undefined)
-            const joined = other?.stage === "looking" && !look ? undefined : other
-            if (joined !== undefined) joined.seats += 1
-            const flight = joined ?? (yield* start(plan, look))
+            const joined = mode === "bypass" ? undefined : (byKey.get(key) as Flight<E> | undefined)
+            // Whoever wants it anew, or was sent off too often to an entry that was gone again, is not sent off.
+            const insist = mode !== "use" || attempt >= lookingAgain
+            if (joined !== undefined) {
+              joined.seats += 1
+              joined.insisted ||= insist
+            }
+            const flight = joined ?? (yield* start(plan, insist))
             const leave = yield* sit(flight)
             const begun = yield* Effect.onError(restore(flight.begun), () => leave)
             if (begun === "audio") {
@@ -122,7 +124,7 @@ function make() {
               return { _tag: "Listening", role, bytes: flight.bytes } satisfies Listening<E>
             }
             yield* leave
-            const found = mode === "use" ? yield* restore(lookUp(key)) : Option.none<Found>()
+            const found = yield* restore(lookUp(key))
             if (Option.isSome(found)) return found.value
           }
         }),

@@ -44,3 +44,6 @@ export const cacheAt = (directory: string, overrides: Overrides = {}) =>
 export const temporary = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped()).pipe(
   Effect.provide(NodeFileSystem.layer),
 )
+
+/** Chunks as one run of bytes. */
+export const bytesOf = (chunks: ReadonlyArray<Uint8Array>) => new Uint8Array(Buffer.concat(chunks))
