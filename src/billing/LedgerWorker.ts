@@ -1,4 +1,4 @@
-import { Effect, type Layer, Result } from "effect"
+import { Effect, Result } from "effect"
 import { workerData } from "node:worker_threads"
 import { serve } from "../workers/WorkerServer.ts"
 import { LedgerRpcs, type LedgerWorkerData } from "./LedgerRpcs.ts"
@@ -25,4 +25,4 @@ const handlers = LedgerRpcs.toLayer(
   }),
 )
 
-serve(LedgerRpcs, handlers as Layer.Layer<Layer.Success<typeof handlers>>)
+serve(LedgerRpcs, handlers)

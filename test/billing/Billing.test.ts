@@ -93,6 +93,23 @@ describe("what is charged", () => {
     }).pipe(Effect.provide(billingRoom)),
   )
 
+  it.effect("a client that leaves while a hit is being charged: it is paid back", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      const [asked, answer] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      world.faults.set("charge", (run) =>
+        Effect.tap(run, () => Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(answer))),
+      )
+      const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
+      yield* Deferred.await(asked)
+      const leaving = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* Effect.yieldNow
+      yield* Deferred.succeed(answer, undefined)
+      yield* Fiber.join(leaving)
+      assert.deepStrictEqual(yield* world.books, { balance: 1_000, held: 0, entries: ["charge -50", "refund 50"] })
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
   it.effect("an engine that fails, or audio that is judged incomplete: nothing", () =>
     Effect.gen(function* () {
       const world = yield* openWorld()

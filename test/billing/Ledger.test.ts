@@ -290,5 +290,5 @@ const contract = (name: string, layer: Layer.Layer<Ledger, BillingError>) =>
     )
   })
 
-contract("in memory", Ledger.layerMemory as Layer.Layer<Ledger, BillingError>)
+contract("in memory", Ledger.layerMemory)
 contract("in SQLite", sqlite)

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { Ledger } from "../../src/billing/Ledger.ts"
+import { Settings } from "../../src/Settings.ts"
 import { hundred, rates } from "../support/billing.ts"
 
 const inFolder = <A, E, R>(use: (path: string) => Effect.Effect<A, E, R>) =>
@@ -57,6 +58,17 @@ describe("the ledger in SQLite", () => {
         assert.deepInclude(yield* ledger.run("account", { id: "anonymous", now: 3 }), { balance: -50 })
         assert.deepInclude(yield* charge("h"), { amount: 50, balance: -50, replayed: true })
       }).pipe(Effect.scoped),
+    ),
+  )
+
+  it.live("lies in the data directory, which it makes", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        const dataDir = join(path, "..", "not", "there yet")
+        const settings = Settings.layerTest({ dataDir })
+        yield* Effect.scoped(Layer.build(Ledger.layerSqlite.pipe(Layer.provide(settings))))
+        assert.include(readdirSync(dataDir), "ledger.sqlite")
+      }),
     ),
   )
 

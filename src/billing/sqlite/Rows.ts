@@ -12,11 +12,11 @@ export class Rows {
   }
 
   one(sql: string, ...values: Array<SQLInputValue>): Row | undefined {
-    return this.#prepared(sql).get(...values) as Row | undefined
+    return this.#prepared(sql).get(...values)
   }
 
   all(sql: string, ...values: Array<SQLInputValue>): Array<Row> {
-    return this.#prepared(sql).all(...values) as Array<Row>
+    return this.#prepared(sql).all(...values)
   }
 
   /** Answers with the number of rows changed. */
