@@ -3,15 +3,16 @@ import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { HealthError, RestartFailed } from "./HealthError.ts"
 import type { RestartBackend } from "./Restarter.ts"
 
-/** Characters of a command's output that a report keeps: its end, where errors stand. */
-const keptOutput = 2_000
+/** Characters that a report keeps of a command's output, and as many of its errors: their ends, where the reason stands. */
+const keptOutput = 1_000
 
 /** How long output may follow an exit: a program that was left running in the background may hold the pipe for ever. */
 const outputGrace = Duration.seconds(1)
 
 /**
  * Runs a program with its arguments exactly as they are, without a shell. Exit code 0 is a restart. At the time limit,
- * or when interrupted, the program and what it started get SIGTERM, and two seconds later SIGKILL.
+ * or when interrupted, the program and what it started get SIGTERM, and two seconds later SIGKILL. What it leaves in the
+ * background is ended with it: an engine is to be started by a service manager, not by this process.
  */
 export const makeCommandRestart = Effect.fnUntraced(function* (
   command: { readonly program: string; readonly args: ReadonlyArray<string> },
@@ -35,18 +36,14 @@ export const makeCommandRestart = Effect.fnUntraced(function* (
         Effect.mapError((error) => failed(`The command ${command.program} cannot be started: ${error.message}`, false)),
       )
 
-    let output = ""
-    const reading = yield* child.all.pipe(
-      Stream.decodeText(),
-      Stream.runForEach((text) => Effect.sync(() => void (output = (output + text).slice(-keptOutput)))),
-      Effect.ignore,
-      Effect.forkScoped,
-    )
+    // Apart, so that much of one does not push the end of the other out.
+    const [out, err] = [yield* ending(child.stdout), yield* ending(child.stderr)]
     const code = yield* Effect.mapError(child.exitCode, (error) =>
       failed(`The command ${command.program} was ended: ${error.message}`, true),
     )
-    yield* Effect.timeoutOption(Fiber.await(reading), outputGrace)
-    const said = output.trim() === "" ? "it said nothing" : `it said: ${output.trim()}`
+    yield* Effect.timeoutOption(Effect.andThen(Fiber.await(out.reading), Fiber.await(err.reading)), outputGrace)
+    const texts = [err.text(), out.text()].filter((text) => text !== "")
+    const said = texts.length === 0 ? "it said nothing" : `it said: ${texts.join("\n")}`
     if (code !== 0) return yield* failed(`The command ${command.program} ended with exit code ${code}; ${said}`, true)
     return `the command ${command.program} ended well; ${said}`
   })
@@ -66,6 +63,18 @@ export const makeCommandRestart = Effect.fnUntraced(function* (
       }),
     ),
   } satisfies RestartBackend
+})
+
+/** Reads all of `output` in the background and keeps its end. */
+const ending = Effect.fnUntraced(function* <E>(output: Stream.Stream<Uint8Array, E>) {
+  let kept = ""
+  const reading = yield* output.pipe(
+    Stream.decodeText(),
+    Stream.runForEach((text) => Effect.sync(() => void (kept = (kept + text).slice(-keptOutput)))),
+    Effect.ignore,
+    Effect.forkScoped,
+  )
+  return { reading, text: () => kept.trim() }
 })
 
 /** The gateway's own settings hold secrets that a restart command has no need of. */

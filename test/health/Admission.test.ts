@@ -59,6 +59,27 @@ it.effect("one more than the line holds is turned away at once", () =>
   }).pipe(admission({ queueLength: "2" })),
 )
 
+it.effect("a newcomer does not pass those in line, not even in the moment between two turns", () =>
+  Effect.gen(function* () {
+    const gate = yield* Admission
+    const order: Array<string> = []
+    const turn = (name: string) =>
+      Effect.scoped(
+        Effect.andThen(
+          gate.turn("parakeet"),
+          Effect.sync(() => order.push(name)),
+        ),
+      )
+    const first = yield* held
+    const second = yield* Effect.forkChild(turn("in line"))
+    yield* TestClock.adjust(0)
+    yield* Scope.close(first, Exit.void)
+    yield* turn("newcomer")
+    yield* Fiber.join(second)
+    assert.deepStrictEqual(order, ["in line", "newcomer"])
+  }).pipe(admission({})),
+)
+
 it.effect("without a line a free engine still takes calls", () =>
   Effect.gen(function* () {
     const gate = yield* Admission

@@ -216,6 +216,21 @@ it.effect("an engine that somebody mended while the budget was spent is healthy 
   }).pipe(quiet),
 )
 
+it.effect("an engine that somebody restarts while the budget is spent is followed through its start", () =>
+  Effect.gen(function* () {
+    const engine = Object.assign(new SickEngine(), { wedged: true, wedgesAgain: true })
+    yield* Effect.gen(function* () {
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* state, "exhausted")
+      Object.assign(engine, { wedged: false, readyAt: 14 * 60_000 })
+      yield* TestClock.adjust("7 minutes")
+      assert.strictEqual(yield* state, "recovering")
+      yield* TestClock.adjust("380 seconds")
+      assert.strictEqual(yield* state, "healthy")
+    }).pipe(Effect.provide(healthRoom(engine, { scheduled: true })))
+  }).pipe(quiet),
+)
+
 it.effect("an operator's restart answers when the backend is done, and one at a time", () =>
   Effect.gen(function* () {
     const engine = Object.assign(new SickEngine(), { restartMillis: 1_000, loadMillis: 60_000 })

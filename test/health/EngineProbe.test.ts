@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, FileSystem, Layer, Stream } from "effect"
+import { Deferred, Effect, Fiber, FileSystem, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { parseWav } from "../../src/audio/Wav.ts"
 import { recordingSampleRate, type Recording } from "../../src/audio/Recording.ts"
@@ -79,7 +79,11 @@ it.effect("a failure is told by what it says", () =>
 
 it.effect("a hang and a defect end as attempts too", () =>
   Effect.gen(function* () {
-    const hanging = yield* Effect.forkChild(listen.pipe(probing({ parakeet: { transcribe: () => Effect.never } })))
+    const begun = yield* Deferred.make<void>()
+    const hang = Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)
+    const hanging = yield* Effect.forkChild(listen.pipe(probing({ parakeet: { transcribe: () => hang } })))
+    // The clip is found on the real disk first.
+    yield* Deferred.await(begun)
     yield* TestClock.adjust("30 seconds")
     assert.strictEqual((yield* Fiber.join(hanging)).result, "failed")
     assert.strictEqual(

@@ -105,16 +105,19 @@ it.effect("a restart whose end nobody wrote down counts for its time limit longe
   }),
 )
 
-it.effect("gateways with one journal share one budget", () =>
-  Effect.gen(function* () {
-    const records: Array<JournalRecord> = []
-    const done = yield* Effect.forEach(
-      Array.from({ length: 5 }),
-      () => Effect.forEach([1, 2, 3], () => Effect.exit(spend)).pipe(Effect.provide(Layer.fresh(budget(records)))),
-      { concurrency: "unbounded" },
-    )
-    assert.strictEqual(done.flat().filter(Exit.isSuccess).length, 3)
-  }),
+it.effect("gateways with one journal share one budget, though each has all its own permits", () =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const records: Array<JournalRecord> = []
+      const gateways = yield* Effect.forEach(Array.from({ length: 5 }), () => Layer.build(Layer.fresh(budget(records))))
+      const exits = yield* Effect.forEach(
+        [...gateways, ...gateways],
+        (gateway) => Effect.exit(spend.pipe(Effect.provideContext(gateway))),
+        { concurrency: "unbounded" },
+      )
+      assert.strictEqual(exits.filter(Exit.isSuccess).length, 3)
+    }),
+  ),
 )
 
 it.effect("whoever waits for a permit gets on when one is back, or restored", () =>
