@@ -193,7 +193,7 @@ function verdict(
 const survived = (engine: Engine, healing: Effect.Effect<void>) =>
   Effect.catchCause(healing, (cause) =>
     Cause.hasInterruptsOnly(cause)
-      ? Effect.failCause(cause as Cause.Cause<never>)
+      ? Effect.failCause(cause)
       : Effect.logError(`healing ${engineName(engine)} broke off`, cause),
   )
 

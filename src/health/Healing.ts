@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Metric, Random, Result } from "effect"
+import { Clock, DateTime, Duration, Effect, Metric, Random, Result } from "effect"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { type Engine, engineName } from "./Engine.ts"
 import type { EngineProbe } from "./EngineProbe.ts"
@@ -135,7 +135,7 @@ const isNoTry = ({ reason }: HealthError) =>
 export function messageOf({ reason }: HealthError): string {
   switch (reason._tag) {
     case "BudgetSpent":
-      return `all ${reason.limit} restarts within ${Duration.format(Duration.millis(reason.windowMillis))} are spent; the next is possible at ${new Date(reason.availableAtMillis).toISOString()}`
+      return `all ${reason.limit} restarts within ${Duration.format(Duration.millis(reason.windowMillis))} are spent; the next is possible at ${DateTime.formatIso(DateTime.makeUnsafe(reason.availableAtMillis))}`
     case "RestartUnderWay":
       return `${engineName(reason.engine)} is being restarted already`
     case "QueueFull":

@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Layer } from "effect"
+import { Clock, Context, DateTime, Effect, Layer } from "effect"
 import { HealthError, Quarantined } from "./HealthError.ts"
 
 /** A recording that was in flight when the engine wedged; times are Unix milliseconds. */
@@ -47,7 +47,7 @@ export class Quarantine extends Context.Service<
       check: Effect.fnUntraced(function* (content) {
         const entry = live(content, yield* Clock.currentTimeMillis)
         if (entry === undefined || entry.strikes < strikesAllowed) return
-        const message = `This recording was being transcribed at ${entry.strikes} failures of the engine that only a restart mends. It is refused until ${new Date(entry.untilMillis).toISOString()}.`
+        const message = `This recording was being transcribed at ${entry.strikes} failures of the engine that only a restart mends. It is refused until ${DateTime.formatIso(DateTime.makeUnsafe(entry.untilMillis))}.`
         return yield* new HealthError({ reason: new Quarantined({ content, message, untilMillis: entry.untilMillis }) })
       }),
       strike: Effect.fnUntraced(function* (content, life) {

@@ -131,7 +131,7 @@ function make() {
 
     const status = Effect.fnUntraced(function* (engine: Engine) {
       const held = yield* Effect.orElseSucceed(out(engine), () => undefined)
-      const times = Array.from(held?.values() ?? []).sort((a, b) => a - b)
+      const times = Array.from(held?.values() ?? []).toSorted((a, b) => a - b)
       const left = held === undefined ? 0 : Math.max(0, limit - times.length)
       return { limit, left, windowMillis, availableAtMillis: left > 0 ? undefined : times[times.length - limit] }
     })
@@ -188,7 +188,7 @@ function make() {
         ),
       )
       const latest = Array.from(held.values())
-        .sort((a, b) => a - b)
+        .toSorted((a, b) => a - b)
         .slice(-limit)
       yield* of(engine).permits.take(latest.length)
       for (const until of latest) yield* giveBackAfter(engine, until - now)

@@ -61,7 +61,9 @@ const gateways = Effect.fnUntraced(function* (seed: number, hours: number) {
   const random = seededRandom(seed)
   const engine = Object.assign(hopeless(), { restartMillis: random(20_000) })
   const end = hours * 60 * minute
-  const stops = Array.from({ length: 1 + random(Math.ceil(hours / 2) + 1) }, () => random(end)).sort((a, b) => a - b)
+  const stops = Array.from({ length: 1 + random(Math.ceil(hours / 2) + 1) }, () => random(end)).toSorted(
+    (a, b) => a - b,
+  )
   let journal: Array<JournalRecord> = []
   let now = 0
   for (const stop of [...stops, end]) {

@@ -18,8 +18,10 @@ const restart = (host: string, container = "parakeet", timeout = Duration.second
 const failure = (host: string, container?: string, timeout?: Duration.Duration) =>
   Effect.gen(function* () {
     const error = yield* Effect.flip(restart(host, container, timeout))
-    assert.instanceOf(error, HealthError)
-    return (error as HealthError).reason as { _tag: string; message: string; attempted?: boolean }
+    if (!(error instanceof HealthError)) return assert.fail(`not a failure of a restart: ${String(error)}`)
+    const { reason } = error
+    if (reason._tag !== "NotRunning" && reason._tag !== "RestartFailed") return assert.fail(reason._tag)
+    return reason
   })
 
 const socket = Effect.gen(function* () {
