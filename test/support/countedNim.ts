@@ -1,0 +1,32 @@
+import { Effect, Layer, Stream } from "effect"
+import { NimEngines } from "../../src/embedded/NimEngines.ts"
+import type { NimOptions } from "../../src/embedded/NimRoutes.ts"
+import { fakeEngines, NimTest } from "./nim.ts"
+
+/**
+ * A fake NIM that counts how often it was asked to say each text; probes, which say one of their own, are counted apart.
+ *
+ * @param hold what the engine waits for after the first tenth of a second of every speech
+ */
+export const countedNim = Effect.fnUntraced(function* (
+  options: Partial<NimOptions> & { readonly hold?: (text: string) => Effect.Effect<void> } = {},
+) {
+  const { hold = () => Effect.void, ...rest } = options
+  const calls = new Map<string, number>()
+  const counted = Layer.effect(
+    NimEngines,
+    Effect.map(NimEngines, (engines) => ({
+      ...engines,
+      synthesize: (asked) =>
+        Stream.suspend(() => {
+          calls.set(asked.text, (calls.get(asked.text) ?? 0) + 1)
+          let chunks = 0
+          return Stream.tap(engines.synthesize(asked), () => (++chunks === 3 ? hold(asked.text) : Effect.void))
+        }),
+    })),
+  ).pipe(Layer.provide(fakeEngines))
+  const nim = yield* Effect.flatMap(Layer.build(NimTest.layerWith(counted, rest)), (context) =>
+    Effect.provide(NimTest, context),
+  )
+  return { ...nim, callsOf: (text: string) => calls.get(text) ?? 0, texts: calls as ReadonlyMap<string, number> }
+})

@@ -1,0 +1,102 @@
+import { Deferred, Effect } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
+
+/** How a process ended: by itself with `code`, or by `signal`. */
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/**
+ * The gateway as its users run it: a process of its own.
+ *
+ * @property kill returns once it is gone
+ * @property exited waits for its end
+ * @property output everything it has printed
+ * @property memory resident bytes: `now`, and the `peak` since it started
+ */
+export interface GatewayProcess {
+  readonly url: string
+  readonly port: number
+  readonly pid: number
+  readonly signal: (signal: NodeJS.Signals) => void
+  readonly kill: Effect.Effect<Ended>
+  readonly exited: Effect.Effect<Ended>
+  readonly output: () => string
+  readonly memory: () => { readonly now: number; readonly peak: number }
+}
+
+const memoryOf = (pid: number) => {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8")
+  const bytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1_024
+  return { now: bytes("VmRSS"), peak: bytes("VmHWM") }
+}
+
+/**
+ * Runs `node src/main.ts` on a free port with `settings`, variables of the environment, and waits until it listens. It is
+ * killed with the scope. Both engines' URLs must be among the settings: the embedded ones take seconds to start.
+ */
+export const startProcess = Effect.fnUntraced(function* (
+  settings: Record<string, string> & {
+    readonly AVIARY_DATA_DIR: string
+    readonly AVIARY_MAGPIE_URL: string
+    readonly AVIARY_PARAKEET_URL: string
+  },
+) {
+  const ended = yield* Deferred.make<Ended>()
+  const listening = yield* Deferred.make<string, Error>()
+  let output = ""
+  const child: ChildProcess = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const inherited = Object.entries(process.env).filter(([name]) => !/^(AVIARY_|VITEST|NODE_OPTIONS)/.test(name))
+      const started = spawn(process.execPath, [main], {
+        stdio: ["ignore", "pipe", "pipe"],
+        env: {
+          ...Object.fromEntries(inherited),
+          // Types are stripped once, not at every start.
+          NODE_COMPILE_CACHE: join(tmpdir(), "aviary-test-compile-cache"),
+          AVIARY_PORT: "0",
+          ...settings,
+        },
+      })
+      const said = (text: string) => {
+        output += text
+        const url = /listening on (http:\S+)/.exec(output)?.[1]
+        if (url !== undefined) Deferred.doneUnsafe(listening, Effect.succeed(url))
+      }
+      started.stdout.setEncoding("utf8").on("data", said)
+      started.stderr.setEncoding("utf8").on("data", said)
+      started.on("close", (code, signal) => {
+        Deferred.doneUnsafe(ended, Effect.succeed({ code, signal }))
+        Deferred.doneUnsafe(listening, Effect.fail(new Error(`the gateway ended with ${code ?? signal}:\n${output}`)))
+      })
+      return started
+    }),
+    (started) =>
+      Effect.suspend(() => {
+        started.kill("SIGKILL")
+        return Deferred.await(ended)
+      }),
+  )
+  const url = yield* Effect.orDie(Deferred.await(listening))
+  const pid = child.pid!
+  return {
+    url,
+    port: Number(new URL(url).port),
+    pid,
+    signal: (signal) => void child.kill(signal),
+    kill: Effect.suspend(() => {
+      child.kill("SIGKILL")
+      return Deferred.await(ended)
+    }),
+    exited: Deferred.await(ended),
+    output: () => output,
+    memory: () => memoryOf(pid),
+  } satisfies GatewayProcess
+})
