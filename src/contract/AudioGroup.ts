@@ -15,18 +15,35 @@ export const AudioModelList = Schema.Struct({
   models: Schema.Array(Schema.Struct({ id: Schema.String })),
 }).annotate({ identifier: "AudioModelList", examples: [{ models: [{ id: "magpie-tts-multilingual" }] }] })
 
+const audio = HttpApiSchema.StreamUint8Array({ contentType: ["audio/mpeg", "audio/wav", "audio/pcm"] })
+const part = Schema.Uint8Array.pipe(
+  HttpApiSchema.asUint8Array({ contentType: "audio/mpeg" }),
+  HttpApiSchema.status(206),
+)
+
 /** Speech and transcription, and the two listings in Open WebUI's shapes. */
 export class AudioGroup extends HttpApiGroup.make("audio")
   .add(
     HttpApiEndpoint.post("speech", "/v1/audio/speech", {
       payload: SpeechPayload,
-      success: HttpApiSchema.StreamUint8Array({ contentType: ["audio/mpeg", "audio/wav", "audio/pcm"] }),
+      success: audio,
       error: errorsWith(400, 404, 413, 415, 500, 502, 503, 504),
     }).annotateMerge(
       OpenApi.annotations({
         summary: "Speak a text",
         description:
           "The audio streams as it is made. A response that ends properly is the whole speech; one that fails after its first byte is broken off. `Cache-Control: no-cache` makes the speech anew, `no-store` keeps it out of the cache; `x-cache` says how it was served.",
+      }),
+    ),
+    HttpApiEndpoint.get("entry", "/v1/audio/speech/:key", {
+      params: { key: Schema.String },
+      success: [audio, part, HttpApiSchema.Empty(304)],
+      error: errorsWith(404, 412, 416),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Fetch a speech that was made before",
+        description:
+          "The speech that the `content-location` of an earlier answer names, once it is whole. With `etag`, `Range`, conditional requests and `HEAD` (RFC 9110). Not charged.",
       }),
     ),
     HttpApiEndpoint.post("transcription", "/v1/audio/transcriptions", {

@@ -91,6 +91,31 @@ export const Errors = {
     when: "The model is neither listed under `/v1/models` nor an alias, or it is of the other kind.",
     example: ["tts-9"],
   }),
+  speechNotFound: kind<[key: string]>({
+    status: 404,
+    type: "invalid_request_error",
+    code: "speech_not_found",
+    message: (key) =>
+      `There is no speech \`${key.slice(0, 64)}\`: it was never made, is still being made, or has been removed.`,
+    when: "`GET /v1/audio/speech/{key}` names no committed speech. `POST /v1/audio/speech` makes it.",
+    example: ["1f0b…"],
+  }),
+  preconditionFailed: kind<[]>({
+    status: 412,
+    type: "invalid_request_error",
+    code: "precondition_failed",
+    message: () => "The speech is not the one that If-Match or If-Unmodified-Since names.",
+    when: "A condition of `GET /v1/audio/speech/{key}` does not hold.",
+    example: [],
+  }),
+  rangeNotSatisfiable: kind<[length: number]>({
+    status: 416,
+    type: "invalid_request_error",
+    code: "range_not_satisfiable",
+    message: (length) => `None of the range asked for lies within the ${length} bytes of the speech.`,
+    when: "`Range` begins behind the end. `Content-Range` says how long the speech is.",
+    example: [48_000],
+  }),
   unknownUrl: kind<[method: string, path: string]>({
     status: 404,
     type: "invalid_request_error",

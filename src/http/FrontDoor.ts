@@ -106,7 +106,7 @@ const logged = (
   onDone: (bytes: number, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>,
 ): Effect.Effect<Response.HttpServerResponse> => {
   const body = response.body
-  if (body._tag !== "Stream") {
+  if (body._tag !== "Stream" || headOnly) {
     const bytes = body._tag === "Uint8Array" && !headOnly ? body.contentLength : 0
     return Effect.as(onDone(bytes, Exit.void), response)
   }

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { makeHttpApp } from "../../src/http/Server.ts"
 import { Settings } from "../../src/Settings.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
-import { startGateway, testEngines, testPrograms } from "../support/gateway.ts"
+import { startGateway, testEngines, testPrograms, testRooms } from "../support/gateway.ts"
 
 const get = (url: string) => Effect.promise(() => fetch(url))
 
@@ -84,6 +84,7 @@ it.live("answers without a socket, speech included", () =>
     Effect.provide(
       Layer.mergeAll(
         testPrograms,
+        testRooms.pipe(Layer.provide(Settings.layerTest())),
         testEngines,
         VoiceList.layer.pipe(Layer.provide(testEngines)),
         Settings.layerTest({ dataDir: tmpdir() }),

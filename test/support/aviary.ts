@@ -15,9 +15,11 @@ export const startAviary = Effect.fnUntraced(function* (
   const dataDir = settings.dataDir ?? (yield* fs.makeTempDirectoryScoped({ prefix: "aviary-test-" }))
   const urls = nim === undefined ? {} : { magpieUrl: nim.url.href, parakeetUrl: nim.url.href }
   const written = { dataDir, ...urls, ...settings }
+  const whole = programs.pipe(Layer.provide(NodeServices.layer))
   const gateway = yield* startGateway({
     engines: engines.pipe(Layer.provide(Settings.layerTest(written)), Layer.provide(NodeServices.layer), Layer.orDie),
-    programs: programs.pipe(Layer.provide(NodeServices.layer)),
+    programs: whole,
+    rooms: whole,
     settings: written,
   })
   /** Files that a request or a flight left in the data directory, committed entries and records of ownership aside. */

@@ -3,6 +3,15 @@ import { HttpServer } from "effect/http"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { AtomicCache } from "../../src/cache/AtomicCache.ts"
+import { Admission } from "../../src/health/Admission.ts"
+import { DeepHealth } from "../../src/health/DeepHealth.ts"
+import { EngineProbe } from "../../src/health/EngineProbe.ts"
+import { EngineStates } from "../../src/health/EngineStates.ts"
+import { Quarantine } from "../../src/health/Quarantine.ts"
+import { RestartBudget } from "../../src/health/RestartBudget.ts"
+import { Restarter } from "../../src/health/Restarter.ts"
+import { RestartJournal } from "../../src/health/RestartJournal.ts"
 import * as Server from "../../src/http/Server.ts"
 import { Settings } from "../../src/Settings.ts"
 import { Speech, type Spoken } from "../../src/speech/Speech.ts"
@@ -13,12 +22,16 @@ import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 
 type Engines = MagpieClient | ParakeetClient
 type Programs = Speech | Transcription
+/** What the routes beside the two programs look into. */
+type Rooms = AtomicCache | DeepHealth | Quarantine
 
 /** What a test may put in place of the tests' own parts. */
 export interface Parts {
   readonly engines?: Layer.Layer<Engines>
   /** The two programs; they are given the engines and settings. */
   readonly programs?: Layer.Layer<Programs, unknown, Engines | Settings>
+  /** The same as a whole: in `startAviary` the one build that `programs` is of. */
+  readonly rooms?: Layer.Layer<Rooms, unknown, Engines | Settings>
   /** As in the environment; the port is a free one unless said otherwise. */
   readonly settings?: Parameters<typeof Settings.layerTest>[0]
   /** Where log lines go; nowhere unless said otherwise. */
@@ -48,6 +61,18 @@ export const transcriptionOf = (
 export const testEngines: Layer.Layer<Engines> = Layer.merge(MagpieClient.layerTest(), ParakeetClient.layerTest())
 export const testPrograms: Layer.Layer<Programs> = Layer.merge(speechOf(), transcriptionOf())
 
+/** A cache in memory, and engines whose every probe passes and that nothing restarts. */
+export const testRooms: Layer.Layer<Rooms, never, Settings> = Layer.merge(
+  AtomicCache.layerMemory,
+  DeepHealth.layerUnscheduled.pipe(
+    Layer.provide(EngineProbe.layerTest(() => Effect.succeed({ result: "passed", detail: "said so" }))),
+    Layer.provide(Restarter.layerNone),
+    Layer.provide(RestartBudget.layer),
+    Layer.provide(RestartJournal.layerMemory([])),
+    Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer)),
+  ),
+)
+
 /** Starts the gateway on a free loopback port for as long as the scope is open. */
 export const startGateway = Effect.fnUntraced(function* (parts: Parts = {}) {
   const engines = parts.engines ?? testEngines
@@ -57,9 +82,10 @@ export const startGateway = Effect.fnUntraced(function* (parts: Parts = {}) {
   )
   const settings = Settings.layerTest({ port: "0", dataDir, ...parts.settings })
   const programs = (parts.programs ?? testPrograms).pipe(Layer.provide(engines))
+  const rooms = (parts.rooms ?? testRooms).pipe(Layer.provide(engines))
   const gateway = Server.layer.pipe(
     Layer.provideMerge(Server.layerNode),
-    Layer.provide([programs, VoiceList.layer.pipe(Layer.provide(engines)), engines]),
+    Layer.provide([programs, rooms, VoiceList.layer.pipe(Layer.provide(engines)), engines]),
     Layer.provide(settings),
     Layer.provide(Logger.layer(parts.loggers ?? [])),
   )

@@ -1,0 +1,69 @@
+import { Effect, Option, Schema } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { AtomicCache, type Entry } from "../cache/AtomicCache.ts"
+import { CacheKey } from "../cache/CacheKey.ts"
+import { Errors } from "../contract/Errors.ts"
+import { wantedRange } from "./ByteRange.ts"
+import { errorResponse } from "./ErrorResponse.ts"
+import { evaluate, rangeApplies } from "./Precondition.ts"
+import { cutStalledReader } from "./StalledReader.ts"
+
+/** An entry may be made anew under its key, so it is fresh for an hour, not for ever. It may be somebody's private text. */
+const freshness = "private, max-age=3600"
+
+/** `content-location` is known before its entry is committed: a client's cache must not remember that it was not there. */
+const absent = (key: string) =>
+  HttpServerResponse.setHeader(errorResponse(Errors.speechNotFound(key)), "cache-control", "no-store")
+
+/** `GET` and `HEAD /v1/audio/speech/{key}`: a committed entry by RFC 9110. Never synthesizes, never charges. */
+export const makeEntryHandler = Effect.gen(function* () {
+  const cache = yield* AtomicCache
+
+  return Effect.fn("http.entry")(function* (key: string, request: HttpServerRequest.HttpServerRequest) {
+    if (!Schema.is(CacheKey)(key)) return absent(key)
+    const found = yield* cache.get(key)
+    if (Option.isNone(found)) return absent(key)
+    yield* cutStalledReader(request)
+    return answer(found.value, request)
+  })
+})
+
+const answer = ({ metadata, bytes }: Entry, request: HttpServerRequest.HttpServerRequest) => {
+  const { headers, method } = request
+  const { length, contentType } = metadata
+  const validators = { etag: `"${metadata.sha256}"`, lastModified: metadata.created }
+  const said = {
+    "accept-ranges": "bytes",
+    "cache-control": freshness,
+    etag: validators.etag,
+    "last-modified": new Date(metadata.created).toUTCString(),
+    "x-cache": "HIT",
+  }
+
+  const outcome = evaluate(headers, validators)
+  if (outcome === "failed") return errorResponse(Errors.preconditionFailed())
+  if (outcome === "unchanged") return HttpServerResponse.empty({ status: 304, headers: said })
+
+  // RFC 9110, 14.2: only GET knows ranges.
+  const asked = method === "GET" && rangeApplies(headers, validators) ? headers["range"] : undefined
+  const wanted = wantedRange(asked, length)
+  switch (wanted._tag) {
+    case "whole":
+      return HttpServerResponse.stream(bytes(), { contentType, contentLength: length, headers: said })
+    case "none":
+      return HttpServerResponse.setHeader(
+        errorResponse(Errors.rangeNotSatisfiable(length)),
+        "content-range",
+        `bytes */${length}`,
+      )
+    case "part": {
+      const { start, end } = wanted
+      return HttpServerResponse.stream(bytes({ start, end }), {
+        status: 206,
+        contentType,
+        contentLength: end - start,
+        headers: { ...said, "content-range": `bytes ${start}-${end - 1}/${length}` },
+      })
+    }
+  }
+}
