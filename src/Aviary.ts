@@ -70,11 +70,16 @@ export const programs = Layer.mergeAll(Speech.layer, Transcription.layer.pipe(La
   Layer.provideMerge(accounts),
 )
 
+/**
+ * Everything that requests need, over whatever engines, settings and platform there are. With `makeWebHandler` it is the
+ * whole gateway without a socket.
+ */
+export const services = VoiceList.layer.pipe(Layer.provideMerge(programs))
+
 /** The gateway, serving on `AVIARY_HOST` and `AVIARY_PORT`. */
 export const gateway = Server.layer.pipe(
   Layer.provideMerge(Server.layerNode),
-  Layer.provide(programs),
-  Layer.provide(VoiceList.layer),
+  Layer.provide(services),
   Layer.provideMerge(engines),
   Layer.provide(Log.layer),
   Layer.provideMerge(Settings.layer),

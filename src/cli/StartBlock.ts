@@ -21,8 +21,8 @@ export const startBlock = Effect.fnUntraced(function* (address: string) {
     `  access           ${settings.access === "open" ? "open: no key is asked for" : "keys: aviary keys create"}`,
     "",
     "  Try it:",
-    `    curl ${address}/v1/audio/speech${key} -H "content-type: application/json" -d '{"model":"tts-1","voice":"alloy","input":"Hello from Aviary."}' -o hello.mp3`,
-    `    curl ${address}/v1/audio/transcriptions${key} -F model=whisper-1 -F file=@hello.mp3`,
+    `    curl ${address}/v1/audio/speech${key} -H "content-type: application/json" -d '{"model":"tts-1","voice":"alloy","input":"The birds are singing in the morning."}' -o birds.mp3`,
+    `    curl ${address}/v1/audio/transcriptions${key} -F model=whisper-1 -F file=@birds.mp3`,
     `    ${address}/docs`,
     "",
   ].join("\n")

@@ -1,6 +1,6 @@
 import { Console, Effect, Layer, Schema } from "effect"
-import { HttpServer } from "effect/http"
 import { gateway } from "../Aviary.ts"
+import { address } from "../http/Server.ts"
 import { Settings } from "../Settings.ts"
 import { startBlock } from "./StartBlock.ts"
 
@@ -14,8 +14,7 @@ export const serve = Effect.gen(function* () {
     Effect.catchTag("ServeError", ({ cause }) => Effect.fail(notListening(host, port, cause))),
   )
   yield* Effect.gen(function* () {
-    const { address } = yield* HttpServer.HttpServer
-    yield* Console.log(yield* startBlock(HttpServer.formatAddress(address)))
+    yield* Console.log(yield* startBlock(yield* address))
     return yield* Effect.never
   }).pipe(Effect.provide(context))
 }).pipe(Effect.scoped, Effect.provide(Settings.layer))

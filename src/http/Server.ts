@@ -1,5 +1,5 @@
 import { Effect, Layer } from "effect"
-import { HttpRouter, HttpServer } from "effect/http"
+import { HttpEffect, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
 import { AudioHandlers } from "./AudioHandlers.ts"
@@ -31,5 +31,14 @@ export const makeHttpApp = Effect.gen(function* () {
 
 /** Serves the gateway on whatever `HttpServer` there is. */
 export const layer = Layer.unwrap(Effect.map(makeHttpApp, (app) => HttpServer.serve(app)))
+
+/** URL that the server listens on. */
+export const address = Effect.map(HttpServer.HttpServer, (server) => HttpServer.formatAddress(server.address))
+
+/** A function from request to response over the gateway, for whoever has a server of their own or none at all. */
+export const makeWebHandler = Effect.gen(function* () {
+  const app = yield* makeHttpApp
+  return HttpEffect.toWebHandler(app)
+})
 
 export { layer as layerNode } from "./NodeServer.ts"
