@@ -209,9 +209,7 @@ describe("flights, simulated", () => {
       Effect.forEach(
         seeds,
         (seed) =>
-          Effect.scoped(simulate(seed)).pipe(
-            Effect.onError(() => Effect.sync(() => console.error(`It broke with SEED=${seed}`))),
-          ),
+          Effect.scoped(simulate(seed)).pipe(Effect.onError(() => Effect.logError(`It broke with SEED=${seed}`))),
         { discard: true },
       ),
     240_000,

@@ -346,6 +346,8 @@ describe("disk trouble", () => {
         const engine = yield* makeEngine
         yield* Queue.offer(engine.chunks, audio(1, 1_000))
         const listening = yield* joinAs(engine.plan("a"))
+        yield* eventually(() => disk.calls.includes("write"))
+        yield* Effect.repeat(turn, { times: 5 })
         yield* Queue.offerAll(
           engine.chunks,
           Array.from({ length: 40 }, (_, i) => audio(i, 1_000)),
