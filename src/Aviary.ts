@@ -17,6 +17,7 @@ import { Quarantine } from "./health/Quarantine.ts"
 import { RestartBudget } from "./health/RestartBudget.ts"
 import { Restarter } from "./health/Restarter.ts"
 import { RestartJournal } from "./health/RestartJournal.ts"
+import { AdminToken } from "./http/AdminToken.ts"
 import * as Server from "./http/Server.ts"
 import { Settings } from "./Settings.ts"
 import { Speech } from "./speech/Speech.ts"
@@ -46,10 +47,8 @@ const decoder = Layer.unwrap(
   Effect.map(Settings, ({ dataDir }) => AudioDecoder.layer({ directory: join(dataDir, "recordings") })),
 )
 
-/** Who may use the gateway, and what for: one ledger under all of it. */
-export const accounts = Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer).pipe(
-  Layer.provide(Ledger.layerSqlite),
-)
+/** Who may use the gateway, and what for. */
+export const accounts = Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer)
 
 /** Watches over the engines: their turns, their states, probes and restarts. */
 export const health = EngineGuard.layer.pipe(
@@ -63,23 +62,25 @@ export const health = EngineGuard.layer.pipe(
 /** What was said before, and what is being said. */
 export const cache = Flights.layer.pipe(Layer.provideMerge(AtomicCache.layer))
 
-/** Text to audio and audio to text, over whatever engines there are. */
-export const programs = Layer.mergeAll(Speech.layer, Transcription.layer.pipe(Layer.provide(decoder))).pipe(
+/** Text to audio and audio to text, over whatever engines and ledger there are. */
+export const programsOnLedger = Layer.mergeAll(Speech.layer, Transcription.layer.pipe(Layer.provide(decoder))).pipe(
   Layer.provideMerge(cache),
   Layer.provideMerge(health),
   Layer.provideMerge(accounts),
 )
 
+export const programs = programsOnLedger.pipe(Layer.provide(Ledger.layerSqlite))
+
 /**
  * Everything that requests need, over whatever engines, settings and platform there are. With `makeWebHandler` it is the
  * whole gateway without a socket.
  */
-export const services = VoiceList.layer.pipe(Layer.provideMerge(programs))
+export const services = Layer.merge(VoiceList.layer, AdminToken.layer).pipe(Layer.provideMerge(programs))
 
 /** The gateway, serving on `AVIARY_HOST` and `AVIARY_PORT`. */
 export const gateway = Server.layer.pipe(
   Layer.provideMerge(Server.layerNode),
-  Layer.provide(services),
+  Layer.provideMerge(services),
   Layer.provideMerge(engines),
   Layer.provide(Log.layer),
   Layer.provideMerge(Settings.layer),

@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { errorsWith } from "./ErrorEnvelope.ts"
+import { keyOptional, KeyAccess, ListingAccess } from "./KeyAccess.ts"
 import { SpeechPayload } from "./SpeechPayload.ts"
 import { TranscriptionForm, TranscriptionResult } from "./TranscriptionForm.ts"
 
@@ -27,35 +28,43 @@ export class AudioGroup extends HttpApiGroup.make("audio")
     HttpApiEndpoint.post("speech", "/v1/audio/speech", {
       payload: SpeechPayload,
       success: audio,
-      error: errorsWith(400, 404, 413, 415, 500, 502, 503, 504),
-    }).annotateMerge(
-      OpenApi.annotations({
-        summary: "Speak a text",
-        description:
-          "The audio streams as it is made. A response that ends properly is the whole speech; one that fails after its first byte is broken off. `Cache-Control: no-cache` makes the speech anew, `no-store` keeps it out of the cache; `x-cache` says how it was served.",
-      }),
-    ),
+      error: errorsWith(400, 404, 409, 413, 415, 429, 500, 502, 503, 504),
+    })
+      .middleware(KeyAccess)
+      .annotateMerge(
+        OpenApi.annotations({
+          summary: "Speak a text",
+          description:
+            "The audio streams as it is made. A response that ends properly is the whole speech; one that fails after its first byte is broken off. `Cache-Control: no-cache` makes the speech anew, `no-store` keeps it out of the cache; `x-cache` says how it was served.",
+        }),
+      ),
     HttpApiEndpoint.get("entry", "/v1/audio/speech/:key", {
       params: { key: Schema.String },
       success: [audio, part, HttpApiSchema.Empty(304)],
       error: errorsWith(404, 412, 416),
-    }).annotateMerge(
-      OpenApi.annotations({
-        summary: "Fetch a speech that was made before",
-        description:
-          "The speech that the `content-location` of an earlier answer names, once it is whole. With `etag`, `Range`, conditional requests and `HEAD` (RFC 9110). Not charged.",
-      }),
-    ),
+    })
+      .middleware(KeyAccess)
+      .annotateMerge(
+        OpenApi.annotations({
+          summary: "Fetch a speech that was made before",
+          description:
+            "The speech that the `content-location` of an earlier answer names, once it is whole. With `etag`, `Range`, conditional requests and `HEAD` (RFC 9110). Not charged.",
+        }),
+      ),
     HttpApiEndpoint.post("transcription", "/v1/audio/transcriptions", {
       payload: TranscriptionForm.pipe(HttpApiSchema.asMultipartStream()),
       success: [TranscriptionResult, Schema.String.pipe(HttpApiSchema.asText())],
-      error: errorsWith(400, 404, 408, 413, 415, 500, 502, 503, 504),
-    }).annotateMerge(OpenApi.annotations({ summary: "Transcribe a recording" })),
-    HttpApiEndpoint.get("voices", "/v1/audio/voices", { success: VoiceList }).annotateMerge(
-      OpenApi.annotations({ summary: "List base voices" }),
-    ),
-    HttpApiEndpoint.get("models", "/v1/audio/models", { success: AudioModelList }).annotateMerge(
-      OpenApi.annotations({ summary: "List models that speak" }),
-    ),
+      error: errorsWith(400, 404, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504),
+    })
+      .middleware(KeyAccess)
+      .annotateMerge(OpenApi.annotations({ summary: "Transcribe a recording" })),
+    HttpApiEndpoint.get("voices", "/v1/audio/voices", { success: VoiceList })
+      .middleware(ListingAccess)
+      .annotateMerge(keyOptional)
+      .annotateMerge(OpenApi.annotations({ summary: "List base voices" })),
+    HttpApiEndpoint.get("models", "/v1/audio/models", { success: AudioModelList })
+      .middleware(ListingAccess)
+      .annotateMerge(keyOptional)
+      .annotateMerge(OpenApi.annotations({ summary: "List models that speak" })),
   )
   .annotateMerge(OpenApi.annotations({ title: "Audio", description: "Text to speech and speech to text." })) {}

@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { errorsWith } from "./ErrorEnvelope.ts"
+import { keyOptional, ListingAccess } from "./KeyAccess.ts"
 
 /** A model or base voice. `created` is in seconds since 1970; `kind` is ours, the rest is OpenAI's. */
 export const Model = Schema.Struct({
@@ -27,22 +28,27 @@ const description =
 /** What can be asked for. Ids may contain a slash, as on Hugging Face, percent-encoded or not. */
 export class ModelsGroup extends HttpApiGroup.make("models")
   .add(
-    HttpApiEndpoint.get("list", "/v1/models", { success: ModelList }).annotateMerge(
-      OpenApi.annotations({
-        summary: "List models and voices",
-        description:
-          "The model that transcribes, the one that speaks, and one entry per base voice. While the voices cannot be listed, the rest.",
-      }),
-    ),
+    HttpApiEndpoint.get("list", "/v1/models", { success: ModelList })
+      .annotateMerge(keyOptional)
+      .annotateMerge(
+        OpenApi.annotations({
+          summary: "List models and voices",
+          description:
+            "The model that transcribes, the one that speaks, and one entry per base voice. While the voices cannot be listed, the rest.",
+        }),
+      ),
     HttpApiEndpoint.get("retrieve", "/v1/models/:id", {
       params: { id: Schema.String },
       success: Model,
       error: errorsWith(404),
-    }).annotateMerge(OpenApi.annotations({ summary: "Retrieve a model", description })),
+    })
+      .annotateMerge(keyOptional)
+      .annotateMerge(OpenApi.annotations({ summary: "Retrieve a model", description })),
     HttpApiEndpoint.get("retrieveOwned", "/v1/models/:owner/:name", {
       params: { owner: Schema.String, name: Schema.String },
       success: Model,
       error: errorsWith(404),
     }).annotateMerge(OpenApi.annotations({ exclude: true })),
   )
+  .middleware(ListingAccess)
   .annotateMerge(OpenApi.annotations({ title: "Models", description: "Models and voices." })) {}

@@ -1,9 +1,15 @@
 import { HttpServerResponse } from "effect/http"
 import type { ApiError } from "../contract/ApiError.ts"
 
-/** `error` on the wire. After a 408 the rest of the request may still come, so the connection is over (RFC 9110, 15.5.9). */
+/** What belongs to a status: after a 408 the rest of the request may still come, so the connection is over (RFC 9110, 15.5.9, 15.5.2). */
+const headersOf: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  401: { "www-authenticate": 'Bearer realm="aviary"' },
+  408: { connection: "close" },
+}
+
+/** `error` on the wire. */
 export const errorResponse = (error: ApiError): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.jsonUnsafe(error.envelope, {
     status: error.status,
-    headers: error.status === 408 ? { ...error.headers, connection: "close" } : error.headers,
+    headers: { ...error.headers, ...headersOf[error.status] },
   })

@@ -2,9 +2,11 @@ import { Effect, Layer } from "effect"
 import { HttpEffect, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
+import * as AdminAccess from "./AdminAccess.ts"
 import { AudioHandlers } from "./AudioHandlers.ts"
 import { frontDoor } from "./FrontDoor.ts"
 import { HealthHandlers } from "./HealthHandlers.ts"
+import * as KeyAccess from "./KeyAccess.ts"
 import { KnownRoutes } from "./KnownRoutes.ts"
 import { Models } from "./Models.ts"
 import { ModelsHandlers } from "./ModelsHandlers.ts"
@@ -17,7 +19,11 @@ import { ModelsHandlers } from "./ModelsHandlers.ts"
 export const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }),
   HttpApiSwagger.layer(Api, { path: "/docs" }),
-).pipe(Layer.provide([AudioHandlers, ModelsHandlers, HealthHandlers]), Layer.provide(Models.layer))
+).pipe(
+  Layer.provide([AudioHandlers, ModelsHandlers, HealthHandlers]),
+  Layer.provide([AdminAccess.layer, KeyAccess.layer]),
+  Layer.provide(Models.layer),
+)
 
 /** The gateway as one effect from request to response, for whoever serves it. */
 export const makeHttpApp = Effect.gen(function* () {

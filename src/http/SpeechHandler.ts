@@ -3,8 +3,10 @@ import { Headers, type HttpServerRequest, HttpServerResponse } from "effect/http
 import type { SpeechPayload } from "../contract/SpeechPayload.ts"
 import { Settings } from "../Settings.ts"
 import { Speech, type SpeechRequest } from "../speech/Speech.ts"
-import { errorResponse } from "./ErrorResponse.ts"
+import { codePoints } from "../speech/SpokenText.ts"
 import { Models } from "./Models.ts"
+import { paying } from "./Paying.ts"
+import { makeRateLimits } from "./RateLimits.ts"
 import { makeRoomErrors } from "./RoomErrors.ts"
 import { cutStalledReader } from "./StalledReader.ts"
 
@@ -35,6 +37,7 @@ export const makeSpeechHandler = Effect.gen(function* () {
   const models = yield* Models
   const { retryAfter } = yield* Settings
   const told = makeRoomErrors({ retryAfter })
+  const limited = yield* makeRateLimits
 
   const speak = Effect.fn("http.speech")(function* (
     payload: SpeechPayload,
@@ -42,7 +45,8 @@ export const makeSpeechHandler = Effect.gen(function* () {
   ) {
     yield* models.forSpeech(payload.model)
     const asked = speechRequest(payload, request.headers)
-    const spoken = yield* Effect.mapError(speech.speak(asked), told)
+    const body = Effect.succeed({ kind: "speech", ...asked, cacheControl: null })
+    const spoken = yield* paying(request, body, Effect.mapError(speech.speak(asked), told))
     yield* cutStalledReader(request)
     return HttpServerResponse.stream(spoken.audio, {
       contentType: spoken.contentType,
@@ -55,5 +59,5 @@ export const makeSpeechHandler = Effect.gen(function* () {
   })
 
   return (payload: SpeechPayload, request: HttpServerRequest.HttpServerRequest) =>
-    Effect.catch(speak(payload, request), (error) => Effect.succeed(errorResponse(error)))
+    limited(codePoints(payload.input), speak(payload, request))
 })

@@ -1,10 +1,13 @@
-import { Effect, type Stream } from "effect"
+import { Effect, FileSystem, Stream } from "effect"
 import { type HttpServerRequest, HttpServerResponse, type Multipart } from "effect/http"
+import { createHash } from "node:crypto"
+import { Errors } from "../contract/Errors.ts"
 import type { TranscriptionResult } from "../contract/TranscriptionForm.ts"
 import { Settings } from "../Settings.ts"
 import { Transcription } from "../transcription/Transcription.ts"
-import { errorResponse } from "./ErrorResponse.ts"
 import { Models } from "./Models.ts"
+import { paying } from "./Paying.ts"
+import { makeRateLimits } from "./RateLimits.ts"
 import { makeRoomErrors } from "./RoomErrors.ts"
 import { makeUploads } from "./Upload.ts"
 
@@ -15,6 +18,18 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
   const { retryAfter } = yield* Settings
   const receive = yield* makeUploads
   const told = makeRoomErrors({ retryAfter })
+  const limited = yield* makeRateLimits
+  const fs = yield* FileSystem.FileSystem
+
+  const contentHash = (path: string) =>
+    fs.stream(path).pipe(
+      Stream.runFold(
+        () => createHash("sha256"),
+        (hash, bytes) => hash.update(bytes),
+      ),
+      Effect.map((hash) => hash.digest("hex")),
+      Effect.mapError(Errors.storageUnavailable),
+    )
 
   const transcribe = Effect.fn("http.transcription")(function* (
     request: HttpServerRequest.HttpServerRequest,
@@ -22,10 +37,9 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
   ) {
     const { path, fields } = yield* receive(request, parts)
     yield* models.forTranscription(fields.model)
-    const heard = yield* Effect.mapError(
-      transcription.transcribe({ path, model: fields.model, language: fields.language || undefined }),
-      told,
-    )
+    const body = Effect.map(contentHash(path), (file) => ({ kind: "transcription", file, ...fields }))
+    const asked = { path, model: fields.model, language: fields.language || undefined }
+    const heard = yield* paying(request, body, Effect.mapError(transcription.transcribe(asked), told))
     return fields.response_format === "text"
       ? HttpServerResponse.text(`${heard.text}\n`, { contentType: "text/plain; charset=utf-8" })
       : HttpServerResponse.jsonUnsafe({
@@ -37,5 +51,5 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
   return (
     request: HttpServerRequest.HttpServerRequest,
     parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>,
-  ) => Effect.catch(transcribe(request, parts), (error) => Effect.succeed(errorResponse(error)))
+  ) => limited(0, transcribe(request, parts))
 })

@@ -4,6 +4,7 @@ import { AudioDecoder } from "../audio/AudioDecoder.ts"
 import { spoolFailed } from "../audio/DecodeError.ts"
 import { durationSeconds } from "../audio/Recording.ts"
 import { Billing } from "../billing/Billing.ts"
+import { Payer } from "../billing/Payer.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { ParakeetClient, type Transcript } from "../upstream/ParakeetClient.ts"
 import type { TranscriptionFailure } from "./TranscriptionError.ts"
@@ -56,14 +57,20 @@ export class Transcription extends Context.Service<
           model: parakeet.model,
           audioMillis: Math.ceil(durationSeconds(recording) * 1000),
         })
+        if (hold.replayed && hold.outcome !== null) return JSON.parse(hold.outcome) as Transcribed
         const content = yield* contentHash(recording.path)
         const transcript = yield* guard.call(
           "parakeet",
           parakeet.transcribe(recording, { language: request.language }),
           { content },
         )
-        yield* billing.settle(hold, { served: "MISS" })
-        return { ...transcript, durationSeconds: durationSeconds(recording) }
+        const transcribed: Transcribed = { ...transcript, durationSeconds: durationSeconds(recording) }
+        const repeatable = (yield* Payer).idempotency !== null
+        yield* billing.settle(hold, {
+          served: "MISS",
+          ...(repeatable ? { outcome: JSON.stringify(transcribed) } : {}),
+        })
+        return transcribed
       }, Effect.scoped)
 
       return Transcription.of({ transcribe })

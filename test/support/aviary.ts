@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Layer } from "effect"
-import { engines, programs } from "../../src/Aviary.ts"
+import { engines, services } from "../../src/Aviary.ts"
 import { Settings } from "../../src/Settings.ts"
 import { startGateway } from "./gateway.ts"
 
@@ -15,7 +15,7 @@ export const startAviary = Effect.fnUntraced(function* (
   const dataDir = settings.dataDir ?? (yield* fs.makeTempDirectoryScoped({ prefix: "aviary-test-" }))
   const urls = nim === undefined ? {} : { magpieUrl: nim.url.href, parakeetUrl: nim.url.href }
   const written = { dataDir, ...urls, ...settings }
-  const whole = programs.pipe(Layer.provide(NodeServices.layer))
+  const whole = services.pipe(Layer.provide(NodeServices.layer))
   const gateway = yield* startGateway({
     engines: engines.pipe(Layer.provide(Settings.layerTest(written)), Layer.provide(NodeServices.layer), Layer.orDie),
     programs: whole,

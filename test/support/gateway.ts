@@ -1,8 +1,13 @@
-import { Effect, Layer, Logger, Stream } from "effect"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { type Context, Effect, Layer, Logger, Stream } from "effect"
 import { HttpServer } from "effect/http"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Access } from "../../src/billing/Access.ts"
+import { Accounts } from "../../src/billing/Accounts.ts"
+import { Billing } from "../../src/billing/Billing.ts"
+import { Ledger } from "../../src/billing/Ledger.ts"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { Admission } from "../../src/health/Admission.ts"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
@@ -12,6 +17,7 @@ import { Quarantine } from "../../src/health/Quarantine.ts"
 import { RestartBudget } from "../../src/health/RestartBudget.ts"
 import { Restarter } from "../../src/health/Restarter.ts"
 import { RestartJournal } from "../../src/health/RestartJournal.ts"
+import { AdminToken } from "../../src/http/AdminToken.ts"
 import * as Server from "../../src/http/Server.ts"
 import { Settings } from "../../src/Settings.ts"
 import { Speech, type Spoken } from "../../src/speech/Speech.ts"
@@ -23,7 +29,7 @@ import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 type Engines = MagpieClient | ParakeetClient
 type Programs = Speech | Transcription
 /** What the routes beside the two programs look into. */
-type Rooms = AtomicCache | DeepHealth | Quarantine
+type Rooms = AtomicCache | DeepHealth | Quarantine | Access | Accounts | Billing | AdminToken
 
 /** What a test may put in place of the tests' own parts. */
 export interface Parts {
@@ -61,8 +67,10 @@ export const transcriptionOf = (
 export const testEngines: Layer.Layer<Engines> = Layer.merge(MagpieClient.layerTest(), ParakeetClient.layerTest())
 export const testPrograms: Layer.Layer<Programs> = Layer.merge(speechOf(), transcriptionOf())
 
-/** A cache in memory, and engines whose every probe passes and that nothing restarts. */
-export const testRooms: Layer.Layer<Rooms, never, Settings> = Layer.merge(
+/** A cache and a ledger in memory, and engines whose every probe passes and that nothing restarts. */
+export const testRooms: Layer.Layer<Rooms, unknown, Settings> = Layer.mergeAll(
+  AdminToken.layer.pipe(Layer.provide(NodeServices.layer)),
+  Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer).pipe(Layer.provide(Ledger.layerMemory)),
   AtomicCache.layerMemory,
   DeepHealth.layerUnscheduled.pipe(
     Layer.provide(EngineProbe.layerTest(() => Effect.succeed({ result: "passed", detail: "said so" }))),
@@ -89,8 +97,10 @@ export const startGateway = Effect.fnUntraced(function* (parts: Parts = {}) {
     Layer.provide(settings),
     Layer.provide(Logger.layer(parts.loggers ?? [])),
   )
-  const context = yield* Layer.build(gateway)
+  const context = yield* Layer.build(Layer.merge(gateway, rooms.pipe(Layer.provide(settings))))
   const { address } = yield* HttpServer.HttpServer.pipe(Effect.provide(context))
   if (address._tag === "UnixPathAddress") return yield* Effect.die("not listening on TCP")
-  return { port: address.port, url: `http://127.0.0.1:${address.port}` }
+  /** The rooms that the gateway serves, to look into and to prepare. */
+  const services: Context.Context<Rooms> = context
+  return { port: address.port, url: `http://127.0.0.1:${address.port}`, services }
 })

@@ -1,0 +1,56 @@
+import { Effect, Layer, Redacted } from "effect"
+import type { HttpServerResponse } from "effect/http"
+import { HttpApiBuilder, HttpApiSecurity } from "effect/http-api"
+import { Access } from "../billing/Access.ts"
+import type { BillingError } from "../billing/BillingError.ts"
+import { Errors } from "../contract/Errors.ts"
+import { KeyAccess, ListingAccess } from "../contract/KeyAccess.ts"
+import { Settings } from "../Settings.ts"
+import { CurrentCaller } from "./CurrentCaller.ts"
+import { errorResponse } from "./ErrorResponse.ts"
+import { makeRoomErrors } from "./RoomErrors.ts"
+
+const make = Effect.gen(function* () {
+  const { authenticate } = yield* Access
+  const { retryAfter } = yield* Settings
+  const told = makeRoomErrors({ retryAfter })
+
+  const refused = (presented: Redacted.Redacted<string>) => (error: BillingError) =>
+    Effect.succeed(
+      errorResponse(
+        error.reason._tag === "InvalidKey" && Redacted.value(presented) === "" ? Errors.missingKey() : told(error),
+      ),
+    )
+
+  /** Runs `handler` as whoever the key is of, or answers that it is nobody's. */
+  return <E, R>(
+    handler: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+    presented: Redacted.Redacted<string>,
+  ) =>
+    Effect.matchEffect(authenticate(presented), {
+      onFailure: refused(presented),
+      onSuccess: (caller) => Effect.provideService(handler, CurrentCaller, caller),
+    })
+})
+
+const keyAccess = Layer.effect(
+  KeyAccess,
+  Effect.map(make, (authenticated) =>
+    KeyAccess.of({ key: (handler, { credential }) => authenticated(handler, credential) }),
+  ),
+)
+
+const listingAccess = Layer.effect(
+  ListingAccess,
+  Effect.gen(function* () {
+    const authenticated = yield* make
+    const { listings } = yield* Settings
+    const presented = HttpApiBuilder.securityDecode(HttpApiSecurity.bearer)
+    return ListingAccess.of((handler) =>
+      listings === "open" ? handler : Effect.flatMap(presented, (credential) => authenticated(handler, credential)),
+    )
+  }),
+)
+
+/** Answers 401 whatever needs a key and does not bring a good one. */
+export const layer = Layer.merge(keyAccess, listingAccess)
