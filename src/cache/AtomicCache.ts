@@ -60,7 +60,8 @@ export interface CacheStats {
  * - `write`: trouble with the disk is a `CacheError`, on which the caller goes on without.
  * - `remove`: whether there was such an entry.
  * - `purge`: how many entries were removed.
- * - `list`: what is on disk, in no order; an entry whose metadata cannot be read is left out.
+ * - `list`: what is on disk, by key; an entry whose metadata cannot be read is left out.
+ * - `listAfter`: the same without those up to `key`, whether that exists or not.
  */
 export class AtomicCache extends Context.Service<
   AtomicCache,
@@ -71,6 +72,7 @@ export class AtomicCache extends Context.Service<
     readonly remove: (key: CacheKey) => Effect.Effect<boolean, CacheError>
     readonly purge: Effect.Effect<number, CacheError>
     readonly list: Stream.Stream<Metadata, CacheError>
+    readonly listAfter: (key: CacheKey) => Stream.Stream<Metadata, CacheError>
     readonly stats: Effect.Effect<CacheStats>
   }
 >()("aviary/cache/AtomicCache") {

@@ -317,6 +317,16 @@ export const makeFiles = Effect.gen(function* () {
 
   const scrub = Effect.suspend(() => Effect.forEach([...recency.keys()], scrubOne, { discard: true }))
 
+  const listAfter = (after: string) =>
+    Stream.unwrap(Effect.map(files.shards, (shards) => Stream.fromIterable(shards.sort()))).pipe(
+      Stream.filter((shard) => shard >= after.slice(0, 2)),
+      Stream.mapEffect(files.keysIn),
+      Stream.flatMap((keys) => Stream.fromIterable(keys.filter((key) => key > after).sort())),
+      Stream.mapEffect((key) => Effect.option(Effect.scoped(files.open(key)))),
+      Stream.filter(Option.isSome),
+      Stream.map((entry) => entry.value.metadata),
+    )
+
   /** Nothing that happens in the background may end it. */
   const always = (task: Effect.Effect<unknown>) =>
     Effect.catchCause(task, (cause) => Effect.logError("The cache's upkeep failed and goes on.", cause))
@@ -333,13 +343,8 @@ export const makeFiles = Effect.gen(function* () {
     write,
     remove,
     purge,
-    list: Stream.unwrap(Effect.map(files.shards, Stream.fromIterable)).pipe(
-      Stream.mapEffect(files.keysIn),
-      Stream.flatMap(Stream.fromIterable),
-      Stream.mapEffect((key) => Effect.option(Effect.scoped(files.open(key)))),
-      Stream.filter(Option.isSome),
-      Stream.map((entry) => entry.value.metadata),
-    ),
+    list: listAfter(""),
+    listAfter,
     stats: Effect.sync(() => ({
       enabled,
       entries: recency.count,

@@ -8,6 +8,15 @@ import type { Metadata } from "./EntryFormat.ts"
 /** `AtomicCache` without a disk. Bounded by nothing but the layer's life. */
 export const makeMemory = Effect.sync((): AtomicCache["Service"] => {
   const entries = new Map<CacheKey, { readonly metadata: Metadata; readonly bytes: Uint8Array }>()
+  const listAfter = (after: string) =>
+    Stream.suspend(() =>
+      Stream.fromIterable(
+        [...entries.keys()]
+          .filter((key) => key > after)
+          .sort()
+          .map((key) => entries.get(key)!.metadata),
+      ),
+    )
   return {
     enabled: true,
     get: (key) =>
@@ -44,7 +53,8 @@ export const makeMemory = Effect.sync((): AtomicCache["Service"] => {
       entries.clear()
       return size
     }),
-    list: Stream.suspend(() => Stream.fromIterable([...entries.values()].map((entry) => entry.metadata))),
+    list: listAfter(""),
+    listAfter,
     stats: Effect.sync(() => ({
       enabled: true,
       entries: entries.size,

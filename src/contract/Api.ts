@@ -1,4 +1,6 @@
 import { HttpApi, OpenApi } from "effect/http-api"
+import { AdminCacheGroup } from "./AdminCacheGroup.ts"
+import { AdminEnginesGroup } from "./AdminEnginesGroup.ts"
 import { AudioGroup } from "./AudioGroup.ts"
 import { HealthGroup } from "./HealthGroup.ts"
 import { ModelsGroup } from "./ModelsGroup.ts"
@@ -8,6 +10,8 @@ export class Api extends HttpApi.make("aviary")
   .add(AudioGroup)
   .add(ModelsGroup)
   .add(HealthGroup)
+  .add(AdminEnginesGroup)
+  .add(AdminCacheGroup)
   .annotateMerge(
     OpenApi.annotations({
       title: "Aviary",

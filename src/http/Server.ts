@@ -3,6 +3,8 @@ import { HttpEffect, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
 import * as AdminAccess from "./AdminAccess.ts"
+import { AdminCacheHandlers } from "./AdminCacheHandlers.ts"
+import { AdminEnginesHandlers } from "./AdminEnginesHandlers.ts"
 import { AudioHandlers } from "./AudioHandlers.ts"
 import { frontDoor } from "./FrontDoor.ts"
 import { HealthHandlers } from "./HealthHandlers.ts"
@@ -20,7 +22,7 @@ export const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }),
   HttpApiSwagger.layer(Api, { path: "/docs" }),
 ).pipe(
-  Layer.provide([AudioHandlers, ModelsHandlers, HealthHandlers]),
+  Layer.provide([AudioHandlers, ModelsHandlers, HealthHandlers, AdminEnginesHandlers, AdminCacheHandlers]),
   Layer.provide([AdminAccess.layer, KeyAccess.layer]),
   Layer.provide(Models.layer),
 )

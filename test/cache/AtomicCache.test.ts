@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer, Option, Stream } from "effect"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { audio, cacheAt, description, keyOf, node, put, read, temporary } from "../support/cache.ts"
 
@@ -29,6 +29,23 @@ for (const [name, make] of [
       Effect.gen(function* () {
         yield* put("a", audio(1, 200_000))
         expect(yield* read("a", { start: 70_000, end: 140_001 })).toEqual(audio(1, 200_000).slice(70_000, 140_001))
+      }),
+    )
+
+    live(
+      "lists what it holds by key, all of it or what comes after a key that may be gone",
+      Effect.gen(function* () {
+        const cache = yield* AtomicCache
+        const texts = Array.from({ length: 20 }, (_, index) => `text ${index}`)
+        for (const text of texts) yield* put(text, audio(1))
+        const keys = texts.map(keyOf).sort()
+        const keysOf = (list: typeof cache.list) =>
+          Effect.map(Stream.runCollect(list), (found) => found.map((metadata) => metadata.key))
+        expect(yield* keysOf(cache.list)).toEqual(keys)
+        expect(yield* keysOf(cache.listAfter(keys[7]!))).toEqual(keys.slice(8))
+        yield* cache.remove(keys[7]!)
+        expect(yield* keysOf(cache.listAfter(keys[7]!))).toEqual(keys.slice(8))
+        expect(yield* keysOf(cache.listAfter(keys[19]!))).toEqual([])
       }),
     )
 

@@ -1,0 +1,76 @@
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { AdminAccess } from "./AdminAccess.ts"
+import { errorsWith } from "./ErrorEnvelope.ts"
+
+const bytes = (description: string) => Schema.Int.annotate({ description: `${description}, in bytes.` })
+
+/** What the cache holds, and what became of entries since the gateway started. */
+export const CacheReport = Schema.Struct({
+  enabled: Schema.Boolean,
+  entries: Schema.Int,
+  bytes: bytes("Size of all entries on disk"),
+  maxBytes: bytes("`AVIARY_CACHE_MAX_BYTES`"),
+  memoryEntries: Schema.Int,
+  memoryBytes: bytes("Size of the hot entries that are also in memory"),
+  broken: Schema.Int.annotate({ description: "Entries found cut or altered, and removed." }),
+  evicted: Schema.Int.annotate({ description: "Entries removed to keep within the limits of bytes and age." }),
+  scanned: Schema.Boolean.annotate({
+    description: "Whether the directory has been read in full since the start. Before that, the counts are too low.",
+  }),
+}).annotate({ identifier: "CacheReport" })
+
+/** One committed speech. Its text is not kept. */
+const CacheEntry = Schema.Struct({
+  key: Schema.String,
+  contentType: Schema.String,
+  length: bytes("Size of the audio"),
+  durationMs: Schema.Finite,
+  characters: Schema.Int.annotate({ description: "Length of its text, in Unicode code points." }),
+  voice: Schema.String,
+  sha256: Schema.String,
+  created: Schema.Finite.annotate({ description: "Unix time in milliseconds." }),
+}).annotate({ identifier: "CacheEntry" })
+
+const CacheEntries = Schema.Struct({
+  entries: Schema.Array(CacheEntry),
+  hasMore: Schema.Boolean,
+}).annotate({ identifier: "CacheEntries" })
+
+const pageSize = { message: "expected a whole number from 1 to 1000" }
+
+/** How many entries were removed. */
+const Removed = Schema.Struct({ removed: Schema.Int }).annotate({ identifier: "Removed" })
+
+/** The cache as its operator sees it. */
+export class AdminCacheGroup extends HttpApiGroup.make("adminCache")
+  .add(
+    HttpApiEndpoint.get("stats", "/admin/cache", { success: CacheReport }).annotateMerge(
+      OpenApi.annotations({ summary: "What the cache holds" }),
+    ),
+    HttpApiEndpoint.get("list", "/admin/cache/entries", {
+      query: {
+        limit: Schema.optionalKey(
+          Schema.FiniteFromString.annotate(pageSize)
+            .check(Schema.isInt(pageSize), Schema.isBetween({ minimum: 1, maximum: 1_000 }, pageSize))
+            .annotate({ description: "Entries of a page, 1 to 1,000. Default 100." }),
+        ),
+        after: Schema.optionalKey(Schema.String).annotate({ description: "The last key of the page before." }),
+      },
+      success: CacheEntries,
+      error: errorsWith(400, 503),
+    }).annotateMerge(OpenApi.annotations({ summary: "List entries, by key" })),
+    HttpApiEndpoint.delete("remove", "/admin/cache/entries/:key", {
+      params: { key: Schema.String },
+      success: Removed,
+      error: errorsWith(404, 503),
+    }).annotateMerge(OpenApi.annotations({ summary: "Remove one entry" })),
+    HttpApiEndpoint.delete("purge", "/admin/cache/entries", { success: Removed, error: errorsWith(503) }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Remove all entries",
+        description: "Speech that is being made or sent goes on. Other gateways on the same directory lose theirs too.",
+      }),
+    ),
+  )
+  .middleware(AdminAccess)
+  .annotateMerge(OpenApi.annotations({ title: "Admin: cache" })) {}

@@ -1,0 +1,136 @@
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { Engine } from "../health/Engine.ts"
+import { AdminAccess } from "./AdminAccess.ts"
+import { errorsWith } from "./ErrorEnvelope.ts"
+
+const unixMillis = Schema.Finite.annotate({ description: "Unix time in milliseconds." })
+
+/** A word of `EngineState` in the health room, which says what each means. */
+export const State = Schema.Literals([
+  "unknown",
+  "healthy",
+  "down",
+  "suspect",
+  "wedged",
+  "restarting",
+  "recovering",
+  "exhausted",
+])
+
+const Change = Schema.Struct({ at: unixMillis, from: State, to: State, reason: Schema.String }).annotate({
+  identifier: "EngineStateChange",
+})
+
+/** One probe: real inferences, done to learn whether the engine works. */
+const ProbeReport = Schema.Struct({
+  engine: Engine,
+  at: unixMillis,
+  durationMillis: Schema.Finite,
+  outcome: Schema.Literals(["passed", "confirmed", "acquitted", "loading", "unreachable"]).annotate({
+    description: "confirmed: it is wedged. acquitted: the probe could not tell.",
+  }),
+  attempts: Schema.Int.annotate({ description: "Inferences that were tried." }),
+  detail: Schema.String,
+}).annotate({ identifier: "EngineProbeReport" })
+
+const RestartReport = Schema.Struct({
+  engine: Engine,
+  at: unixMillis,
+  durationMillis: Schema.Finite,
+  backend: Schema.String,
+  reason: Schema.String,
+  outcome: Schema.Literals(["restarted", "failed"]),
+  detail: Schema.String,
+}).annotate({ identifier: "EngineRestartReport" })
+
+/** All that is known of an engine; its histories hold the last 50, newest last. */
+export const EngineReport = Schema.Struct({
+  engine: Engine,
+  state: State,
+  reason: Schema.String.annotate({ description: "Why it is in this state." }),
+  since: unixMillis,
+  troubledSince: Schema.optional(unixMillis).annotate({ description: "Absent while it is healthy." }),
+  lastRecoveryMillis: Schema.optional(Schema.Finite).annotate({
+    description: "From the first sign of its last wedge to the probe that passed.",
+  }),
+  backend: Schema.Literals(["docker", "command", "none", "test"]).annotate({ description: "What restarts it." }),
+  budget: Schema.Struct({
+    limit: Schema.Int,
+    left: Schema.Int,
+    windowMillis: Schema.Finite,
+    availableAtMillis: Schema.optional(unixMillis).annotate({ description: "Absent while a restart is left." }),
+  }),
+  waiting: Schema.Int.annotate({ description: "Requests and probes that wait for its turn." }),
+  working: Schema.Int.annotate({ description: "Requests and probes it works on." }),
+  changes: Schema.Array(Change),
+  probes: Schema.Array(ProbeReport),
+  restarts: Schema.Array(RestartReport),
+}).annotate({ identifier: "EngineReport" })
+export type EngineReport = typeof EngineReport.Type
+
+const SuspectedRecording = Schema.Struct({
+  content: Schema.String.annotate({ description: "SHA-256 of the decoded recording." }),
+  strikes: Schema.Int.annotate({ description: "Wedges it was in flight at; refused from the second on." }),
+  lastStrikeAt: unixMillis,
+  untilMillis: unixMillis,
+}).annotate({ identifier: "SuspectedRecording" })
+
+const params = { engine: Engine }
+
+const needsReason = { message: "expected a reason of 1 to 500 characters" }
+const payload = Schema.Struct({
+  reason: Schema.String.annotate({ ...needsReason, description: "Why; for the log and the journal." }).check(
+    Schema.isPattern(/\S/, needsReason),
+    Schema.isMaxLength(500, needsReason),
+  ),
+})
+
+const Removed = Schema.Struct({ removed: Schema.Int })
+
+/** The engines and the recordings kept from them, as their operator sees them. */
+export class AdminEnginesGroup extends HttpApiGroup.make("adminEngines")
+  .add(
+    HttpApiEndpoint.get("list", "/admin/engines", {
+      success: Schema.Struct({ engines: Schema.Array(EngineReport) }),
+    }).annotateMerge(OpenApi.annotations({ summary: "State and history of both engines" })),
+    HttpApiEndpoint.post("probe", "/admin/engines/:engine/probe", {
+      params,
+      success: ProbeReport,
+      error: errorsWith(400),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Probe an engine now",
+        description: "Answers when the probe is done; joins one that is under way. A confirmed wedge is acted upon.",
+      }),
+    ),
+    HttpApiEndpoint.post("restart", "/admin/engines/:engine/restart", {
+      params,
+      payload,
+      success: RestartReport,
+      error: errorsWith(400, 409, 429, 502, 503),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Restart an engine",
+        description: "Within the budget. Answers when the backend is done; the engine then loads and is probed.",
+      }),
+    ),
+    HttpApiEndpoint.post("restore", "/admin/engines/:engine/restore", {
+      params,
+      payload,
+      success: EngineReport,
+      error: errorsWith(400, 503),
+    }).annotateMerge(OpenApi.annotations({ summary: "Give an engine all its restarts back" })),
+    HttpApiEndpoint.get("quarantine", "/admin/quarantine", {
+      success: Schema.Struct({ recordings: Schema.Array(SuspectedRecording) }),
+    }).annotateMerge(OpenApi.annotations({ summary: "Recordings that were in flight at a wedge" })),
+    HttpApiEndpoint.delete("forgive", "/admin/quarantine/:content", {
+      params: { content: Schema.String },
+      success: Removed,
+    }).annotateMerge(OpenApi.annotations({ summary: "Forgive one recording" })),
+    HttpApiEndpoint.delete("forgiveAll", "/admin/quarantine", { success: Removed }).annotateMerge(
+      OpenApi.annotations({ summary: "Forgive all recordings" }),
+    ),
+  )
+  .middleware(AdminAccess)
+  .annotateMerge(OpenApi.annotations({ title: "Admin: engines" })) {}
