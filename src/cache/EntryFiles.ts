@@ -162,4 +162,3 @@ export const makeEntryFiles = (options: {
 
   return { open, verify, write, remove, shards, keysIn, touch, stat: (key: CacheKey) => disk.stat(pathOf(key)) }
 }
-export type EntryFiles = ReturnType<typeof makeEntryFiles>

@@ -55,4 +55,3 @@ export const makeMemoryTier = (limit: number) => {
     },
   }
 }
-export type MemoryTier = ReturnType<typeof makeMemoryTier>

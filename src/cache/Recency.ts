@@ -57,4 +57,3 @@ export const makeRecency = () => {
     },
   }
 }
-export type Recency = ReturnType<typeof makeRecency>

@@ -146,4 +146,3 @@ export const makeTape = <E>(limit: number) => {
       }),
   }
 }
-export type Tape<E> = ReturnType<typeof makeTape<E>>

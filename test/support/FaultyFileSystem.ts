@@ -17,7 +17,7 @@ export type Fault = "ENOSPC" | "EIO" | "EROFS" | "EACCES" | "ENOENT" | "torn" | 
  * @property plan what is to befall a call, asked with its place in `calls` and its name
  * @property killed done once a `kill` has happened
  * @property release lets delayed calls happen
- * @property bury closes what a killed process would have left open, as its kernel would
+ * @property bury ends the calls under way and closes what a killed process would have left open, as its kernel would
  */
 export interface Faulty {
   readonly fs: FileSystem.FileSystem
@@ -44,11 +44,15 @@ export const makeFaulty = Effect.gen(function* () {
   const open = new Set<Scope.Closeable>()
   let fault: (at: number, call: string) => Fault | undefined = () => undefined
   let dead = false
+  let underWay = 0
 
   const die = Effect.suspend(() => {
     dead = true
     return Effect.andThen(Deferred.succeed(killed, undefined), Effect.never)
   })
+
+  const ended = Effect.sync(() => void (underWay -= 1))
+  const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 
   const gate = <A, R>(
     method: string,
@@ -61,7 +65,8 @@ export const makeFaulty = Effect.gen(function* () {
       switch (what) {
         case undefined:
           // A call that was under way when the process died may have happened, but nobody learns of it.
-          return Effect.tap(call, () => (dead ? Effect.never : Effect.void))
+          underWay += 1
+          return Effect.tap(Effect.ensuring(call, ended), () => (dead ? Effect.never : Effect.void))
         case "kill":
           return die
         case "killAfter":
@@ -133,7 +138,9 @@ export const makeFaulty = Effect.gen(function* () {
     }),
     bury: Effect.suspend(() => {
       dead = true
-      return Effect.forEach([...open], (scope) => Scope.close(scope, Exit.void), { discard: true })
+      const close = Effect.forEach([...open], (scope) => Scope.close(scope, Exit.void), { discard: true })
+      // What the kernel had begun it ends, before the next process looks.
+      return Effect.andThen(underWay === 0 ? Effect.void : Effect.repeat(turn, { until: () => underWay === 0 }), close)
     }),
   } satisfies Faulty
 })

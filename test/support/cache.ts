@@ -1,5 +1,5 @@
 import { NodeFileSystem, NodePath } from "@effect/platform-node"
-import { Effect, FileSystem, Layer, Option, Stream } from "effect"
+import { Effect, FileSystem, Layer, Option, type Scope, Stream } from "effect"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { cacheKey } from "../../src/cache/CacheKey.ts"
 import { Settings } from "../../src/Settings.ts"
@@ -47,3 +47,15 @@ export const temporary = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTe
 
 /** Chunks as one run of bytes. */
 export const bytesOf = (chunks: ReadonlyArray<Uint8Array>) => new Uint8Array(Buffer.concat(chunks))
+
+/** A gateway's life over `directory`, from start to orderly end. */
+export const life = <A, E>(
+  directory: string,
+  program: Effect.Effect<A, E, AtomicCache | Scope.Scope>,
+  overrides: Overrides = {},
+) =>
+  Effect.scoped(program).pipe(
+    Effect.provide(cacheAt(directory, { cacheMemoryBytes: "0", ...overrides }).pipe(Layer.provide(node)), {
+      local: true,
+    }),
+  )

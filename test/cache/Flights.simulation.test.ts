@@ -180,7 +180,7 @@ const simulate = Effect.fnUntraced(function* (seed: number) {
   } else {
     const last = yield* Effect.forkChild(Effect.exit(listen(texts[0]!)))
     yield* TestClock.adjust(`${dice.below(2_000)} millis`)
-    yield* faulty.bury
+    yield* drive(faulty.bury)
     // What is left of the dead process does nothing any more, except to burden the clock.
     yield* Effect.forkDetach(Effect.andThen(Fiber.interrupt(last), Scope.close(scope, Exit.void)))
   }
