@@ -31,6 +31,11 @@ interface Service {
    * Settling again answers as the first time.
    */
   readonly settle: (hold: Hold, delivery: Delivery) => Effect.Effect<Settlement, BillingError>
+  /**
+   * Whether the fiber's `Payer` could be charged now: fails as `charge` would. Writes and keeps nothing, so what it has said holds only
+   * until another request spends it.
+   */
+  readonly afford: (usage: Usage, served: Served) => Effect.Effect<void, BillingError>
   /** `reserve` and `settle` in one step, for what is already there. The charge stands if, and only if, this succeeds. */
   readonly charge: (usage: Usage, delivery: Delivery) => Effect.Effect<Settlement, BillingError>
   readonly account: (accountId: string) => Effect.Effect<Account, BillingError>
@@ -140,6 +145,11 @@ const make = Effect.gen(function* () {
     return settlement
   })
 
+  const afford = Effect.fn("Billing.afford")(function* (usage: Usage, served: Served) {
+    const payer = yield* Payer
+    yield* ledger.run("afford", { ...payer, usage, served, now: yield* Clock.currentTimeMillis })
+  })
+
   const charge = Effect.fn("Billing.charge")(function* (usage: Usage, { served, outcome }: Delivery) {
     const { accountId, keyId, idempotency } = yield* Payer
     const now = yield* Clock.currentTimeMillis
@@ -183,6 +193,7 @@ const make = Effect.gen(function* () {
   return Billing.of({
     reserve,
     settle,
+    afford,
     charge,
     account: Effect.fn("Billing.account")(function* (id: string) {
       return yield* ledger.run("account", { id, now: yield* Clock.currentTimeMillis })
@@ -212,6 +223,7 @@ const free: Service = {
       outcome: null,
     }
   }),
+  afford: () => Effect.void,
   settle: (hold, delivery) => freeSettlement(hold.id, hold.accountId, delivery),
   charge: Effect.fnUntraced(function* (_usage: Usage, delivery: Delivery) {
     return yield* freeSettlement(`hold_${randomUUID()}`, (yield* Payer).accountId, delivery)

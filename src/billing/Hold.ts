@@ -8,7 +8,7 @@ export type HoldState = typeof HoldState.Type
 /**
  * Money reserved for one request, in micro-units.
  *
- * @property amount the price if nothing is spared: what a MISS costs
+ * @property amount the price if nothing is spared, which is what a MISS costs; of a `charge`, what was charged
  * @property expiresAt when it may be taken for ownerless, in Unix milliseconds
  * @property reason why it was released or expired
  * @property replayed an earlier request with the same idempotency key has settled this hold: the work is paid, settling again charges nothing

@@ -63,8 +63,10 @@ export interface UsageRow {
  */
 export interface Operations {
   readonly reserve: (input: Reserve) => Hold
+  /** Refuses what `charge` would refuse now; answers null otherwise. */
+  readonly afford: (input: Omit<Reserve, "holdId" | "expiresAt"> & Pick<Settle, "served">) => null
   readonly settle: (input: Settle) => Settlement
-  /** `reserve` and `settle` in one. */
+  /** `reserve` and `settle` in one; the account needs no more than what is charged. */
   readonly charge: (input: Reserve & Omit<Settle, "holdId">) => Settlement
   /** Ends a live hold. With `refund`, a hold that was settled after all is paid back; otherwise a hold that has ended stays as it is. */
   readonly release: (input: At & { readonly holdId: string; readonly reason: string; readonly refund: boolean }) => {
@@ -133,6 +135,7 @@ export type Answer<K extends OperationName> = ReturnType<Operations[K]>
 
 /** Those that change nothing. They do not wait for a commit. */
 export const queries: ReadonlySet<OperationName> = new Set<OperationName>([
+  "afford",
   "hold",
   "account",
   "accounts",

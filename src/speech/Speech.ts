@@ -1,6 +1,9 @@
-import { Context, Effect, Layer, type Scope, Stream } from "effect"
+import { Context, Effect, Layer, Option, type Scope, Stream } from "effect"
 import type { AudioFormat } from "../audio/AudioFormat.ts"
 import { Billing } from "../billing/Billing.ts"
+import type { BillingError } from "../billing/BillingError.ts"
+import { Payer } from "../billing/Payer.ts"
+import { AtomicCache, type Entry } from "../cache/AtomicCache.ts"
 import { Flights } from "../cache/Flights.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { Settings } from "../Settings.ts"
@@ -55,6 +58,7 @@ export class Speech extends Context.Service<
     Effect.gen(function* () {
       const magpie = yield* MagpieClient
       const guard = yield* EngineGuard
+      const cache = yield* AtomicCache
       const flights = yield* Flights
       const billing = yield* Billing
       const { voices } = yield* VoiceList
@@ -67,8 +71,26 @@ export class Speech extends Context.Service<
       const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {
         const planned = yield* plan(request, { magpie, voices, maxCharacters })
         const key = keyOf(planned)
-        const hold = yield* billing.reserve({ kind: "speech", model: magpie.model, characters: planned.characters })
         const take = synthesize(planned, synthesizer, paces)
+        const { contentType } = take
+        const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
+        const hit = (entry: Entry, settle: Effect.Effect<unknown, BillingError>): Spoken => {
+          const { length } = entry.metadata
+          const audio = settledBeforeLast(entry.bytes(), length, settle)
+          return { key, contentType, cache: "HIT", contentLength: length, audio }
+        }
+
+        if (request.cacheControl === "use") {
+          const found = yield* cache.get(key)
+          if (Option.isSome(found)) {
+            yield* billing.afford(usage, "HIT")
+            // By whom is said here: the fiber that sends the body knows no payer.
+            const paid = Effect.provideService(billing.charge(usage, { served: "HIT" }), Payer, yield* Payer)
+            return hit(found.value, paid)
+          }
+        }
+
+        const hold = yield* billing.reserve(usage)
         const joined = yield* flights.join({
           key,
           mode: request.cacheControl,
@@ -81,12 +103,7 @@ export class Speech extends Context.Service<
               voice: planned.voice,
             })),
         })
-        const { contentType } = take
-        if (joined._tag === "Found") {
-          const { length } = joined.entry.metadata
-          const audio = settledBeforeLast(joined.entry.bytes(), length, billing.settle(hold, { served: "HIT" }))
-          return { key, contentType, cache: "HIT" as const, contentLength: length, audio } satisfies Spoken
-        }
+        if (joined._tag === "Found") return hit(joined.entry, billing.settle(hold, { served: "HIT" }))
         const { role, bytes } = joined
         const audio = Stream.concat(bytes, Stream.fromEffectDrain(billing.settle(hold, { served: role })))
         return { key, contentType, cache: role, contentLength: undefined, audio } satisfies Spoken

@@ -92,6 +92,50 @@ const contract = (name: string, layer: Layer.Layer<Ledger, BillingError>) =>
       }).pipe(Effect.provide(layer)),
     )
 
+    it.live(
+      "affording says what charging would, overdue holds and idempotency keys considered, and changes nothing",
+      () =>
+        Effect.gen(function* () {
+          const { ledger, reserve, settle, account } = yield* opened
+          const afford = (more: Partial<Question<"afford">> = {}) =>
+            ledger.run("afford", {
+              ...{ accountId: "a", keyId: null, usage: hundred, served: "HIT", idempotency: null, now: 2 },
+              ...more,
+            })
+          const idempotency = { key: "k", fingerprint: "body" }
+          yield* reserve("live", { expiresAt: 50, idempotency })
+          yield* reserve("other", { expiresAt: 50, usage: { ...hundred, characters: 101 } })
+          const before = yield* ledger.commits
+          assert.deepInclude(yield* refusal(afford()), { _tag: "InsufficientQuota", available: 49, needed: 50 })
+          assert.deepInclude(yield* refusal(afford({ idempotency })), { _tag: "IdempotencyInProgress" })
+          assert.deepInclude(yield* refusal(afford({ idempotency: { ...idempotency, fingerprint: "else" } })), {
+            _tag: "IdempotencyConflict",
+          })
+          assert.isNull(yield* afford({ served: "COALESCED" }))
+          assert.isNull(yield* afford({ now: 50, idempotency }))
+          assert.deepInclude(yield* refusal(afford({ accountId: "none" })), { _tag: "UnknownAccount" })
+          assert.strictEqual(yield* ledger.commits, before)
+          assert.deepInclude(yield* account, { balance: 200, held: 201 })
+          yield* settle("live")
+          assert.isNull(yield* afford({ idempotency }))
+        }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("a charge needs what is charged, not what a synthesis would cost", () =>
+      Effect.gen(function* () {
+        const { ledger, reserve, account } = yield* opened
+        yield* reserve("h", { usage: { ...hundred, characters: 200 } })
+        const charge = (holdId: string) =>
+          ledger.run("charge", {
+            ...{ holdId, accountId: "a", keyId: null, usage: hundred, served: "HIT", outcome: null },
+            ...{ idempotency: null, expiresAt: 100, now: 2 },
+          })
+        assert.deepInclude(yield* charge("c"), { amount: 50, balance: 150 })
+        assert.deepInclude(yield* refusal(charge("d")), { _tag: "InsufficientQuota", available: 0, needed: 50 })
+        assert.deepInclude(yield* account, { balance: 150, held: 200 })
+      }).pipe(Effect.provide(layer)),
+    )
+
     it.live("renewing keeps a live hold from the reaper, and revives none that has ended", () =>
       Effect.gen(function* () {
         const { ledger, reserve } = yield* opened

@@ -35,12 +35,13 @@ export const accountRow = (rows: Rows, id: string): Row => {
   return row
 }
 
-/** Sum of the live holds of an account, or of one of its keys. */
-export const heldBy = (rows: Rows, accountId: string, keyId: string | null = null): number =>
+/** Sum of the live holds of an account, or of one of its keys; with `dueAfter`, of those that expire later. */
+export const heldBy = (rows: Rows, accountId: string, keyId: string | null = null, dueAfter = 0): number =>
   rows.one(
-    "SELECT coalesce(sum(amount), 0) AS held FROM holds WHERE account_id = ?1 AND state = 'held' AND (?2 IS NULL OR key_id = ?2)",
+    "SELECT coalesce(sum(amount), 0) AS held FROM holds WHERE account_id = ?1 AND state = 'held' AND (?2 IS NULL OR key_id = ?2) AND expires_at > ?3",
     accountId,
     keyId,
+    dueAfter,
   )?.["held"] as number
 
 const toAccount = (rows: Rows, row: Row, now: number): Account => ({

@@ -3,14 +3,14 @@ import { AlreadyReleased, IdempotencyConflict, IdempotencyInProgress, InvalidKey
 import type { Hold, Settlement } from "../Hold.ts"
 import type { Operations, Question } from "../Operations.ts"
 import { price } from "../RateCard.ts"
-import { billedQuantity, type Usage } from "../Usage.ts"
+import { billedQuantity, type Served, type Usage } from "../Usage.ts"
 import { accountRow, heldBy, keyById, termsOf, unusable } from "./Accounts.ts"
 import { append, entryOf, spend, spentInMonth } from "./Entries.ts"
 import { cardAt, cardOf } from "./Rates.ts"
 import { Refusal } from "./Refusal.ts"
 import type { Row, Rows } from "./Rows.ts"
 
-type Names = "hold" | "reserve" | "settle" | "charge" | "release" | "renew" | "reap"
+type Names = "hold" | "reserve" | "afford" | "settle" | "charge" | "release" | "renew" | "reap"
 
 const day = 24 * 60 * 60 * 1000
 /** How long an idempotency key is remembered. */
@@ -60,7 +60,10 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
       accountId,
     )
 
-  const standing = ({ accountId, keyId, now }: Question<"reserve">): Standing => {
+  type Payment = Question<"afford">
+
+  /** With `dueAfter`, as if holds that expire no later had expired. */
+  const standing = ({ accountId, keyId, now }: Omit<Payment, "served">, dueAfter = 0): Standing => {
     const account = accountRow(rows, accountId)
     const key = keyId === null ? undefined : keyById(rows, keyId)
     if (key !== undefined) {
@@ -70,21 +73,21 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
     return {
       terms: termsOf(account),
       balance: account["balance"] as number,
-      held: heldBy(rows, accountId),
+      held: heldBy(rows, accountId, null, dueAfter),
       spentThisMonth: spentInMonth(rows, accountId, now),
       key:
         key === undefined
           ? null
           : {
               monthlyCap: key.limits.monthlyCap,
-              held: heldBy(rows, accountId, key.id),
+              held: heldBy(rows, accountId, key.id, dueAfter),
               spentThisMonth: spentInMonth(rows, key.id, now),
             },
     }
   }
 
-  /** The settled hold of an earlier request with the same idempotency key, if there is one. */
-  const settledBefore = ({ accountId, idempotency, now }: Question<"reserve">): Hold | undefined => {
+  /** The hold of an earlier request with the same idempotency key, if it is paid, or overdue. */
+  const earlier = ({ accountId, idempotency, now }: Omit<Payment, "served">): Row | undefined => {
     if (idempotency === null) return undefined
     const known = rows.one("SELECT * FROM idempotency WHERE account_id = ? AND key = ?", accountId, idempotency.key)
     if (known === undefined || (known["created_at"] as number) <= now - idempotencyAge) return undefined
@@ -93,21 +96,30 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
     if (hold === undefined) return undefined
     if (hold["state"] === "held") {
       if ((hold["expires_at"] as number) > now) throw new Refusal(new IdempotencyInProgress())
-      expire(hold["id"] as string, now)
-      return undefined
+      return hold
     }
     const paid = hold["state"] === "settled" && entryOf(rows, refundId(hold["id"] as string)) === undefined
-    return paid ? toHold(hold, true) : undefined
+    return paid ? hold : undefined
   }
 
-  const reserve = (input: Question<"reserve">): Hold => {
+  const afford = (input: Payment): null => {
+    if (earlier(input)?.["state"] === "settled") return null
+    const amount = price(cardAt(rows, input.now), input.usage, input.served)
+    const refusal = refuse(standing(input), amount) && refuse(standing(input, input.now), amount)
+    if (refusal !== undefined) throw new Refusal(refusal)
+    return null
+  }
+
+  /** `served` where it is known already; otherwise what is reserved is enough for all ways. */
+  const reserve = (input: Question<"reserve">, served: Served = "MISS"): Hold => {
     const same = find(input.holdId)
     if (same !== undefined) return toHold(same, false)
-    const before = settledBefore(input)
-    if (before !== undefined) return before
+    const before = earlier(input)
+    if (before?.["state"] === "settled") return toHold(before, true)
+    if (before !== undefined) expire(before["id"] as string, input.now)
 
     const card = cardAt(rows, input.now)
-    const amount = price(card, input.usage, "MISS")
+    const amount = price(card, input.usage, served)
     let refusal = refuse(standing(input), amount)
     if (refusal !== undefined && expireOverdueOf(input.accountId, input.now) > 0)
       refusal = refuse(standing(input), amount)
@@ -200,10 +212,11 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
       const hold = find(holdId)
       return hold === undefined ? null : toHold(hold, false)
     },
-    reserve,
+    reserve: (input) => reserve(input),
+    afford,
     settle,
     charge: (input) => {
-      const hold = reserve(input)
+      const hold = reserve(input, input.served)
       return settle({ holdId: hold.id, served: input.served, outcome: input.outcome, now: input.now })
     },
     release: ({ holdId, reason, refund: payBack, now }) => {

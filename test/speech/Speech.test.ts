@@ -1,0 +1,131 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Stream } from "effect"
+import { Payer } from "../../src/billing/Payer.ts"
+import { AtomicCache } from "../../src/cache/AtomicCache.ts"
+import { Flights } from "../../src/cache/Flights.ts"
+import { EngineGuard } from "../../src/health/EngineGuard.ts"
+import { Settings } from "../../src/Settings.ts"
+import { Speech, type SpeechRequest } from "../../src/speech/Speech.ts"
+import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
+import { billingRoom, down, openWorld } from "../support/billing.ts"
+
+const speech = Speech.layer.pipe(
+  Layer.provide(Flights.layer),
+  Layer.provide([AtomicCache.layerMemory, EngineGuard.layerOpen, MagpieClient.layerTest()]),
+  Layer.provideMerge(billingRoom),
+  Layer.provide(Settings.layerTest()),
+)
+
+/** Forty code points: a hit costs 20 micro-units, the first synthesis 40. */
+const request: SpeechRequest = {
+  text: "The birds are singing in the old garden.",
+  model: "tts-1",
+  voice: "alloy",
+  format: "pcm",
+  speed: 1,
+  cacheControl: "use",
+}
+
+/** A speech that is in the cache, and whose account has `balance` left. */
+const cached = Effect.fnUntraced(function* (balance: number) {
+  const world = yield* openWorld()
+  const { speak } = yield* Speech
+  yield* Effect.scoped(
+    Effect.flatMap(speak(request), ({ audio }) => Stream.runDrain(audio)), // on the anonymous account
+  )
+  if (balance !== 1_000) yield* world.accounts.adjust({ accountId: world.id, amount: balance - 1_000, reason: "test" })
+  const hear = world.pays(speak(request))
+  const charges = Effect.map(world.books, ({ entries }) => entries.filter((entry) => !entry.startsWith("adjustment")))
+  return { ...world, hear, charges }
+})
+
+describe("a hit", () => {
+  it.effect("costs one durable step, taken when all but the last byte has left", () =>
+    Effect.gen(function* () {
+      const { hear, ledger, charges } = yield* cached(1_000)
+      const before = yield* ledger.commits
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { audio, cache, contentLength } = yield* hear
+          assert.strictEqual(cache, "HIT")
+          assert.strictEqual(yield* ledger.commits, before)
+          let length = 0
+          yield* Stream.runForEach(audio, (chunk) =>
+            Effect.gen(function* () {
+              length += chunk.length
+              assert.strictEqual((yield* ledger.commits) - before, length === contentLength ? 1 : 0)
+            }),
+          )
+          assert.strictEqual(length, contentLength)
+        }),
+      )
+      assert.deepStrictEqual(yield* charges, ["charge -20"])
+      assert.strictEqual(yield* ledger.commits, before + 1)
+    }).pipe(Effect.provide(speech)),
+  )
+
+  it.effect("is charged to whoever asked, whichever fiber sends the body", () =>
+    Effect.gen(function* () {
+      const { charges, hear } = yield* cached(1_000)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { audio } = yield* hear
+          const nobody = { accountId: "somebody else", keyId: null, idempotency: null }
+          yield* Fiber.join(yield* Effect.forkChild(Effect.provideService(Stream.runDrain(audio), Payer, nobody)))
+        }),
+      )
+      assert.deepStrictEqual(yield* charges, ["charge -20"])
+    }).pipe(Effect.provide(speech)),
+  )
+
+  it.effect(
+    "is refused before its first byte where the account cannot pay for it, and not where it can pay just that",
+    () =>
+      Effect.gen(function* () {
+        const { accounts, charges, hear, id } = yield* cached(19)
+        const refused = yield* Effect.flip(Effect.scoped(hear))
+        assert.deepInclude(refused, { _tag: "BillingError" })
+        assert.deepInclude((refused as { reason: unknown }).reason, {
+          _tag: "InsufficientQuota",
+          available: 19,
+          needed: 20,
+        })
+        assert.deepStrictEqual(yield* charges, [])
+        yield* accounts.adjust({ accountId: id, amount: 1, reason: "test" })
+        yield* Effect.scoped(Effect.flatMap(hear, ({ audio }) => Stream.runDrain(audio)))
+        assert.deepStrictEqual(yield* charges, ["charge -20"])
+      }).pipe(Effect.provide(speech)),
+  )
+
+  it.effect("keeps its last byte where the charge fails", () =>
+    Effect.gen(function* () {
+      const { charges, faults, hear } = yield* cached(1_000)
+      faults.set("charge", down())
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { audio, contentLength } = yield* hear
+          let length = 0
+          const failure = yield* Effect.flip(
+            Stream.runForEach(audio, (chunk) => Effect.sync(() => (length += chunk.length))),
+          )
+          assert.strictEqual(failure._tag, "BillingError")
+          assert.strictEqual(length, contentLength! - 1)
+        }),
+      )
+      assert.deepStrictEqual(yield* charges, [])
+    }).pipe(Effect.provide(speech)),
+  )
+
+  it.effect("repeated with its idempotency key is heard again and charged once", () =>
+    Effect.gen(function* () {
+      const world = yield* cached(1_000)
+      const { speak } = yield* Speech
+      const hear = Effect.scoped(Effect.flatMap(speak(request), ({ audio }) => Stream.runDrain(audio)))
+      yield* world.pays(hear, "k")
+      yield* world.pays(hear, "k")
+      assert.deepStrictEqual(yield* world.charges, ["charge -20"])
+      const other = yield* Effect.flip(world.pays(Effect.scoped(speak(request)), "k", "another body"))
+      assert.deepInclude((other as { reason: unknown }).reason, { _tag: "IdempotencyConflict" })
+    }).pipe(Effect.provide(speech)),
+  )
+})
