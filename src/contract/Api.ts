@@ -1,17 +1,21 @@
 import { HttpApi, OpenApi } from "effect/http-api"
-import { AdminCacheGroup } from "./AdminCacheGroup.ts"
-import { AdminEnginesGroup } from "./AdminEnginesGroup.ts"
+import { AdminAccountsGroup } from "./AdminAccountsGroup.ts"
+import { AdminKeysGroup } from "./AdminKeysGroup.ts"
+import { AdminRatesGroup } from "./AdminRatesGroup.ts"
 import { AudioGroup } from "./AudioGroup.ts"
 import { HealthGroup } from "./HealthGroup.ts"
 import { ModelsGroup } from "./ModelsGroup.ts"
+import { OrganizationGroup } from "./OrganizationGroup.ts"
 
 /** What clients see. `/docs` and `/openapi.json` are made from it. */
 export class Api extends HttpApi.make("aviary")
   .add(AudioGroup)
   .add(ModelsGroup)
   .add(HealthGroup)
-  .add(AdminEnginesGroup)
-  .add(AdminCacheGroup)
+  .add(OrganizationGroup)
+  .add(AdminAccountsGroup)
+  .add(AdminKeysGroup)
+  .add(AdminRatesGroup)
   .annotateMerge(
     OpenApi.annotations({
       title: "Aviary",

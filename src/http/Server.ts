@@ -3,15 +3,18 @@ import { HttpEffect, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
 import * as AdminAccess from "./AdminAccess.ts"
-import { AdminCacheHandlers } from "./AdminCacheHandlers.ts"
-import { AdminEnginesHandlers } from "./AdminEnginesHandlers.ts"
+import { AdminAccountsHandlers } from "./AdminAccountsHandlers.ts"
+import { AdminKeysHandlers } from "./AdminKeysHandlers.ts"
+import { AdminRatesHandlers } from "./AdminRatesHandlers.ts"
 import { AudioHandlers } from "./AudioHandlers.ts"
 import { frontDoor } from "./FrontDoor.ts"
 import { HealthHandlers } from "./HealthHandlers.ts"
 import * as KeyAccess from "./KeyAccess.ts"
 import { KnownRoutes } from "./KnownRoutes.ts"
+import * as MetricsRoute from "./MetricsRoute.ts"
 import { Models } from "./Models.ts"
 import { ModelsHandlers } from "./ModelsHandlers.ts"
+import { OrganizationHandlers } from "./OrganizationHandlers.ts"
 
 /**
  * Everything that answers a request. A new group of the contract is one more line here.
@@ -21,8 +24,10 @@ import { ModelsHandlers } from "./ModelsHandlers.ts"
 export const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }),
   HttpApiSwagger.layer(Api, { path: "/docs" }),
+  MetricsRoute.layer,
 ).pipe(
-  Layer.provide([AudioHandlers, ModelsHandlers, HealthHandlers, AdminEnginesHandlers, AdminCacheHandlers]),
+  Layer.provide([AudioHandlers, ModelsHandlers, HealthHandlers]),
+  Layer.provide([OrganizationHandlers, AdminAccountsHandlers, AdminKeysHandlers, AdminRatesHandlers]),
   Layer.provide([AdminAccess.layer, KeyAccess.layer]),
   Layer.provide(Models.layer),
 )
@@ -32,8 +37,7 @@ export const makeHttpApp = Effect.gen(function* () {
   const context = yield* Layer.build(Layer.provideMerge(Routes, KnownRoutes.layer))
   return yield* Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
-    const { methodsOf } = yield* KnownRoutes
-    return frontDoor(router.asHttpEffect(), methodsOf)
+    return frontDoor(router.asHttpEffect(), yield* KnownRoutes)
   }).pipe(Effect.provide(context))
 })
 

@@ -1,0 +1,84 @@
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { Account, Terms } from "../billing/Account.ts"
+import { Entry } from "../billing/Entry.ts"
+import { AdminAccess } from "./AdminAccess.ts"
+import { errorsWith } from "./ErrorEnvelope.ts"
+import { integer, name } from "./OperatorFields.ts"
+
+const largest = 1_000_000_000_000_000
+
+const amounts = (minimum: number) => ({
+  message: `expected a whole number of micro-units from ${minimum} to ${largest}, and not 0`,
+})
+const amount = (minimum: number) =>
+  Schema.Finite.annotate(amounts(minimum)).check(
+    Schema.isInt(amounts(minimum)),
+    Schema.isBetween({ minimum, maximum: largest }, amounts(minimum)),
+    Schema.makeFilter((value: number) => value !== 0, amounts(minimum)),
+  )
+
+const operationId = Schema.optionalKey(
+  name.annotate({ description: "Makes a posting that is sent twice count once. Made by the gateway if absent." }),
+)
+
+const byId = { id: Schema.String }
+
+/** Money is in micro-units of `AVIARY_CURRENCY`: 1,000,000 of them are one unit. Times are Unix milliseconds. */
+export class AdminAccountsGroup extends HttpApiGroup.make("adminAccounts")
+  .add(
+    HttpApiEndpoint.post("open", "/admin/accounts", {
+      payload: Schema.Struct({ name, terms: Terms }).annotate({
+        identifier: "NewAccount",
+        examples: [{ name: "Home", terms: { kind: "prepaid", overdraft: 0 } }],
+      }),
+      success: Account.pipe(HttpApiSchema.status(201)),
+      error: errorsWith(400, 503),
+    }).annotateMerge(OpenApi.annotations({ summary: "Open an account" })),
+    HttpApiEndpoint.get("list", "/admin/accounts", {
+      success: Schema.Struct({ currency: Schema.String, accounts: Schema.Array(Account) }),
+      error: errorsWith(503),
+    }).annotateMerge(OpenApi.annotations({ summary: "List accounts" })),
+    HttpApiEndpoint.get("get", "/admin/accounts/:id", {
+      params: byId,
+      success: Account,
+      error: errorsWith(404, 503),
+    }).annotateMerge(OpenApi.annotations({ summary: "Show an account" })),
+    HttpApiEndpoint.patch("change", "/admin/accounts/:id", {
+      params: byId,
+      payload: Schema.Struct({ name: Schema.optionalKey(name), terms: Schema.optionalKey(Terms) }).annotate({
+        identifier: "AccountChange",
+      }),
+      success: Account,
+      error: errorsWith(400, 404, 503),
+    }).annotateMerge(OpenApi.annotations({ summary: "Change an account's name or terms" })),
+    HttpApiEndpoint.post("deposit", "/admin/accounts/:id/deposits", {
+      params: byId,
+      payload: Schema.Struct({ amount: amount(1), reason: Schema.optionalKey(name), operationId }).annotate({
+        identifier: "Deposit",
+      }),
+      success: Entry.pipe(HttpApiSchema.status(201)),
+      error: errorsWith(400, 404, 503),
+    }).annotateMerge(OpenApi.annotations({ summary: "Top up an account" })),
+    HttpApiEndpoint.post("adjust", "/admin/accounts/:id/adjustments", {
+      params: byId,
+      payload: Schema.Struct({ amount: amount(-largest), reason: name, operationId }).annotate({
+        identifier: "Adjustment",
+      }),
+      success: Entry.pipe(HttpApiSchema.status(201)),
+      error: errorsWith(400, 404, 503),
+    }).annotateMerge(OpenApi.annotations({ summary: "Correct a balance", description: "Either way, with a reason." })),
+    HttpApiEndpoint.get("statement", "/admin/accounts/:id/statement", {
+      params: byId,
+      query: {
+        before: Schema.optionalKey(
+          integer(1, Number.MAX_SAFE_INTEGER).annotate({ description: "Entries older than this one's id." }),
+        ),
+        limit: Schema.optionalKey(integer(1, 1_000).annotate({ description: "1 to 1,000. Default 100." })),
+      },
+      success: Schema.Struct({ entries: Schema.Array(Entry), hasMore: Schema.Boolean }),
+      error: errorsWith(400, 404, 503),
+    }).annotateMerge(OpenApi.annotations({ summary: "Entries of an account, newest first" })),
+  )
+  .middleware(AdminAccess)
+  .annotateMerge(OpenApi.annotations({ title: "Admin: accounts" })) {}

@@ -1,0 +1,133 @@
+import { expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { startGateway } from "../support/gateway.ts"
+
+const adminToken = "the admin token of this test"
+
+/** A gateway's admin routes, asked as an operator's program does. */
+const opened = Effect.fnUntraced(function* () {
+  const gateway = yield* startGateway({ settings: { adminToken, access: "keys" } })
+  const ask = Effect.fnUntraced(function* (method: string, path: string, body?: unknown) {
+    const response = yield* Effect.promise(() =>
+      fetch(gateway.url + path, {
+        method,
+        headers: { "content-type": "application/json", authorization: `Bearer ${adminToken}` },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+    )
+    const json = yield* Effect.promise(() => response.json() as Promise<Record<string, any>>)
+    return { status: response.status, headers: response.headers, json }
+  })
+  return { ...gateway, ask }
+})
+
+it.live("opens, tops up, adjusts and states an account", () =>
+  Effect.gen(function* () {
+    const { ask } = yield* opened()
+    const open = yield* ask("POST", "/admin/accounts", { name: "Home", terms: { kind: "prepaid", overdraft: 0 } })
+    expect([open.status, open.json["balance"]]).toEqual([201, 0])
+    const path = `/admin/accounts/${open.json["id"]}`
+    const deposit = { amount: 5_000_000, operationId: "invoice 7" }
+    const first = yield* ask("POST", `${path}/deposits`, deposit)
+    expect([first.status, first.json["balance"]]).toEqual([201, 5_000_000])
+    const again = yield* ask("POST", `${path}/deposits`, deposit)
+    expect(again.json["id"]).toBe(first.json["id"])
+    const adjusted = yield* ask("POST", `${path}/adjustments`, { amount: -1, reason: "rounding" })
+    expect(adjusted.json["balance"]).toBe(4_999_999)
+    expect((yield* ask("GET", path)).json).toMatchObject({ name: "Home", balance: 4_999_999, held: 0 })
+    const page = yield* ask("GET", `${path}/statement?limit=1`)
+    expect(page.json).toMatchObject({
+      hasMore: true,
+      entries: [{ kind: "adjustment", amount: -1, reason: "rounding" }],
+    })
+    const rest = yield* ask("GET", `${path}/statement?before=${page.json["entries"][0].id}`)
+    expect(rest.json).toMatchObject({ hasMore: false, entries: [{ kind: "deposit", amount: 5_000_000 }] })
+    const changed = yield* ask("PATCH", path, { terms: { kind: "metered", monthlyCap: 9 } })
+    expect(changed.json).toMatchObject({ name: "Home", terms: { kind: "metered", monthlyCap: 9 } })
+    const { accounts, currency } = (yield* ask("GET", "/admin/accounts")).json
+    expect(currency).toBe("usd")
+    expect(accounts.map((account: { id: string }) => account.id)).toEqual(["anonymous", open.json["id"]])
+  }),
+)
+
+it.live("says which field is wrong, and what does not exist", () =>
+  Effect.gen(function* () {
+    const { ask } = yield* opened()
+    const anonymous = "/admin/accounts/anonymous"
+    const wrong: ReadonlyArray<[string, string, unknown, number, string, string | null]> = [
+      [
+        "POST",
+        "/admin/accounts",
+        { name: "", terms: { kind: "metered", monthlyCap: null } },
+        400,
+        "invalid_value",
+        "name",
+      ],
+      ["POST", "/admin/accounts", { name: "A" }, 400, "missing_required_parameter", "terms"],
+      ["POST", `${anonymous}/deposits`, { amount: 0 }, 400, "invalid_value", "amount"],
+      ["POST", `${anonymous}/deposits`, { amount: -1 }, 400, "invalid_value", "amount"],
+      ["POST", `${anonymous}/deposits`, { amount: 0.5 }, 400, "invalid_value", "amount"],
+      ["POST", `${anonymous}/adjustments`, { amount: 1 }, 400, "missing_required_parameter", "reason"],
+      ["GET", `${anonymous}/statement?limit=0`, undefined, 400, "invalid_value", "limit"],
+      ["GET", "/admin/accounts/nobody", undefined, 404, "account_not_found", null],
+      ["GET", "/admin/accounts/nobody/statement", undefined, 404, "account_not_found", null],
+      ["POST", "/admin/accounts/nobody/deposits", { amount: 1 }, 404, "account_not_found", null],
+      ["POST", "/admin/keys", { accountId: "nobody", name: "A" }, 404, "account_not_found", null],
+      ["DELETE", "/admin/keys/nobody", undefined, 404, "key_not_found", null],
+    ]
+    for (const [method, path, body, status, code, param] of wrong) {
+      const told = yield* ask(method, path, body)
+      expect([path, told.status, told.json["error"]]).toMatchObject([path, status, { code, param }])
+    }
+  }),
+)
+
+it.live("shows a key once, and never what it is kept as", () =>
+  Effect.gen(function* () {
+    const { ask, url } = yield* opened()
+    const limits = { requestsPerMinute: 60 }
+    const made = yield* ask("POST", "/admin/keys", { accountId: "anonymous", name: "Open WebUI", limits })
+    expect([made.status, made.headers.get("cache-control")]).toEqual([201, "no-store"])
+    expect(made.json["text"]).toMatch(/^sk-aviary-[\w-]{43}$/)
+    const listed = yield* ask("GET", "/admin/keys?accountId=anonymous")
+    expect(listed.json["keys"]).toEqual([made.json["key"]])
+    expect(made.json["key"]).toMatchObject({
+      hint: made.json["text"].slice(-4),
+      limits: { monthlyCap: null, ...limits },
+    })
+    expect(Object.keys(made.json["key"])).not.toContain("hash")
+    const speak = () =>
+      fetch(`${url}/v1/audio/speech`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${made.json["text"]}` },
+        body: '{"model":"tts-1","voice":"alloy","input":"Hello."}',
+      }).then(({ status }) => status)
+    expect(yield* Effect.promise(speak)).toBe(200)
+    expect((yield* ask("DELETE", `/admin/keys/${made.json["key"].id}`)).json["revokedAt"]).toEqual(expect.any(Number))
+    expect(yield* Effect.promise(speak)).toBe(401)
+  }),
+)
+
+it.live("publishes prices from now or from later, never for the past", () =>
+  Effect.gen(function* () {
+    const { ask } = yield* opened()
+    const rates = {
+      speechPerMillionCharacters: 15_000_000,
+      transcriptionPerMinute: 6_000,
+      hitShare: 10_000,
+      coalescedShare: 10_000,
+    }
+    const now = yield* ask("POST", "/admin/rates", rates)
+    expect([now.status, now.json["version"]]).toEqual([201, 2])
+    const later = yield* ask("POST", "/admin/rates", { ...rates, hitShare: 0, validFrom: Date.now() + 60_000 })
+    expect(later.json).toMatchObject({ version: 3, hitShare: 0 })
+    const past = yield* ask("POST", "/admin/rates", { ...rates, validFrom: 1 })
+    expect([past.status, past.json["error"].code]).toEqual([400, "not_accepted"])
+    const listed = (yield* ask("GET", "/admin/rates")).json["rates"] as ReadonlyArray<{
+      version: number
+      validUntil: number
+    }>
+    expect(listed.map(({ version }) => version)).toEqual([1, 2, 3])
+    expect(listed[1]?.validUntil).toBe(later.json["validFrom"])
+  }),
+)
