@@ -1,0 +1,80 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, FileSystem, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { type Disk, makeDisk } from "../../src/cache/Disk.ts"
+import { audio } from "../support/cache.ts"
+import { type Faulty, makeFaulty } from "../support/FaultyFileSystem.ts"
+import { makeMemoryFileSystem, type MemoryFileSystem } from "../support/MemoryFileSystem.ts"
+
+const test = (
+  title: string,
+  body: (world: { disk: Disk; faulty: Faulty; memory: MemoryFileSystem }) => Effect.Effect<void, unknown, Scope.Scope>,
+) =>
+  it.effect(title, () =>
+    Effect.gen(function* () {
+      const memory = makeMemoryFileSystem()
+      const faulty = yield* makeFaulty.pipe(Effect.provideService(FileSystem.FileSystem, memory.fs))
+      yield* memory.fs.makeDirectory("/d")
+      yield* body({ disk: makeDisk(faulty.fs), faulty, memory })
+    }),
+  )
+
+describe("a call to the disk", () => {
+  test("that is abandoned keeps its file open until it has ended", ({ disk, faulty, memory }) =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const file = yield* Scope.provide(disk.open("/d/f", "wx+"), scope)
+      faulty.plan((_, call) => (call === "write" ? "delay" : undefined))
+      const writing = yield* Effect.forkChild(file.write(audio(1)))
+      yield* Effect.yieldNow
+      expect(faulty.calls).toEqual(["write"])
+      yield* Fiber.interrupt(writing)
+      yield* Scope.close(scope, Exit.void)
+      // To close now would let the pending write hit whatever file gets the same descriptor next.
+      expect(memory.opened()).toBe(1)
+      yield* faulty.release
+      yield* Effect.yieldNow
+      expect(memory.opened()).toBe(0)
+    }))
+
+  test("that opens a file for nobody any more closes it and does what was to be done afterwards", ({
+    disk,
+    faulty,
+    memory,
+  }) =>
+    Effect.gen(function* () {
+      let afterwards = 0
+      faulty.plan((_, call) => (call === "open" ? "delay" : undefined))
+      const opening = yield* Effect.forkChild(
+        Effect.scoped(
+          disk.open(
+            "/d/f",
+            "wx+",
+            Effect.sync(() => void (afterwards += 1)),
+          ),
+        ),
+      )
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(opening)
+      expect([memory.opened(), afterwards]).toEqual([0, 0])
+      yield* faulty.release
+      yield* Effect.yieldNow
+      expect([memory.opened(), afterwards]).toEqual([0, 1])
+      expect(memory.names()).toEqual(["/d/f"])
+    }))
+
+  test("that gives no answer is given up, as trouble with the disk", ({ disk, faulty }) =>
+    Effect.gen(function* () {
+      faulty.plan(() => "delay")
+      const asking = yield* Effect.forkChild(Effect.flip(disk.stat("/d")))
+      yield* TestClock.adjust("6 seconds")
+      expect((yield* Fiber.join(asking)).kind).toBe("TIMEOUT")
+      yield* faulty.release
+    }))
+
+  test("on a file whose scope is closed fails", ({ disk }) =>
+    Effect.gen(function* () {
+      const file = yield* Effect.scoped(disk.open("/d/f", "wx+"))
+      expect((yield* Effect.flip(file.read(0, 1))).kind).toBe("EntryBroken")
+    }))
+})
