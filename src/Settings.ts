@@ -196,12 +196,20 @@ export const table = {
   currency: text("AVIARY_CURRENCY", "usd", "Currency of accounts and rates, by its ISO 4217 code."),
   holdTimeout: duration("AVIARY_HOLD_TIMEOUT", "15 minutes", "Age after which a hold whose owner is gone is released."),
 
+  metrics: oneOf("open", "admin", "off")(
+    "AVIARY_METRICS",
+    undefined,
+    "Who may read /metrics: anyone, holders of the admin token, or nobody. Unset: `open` when listening on loopback, otherwise `admin`.",
+  ),
   logLevel: oneOf("debug", "info", "warn", "error")("AVIARY_LOG_LEVEL", "info", "Least severe level that is logged."),
   logFormat: oneOf("pretty", "json", "logfmt")("AVIARY_LOG_FORMAT", "logfmt", "Shape of a log line."),
 }
 
 type Written = { readonly [K in keyof typeof table]: (typeof table)[K] extends Setting<infer A> ? A : never }
-type Values = Omit<Written, "access"> & { readonly access: "open" | "keys" }
+type Values = Omit<Written, "access" | "metrics"> & {
+  readonly access: "open" | "keys"
+  readonly metrics: "open" | "admin" | "off"
+}
 
 /** Addresses that only this machine reaches. */
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/
@@ -232,8 +240,10 @@ function read(): Effect.Effect<Values, SettingsError> {
   ).pipe(
     Effect.map((pairs) => Object.fromEntries(pairs) as unknown as Written),
     Effect.flatMap((written) => {
-      if (written.access !== undefined) return Effect.succeed({ ...written, access: written.access })
-      if (loopback.test(written.host)) return Effect.succeed({ ...written, access: "open" as const })
+      const isLoopback = loopback.test(written.host)
+      const metrics = written.metrics ?? (isLoopback ? "open" : "admin")
+      const access = written.access ?? (isLoopback ? "open" : undefined)
+      if (access !== undefined) return Effect.succeed({ ...written, access, metrics })
       return new SettingsError({
         message: `AVIARY_HOST=${JSON.stringify(written.host)} is reached from other machines: say AVIARY_ACCESS=keys to ask for a key, or AVIARY_ACCESS=open to let anyone in.`,
       })

@@ -84,6 +84,18 @@ it.effect("listening beyond loopback needs a word on who may come in", () =>
   }),
 )
 
+it.effect("metrics are for everyone on loopback, for the operator beyond, unless said otherwise", () =>
+  Effect.gen(function* () {
+    const beyond = { AVIARY_HOST: "0.0.0.0", AVIARY_ACCESS: "open" }
+    expect((yield* from({})).metrics).toBe("open")
+    expect((yield* from(beyond)).metrics).toBe("admin")
+    for (const metrics of ["open", "admin", "off"]) {
+      expect((yield* from({ AVIARY_METRICS: metrics })).metrics).toBe(metrics)
+      expect((yield* from({ ...beyond, AVIARY_METRICS: metrics })).metrics).toBe(metrics)
+    }
+  }),
+)
+
 it.effect("the admin token does not show itself", () =>
   Effect.gen(function* () {
     const settings = yield* from({ AVIARY_ADMIN_TOKEN: "swordfish" })

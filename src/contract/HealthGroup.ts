@@ -1,15 +1,20 @@
 import { Schema } from "effect"
+import { State } from "./AdminEnginesGroup.ts"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 
 const EngineReadiness = Schema.Struct({
   ready: Schema.Boolean,
   model: Schema.String,
-  reason: Schema.optionalKey(Schema.String).annotate({ description: "Why it is not ready." }),
+  state: State.annotate({
+    description:
+      "What probes and requests have shown. Requests are refused while it is wedged, restarting, recovering or exhausted.",
+  }),
+  reason: Schema.optionalKey(Schema.String).annotate({ description: "Why it is not ready, in a word." }),
 })
 
 const engines = Schema.Struct({ magpie: EngineReadiness, parakeet: EngineReadiness })
 
-const example = { ready: true, model: "flite" }
+const example = { ready: true, model: "flite", state: "healthy" } as const
 
 export const Ready = Schema.Struct({ status: Schema.tag("ready"), engines }).annotate({
   identifier: "Ready",
@@ -24,7 +29,7 @@ export const Unready = Schema.Struct({ status: Schema.tag("unready"), engines })
         status: "unready",
         engines: {
           magpie: example,
-          parakeet: { ready: false, model: "parakeet-tdt-0.6b-v2", reason: "EngineUnreachable" },
+          parakeet: { ready: false, model: "parakeet-tdt-0.6b-v2", state: "wedged", reason: "EngineWedged" },
         },
       },
     ],
@@ -42,7 +47,8 @@ export class HealthGroup extends HttpApiGroup.make("health")
     HttpApiEndpoint.get("ready", "/health/ready", { success: [Ready, Unready] }).annotateMerge(
       OpenApi.annotations({
         summary: "Would a request be served?",
-        description: "Asks both engines whether they take calls, for at most two seconds. 503 if one does not.",
+        description:
+          "Asks both engines whether they take calls, for at most two seconds. 503 if one does not, or if a probe has found it wedged.",
       }),
     ),
   )

@@ -9,8 +9,10 @@ import {
 import { Errors } from "../contract/Errors.ts"
 import { errorResponse } from "./ErrorResponse.ts"
 import { causeFault, maxJsonBytes } from "./RequestFault.ts"
+import type { KnownRoutes } from "./KnownRoutes.ts"
 import { requestId } from "./RequestId.ts"
 import { logRequest } from "./RequestLog.ts"
+import { countRequest } from "./RequestMetrics.ts"
 
 type App = Effect.Effect<Response.HttpServerResponse, unknown, HttpServerRequest.HttpServerRequest | Scope.Scope>
 
@@ -20,7 +22,7 @@ const jsonLimit = ByteSize.bytes(maxJsonBytes)
  * What every request passes, routed or not: the request id, the limits of bodies that the contract decodes, errors in
  * OpenAI's envelope, and the log line once the body has left.
  */
-export const frontDoor = (app: App, methodsOf: (url: string) => ReadonlyArray<string>) =>
+export const frontDoor = (app: App, known: KnownRoutes["Service"]) =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const startedAt = yield* Clock.currentTimeMillis
@@ -30,7 +32,7 @@ export const frontDoor = (app: App, methodsOf: (url: string) => ReadonlyArray<st
     const response = yield* app.pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, jsonLimit),
       Effect.map((response) => enveloped(request, path, response)),
-      Effect.catchCause((cause) => failed(cause, request, path, methodsOf)),
+      Effect.catchCause((cause) => failed(cause, request, path, known.methodsOf)),
       Effect.annotateLogs("request_id", id),
     )
     const answeredAt = yield* Clock.currentTimeMillis
@@ -38,9 +40,11 @@ export const frontDoor = (app: App, methodsOf: (url: string) => ReadonlyArray<st
       "x-request-id": id,
       "openai-processing-ms": String(answeredAt - startedAt),
     })
-    return yield* logged(headed, request.method === "HEAD", (bytes, exit) =>
-      logRequest({ id, request, path, startedAt, response: headed, bytes, exit }),
-    )
+    const route = known.routeOf(request.method, request.url)
+    return yield* logged(headed, request.method === "HEAD", (bytes, exit) => {
+      const line = { id, request, path, route, startedAt, answeredAt, response: headed, bytes, exit }
+      return Effect.andThen(logRequest(line), countRequest(line))
+    })
   })
 
 const failed = Effect.fnUntraced(function* (

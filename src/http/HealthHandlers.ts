@@ -1,6 +1,9 @@
 import { Duration, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
+import { DeepHealth } from "../health/DeepHealth.ts"
+import type { Engine } from "../health/Engine.ts"
+import type { EngineState } from "../health/EngineState.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
@@ -13,8 +16,16 @@ interface Asked {
   readonly ready: Effect.Effect<void, { readonly reason: EngineFailure }>
 }
 
+/** What a state that keeps requests away is called here; what led to it is for the operator, at `/admin/engines`. */
+const refusals: { readonly [S in EngineState]?: string } = {
+  wedged: "EngineWedged",
+  restarting: "EngineRestarting",
+  recovering: "EngineRecovering",
+  exhausted: "EngineExhausted",
+}
+
 /** The reason is a word, not the engine's message: this route is open, and messages name hosts. */
-const readiness = (engine: Asked) =>
+const asked = (engine: Asked) =>
   engine.ready.pipe(
     Effect.matchEffect({
       onSuccess: () => Effect.succeed({ ready: true, model: engine.model }),
@@ -33,7 +44,18 @@ export const HealthHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const magpie = yield* MagpieClient
     const parakeet = yield* ParakeetClient
-    const engines = Effect.all({ magpie: readiness(magpie), parakeet: readiness(parakeet) }, { concurrency: 2 })
+    const deepHealth = yield* DeepHealth
+    const readiness = Effect.fnUntraced(function* (name: Engine, engine: Asked) {
+      const answer = yield* asked(engine)
+      // Read after the answer: a wedge that came meanwhile counts. A wedged NIM itself says that it is ready.
+      const { state } = (yield* deepHealth.status).find((report) => report.engine === name)!
+      const refusal = refusals[state]
+      return refusal === undefined ? { ...answer, state } : { ...answer, state, ready: false, reason: refusal }
+    })
+    const engines = Effect.all(
+      { magpie: readiness("magpie", magpie), parakeet: readiness("parakeet", parakeet) },
+      { concurrency: 2 },
+    )
     return handlers
       .handle("live", () => Effect.succeed({ status: "live" as const }))
       .handle("ready", () =>

@@ -3,19 +3,25 @@ import { FindMyWay, HttpRouter } from "effect/http"
 
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const
 
-/** Which methods the routes know for a path. The framework's router answers 404 where HTTP says 405. */
+/**
+ * - `methodsOf`: which methods the routes know for a path. The framework's router answers 404 where HTTP says 405.
+ * - `routeOf`: the route that answers, as written in the contract: one of a few, whatever clients send.
+ */
 export class KnownRoutes extends Context.Service<
   KnownRoutes,
-  { readonly methodsOf: (url: string) => ReadonlyArray<string> }
+  {
+    readonly methodsOf: (url: string) => ReadonlyArray<string>
+    readonly routeOf: (method: string, url: string) => string | undefined
+  }
 >()("aviary/http/KnownRoutes") {
   /** A router that remembers what it was given. */
   static readonly layer: Layer.Layer<HttpRouter.HttpRouter | KnownRoutes> = Layer.effectContext(
     Effect.gen(function* () {
       const router = yield* HttpRouter.make
-      const known = FindMyWay.make<true>()
+      const known = FindMyWay.make<string>()
       const remember = (method: string, path: HttpRouter.PathInput) => {
-        if (method === "*") known.all(path, true)
-        else known.on(method, path, true)
+        if (method === "*") known.all(path, path)
+        else known.on(method, path, path)
       }
       const remembering: typeof router = {
         ...router,
@@ -32,7 +38,8 @@ export class KnownRoutes extends Context.Service<
         const found = methods.filter((method) => known.find(method, url) !== undefined)
         return found.includes("GET") ? ["GET", "HEAD", ...found.filter((method) => method !== "GET")] : found
       }
-      return Context.make(HttpRouter.HttpRouter, remembering).pipe(Context.add(KnownRoutes, { methodsOf }))
+      const routeOf = (method: string, url: string) => known.find(method === "HEAD" ? "GET" : method, url)?.handler
+      return Context.make(HttpRouter.HttpRouter, remembering).pipe(Context.add(KnownRoutes, { methodsOf, routeOf }))
     }),
   )
 }

@@ -2,21 +2,34 @@ import { Cause, Clock, Effect, Exit } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 
 /**
- * One line per request: what was asked, how it ended, and nothing of what was said. The query string stays out, since
- * clients put keys there.
+ * A request that is over. Times are Unix milliseconds.
  *
+ * @property route as the contract writes it; absent where there is none for the path and method
+ * @property answeredAt when status and headers were there
  * @property bytes of the response body handed over
  * @property exit how the body ended
  */
-export const logRequest = Effect.fnUntraced(function* (line: {
+export interface EndedRequest {
   readonly id: string
   readonly request: HttpServerRequest.HttpServerRequest
   readonly path: string
+  readonly route: string | undefined
   readonly startedAt: number
+  readonly answeredAt: number
   readonly response: HttpServerResponse.HttpServerResponse
   readonly bytes: number
   readonly exit: Exit.Exit<unknown, unknown>
-}) {
+}
+
+/** Whether the client got all of the answer, and who broke it off if not. */
+export const endOf = ({ exit }: EndedRequest): "whole" | "client left" | "aborted" =>
+  Exit.isSuccess(exit) ? "whole" : Cause.hasInterruptsOnly(exit.cause) ? "client left" : "aborted"
+
+/**
+ * One line per request: what was asked, how it ended, and nothing of what was said. The query string stays out, since
+ * clients put keys there.
+ */
+export const logRequest = Effect.fnUntraced(function* (line: EndedRequest) {
   const now = yield* Clock.currentTimeMillis
   const cache = line.response.headers["x-cache"]
   yield* Effect.annotateLogs(Effect.logInfo("Request"), {
@@ -27,9 +40,7 @@ export const logRequest = Effect.fnUntraced(function* (line: {
     bytes: line.bytes,
     request_id: line.id,
     ...(cache === undefined ? {} : { x_cache: cache }),
-    ...(Exit.isSuccess(line.exit)
-      ? {}
-      : { ended: Cause.hasInterruptsOnly(line.exit.cause) ? "client left" : "aborted" }),
+    ...(Exit.isSuccess(line.exit) ? {} : { ended: endOf(line) }),
   })
   if (Exit.isFailure(line.exit) && !Cause.hasInterruptsOnly(line.exit.cause)) {
     yield* Effect.annotateLogs(Effect.logWarning("Response broken off", line.exit.cause), { request_id: line.id })

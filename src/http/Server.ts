@@ -4,6 +4,8 @@ import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
 import * as AdminAccess from "./AdminAccess.ts"
 import { AdminAccountsHandlers } from "./AdminAccountsHandlers.ts"
+import { AdminCacheHandlers } from "./AdminCacheHandlers.ts"
+import { AdminEnginesHandlers } from "./AdminEnginesHandlers.ts"
 import { AdminKeysHandlers } from "./AdminKeysHandlers.ts"
 import { AdminRatesHandlers } from "./AdminRatesHandlers.ts"
 import { AudioHandlers } from "./AudioHandlers.ts"
@@ -26,7 +28,7 @@ export const Routes = Layer.mergeAll(
   HttpApiSwagger.layer(Api, { path: "/docs" }),
   MetricsRoute.layer,
 ).pipe(
-  Layer.provide([AudioHandlers, ModelsHandlers, HealthHandlers]),
+  Layer.provide([AudioHandlers, ModelsHandlers, HealthHandlers, AdminEnginesHandlers, AdminCacheHandlers]),
   Layer.provide([OrganizationHandlers, AdminAccountsHandlers, AdminKeysHandlers, AdminRatesHandlers]),
   Layer.provide([AdminAccess.layer, KeyAccess.layer]),
   Layer.provide(Models.layer),

@@ -73,3 +73,65 @@ export const engineRefusals = Metric.counter("aviary_engine_refusals_total", {
   description: "Requests kept from an engine.",
   incremental: true,
 })
+
+/** By `engine`: its line and its turns, read when the metrics are. */
+export const engineWaiting = Metric.gauge("aviary_engine_waiting", {
+  description: "Requests and probes that wait for the engine's turn.",
+})
+
+export const engineWorking = Metric.gauge("aviary_engine_working", {
+  description: "Requests and probes that the engine works on.",
+})
+
+/** By `engine`. */
+export const engineRestartsLeft = Metric.gauge("aviary_engine_restarts_left", {
+  description: "Restarts that the budget still allows now.",
+})
+
+/** By `engine` and `state`. */
+export const engineState = Metric.gauge("aviary_engine_state", {
+  description: "1 for the state that the engine is in, 0 for the others.",
+})
+
+/** By `method`, `route`, `status`, and `ended`: whole, client left, aborted. */
+export const httpRequests = Metric.counter("aviary_http_requests_total", {
+  description: "Requests whose answer is over.",
+  incremental: true,
+})
+
+/** By `route`. A speech may stream for minutes. */
+export const httpSeconds = Metric.histogram("aviary_http_request_duration_seconds", {
+  description: "Time from a request to the last byte of its answer.",
+  boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
+})
+
+/** By `route`. */
+export const httpBytes = Metric.counter("aviary_http_response_bytes_total", {
+  description: "Bytes of response bodies.",
+  incremental: true,
+})
+
+/** By `cache`: HIT, MISS, COALESCED, BYPASS; and `ended`, as above. */
+export const speeches = Metric.counter("aviary_speeches_total", {
+  description: "Speeches that were begun to be sent.",
+  incremental: true,
+})
+
+/** By `cache`. */
+export const firstAudioSeconds = Metric.histogram("aviary_speech_first_audio_seconds", {
+  description: "Time from a request for speech to its first audio.",
+  boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30],
+})
+
+export const residentBytes = Metric.gauge("process_resident_memory_bytes", {
+  description: "Memory of the process that is in RAM, in bytes.",
+})
+
+export const cpuSeconds = Metric.counter("process_cpu_seconds_total", {
+  description: "Processor time of the process, all threads.",
+  incremental: true,
+})
+
+export const startSeconds = Metric.gauge("process_start_time_seconds", {
+  description: "When the process started, in Unix seconds.",
+})

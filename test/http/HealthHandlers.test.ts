@@ -1,11 +1,13 @@
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Ready, Unready } from "../../src/contract/HealthGroup.ts"
+import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
 import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
 import { ParakeetClient, ParakeetError } from "../../src/upstream/ParakeetClient.ts"
-import { startGateway } from "../support/gateway.ts"
+import { startGateway, testRooms } from "../support/gateway.ts"
+import { healthRoom, SickEngine } from "../support/sickEngine.ts"
 
 const Body = Schema.Union([Ready, Unready, Schema.Struct({ status: Schema.tag("live") })])
 const enginesOf = (body: typeof Body.Type) => ("engines" in body ? body.engines : undefined)
@@ -36,7 +38,10 @@ it.live("readiness names both engines", () =>
       status: 200,
       body: {
         status: "ready",
-        engines: { magpie: { ready: true, model: "test-magpie" }, parakeet: { ready: true, model: "test-parakeet" } },
+        engines: {
+          magpie: { ready: true, model: "test-magpie", state: "unknown" },
+          parakeet: { ready: true, model: "test-parakeet", state: "unknown" },
+        },
       },
     })
   }),
@@ -65,6 +70,29 @@ it.live.each([
     expect(body.status).toBe("unready")
     expect(enginesOf(body)?.[engine]).toMatchObject({ ready: false, reason: "EngineUnreachable" })
     expect(JSON.stringify(body)).not.toContain("10.1.2.3")
+  }),
+)
+
+it.live("is not ready while an engine that says it is has been found wedged, and is again once it is healed", () =>
+  Effect.gen(function* () {
+    const engine = new SickEngine()
+    engine.wedged = true
+    const room = yield* Layer.build(healthRoom(engine, { quickProbe: true, restarter: "none" }))
+    const deepHealth = Context.get(room, DeepHealth)
+    const { url } = yield* startGateway({ rooms: Layer.merge(testRooms, Layer.succeed(DeepHealth, deepHealth)) })
+
+    yield* deepHealth.probe("parakeet")
+    const wedged = yield* get(`${url}/health/ready`)
+    expect(wedged.status).toBe(503)
+    expect(enginesOf(wedged.body)).toEqual({
+      magpie: { ready: true, model: "test-magpie", state: "unknown" },
+      parakeet: { ready: false, model: "test-parakeet", state: "wedged", reason: "EngineWedged" },
+    })
+
+    engine.wedged = false
+    yield* deepHealth.probe("parakeet")
+    const healed = yield* get(`${url}/health/ready`)
+    expect([healed.status, enginesOf(healed.body)?.parakeet.state]).toEqual([200, "healthy"])
   }),
 )
 

@@ -18,3 +18,13 @@ it.effect("knows the methods of a path", () =>
     expect(methodsOf("/%zz")).toEqual([])
   }).pipe(Effect.provide(routes)),
 )
+
+it.effect("knows the route of a request, not what fills it in", () =>
+  Effect.gen(function* () {
+    const { routeOf } = yield* KnownRoutes
+    expect(routeOf("DELETE", "/things/7?x=1")).toBe("/things/:id")
+    expect(routeOf("HEAD", "/things")).toBe("/things")
+    expect(routeOf("PUT", "/things")).toBeUndefined()
+    expect(routeOf("GET", "/other")).toBeUndefined()
+  }).pipe(Effect.provide(routes)),
+)

@@ -1,0 +1,60 @@
+import { Effect, Layer, Metric, Redacted } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { PrometheusMetrics } from "effect/observability"
+import { State } from "../contract/AdminEnginesGroup.ts"
+import { Errors } from "../contract/Errors.ts"
+import { DeepHealth, type EngineReport } from "../health/DeepHealth.ts"
+import { Settings } from "../Settings.ts"
+import * as Metrics from "../telemetry/Metrics.ts"
+import { AdminToken } from "./AdminToken.ts"
+import { errorResponse } from "./ErrorResponse.ts"
+
+/** `GET /metrics`, in Prometheus' text format 0.0.4, for whom `AVIARY_METRICS` names. */
+export const layer = Layer.unwrap(
+  Effect.gen(function* () {
+    const { metrics } = yield* Settings
+    const { matches } = yield* AdminToken
+    const deepHealth = yield* DeepHealth
+    if (metrics === "off") return Layer.empty
+
+    const measured = Effect.gen(function* () {
+      yield* Effect.flatMap(deepHealth.status, Effect.forEach(measureEngine))
+      yield* measureProcess
+      return HttpServerResponse.text(yield* PrometheusMetrics.format(), {
+        contentType: "text/plain; version=0.0.4; charset=utf-8",
+        headers: { "cache-control": "no-store" },
+      })
+    })
+    return HttpRouter.add("GET", "/metrics", (request) =>
+      metrics === "open" || matches(bearer(request)) ? measured : Effect.succeed(errorResponse(Errors.adminOnly())),
+    )
+  }),
+)
+
+const bearer = ({ headers }: HttpServerRequest.HttpServerRequest) =>
+  Redacted.make(/^Bearer +(\S+)$/i.exec(headers["authorization"] ?? "")?.[1] ?? "")
+
+const measureEngine = Effect.fnUntraced(function* (report: EngineReport) {
+  const { engine, waiting, working, budget } = report
+  const set = (gauge: Metric.Metric<number, unknown>, value: number) =>
+    Metric.update(Metric.withAttributes(gauge, { engine }), value)
+  yield* set(Metrics.engineWaiting, waiting)
+  yield* set(Metrics.engineWorking, working)
+  yield* set(Metrics.engineRestartsLeft, budget.left)
+  for (const state of State.literals) {
+    const value = state === report.state ? 1 : 0
+    yield* Metric.update(Metric.withAttributes(Metrics.engineState, { engine, state }), value)
+  }
+})
+
+const startedAt = Date.now() / 1_000 - process.uptime()
+let cpuBefore = 0
+
+const measureProcess = Effect.gen(function* () {
+  const { user, system } = process.cpuUsage()
+  const cpu = (user + system) / 1e6
+  yield* Metric.update(Metrics.cpuSeconds, cpu - cpuBefore)
+  cpuBefore = cpu
+  yield* Metric.update(Metrics.residentBytes, process.memoryUsage.rss())
+  yield* Metric.update(Metrics.startSeconds, startedAt)
+})

@@ -1,0 +1,24 @@
+import { Clock, Effect, Metric } from "effect"
+import * as Metrics from "../telemetry/Metrics.ts"
+import { endOf, type EndedRequest } from "./RequestLog.ts"
+
+/** Paths that no route answers are one: scanners must not make a series each. */
+const noRoute = "none"
+
+/** Counts a request that is over. */
+export const countRequest = Effect.fnUntraced(function* (line: EndedRequest) {
+  const { request, response } = line
+  const route = line.route ?? noRoute
+  const ended = endOf(line)
+  const seconds = ((yield* Clock.currentTimeMillis) - line.startedAt) / 1_000
+  const labels = { method: request.method, route, status: String(response.status), ended }
+  yield* Metric.update(Metric.withAttributes(Metrics.httpRequests, labels), 1)
+  yield* Metric.update(Metric.withAttributes(Metrics.httpSeconds, { route }), seconds)
+  yield* Metric.update(Metric.withAttributes(Metrics.httpBytes, { route }), line.bytes)
+
+  const cache = response.headers["x-cache"]
+  if (cache === undefined || request.method !== "POST") return
+  const toFirstAudio = (line.answeredAt - line.startedAt) / 1_000
+  yield* Metric.update(Metric.withAttributes(Metrics.speeches, { cache, ended }), 1)
+  yield* Metric.update(Metric.withAttributes(Metrics.firstAudioSeconds, { cache }), toFirstAudio)
+})
