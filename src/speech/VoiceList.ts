@@ -5,17 +5,30 @@ import { MagpieClient, type MagpieError } from "../upstream/MagpieClient.ts"
 const believedFor = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isSuccess(exit) ? Duration.seconds(60) : Duration.seconds(1)
 
-/** The engine's voice ids, asked for at most once a minute. The set differs per engine release, so it is never a table. */
+/**
+ * The engine's voice ids, asked for at most once a minute. The set differs per engine release, so it is never a table.
+ *
+ * - `voices`: as the engine lists them now.
+ * - `known`: the same, or what it listed last, so that what is in the cache is served while the engine is down.
+ */
 export class VoiceList extends Context.Service<
   VoiceList,
-  { readonly voices: Effect.Effect<ReadonlyArray<string>, MagpieError> }
+  {
+    readonly voices: Effect.Effect<ReadonlyArray<string>, MagpieError>
+    readonly known: Effect.Effect<ReadonlyArray<string>, MagpieError>
+  }
 >()("aviary/speech/VoiceList") {
   static readonly layer = Layer.effect(
     VoiceList,
     Effect.gen(function* () {
       const magpie = yield* MagpieClient
-      const voices = yield* Effect.cachedWithTTL(magpie.voices, believedFor)
-      return VoiceList.of({ voices })
+      let last: ReadonlyArray<string> | undefined
+      const voices = yield* Effect.cachedWithTTL(
+        Effect.tap(magpie.voices, (listed) => Effect.sync(() => (last = listed))),
+        believedFor,
+      )
+      const known = Effect.catch(voices, (error) => (last === undefined ? Effect.fail(error) : Effect.succeed(last)))
+      return VoiceList.of({ voices, known })
     }),
   )
 }
