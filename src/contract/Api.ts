@@ -1,5 +1,7 @@
 import { HttpApi, OpenApi } from "effect/http-api"
 import { AdminAccountsGroup } from "./AdminAccountsGroup.ts"
+import { AdminCacheGroup } from "./AdminCacheGroup.ts"
+import { AdminEnginesGroup } from "./AdminEnginesGroup.ts"
 import { AdminKeysGroup } from "./AdminKeysGroup.ts"
 import { AdminRatesGroup } from "./AdminRatesGroup.ts"
 import { AudioGroup } from "./AudioGroup.ts"
@@ -16,6 +18,8 @@ export class Api extends HttpApi.make("aviary")
   .add(AdminAccountsGroup)
   .add(AdminKeysGroup)
   .add(AdminRatesGroup)
+  .add(AdminEnginesGroup)
+  .add(AdminCacheGroup)
   .annotateMerge(
     OpenApi.annotations({
       title: "Aviary",
