@@ -1,0 +1,105 @@
+import { expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import OpenAI from "openai"
+import { Accounts } from "../../src/billing/Accounts.ts"
+import { Billing } from "../../src/billing/Billing.ts"
+import { Payer } from "../../src/billing/Payer.ts"
+import { rates } from "../support/billing.ts"
+import { startGateway } from "../support/gateway.ts"
+
+const adminToken = "the admin token of this test"
+
+/** A gateway where two accounts have used both trades today, and OpenAI's own client to ask it. */
+const used = Effect.gen(function* () {
+  const gateway = yield* startGateway({ settings: { adminToken, access: "keys", currency: "eur" } })
+  return yield* Effect.gen(function* () {
+    const [accounts, billing] = [yield* Accounts, yield* Billing]
+    yield* accounts.publishRates({ ...rates, hitShare: 5_000 })
+    const open = Effect.fnUntraced(function* (name: string) {
+      const { id: accountId } = yield* accounts.open({ name, terms: { kind: "metered", monthlyCap: null } })
+      const { key } = yield* accounts.createKey({ accountId, name })
+      return { accountId, keyId: key.id, idempotency: null }
+    })
+    const [ann, ben] = [yield* open("Ann"), yield* open("Ben")]
+    const speech = (characters: number, served: "HIT" | "MISS") =>
+      billing.charge({ kind: "speech", model: "magpie", characters }, { served })
+    yield* Effect.provideService(speech(100, "MISS"), Payer, ann)
+    yield* Effect.provideService(speech(100, "HIT"), Payer, ann)
+    yield* Effect.provideService(speech(7, "MISS"), Payer, ben)
+    yield* Effect.provideService(
+      billing.charge({ kind: "transcription", model: "parakeet", audioMillis: 1_500 }, { served: "MISS" }),
+      Payer,
+      ben,
+    )
+    const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: "", adminAPIKey: adminToken, maxRetries: 0 })
+    return { usage: client.admin.organization.usage, ann, ben }
+  }).pipe(Effect.provide(gateway.services))
+})
+
+const today = () => Math.floor(Date.now() / 1000) - 60
+const tomorrow = () => today() + 86_400
+
+it.live("reports the characters of speech to OpenAI's client, in total and by group", () =>
+  Effect.gen(function* () {
+    const { usage, ann, ben } = yield* used
+    const span = { start_time: today(), end_time: tomorrow() }
+    const total = yield* Effect.promise(() => usage.audioSpeeches(span))
+    expect(total).toMatchObject({ object: "page", has_more: false, next_page: null })
+    expect(total.data.flatMap(({ results }) => results)).toEqual([
+      {
+        ...{ object: "organization.usage.audio_speeches.result", characters: 207, num_model_requests: 3 },
+        ...{ project_id: null, user_id: null, api_key_id: null, model: null },
+      },
+    ])
+    const grouped = yield* Effect.promise(() =>
+      usage.audioSpeeches({ ...span, group_by: ["project_id", "api_key_id", "model"] }),
+    )
+    const seen = grouped.data.flatMap(({ results }) => results) as ReadonlyArray<Record<string, unknown>>
+    expect(seen).toHaveLength(2)
+    expect(seen).toContainEqual(
+      expect.objectContaining({ project_id: ann.accountId, api_key_id: ann.keyId, model: "magpie", characters: 200 }),
+    )
+    const filtered = yield* Effect.promise(() =>
+      usage.audioSpeeches({ ...span, bucket_width: "1h", limit: 168, api_key_ids: [ben.keyId] }),
+    )
+    expect(filtered.data.flatMap(({ results }) => results)).toMatchObject([{ characters: 7, num_model_requests: 1 }])
+    const noUser = yield* Effect.promise(() => usage.audioSpeeches({ ...span, user_ids: ["somebody"] }))
+    expect(noUser.data.flatMap(({ results }) => results)).toEqual([])
+  }),
+)
+
+it.live("reports the seconds of transcription, and what all of it costs by line", () =>
+  Effect.gen(function* () {
+    const { usage, ann } = yield* used
+    const span = { start_time: today(), end_time: tomorrow() }
+    const heard = yield* Effect.promise(() => usage.audioTranscriptions(span))
+    expect(heard.data.flatMap(({ results }) => results)).toMatchObject([
+      { object: "organization.usage.audio_transcriptions.result", seconds: 2, num_model_requests: 1 },
+    ])
+    const costs = yield* Effect.promise(() => usage.costs({ ...span, group_by: ["line_item"] }))
+    const lines = costs.data.flatMap(({ results }) => results) as ReadonlyArray<Record<string, unknown>>
+    expect(lines).toHaveLength(2)
+    expect(lines).toContainEqual({
+      ...{ object: "organization.costs.result", amount: { value: 0.000157, currency: "eur" } },
+      ...{ line_item: "magpie, text to speech", quantity: 207, quantity_unit: "characters" },
+      ...{ project_id: null, api_key_id: null },
+    })
+    const ofAnn = yield* Effect.promise(() => usage.costs({ ...span, project_ids: [ann.accountId] }))
+    expect(ofAnn.data.flatMap(({ results }) => results)).toMatchObject([
+      { amount: { value: 0.00015 }, line_item: null, quantity: null },
+    ])
+  }),
+)
+
+it.live("pages through buckets, empty ones included", () =>
+  Effect.gen(function* () {
+    const { usage } = yield* used
+    const start_time = today() - 3 * 86_400
+    const first = yield* Effect.promise(() => usage.audioSpeeches({ start_time, limit: 3 }))
+    expect(first).toMatchObject({ has_more: true, data: [{ results: [] }, { results: [] }, { results: [] }] })
+    const second = yield* Effect.promise(() => usage.audioSpeeches({ start_time, limit: 3, page: first.next_page! }))
+    expect(second.data[0]?.start_time).toBe(first.data[2]?.end_time)
+    expect(second.data.at(-1)?.results).toMatchObject([{ characters: 207 }])
+    expect(second.has_more).toBe(false)
+  }),
+)
