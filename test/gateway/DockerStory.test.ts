@@ -14,6 +14,7 @@ import type { EngineReport } from "../../src/contract/AdminEnginesGroup.ts"
 import { type DockerDaemon, skipsDocker, startDocker } from "../support/dockerDaemon.ts"
 import { type DockerNim, importNimImage, startDockerNim } from "../support/dockerNim.ts"
 import { type GatewayProcess, startProcess } from "../support/gatewayProcess.ts"
+import { startSocketProxy } from "../support/socketProxy.ts"
 
 const recording = readFileSync(
   fileURLToPath(new URL("../support/audio/sense-and-sensibility-0930.wav", import.meta.url)),
@@ -125,17 +126,23 @@ describe.skipIf(skipsDocker)("DockerStory", () => {
     excludeTestServices: true,
     timeout: "180 seconds",
   })((it) => {
+    const socketOf = (host: string) => host.replace("unix://", "")
     const backends = {
-      "the Docker Engine API": () => "docker:parakeet",
-      "a command": (host: string) => `command:${JSON.stringify(["docker", "-H", host, "restart", "parakeet"])}`,
+      "the Docker Engine API": () => startGateway("docker:parakeet"),
+      "a command": (host: string) =>
+        startGateway(`command:${JSON.stringify(["docker", "-H", host, "restart", "parakeet"])}`),
+      "the socket proxy": (host: string) =>
+        Effect.flatMap(startSocketProxy(socketOf(host), ["parakeet"]), (proxy) =>
+          startGateway("docker:parakeet", proxy.host),
+        ),
     }
-    for (const [backend, restart] of Object.entries(backends)) {
+    for (const [backend, start] of Object.entries(backends)) {
       it.effect(
         `a wedged container is restarted through ${backend} and serves again`,
         () =>
           Effect.gen(function* () {
             const { host, nim } = yield* Docker
-            const gateway = yield* startGateway(restart(host))
+            const gateway = yield* start(host)
             expect((yield* transcribe(gateway)).body.text?.toLowerCase()).toContain(words)
             const before = yield* nim.startedAt
 
