@@ -46,7 +46,7 @@ it.effect("a write of which a part failed cannot be committed", () =>
       const cache = yield* AtomicCache
       const writer = yield* cache.write(keyOf("a"))
       yield* writer.append(audio(1))
-      faulty.plan((_, call) => (call === "write" ? "torn" : undefined))
+      faulty.plan((_, call) => (call === "write" ? "ENOSPC" : undefined))
       expect((yield* Effect.flip(writer.append(audio(2)))).kind).toBe("ENOSPC")
       faulty.plan(() => undefined)
       expect((yield* Effect.flip(writer.commit(description))).kind).toBe("EntryBroken")

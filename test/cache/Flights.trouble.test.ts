@@ -1,9 +1,10 @@
-import { describe, expect } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Latch, Layer, Queue, Scope, Stream } from "effect"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import type { CacheError } from "../../src/cache/CacheError.ts"
 import type { FlightPlan } from "../../src/cache/Flight.ts"
 import { Flights } from "../../src/cache/Flights.ts"
+import { Settings } from "../../src/Settings.ts"
 import { audio, bytesOf, description, keyOf, read } from "../support/cache.ts"
 import { makeDice } from "../support/dice.ts"
 import type { Fault } from "../support/FaultyFileSystem.ts"
@@ -98,6 +99,7 @@ describe("a crowd", () => {
       const whole = audio(1, 1_500_000)
       const leader = yield* Scope.make()
       const leading = yield* Effect.forkChild(Scope.provide(joinAs(engine.plan("a")), leader))
+      yield* eventually(() => engine.calls.started === 1)
       const listen = Effect.fnUntraced(function* (index: number) {
         const slow = index % 2 === 0
         const leavesAt = index % 3 === 0 ? dice.below(whole.length) : Number.POSITIVE_INFINITY
@@ -167,4 +169,32 @@ describe("a crowd", () => {
       expect(calls).toBe(1)
     }),
   )
+
+  it.effect("or whose last one looked for the entry just before it came, still costs one engine call", () => {
+    const latch = Latch.makeUnsafe()
+    let slow = false
+    const late = Layer.effect(
+      AtomicCache,
+      Effect.map(AtomicCache, (cache) => ({
+        ...cache,
+        get: (key) =>
+          Effect.flatMap(cache.get(key), (found) => (slow ? Effect.as(latch.await, found) : Effect.succeed(found))),
+      })),
+    ).pipe(Layer.provide(AtomicCache.layerMemory))
+    return Effect.gen(function* () {
+      const flights = yield* Flights
+      const engine = yield* makeEngine
+      slow = true
+      const second = yield* Effect.forkChild(flights.join(engine.plan("a")))
+      yield* Effect.yieldNow
+      slow = false
+      yield* Queue.offer(engine.chunks, audio(1))
+      yield* Queue.end(engine.chunks)
+      const first = yield* joinAs(engine.plan("a"))
+      yield* collect(first)
+      yield* latch.open
+      expect((yield* Fiber.join(second))._tag).toBe("Found")
+      expect(engine.calls.started).toBe(1)
+    }).pipe(Effect.provide(Flights.layer.pipe(Layer.provide(late), Layer.provide(Settings.layerTest()))))
+  })
 })
