@@ -318,10 +318,10 @@ export const makeFiles = Effect.gen(function* () {
   const scrub = Effect.suspend(() => Effect.forEach([...recency.keys()], scrubOne, { discard: true }))
 
   const listAfter = (after: string) =>
-    Stream.unwrap(Effect.map(files.shards, (shards) => Stream.fromIterable(shards.sort()))).pipe(
+    Stream.unwrap(Effect.map(files.shards, (shards) => Stream.fromIterable(shards.toSorted()))).pipe(
       Stream.filter((shard) => shard >= after.slice(0, 2)),
       Stream.mapEffect(files.keysIn),
-      Stream.flatMap((keys) => Stream.fromIterable(keys.filter((key) => key > after).sort())),
+      Stream.flatMap((keys) => Stream.fromIterable(keys.filter((key) => key > after).toSorted())),
       Stream.mapEffect((key) => Effect.option(Effect.scoped(files.open(key)))),
       Stream.filter(Option.isSome),
       Stream.map((entry) => entry.value.metadata),

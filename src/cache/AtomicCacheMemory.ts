@@ -13,7 +13,7 @@ export const makeMemory = Effect.sync((): AtomicCache["Service"] => {
       Stream.fromIterable(
         [...entries.keys()]
           .filter((key) => key > after)
-          .sort()
+          .toSorted()
           .map((key) => entries.get(key)!.metadata),
       ),
     )

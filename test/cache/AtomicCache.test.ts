@@ -38,7 +38,7 @@ for (const [name, make] of [
         const cache = yield* AtomicCache
         const texts = Array.from({ length: 20 }, (_, index) => `text ${index}`)
         for (const text of texts) yield* put(text, audio(1))
-        const keys = texts.map(keyOf).sort()
+        const keys = texts.map(keyOf).toSorted()
         const keysOf = (list: typeof cache.list) =>
           Effect.map(Stream.runCollect(list), (found) => found.map((metadata) => metadata.key))
         expect(yield* keysOf(cache.list)).toEqual(keys)
