@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { resolve } from "node:path"
+import { AdminToken } from "../http/AdminToken.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
 import { Settings } from "../Settings.ts"
@@ -7,6 +8,7 @@ import { Settings } from "../Settings.ts"
 /** What a person sees once the gateway listens at `address`: where it is, what is behind it, and what to try. */
 export const startBlock = Effect.fnUntraced(function* (address: string) {
   const settings = yield* Settings
+  const token = yield* AdminToken
   const magpie = yield* MagpieClient
   const parakeet = yield* ParakeetClient
   const place = (url: URL | undefined) => (url === undefined ? "inside this process, English only" : url.href)
@@ -18,7 +20,8 @@ export const startBlock = Effect.fnUntraced(function* (address: string) {
     `  text to speech   ${magpie.model} (${place(settings.magpieUrl)})`,
     `  speech to text   ${parakeet.model} (${place(settings.parakeetUrl)})`,
     `  data             ${resolve(settings.dataDir)}`,
-    `  access           ${settings.access === "open" ? "open: no key is asked for" : "keys: aviary keys create"}`,
+    `  access           ${settings.access === "open" ? "open: no key is asked for" : "keys: aviary accounts create, aviary keys create"}`,
+    `  admin token      ${token.path ?? "AVIARY_ADMIN_TOKEN"}`,
     "",
     "  Try it:",
     `    curl ${address}/v1/audio/speech${key} -H "content-type: application/json" -d '{"model":"tts-1","voice":"alloy","input":"The birds are singing in the morning."}' -o birds.mp3`,

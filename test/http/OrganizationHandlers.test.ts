@@ -54,7 +54,7 @@ it.live("reports the characters of speech to OpenAI's client, in total and by gr
     const grouped = yield* Effect.promise(() =>
       usage.audioSpeeches({ ...span, group_by: ["project_id", "api_key_id", "model"] }),
     )
-    const seen = grouped.data.flatMap(({ results }) => results) as ReadonlyArray<Record<string, unknown>>
+    const seen = grouped.data.flatMap(({ results }): ReadonlyArray<unknown> => results)
     expect(seen).toHaveLength(2)
     expect(seen).toContainEqual(
       expect.objectContaining({ project_id: ann.accountId, api_key_id: ann.keyId, model: "magpie", characters: 200 }),
@@ -77,7 +77,7 @@ it.live("reports the seconds of transcription, and what all of it costs by line"
       { object: "organization.usage.audio_transcriptions.result", seconds: 2, num_model_requests: 1 },
     ])
     const costs = yield* Effect.promise(() => usage.costs({ ...span, group_by: ["line_item"] }))
-    const lines = costs.data.flatMap(({ results }) => results) as ReadonlyArray<Record<string, unknown>>
+    const lines = costs.data.flatMap(({ results }): ReadonlyArray<unknown> => results)
     expect(lines).toHaveLength(2)
     expect(lines).toContainEqual({
       ...{ object: "organization.costs.result", amount: { value: 0.000157, currency: "eur" } },

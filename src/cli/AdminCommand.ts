@@ -1,0 +1,34 @@
+import { Console, Effect, Layer, Option } from "effect"
+import { Flag } from "effect/cli"
+import { AdminClient } from "../http/AdminClient.ts"
+import { Settings } from "../Settings.ts"
+
+/** What every command that asks a running gateway understands. */
+export const adminFlags = {
+  url: Flag.String("url").pipe(
+    Flag.withDescription("Base URL of the gateway. Default: AVIARY_HOST and AVIARY_PORT on this machine"),
+    Flag.optional,
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("Print JSON, for scripts")),
+}
+
+/** The values of `adminFlags`. */
+export interface AdminFlags {
+  readonly url: Option.Option<string>
+  readonly json: boolean
+}
+
+/**
+ * Asks the gateway with the admin token of the settings or the data directory, and prints the answer: for people as
+ * `show` writes it, with `--json` as it came.
+ */
+export const asking = <A, E>(
+  { url, json }: AdminFlags,
+  call: Parameters<typeof AdminClient.Service.ask<A, E>>[0],
+  show: (answer: A) => string,
+) =>
+  Effect.gen(function* () {
+    const { ask } = yield* AdminClient
+    const answer = yield* ask(call)
+    yield* Console.log(json ? JSON.stringify(answer, null, 2) : show(answer))
+  }).pipe(Effect.provide(AdminClient.layer(Option.getOrUndefined(url)).pipe(Layer.provide(Settings.layer))))
