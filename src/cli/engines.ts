@@ -1,0 +1,95 @@
+import { Option } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import type { EngineReport } from "../contract/AdminEnginesGroup.ts"
+import { engines as names } from "../health/Engine.ts"
+import { adminFlags, asking } from "./AdminCommand.ts"
+import { record, table, time } from "./Table.ts"
+
+const engine = Argument.Literals("engine", names).pipe(Argument.withDescription("magpie or parakeet"))
+const reason = Flag.String("reason").pipe(Flag.withDescription("Why, for the log and the journal"))
+
+const showEngines = (engines: ReadonlyArray<EngineReport>) =>
+  table(
+    ["engine", "state", "since", "waiting", "working", "restarts left", "restarted by", "last probe", "reason"],
+    engines.map((report) => {
+      const probe = report.probes.at(-1)
+      return [
+        ...[report.engine, report.state, time(report.since), report.waiting, report.working],
+        ...[`${report.budget.left} of ${report.budget.limit}`, report.backend],
+        ...[probe === undefined ? "none yet" : `${probe.outcome} ${time(probe.at)}`, report.reason],
+      ]
+    }),
+  )
+
+const list = Command.make("list", adminFlags, (flags) =>
+  asking(
+    flags,
+    (client) => client.adminEngines.list(),
+    ({ engines }) => showEngines(engines),
+  ),
+).pipe(Command.withDescription("Show the state of both engines"))
+
+const probe = Command.make("probe", { engine, ...adminFlags }, ({ engine, ...flags }) =>
+  asking(
+    flags,
+    (client) => client.adminEngines.probe({ params: { engine } }),
+    ({ outcome, detail, attempts, durationMillis }) =>
+      record({ outcome, detail, attempts, took: `${durationMillis} ms` }),
+  ),
+).pipe(Command.withDescription("Try an engine with real speech, now"))
+
+const restart = Command.make("restart", { engine, reason, ...adminFlags }, ({ engine, reason, ...flags }) =>
+  asking(
+    flags,
+    (client) => client.adminEngines.restart({ params: { engine }, payload: { reason } }),
+    ({ outcome, detail, backend, durationMillis }) =>
+      record({ outcome, by: backend, detail, took: `${durationMillis} ms` }),
+  ),
+).pipe(Command.withDescription("Restart an engine, within the budget"))
+
+const restore = Command.make("restore", { engine, reason, ...adminFlags }, ({ engine, reason, ...flags }) =>
+  asking(
+    flags,
+    (client) => client.adminEngines.restore({ params: { engine }, payload: { reason } }),
+    (report) => showEngines([report]),
+  ),
+).pipe(Command.withDescription("Give an engine all its restarts back"))
+
+const quarantine = Command.make("quarantine", adminFlags, (flags) =>
+  asking(
+    flags,
+    (client) => client.adminEngines.quarantine(),
+    ({ recordings }) =>
+      table(
+        ["recording", "wedges", "last", "until"],
+        recordings.map((one) => [one.content, one.strikes, time(one.lastStrikeAt), time(one.untilMillis)]),
+      ),
+  ),
+).pipe(Command.withDescription("List recordings that were in flight at a wedge; from the second they are refused"))
+
+const forgive = Command.make(
+  "forgive",
+  {
+    recording: Argument.String("recording").pipe(
+      Argument.withDescription("One of `aviary engines quarantine`; without it, all"),
+      Argument.optional,
+    ),
+    ...adminFlags,
+  },
+  ({ recording, ...flags }) =>
+    asking(
+      flags,
+      (client) =>
+        Option.match(recording, {
+          onSome: (content) => client.adminEngines.forgive({ params: { content } }),
+          onNone: () => client.adminEngines.forgiveAll(),
+        }),
+      ({ removed }) => `Forgave ${removed} ${removed === 1 ? "recording" : "recordings"}.`,
+    ),
+).pipe(Command.withDescription("Let refused recordings in again"))
+
+/** `aviary engines` */
+export const engines = Command.make("engines").pipe(
+  Command.withDescription("The engines of a running gateway"),
+  Command.withSubcommands([list, probe, restart, restore, quarantine, forgive]),
+)
