@@ -8,7 +8,7 @@ export class Undecodable extends Schema.TaggedError<Undecodable>()("Undecodable"
 /** The audio is longer than `limitSeconds`; a small file can hold days of silence. */
 export class TooLong extends Schema.TaggedError<TooLong>()("TooLong", {
   message: Schema.String,
-  limitSeconds: Schema.Number,
+  limitSeconds: Schema.Finite,
 }) {}
 
 /** Only `ffmpeg` reads this format, and it is not on the PATH. */

@@ -13,7 +13,7 @@ export const serve = Effect.gen(function* () {
   const context = yield* Layer.build(gateway).pipe(
     Effect.catchTag("ServeError", ({ cause }) => Effect.fail(notListening(host, port, cause))),
   )
-  yield* Effect.gen(function* () {
+  return yield* Effect.gen(function* () {
     yield* Console.log(yield* startBlock(yield* address))
     return yield* Effect.never
   }).pipe(Effect.provide(context))

@@ -3,7 +3,7 @@
  * lost. Power cuts, the kernel's out-of-memory killer and impatient operators do this; a cache that holds half a file
  * afterwards plays it to everyone, for good.
  *
- * `node test/scripts/killCache.ts` does the same 200 times. The ledger's side of it is `test/billing/LedgerCrash.test.ts`.
+ * `node test/scripts/killCache.ts` does the same 200 times. The ledger's side of it is `test/billing/Ledger.crash.test.ts`.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"

@@ -25,9 +25,7 @@ const level = (seconds: number, value = 1_000): Pcm => ({
 })
 
 const engine = (synthesize: MagpieClient["Service"]["synthesize"], maxCharacters = 30) =>
-  Effect.provide(MagpieClient, MagpieClient.layerTest({ synthesize, maxCharacters })) as Effect.Effect<
-    MagpieClient["Service"]
-  >
+  Effect.provide(MagpieClient, MagpieClient.layerTest({ synthesize, maxCharacters }))
 
 const samplesOf = (bytes: ReadonlyArray<Uint8Array>) =>
   new Int16Array(Uint8Array.from(bytes.flatMap((b) => Array.from(b))).buffer)

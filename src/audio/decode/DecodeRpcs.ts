@@ -7,7 +7,7 @@ import { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
 /** What a decoder's thread does: see `decodeFile`. Answers the number of samples. */
 export const DecodeRpcs = RpcGroup.make(
   Rpc.make("Decode", {
-    payload: { input: Schema.String, output: Schema.String, maxSeconds: Schema.Number },
+    payload: { input: Schema.String, output: Schema.String, maxSeconds: Schema.Finite },
     success: Schema.Int,
     error: Schema.Union([DecodeError, NeedsFfmpeg]),
   }),
