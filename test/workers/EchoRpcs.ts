@@ -11,6 +11,7 @@ export const EchoRpcs = RpcGroup.make(
   Rpc.make("Interrupted", { success: Schema.Int }),
   Rpc.make("Wait", { success: Schema.Literal("waiting"), stream: true }),
   Rpc.make("Throw"),
+  Rpc.make("Refuse", { error: Schema.Literal("no") }),
   Rpc.make("Crash"),
   Rpc.make("Spin"),
 )

@@ -26,6 +26,7 @@ serve(
         Stream.ensuring(Effect.sync(() => interrupted++)),
       ),
     Throw: () => Effect.die(new Error("a bug")),
+    Refuse: () => Effect.fail("no" as const),
     Crash: () => Effect.sync(() => process.exit(7)),
     Spin: () =>
       Effect.sync(() => {

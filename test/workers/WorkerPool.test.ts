@@ -137,6 +137,35 @@ describe("WorkerPool", () => {
     }),
   )
 
+  for (const [size, concurrency] of [
+    [1, 1],
+    [1, 3],
+    [2, 2],
+  ] as const) {
+    it.live(`closes promptly around calls that failed (${size} threads of ${concurrency})`, () =>
+      Effect.gen(function* () {
+        for (const failures of [1, 2, 7]) {
+          const scope = yield* Scope.make()
+          const { run } = yield* pool({ size, concurrency }).pipe(Scope.provide(scope))
+          const refused = Effect.flip(run((client) => client.Refuse()))
+          const calls = yield* Effect.replicateEffect(Effect.forkChild(refused), 40)
+          const first = yield* Effect.forEach(calls.slice(0, failures), Fiber.join)
+          assert.isTrue(first.every((error) => error === "no"))
+          // The others are waiting for a place, at work, just done, or proving that they have left.
+          yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("4 seconds"))
+          const exits = yield* Effect.forEach(calls, Fiber.await).pipe(Effect.timeout("1 second"))
+          assert.isTrue(
+            exits.every(
+              (exit) =>
+                Exit.hasInterrupts(exit) ||
+                (Exit.isSuccess(exit) && (exit.value === "no" || exit.value instanceof WorkerPool.WorkerLost)),
+            ),
+          )
+        }
+      }),
+    )
+  }
+
   it.live("fails to be made when the worker cannot start", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
