@@ -48,6 +48,6 @@ const listed = (header: string): ReadonlyArray<string> =>
 /** An HTTP date in seconds. `Date.parse` alone would take far more than the three forms of RFC 9110, 5.6.7. */
 const dateOf = (header: string | undefined): number | undefined => {
   if (header === undefined || !/^[A-Z][a-z]{2,8},? /.test(header)) return undefined
-  const millis = Date.parse(/GMT$/.test(header) ? header : `${header} GMT`)
+  const millis = Date.parse(header.endsWith("GMT") ? header : `${header} GMT`)
   return Number.isNaN(millis) ? undefined : millis / 1_000
 }

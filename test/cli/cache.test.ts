@@ -7,7 +7,7 @@ import { runCommand } from "../support/commandLine.ts"
 import { startGateway, testRooms } from "../support/gateway.ts"
 
 const adminToken = "the-operator-s-own"
-const keys = ["one", "two", "three"].map(keyOf).sort()
+const keys = ["one", "two", "three"].map(keyOf).toSorted()
 
 const started = Effect.gen(function* () {
   const cache = yield* Effect.provide(AtomicCache, yield* Layer.build(AtomicCache.layerMemory))

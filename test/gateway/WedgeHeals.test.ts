@@ -123,7 +123,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("WedgeHeals", (it) => {
       )
       const texts = lengths.map((millis) => `heard ${millis} milliseconds`)
       expect(answers.map(({ status, body }) => [status, body.text])).toEqual(texts.map((text) => [200, text]))
-      expect(nim.heard.map(({ text }) => text).sort()).toEqual(texts.sort())
+      expect(nim.heard.map(({ text }) => text).toSorted()).toEqual(texts.toSorted())
       const { restarts, routes } = yield* nim.calls
       expect(restarts).toBe(1)
       // 20, the one at the wedge once more, and two probes.

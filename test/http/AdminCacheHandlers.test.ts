@@ -5,7 +5,7 @@ import { audio, keyOf, put } from "../support/cache.ts"
 import { startGateway, testRooms } from "../support/gateway.ts"
 
 const texts = ["one", "two", "three", "four", "five"]
-const keys = texts.map(keyOf).sort()
+const keys = texts.map(keyOf).toSorted()
 const adminToken = "the-operator-s-own"
 
 const started = Effect.gen(function* () {

@@ -18,10 +18,10 @@ const get = Effect.fnUntraced(function* (url: string, headers: Record<string, st
 const sample = (text: string, name: string, labels: Record<string, string> = {}) => {
   const wanted = Object.entries(labels)
     .map(([key, value]) => `${key}="${value}"`)
-    .sort()
+    .toSorted()
   const line = text.split("\n").find((one) => {
     const [, id, inner = ""] = /^(\w+)(?:\{(.*)\})? /.exec(one) ?? []
-    return id === name && wanted.join() === (inner === "" ? [] : inner.split(/,(?=\w+=)/)).sort().join()
+    return id === name && wanted.join() === (inner === "" ? [] : inner.split(/,(?=\w+=)/)).toSorted().join()
   })
   return line === undefined ? 0 : Number(line.split(" ").at(-1))
 }
@@ -69,7 +69,7 @@ it.live("asks for the admin token where the setting says so", () =>
   Effect.gen(function* () {
     const { url } = yield* startGateway({ settings: { metrics: "admin", adminToken } })
     for (const headers of [{}, { authorization: "Bearer another" }, { authorization: `Basic ${adminToken}` }]) {
-      const { status, text } = yield* get(`${url}/metrics`, headers as Record<string, string>)
+      const { status, text } = yield* get(`${url}/metrics`, headers)
       expect([status, JSON.parse(text)]).toMatchObject([401, { error: { code: "invalid_admin_token" } }])
     }
     const { status, text } = yield* get(`${url}/metrics`, { authorization: `Bearer ${adminToken}` })

@@ -85,7 +85,7 @@ const measure = Effect.gen(function* () {
     result.status === "fulfilled" ? [{ ...result.value, of: index(listener) }] : [],
   )
   const versions = new Set(heard.map(({ of, sha256 }) => `${of} ${sha256}`)).size
-  const firsts = heard.map(({ millisToFirst }) => millisToFirst).sort((a, b) => a - b)
+  const firsts = heard.map(({ millisToFirst }) => millisToFirst).toSorted((a, b) => a - b)
   const calls = [...nim.texts].filter(([text]) => text.startsWith("Speech ")).reduce((sum, [, count]) => sum + count, 0)
   console.log(
     `${heard.length} heard all of it, in ${versions} different speeches from ${calls} engine calls, in ${((performance.now() - started) / 1_000).toFixed(1)} s; ` +

@@ -28,5 +28,5 @@ export const countedNim = Effect.fnUntraced(function* (
   const nim = yield* Effect.flatMap(Layer.build(NimTest.layerWith(counted, rest)), (context) =>
     Effect.provide(NimTest, context),
   )
-  return { ...nim, callsOf: (text: string) => calls.get(text) ?? 0, texts: calls as ReadonlyMap<string, number> }
+  return { ...nim, callsOf: (text: string) => calls.get(text) ?? 0, texts: calls }
 })
