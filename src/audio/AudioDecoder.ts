@@ -1,6 +1,16 @@
-import { Context, type Duration, Effect, FileSystem, Layer, type PlatformError, type Scope, Semaphore } from "effect"
+import {
+  Context,
+  type Duration,
+  Effect,
+  FileSystem,
+  Layer,
+  type PlatformError,
+  RcRef,
+  type Scope,
+  Semaphore,
+} from "effect"
 import { ChildProcessSpawner } from "effect/process"
-import { WorkerLost, make as makePool, workerUrl } from "../workers/WorkerPool.ts"
+import { make as makePool, workerUrl } from "../workers/WorkerPool.ts"
 import { DecodeError, DecoderBusy, DecoderGaveUp, spoolFailed } from "./DecodeError.ts"
 import { DecodeRpcs } from "./decode/DecodeRpcs.ts"
 import { decodeWithFfmpeg } from "./decode/Ffmpeg.ts"
@@ -47,7 +57,7 @@ export class AudioDecoder extends Context.Service<
     options: AudioDecoderOptions,
   ): Layer.Layer<
     AudioDecoder,
-    WorkerLost | PlatformError.PlatformError,
+    PlatformError.PlatformError,
     FileSystem.FileSystem | ChildProcessSpawner.ChildProcessSpawner
   > => Layer.effect(AudioDecoder, make(options))
 }
@@ -63,10 +73,14 @@ const make = Effect.fnUntraced(function* ({
   const fs = yield* FileSystem.FileSystem
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   yield* sweep(fs, directory)
-  const pool = yield* makePool(DecodeRpcs, {
-    url: workerUrl("decode/DecodeWorker", import.meta.url),
-    size: workers,
-    resourceLimits: { maxOldGenerationSizeMb: 256 },
+  // Two idle threads hold 110 MB, which a gateway that only speaks has no use for.
+  const decoders = yield* RcRef.make({
+    acquire: makePool(DecodeRpcs, {
+      url: workerUrl("decode/DecodeWorker", import.meta.url),
+      size: workers,
+      resourceLimits: { maxOldGenerationSizeMb: 256 },
+    }),
+    idleTimeToLive: "10 minutes",
   })
   const turns = yield* Semaphore.make(workers)
 
@@ -79,8 +93,10 @@ const make = Effect.fnUntraced(function* ({
       Effect.gen(function* () {
         yield* turns.takeScoped(1).pipe(Effect.timeoutOrElse({ duration: waitLimit, orElse: busy }))
         // The limit lies inside the call: the pool looks after a worker whose call failed.
-        const byWorker = pool.run((client) =>
-          client.Decode(request).pipe(Effect.timeoutOrElse({ duration: timeLimit, orElse: late })),
+        const byWorker = Effect.flatMap(RcRef.get(decoders), (pool) =>
+          pool.run((client) =>
+            client.Decode(request).pipe(Effect.timeoutOrElse({ duration: timeLimit, orElse: late })),
+          ),
         )
         return yield* byWorker.pipe(
           Effect.catchTag("WorkerLost", lost),

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import type { ServerResponse } from "node:http"
-import { NodeHttpServerRequest } from "@effect/platform-node"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Context, Effect, FileSystem, Path, type Scope } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { NimEngineError, NimEngines } from "./NimEngines.ts"
