@@ -53,6 +53,7 @@ export const makeSpeechHandler = Effect.gen(function* () {
       ...(spoken.contentLength === undefined ? {} : { contentLength: spoken.contentLength }),
       headers: {
         "x-cache": spoken.cache,
+        ...(spoken.sha256 === undefined ? {} : { etag: `"${spoken.sha256}"` }),
         ...(spoken.cache === "BYPASS" ? {} : { "content-location": `/v1/audio/speech/${spoken.key}` }),
       },
     })

@@ -38,6 +38,7 @@ export type CacheStatus = "HIT" | "MISS" | "COALESCED" | "BYPASS"
  *
  * @property key names the entry: `GET /v1/audio/speech/{key}` once it is committed
  * @property contentLength bytes, when the whole is already there
+ * @property sha256 of the whole audio, hexadecimal, when it is already there
  * @property audio ends only when the whole audio was delivered, committed and settled; anything else is a failure
  */
 export interface Spoken {
@@ -45,6 +46,7 @@ export interface Spoken {
   readonly cache: CacheStatus
   readonly contentType: string
   readonly contentLength: number | undefined
+  readonly sha256?: string | undefined
   readonly audio: Stream.Stream<Uint8Array, SpeechFailure>
 }
 
@@ -61,7 +63,7 @@ export class Speech extends Context.Service<
       const cache = yield* AtomicCache
       const flights = yield* Flights
       const billing = yield* Billing
-      const { voices } = yield* VoiceList
+      const { known: voices } = yield* VoiceList
       const { maxTextCharacters: maxCharacters, paces } = yield* Settings
       const synthesizer = {
         ...magpie,
@@ -75,9 +77,9 @@ export class Speech extends Context.Service<
         const { contentType } = take
         const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
         const hit = (entry: Entry, settle: Effect.Effect<unknown, BillingError>): Spoken => {
-          const { length } = entry.metadata
+          const { length, sha256 } = entry.metadata
           const audio = settledBeforeLast(entry.bytes(), length, settle)
-          return { key, contentType, cache: "HIT", contentLength: length, audio }
+          return { key, contentType, cache: "HIT", contentLength: length, sha256, audio }
         }
 
         if (request.cacheControl === "use") {
