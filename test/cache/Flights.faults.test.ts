@@ -116,7 +116,7 @@ const fly = Effect.fnUntraced(function* (directory: string, { scene, fault, at }
     yield* Effect.repeat(Effect.andThen(turn, faulty.release), {
       until: () => closing.pollUnsafe() !== undefined || (killing && met()),
     })
-    if (killing && met()) yield* faulty.bury
+    if (killing && met()) yield* Effect.andThen(Deferred.await(faulty.killed), faulty.bury)
   }
   return { met: met(), heard, calls: [...faulty.calls] }
 })
