@@ -18,11 +18,11 @@ const started = Effect.fnUntraced(function* (
     rooms: Layer.merge(testRooms, Layer.succeedContext(Context.pick(DeepHealth, Quarantine)(room))),
     settings: { adminToken },
   })
-  return Effect.fnUntraced(function* (method: string, path: string, body?: unknown) {
+  return Effect.fnUntraced(function* (method: string, path: string, body?: unknown, token = adminToken) {
     const response = yield* Effect.promise(() =>
       fetch(`${url}/admin${path}`, {
         method,
-        headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
     )
@@ -112,6 +112,28 @@ it.live.each([
     const ask = yield* started(engine)
     expect(yield* ask("POST", path, body)).toMatchObject({ status: 400, body: { error: { param } } })
     expect(engine.restarts).toEqual([])
+  }),
+)
+
+it.live("does nothing without the admin token", () =>
+  Effect.gen(function* () {
+    const engine = new SickEngine()
+    const ask = yield* started(engine, {}, ["aa"])
+    for (const [method, path] of [
+      ["GET", "/engines"],
+      ["POST", "/engines/parakeet/probe"],
+      ["POST", "/engines/parakeet/restart"],
+      ["POST", "/engines/parakeet/restore"],
+      ["GET", "/quarantine"],
+      ["DELETE", "/quarantine/aa"],
+      ["DELETE", "/quarantine"],
+    ] as const) {
+      const answer = yield* ask(method, path, method === "POST" ? restart : undefined, "another")
+      expect(answer).toMatchObject({ status: 401, body: { error: { code: "invalid_admin_token" } } })
+    }
+    expect(engine.restarts).toEqual([])
+    expect(yield* ask("GET", "/quarantine")).toMatchObject({ body: { recordings: [{}] } })
+    expect(yield* ask("GET", "/engines")).toMatchObject({ body: { engines: [{ probes: [] }, { probes: [] }] } })
   }),
 )
 

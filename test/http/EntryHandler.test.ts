@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Stream } from "effect"
+import { Deferred, Effect, Layer, Logger, References, Stream } from "effect"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { CacheError } from "../../src/cache/CacheError.ts"
 import { audio, keyOf, put } from "../support/cache.ts"
@@ -9,12 +9,14 @@ import { rawConnection } from "../support/rawHttp.ts"
 const bytes = audio(1, 10_000)
 const path = `/v1/audio/speech/${keyOf("kept")}`
 
-const started = Effect.gen(function* () {
+const startedWith = Effect.fnUntraced(function* (parts: Parameters<typeof startGateway>[0]) {
   const cache = yield* Effect.provide(AtomicCache, yield* Layer.build(AtomicCache.layerMemory))
   const metadata = yield* put("kept", bytes).pipe(Effect.provideService(AtomicCache, cache))
   const rooms = Layer.merge(testRooms, Layer.succeed(AtomicCache, cache))
-  return { ...(yield* startGateway({ rooms })), metadata, etag: `"${metadata.sha256}"` }
+  return { ...(yield* startGateway({ rooms, ...parts })), metadata, etag: `"${metadata.sha256}"` }
 })
+
+const started = startedWith({})
 
 const ask = Effect.fnUntraced(function* (url: string, headers: Record<string, string> = {}, method = "GET") {
   const response = yield* Effect.promise(() => fetch(url, { method, headers }))
@@ -51,6 +53,19 @@ it.live("answers HEAD with the headers of GET and no body, whatever range it nam
       expect(head!.toLowerCase()).toContain(`${name}: ${header(name)!.toLowerCase()}`)
     }
     expect(body).toBe("")
+  }),
+)
+
+it.live("logs HEAD as every request, with no byte sent", () =>
+  Effect.gen(function* () {
+    const logged = yield* Deferred.make<Record<string, unknown>>()
+    const logger = Logger.make(({ fiber }) => {
+      Effect.runSync(Deferred.succeed(logged, { ...fiber.getRef(References.CurrentLogAnnotations) }))
+    })
+    const { url } = yield* startedWith({ loggers: [logger] })
+    yield* ask(url + path, {}, "HEAD")
+    const line = yield* Effect.timeout(Deferred.await(logged), "5 seconds")
+    expect(line).toMatchObject({ method: "HEAD", status: 200, bytes: 0, x_cache: "HIT" })
   }),
 )
 
