@@ -1,4 +1,4 @@
-import { Console, Effect, Layer, Schema } from "effect"
+import { Console, Duration, Effect, Layer, Schema } from "effect"
 import { gateway } from "../Aviary.ts"
 import { address } from "../http/Server.ts"
 import { Settings } from "../Settings.ts"
@@ -9,15 +9,35 @@ class StartError extends Schema.TaggedError<StartError>()("StartError", { messag
 
 /** Serves until the process is told to stop, and says where once it listens. */
 export const serve = Effect.gen(function* () {
-  const { host, port } = yield* Settings
+  const { host, port, shutdownGrace } = yield* Settings
   const context = yield* Layer.build(gateway).pipe(
     Effect.catchTag("ServeError", ({ cause }) => Effect.fail(notListening(host, port, cause))),
   )
+  // Added last, so it runs first: the time begins when the process is told to stop.
+  yield* Effect.addFinalizer(() => endWithin(Duration.sum(shutdownGrace, lastMoments)))
   return yield* Effect.gen(function* () {
     yield* Console.log(yield* startBlock(yield* address))
     return yield* Effect.never
   }).pipe(Effect.provide(context))
 }).pipe(Effect.scoped, Effect.provide(Settings.layer))
+
+/** What cutting the last requests and closing everything may take. */
+const lastMoments = Duration.seconds(10)
+
+/**
+ * Ends the process with status 1 if it is still there in `limit`. A disk that answers no more could keep it for a minute, with its
+ * clients connected. What it leaves is what a kill leaves, and the next start recovers from that.
+ */
+const endWithin = (limit: Duration.Duration) =>
+  Effect.sync(() => {
+    const end = () => {
+      process.stderr.write(
+        `aviary: not everything could be closed within ${Duration.format(limit)}; ending all the same\n`,
+      )
+      process.exit(1)
+    }
+    setTimeout(end, Duration.toMillis(limit)).unref()
+  })
 
 const notListening = (host: string, port: number, cause: unknown) => {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause)

@@ -1,0 +1,19 @@
+// Lets a ledger's thread hang, as on a disk that answers no more: `node --import stuckLedger.ts src/main.ts`, which loads it into
+// every thread. Once the file named by STUCK_LEDGER is there, a transaction stands still before its commit, and `<file>.reached`
+// says that one does.
+import { existsSync, writeFileSync } from "node:fs"
+import { DatabaseSync } from "node:sqlite"
+import { isMainThread } from "node:worker_threads"
+
+const file = process.env["STUCK_LEDGER"]
+
+if (!isMainThread && file !== undefined) {
+  const { exec } = DatabaseSync.prototype
+  DatabaseSync.prototype.exec = function (sql) {
+    if (sql === "COMMIT" && existsSync(file)) {
+      writeFileSync(`${file}.reached`, "")
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+    }
+    exec.call(this, sql)
+  }
+}
