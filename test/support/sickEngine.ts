@@ -76,6 +76,8 @@ export const healthRoom = (
   engine: SickEngine,
   options: {
     readonly settings?: Parameters<typeof Settings.layerTest>[0]
+    /** Settings read once, for many rooms. */
+    readonly readSettings?: Settings["Service"]
     readonly journal?: Array<JournalRecord>
     readonly scheduled?: boolean
     readonly restarter?: "none"
@@ -107,6 +109,10 @@ export const healthRoom = (
     Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer, probe)),
     Layer.provideMerge(restarter),
     Layer.provideMerge(budget),
-    Layer.provideMerge(Settings.layerTest(options.settings)),
+    Layer.provideMerge(
+      options.readSettings === undefined
+        ? Settings.layerTest(options.settings)
+        : Layer.succeed(Settings, options.readSettings),
+    ),
   )
 }
