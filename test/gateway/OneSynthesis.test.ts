@@ -89,7 +89,10 @@ layer(NodeServices.layer, { excludeTestServices: true })("OneSynthesis", (it) =>
   it.effect("a hundred listeners that do not read hold up nobody and are not kept in memory", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
-      const nim = yield* countedNim()
+      const everyoneIsHere = yield* Deferred.make<void>()
+      const nim = yield* countedNim({
+        hold: (text) => (text.startsWith("This goes on") ? Deferred.await(everyoneIsHere) : Effect.void),
+      })
       const { memory, port, url } = yield* startProcess({
         AVIARY_DATA_DIR: yield* fs.makeTempDirectoryScoped(),
         AVIARY_MAGPIE_URL: nim.url.href,
@@ -103,7 +106,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("OneSynthesis", (it) =>
       }
       // The program is at its size before it is measured.
       yield* Effect.promise(async () =>
-        (await Effect.runPromise(postSpeech(url, { ...long, voice: "echo" }))).arrayBuffer(),
+        (await Effect.runPromise(postSpeech(url, { ...long, input: long.input.toUpperCase() }))).arrayBuffer(),
       )
       const before = memory().now
       yield* Effect.forEach(
@@ -112,12 +115,13 @@ layer(NodeServices.layer, { excludeTestServices: true })("OneSynthesis", (it) =>
           Effect.gen(function* () {
             const { seen, socket } = yield* rawConnection(port)
             socket.write(jsonPost("/v1/audio/speech", { model: "tts-1", voice: "alloy", ...long }))
-            yield* seen("\r\n\r\n")
+            expect(yield* seen("\r\n\r\n")).toMatch(/x-cache: (MISS|COALESCED)/i)
             socket.pause()
           }),
         { concurrency: "unbounded" },
       )
       const awake = yield* postSpeech(url, long)
+      yield* Deferred.succeed(everyoneIsHere, undefined)
       const whole = yield* Effect.promise(() => awake.arrayBuffer())
       expect(whole.byteLength / wholeBytes(long.input.trim())).toBeCloseTo(1, 2)
       const megabytes = (memory().peak - before) / 1_048_576

@@ -25,6 +25,6 @@ layer(NodeServices.layer, { excludeTestServices: true })("SurvivesKill", (it) =>
         expect(figures.cut).toBeGreaterThan(5)
         expect(figures.strays).toBeGreaterThan(0)
       }),
-    180_000,
+    300_000,
   )
 })
