@@ -75,13 +75,13 @@ const load = async (
     }),
   )
   const seconds = (performance.now() - started) / 1_000
-  const { p50, p99, max, own, commits } = await watched(gateway)
+  const { p50, p99, max, computing, commits } = await watched(gateway)
   agent.destroy()
   millis.sort((a, b) => a - b)
-  const ms = (value: number | undefined) => value?.toFixed(1) ?? "?"
+  const ms = (value: number) => value.toFixed(1)
   console.log(
     `${label}  ${(requests / seconds).toFixed(0)} requests/s, p50 ${percentile(millis, 0.5)} p99 ${percentile(millis, 0.99)} ms; ` +
-      `${commits} durable commits; event-loop delay p50 ${ms(p50)} p99 ${ms(p99)} max ${ms(max)}, of its own making ${ms(own)} ms`,
+      `${commits} durable commits; event-loop delay p50 ${ms(p50)} p99 ${ms(p99)} max ${ms(max)}, longest turn ${ms(computing)} ms`,
   )
 }
 
@@ -89,7 +89,7 @@ interface Watched {
   readonly p50: number
   readonly p99: number
   readonly max: number
-  readonly own?: number
+  readonly computing: number
   readonly commits: number
 }
 
