@@ -1,26 +1,40 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Layer } from "effect"
-import { engines, services } from "../../src/Aviary.ts"
+import { engines, programsOnLedger, services } from "../../src/Aviary.ts"
+import type { Ledger } from "../../src/billing/Ledger.ts"
+import { AdminToken } from "../../src/http/AdminToken.ts"
 import { Settings } from "../../src/Settings.ts"
-import { startGateway } from "./gateway.ts"
+import { VoiceList } from "../../src/speech/VoiceList.ts"
+import { type Parts, startGateway } from "./gateway.ts"
 
 type Written = NonNullable<Parameters<typeof Settings.layerTest>[0]>
+
+/** What a test may put in place of the gateway's own. */
+interface Swapped extends Pick<Parts, "loggers"> {
+  readonly ledger?: Layer.Layer<Ledger>
+}
 
 /** The whole gateway on a free loopback port with a data directory of its own. Without `nim` its engines are the embedded ones. */
 export const startAviary = Effect.fnUntraced(function* (
   nim: { readonly url: URL } | undefined,
   settings: Written = {},
+  { ledger, ...swapped }: Swapped = {},
 ) {
   const fs = yield* FileSystem.FileSystem
   const dataDir = settings.dataDir ?? (yield* fs.makeTempDirectoryScoped({ prefix: "aviary-test-" }))
   const urls = nim === undefined ? {} : { magpieUrl: nim.url.href, parakeetUrl: nim.url.href }
   const written = { dataDir, ...urls, ...settings }
-  const whole = services.pipe(Layer.provide(NodeServices.layer))
+  const rooms =
+    ledger === undefined
+      ? services
+      : Layer.merge(VoiceList.layer, AdminToken.layer).pipe(Layer.provideMerge(programsOnLedger), Layer.provide(ledger))
+  const whole = rooms.pipe(Layer.provide(NodeServices.layer))
   const gateway = yield* startGateway({
     engines: engines.pipe(Layer.provide(Settings.layerTest(written)), Layer.provide(NodeServices.layer), Layer.orDie),
     programs: whole,
     rooms: whole,
     settings: written,
+    ...swapped,
   })
   /** Files that a request or a flight left in the data directory, committed entries and records of ownership aside. */
   const strays = Effect.map(Effect.orDie(fs.readDirectory(dataDir, { recursive: true })), (names) =>

@@ -1,0 +1,280 @@
+/**
+ * A client pays for what was delivered whole, once, and for nothing else. A failure, a client that leaves, a ledger that
+ * cannot say or a gateway that stops costs nobody anything; what the cache or another client's synthesis spared is charged
+ * at its share. The faults are injected into a whole gateway, and the books are read afterwards.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { expect, layer } from "@effect/vitest"
+import { Deferred, Effect, Exit, Layer, Scope } from "effect"
+import type { NimFault } from "../../src/embedded/NimFault.ts"
+import { postSpeech } from "../support/aviary.ts"
+import { down } from "../support/billing.ts"
+import { NimTest } from "../support/nim.ts"
+import { startPaying, watchedLedger } from "../support/paying.ts"
+import { jsonPost, rawConnection } from "../support/rawHttp.ts"
+
+/** 100 code points: 100 micro-units, and seven seconds of audio. */
+const input =
+  "A text of one hundred characters, so that each charge is easily seen in the books and told apart....".slice(0, 100)
+const body = { model: "tts-1", voice: "alloy", input, response_format: "pcm" }
+const half = 50 * 1_544 * 2
+
+type World = Effect.Success<ReturnType<typeof startPaying>>
+
+const speak = (world: World, more: Record<string, unknown> = {}) =>
+  Effect.gen(function* () {
+    const response = yield* postSpeech(
+      world.url,
+      { ...body, ...more },
+      { headers: { authorization: world.authorization } },
+    )
+    // A body that is broken off rejects.
+    const bytes = yield* Effect.promise(() =>
+      response.arrayBuffer().then(
+        ({ byteLength }) => byteLength,
+        () => "cut" as const,
+      ),
+    )
+    return { status: response.status, cache: response.headers.get("x-cache"), bytes, headers: response.headers }
+  })
+
+/** The same over a connection that can be left at any moment. */
+const opened = Effect.fnUntraced(function* (world: World) {
+  const connection = yield* rawConnection(world.port)
+  const post = jsonPost("/v1/audio/speech", body)
+  connection.socket.write(post.replace("\r\n", `\r\nauthorization: ${world.authorization}\r\n`))
+  return connection
+})
+
+const nothing = { spent: 0, held: 0, entries: [] }
+
+const wav = (seconds: number) => {
+  const bytes = Buffer.alloc(44 + seconds * 32_000)
+  bytes.write("RIFF", 0)
+  bytes.writeUInt32LE(bytes.length - 8, 4)
+  bytes.write("WAVEfmt ", 8)
+  bytes.writeUInt32LE(16, 16)
+  bytes.writeUInt16LE(1, 20)
+  bytes.writeUInt16LE(1, 22)
+  bytes.writeUInt32LE(16_000, 24)
+  bytes.writeUInt32LE(32_000, 28)
+  bytes.writeUInt16LE(2, 32)
+  bytes.writeUInt16LE(16, 34)
+  bytes.write("data", 36)
+  bytes.writeUInt32LE(seconds * 32_000, 40)
+  return bytes
+}
+
+const listen = (world: World, seconds: number) =>
+  Effect.promise(() => {
+    const form = new FormData()
+    form.set("model", "whisper-1")
+    form.set("file", new Blob([wav(seconds)]), "speech.wav")
+    return fetch(`${world.url}/v1/audio/transcriptions`, {
+      method: "POST",
+      headers: { authorization: world.authorization },
+      body: form,
+    }).then(async (response) => ({ status: response.status, json: (await response.json()) as unknown }))
+  })
+
+layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServices: true, timeout: "1 minute" })(
+  "ChargedOnce",
+  (it) => {
+    const world = Effect.fnUntraced(function* (
+      faults: ReadonlyArray<NimFault> = [],
+      settings: Parameters<typeof startPaying>[1] = {},
+      more: Parameters<typeof startPaying>[2] = {},
+    ) {
+      const nim = yield* NimTest
+      yield* nim.setFaults([])
+      const started = yield* startPaying(nim, { probeInterval: "1 hour", ...settings }, more)
+      yield* nim.setFaults(faults)
+      yield* Effect.addFinalizer(() => nim.setFaults([]))
+      return started
+    })
+
+    it.effect("a synthesis costs its price, a hit its share, each once", () =>
+      Effect.gen(function* () {
+        const w = yield* world()
+        expect(yield* speak(w)).toMatchObject({ status: 200, cache: "MISS" })
+        expect(yield* w.settledBooks).toMatchObject({
+          spent: 100,
+          held: 0,
+          entries: ["charge -100 MISS"],
+          holds: ["settled"],
+        })
+        expect(yield* speak(w)).toMatchObject({ status: 200, cache: "HIT" })
+        expect(yield* w.settledBooks).toMatchObject({
+          ...{ spent: 150, held: 0, entries: ["charge -100 MISS", "charge -50 HIT"], holds: ["settled", "settled"] },
+        })
+        expect(yield* speak(w, {}).pipe(Effect.andThen(w.settledBooks))).toMatchObject({ spent: 200 })
+      }),
+    )
+
+    it.effect("a follower pays the share of a follower, whoever leads pays the price", () =>
+      Effect.gen(function* () {
+        const w = yield* world([{ kind: "slow", millis: 10, route: "synthesize_online" }])
+        const leader = yield* opened(w)
+        yield* leader.seen("200 OK")
+        expect(yield* speak(w)).toMatchObject({ status: 200, cache: "COALESCED" })
+        yield* leader.seen(/\r\n0\r\n\r\n$/)
+        const { spent, entries } = yield* w.settledBooks
+        expect(spent).toBe(125)
+        expect(entries.toSorted()).toEqual(["charge -100 MISS", "charge -25 COALESCED"])
+      }),
+    )
+
+    it.effect("who leaves before the first byte pays nothing", () =>
+      Effect.gen(function* () {
+        const w = yield* world([{ kind: "hang", route: "synthesize_online" }])
+        const client = yield* opened(w)
+        yield* w.books.pipe(Effect.repeat({ until: ({ held }) => held === 100 }))
+        client.socket.destroy()
+        expect(yield* w.settledBooks).toMatchObject({ ...nothing, holds: ["released"] })
+      }),
+    )
+
+    it.effect("who leaves in mid-stream pays nothing", () =>
+      Effect.gen(function* () {
+        const w = yield* world([{ kind: "slow", millis: 20, route: "synthesize_online" }])
+        const client = yield* opened(w)
+        yield* client.seen("200 OK")
+        expect(yield* w.books).toMatchObject({ spent: 0, held: 100 })
+        client.socket.destroy()
+        expect(yield* w.settledBooks).toMatchObject({ ...nothing, holds: ["released"] })
+      }),
+    )
+
+    it.effect("who leaves while the charge is being written is paid back", () =>
+      Effect.gen(function* () {
+        const w = yield* world()
+        const [asked, answer] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        w.faults.set("settle", (run) =>
+          run.pipe(
+            Effect.tap(() => Deferred.succeed(asked, undefined)),
+            Effect.tap(() => Deferred.await(answer)),
+          ),
+        )
+        const client = yield* opened(w)
+        yield* Deferred.await(asked)
+        client.socket.destroy()
+        yield* Effect.sleep("200 millis")
+        yield* Deferred.succeed(answer, undefined)
+        const back = w.books.pipe(
+          Effect.repeat({ until: ({ entries }) => entries.length === 2 }),
+          Effect.timeout("5 seconds"),
+        )
+        expect(yield* back).toMatchObject({ spent: 0, held: 0 })
+      }),
+    )
+
+    const faults: ReadonlyArray<[string, NimFault, number]> = [
+      ["refuses", { kind: "reject", status: 422, body: '{"detail":"no"}' }, 422],
+      ["dies before its first byte", { kind: "cut", afterBytes: 0 }, 502],
+      ["answers with a web page, as a wedged one may", { kind: "mislabel", as: "html" }, 503],
+      ["dies in mid-stream", { kind: "cut", afterBytes: half }, 200],
+      ["ends early but cleanly, so that the verdict is bad", { kind: "shorten", afterBytes: half }, 200],
+      ["does not begin in time", { kind: "hang" }, 504],
+      ["falls silent in mid-stream", { kind: "hang", afterBytes: half }, 200],
+    ]
+    it.effect.each(faults)("nothing is charged when the engine %s", ([, fault, status]) =>
+      Effect.gen(function* () {
+        const patience = { firstByteTimeout: "300 millis", idleTimeout: "300 millis" }
+        const w = yield* world([{ ...fault, route: "synthesize_online" }], patience)
+        expect(yield* speak(w)).toMatchObject(status === 200 ? { status, bytes: "cut" } : { status })
+        expect(yield* w.settledBooks).toMatchObject({ ...nothing, holds: ["released"] })
+      }),
+    )
+
+    it.effect("a ledger that is down when money is reserved: 503, and no engine is asked", () =>
+      Effect.gen(function* () {
+        const w = yield* world()
+        const nim = yield* NimTest
+        const before = (yield* nim.calls).routes.synthesize_online.started
+        w.faults.set("reserve", down())
+        const refused = yield* speak(w)
+        expect([refused.status, Number(refused.headers.get("retry-after")) > 0]).toEqual([503, true])
+        expect(yield* w.settledBooks).toMatchObject({ ...nothing, holds: ["none"] })
+        expect((yield* nim.calls).routes.synthesize_online.started).toBe(before)
+      }),
+    )
+
+    it.effect("a ledger that is down when the charge is due: no clean end, and no charge", () =>
+      Effect.gen(function* () {
+        const w = yield* world()
+        w.faults.set("settle", down("full"))
+        expect(yield* speak(w)).toMatchObject({ status: 200, bytes: "cut" })
+        expect(yield* w.settledBooks).toMatchObject({ ...nothing, holds: ["released"] })
+        w.faults.clear()
+        expect(yield* speak(w)).toMatchObject({ status: 200, cache: "HIT" })
+        expect(yield* w.settledBooks).toMatchObject({ spent: 50, entries: ["charge -50 HIT"] })
+        w.faults.set("charge", down("locked"))
+        expect(yield* speak(w)).toMatchObject({ bytes: "cut" })
+        expect(yield* w.settledBooks).toMatchObject({ spent: 50, held: 0 })
+      }),
+    )
+
+    it.effect("a cache that cannot be written costs neither the client more nor the gateway its charge", () =>
+      Effect.gen(function* () {
+        const w = yield* world([], { cacheDir: "/dev/null/cache" })
+        expect(yield* speak(w)).toMatchObject({ status: 200, bytes: expect.any(Number) })
+        expect(yield* w.settledBooks).toMatchObject({ spent: 100, held: 0, holds: ["settled"] })
+      }),
+    )
+
+    it.effect("who cannot pay is told so before any engine is asked, and not to try again", () =>
+      Effect.gen(function* () {
+        const w = yield* world()
+        const nim = yield* NimTest
+        const before = (yield* nim.calls).routes.synthesize_online.started
+        yield* w.accounts.adjust({ accountId: w.accountId, amount: -999_901, reason: "leaves 99" })
+        const refused = yield* speak(w)
+        expect([refused.status, refused.headers.get("x-should-retry")]).toEqual([429, "false"])
+        expect((yield* nim.calls).routes.synthesize_online.started).toBe(before)
+        expect(yield* w.settledBooks).toMatchObject({ spent: 999_901, held: 0, holds: ["none"] })
+      }),
+    )
+
+    it.effect("a gateway that stops in mid-stream charges nothing and leaves no hold", () =>
+      Effect.gen(function* () {
+        const over = yield* watchedLedger
+        const scope = yield* Scope.make()
+        const w = yield* world(
+          [{ kind: "slow", millis: 50, route: "synthesize_online" }],
+          { shutdownGrace: "100 millis" },
+          { over },
+        ).pipe(Scope.provide(scope))
+        const client = yield* opened(w)
+        yield* client.seen("200 OK")
+        expect(yield* w.books).toMatchObject({ held: 100, holds: ["held"] })
+        yield* Scope.close(scope, Exit.void)
+        const { received } = yield* client.closed
+        expect(received.toString("latin1").endsWith("0\r\n\r\n")).toBe(false)
+        expect(yield* over.states).toEqual(["released"])
+      }),
+    )
+
+    it.effect("a transcription costs its begun seconds once it is answered, and nothing when it is not", () =>
+      Effect.gen(function* () {
+        const w = yield* world()
+        expect(yield* listen(w, 3)).toMatchObject({ status: 200 })
+        expect(yield* w.settledBooks).toMatchObject({
+          spent: 3,
+          held: 0,
+          entries: ["charge -3 MISS"],
+          holds: ["settled"],
+        })
+        w.faults.set("settle", down())
+        expect(yield* listen(w, 5)).toMatchObject({ status: 503, json: { error: { code: "ledger_unavailable" } } })
+        w.faults.set("reserve", down())
+        expect(yield* listen(w, 5)).toMatchObject({ status: 503 })
+        w.faults.clear()
+        yield* (yield* NimTest).setFaults([{ kind: "cut", afterBytes: 0, route: "transcriptions" }])
+        expect((yield* listen(w, 5)).status).toBeGreaterThanOrEqual(500)
+        expect(yield* w.settledBooks).toMatchObject({
+          ...{ spent: 3, held: 0, entries: ["charge -3 MISS"], holds: ["settled", "released", "none", "released"] },
+        })
+      }),
+    )
+  },
+)
