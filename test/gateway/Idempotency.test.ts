@@ -1,0 +1,164 @@
+/**
+ * A client that got no answer must be able to ask again without paying twice. With an `Idempotency-Key`, requests of one
+ * account that agree in key and body are one purchase; without it every request is one of its own, whatever it looks like.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { expect, layer } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { down } from "../support/billing.ts"
+import { postSpeech } from "../support/aviary.ts"
+import { NimTest } from "../support/nim.ts"
+import { startPaying } from "../support/paying.ts"
+
+type World = Effect.Success<ReturnType<typeof startPaying>>
+
+const input = "Twelve signs"
+
+const speak = Effect.fnUntraced(function* (
+  w: World,
+  key: string | undefined,
+  more: Record<string, unknown> = {},
+  authorization = w.authorization,
+) {
+  const headers = { authorization, ...(key === undefined ? {} : { "idempotency-key": key }) }
+  const response = yield* postSpeech(w.url, { input, response_format: "pcm", ...more }, { headers })
+  const bytes = yield* Effect.promise(() =>
+    response.arrayBuffer().then(
+      (whole) => Buffer.from(whole),
+      () => undefined,
+    ),
+  )
+  const error = response.ok ? undefined : (JSON.parse(bytes!.toString()) as { error: { code: string } }).error.code
+  return { status: response.status, headers: response.headers, bytes, error }
+})
+
+const recording = (seconds: number) => {
+  const head = Buffer.from("524946460000000057415645666d74201000000001000100803e0000007d00000200100064617461", "hex")
+  head.writeUInt32LE(36 + seconds * 32_000, 4)
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(seconds * 32_000)
+  return Buffer.concat([head, length, Buffer.alloc(seconds * 32_000)])
+}
+
+const listen = (w: World, key: string, seconds: number, format = "json") =>
+  Effect.promise(async () => {
+    const form = new FormData()
+    form.set("model", "whisper-1")
+    form.set("response_format", format)
+    form.set("file", new Blob([recording(seconds)]), "speech.wav")
+    const headers = { authorization: w.authorization, "idempotency-key": key }
+    const response = await fetch(`${w.url}/v1/audio/transcriptions`, { method: "POST", headers, body: form })
+    return { status: response.status, text: await response.text() }
+  })
+
+layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServices: true, timeout: "1 minute" })(
+  "Idempotency",
+  (it) => {
+    const world = Effect.gen(function* () {
+      const nim = yield* NimTest
+      yield* nim.setFaults([])
+      yield* Effect.addFinalizer(() => nim.setFaults([]))
+      return yield* startPaying(nim, { probeInterval: "1 hour" })
+    })
+
+    it.effect("a speech that is asked for again is the same and paid once, however its JSON is written", () =>
+      Effect.gen(function* () {
+        const w = yield* world
+        const first = yield* speak(w, "order 1")
+        const again = yield* speak(w, "order 1", { ignored: true, speed: 1 })
+        expect([first.status, again.status]).toEqual([200, 200])
+        expect(again.bytes?.equals(first.bytes!)).toBe(true)
+        expect(yield* w.settledBooks).toMatchObject({ spent: 12, held: 0, entries: ["charge -12 MISS"] })
+      }),
+    )
+
+    it.effect("without a key, and with another, every request is paid for", () =>
+      Effect.gen(function* () {
+        const w = yield* world
+        for (const key of ["order 1", "order 2", undefined, undefined]) yield* speak(w, key)
+        expect(yield* w.settledBooks).toMatchObject({ spent: 12 + 3 * 6, held: 0 })
+      }),
+    )
+
+    it.effect("keys of two accounts have nothing to do with each other", () =>
+      Effect.gen(function* () {
+        const w = yield* world
+        const other = yield* w.accounts.open({ name: "Other", terms: { kind: "metered", monthlyCap: null } })
+        const { text } = yield* w.accounts.createKey({ accountId: other.id, name: "Other" })
+        yield* speak(w, "order 1")
+        expect((yield* speak(w, "order 1", { input: "Something else" }, `Bearer ${Redacted.value(text)}`)).status).toBe(
+          200,
+        )
+        expect(yield* w.accounts.get(other.id)).toMatchObject({ balance: -14 })
+        expect(yield* w.settledBooks).toMatchObject({ spent: 12 })
+      }),
+    )
+
+    it.effect("another body under the same key is refused, and so is a key that is none", () =>
+      Effect.gen(function* () {
+        const w = yield* world
+        yield* speak(w, "order 1")
+        for (const body of [{ input: "Twelve sighs" }, { voice: "echo" }, { response_format: "wav" }]) {
+          expect(yield* speak(w, "order 1", body)).toMatchObject({ status: 400, error: "idempotency_key_reused" })
+        }
+        for (const key of ["", "x".repeat(256)]) {
+          expect(yield* speak(w, key)).toMatchObject({ status: 400, error: "invalid_value" })
+        }
+        expect(yield* w.settledBooks).toMatchObject({ spent: 12, held: 0 })
+      }),
+    )
+
+    it.effect("while the first is at work the second is told to wait; once the first has failed it may", () =>
+      Effect.gen(function* () {
+        const w = yield* world
+        const nim = yield* NimTest
+        yield* nim.setFaults([{ kind: "hang", route: "synthesize_online" }])
+        const leaving = new AbortController()
+        const first = fetch(`${w.url}/v1/audio/speech`, {
+          method: "POST",
+          headers: { "content-type": "application/json", authorization: w.authorization, "idempotency-key": "order 1" },
+          body: JSON.stringify({ model: "tts-1", voice: "alloy", input, response_format: "pcm" }),
+          signal: leaving.signal,
+        }).catch(() => undefined)
+        yield* w.books.pipe(Effect.repeat({ until: ({ held }) => held === 12 }))
+        const second = yield* speak(w, "order 1")
+        expect([second.status, second.error]).toEqual([409, "idempotency_key_in_use"])
+        expect(Number(second.headers.get("retry-after"))).toBeGreaterThan(0)
+        leaving.abort()
+        yield* Effect.promise(() => first)
+        yield* nim.setFaults([])
+        yield* w.settledBooks
+        expect((yield* speak(w, "order 1")).status).toBe(200)
+        expect(yield* w.settledBooks).toMatchObject({ spent: 12, held: 0 })
+      }),
+    )
+
+    it.effect("a charge that could not be written leaves the key free for another try", () =>
+      Effect.gen(function* () {
+        const w = yield* world
+        w.faults.set("settle", down())
+        expect((yield* speak(w, "order 1")).bytes).toBeUndefined()
+        yield* w.settledBooks
+        w.faults.clear()
+        expect((yield* speak(w, "order 1")).status).toBe(200)
+        expect(yield* w.settledBooks).toMatchObject({ spent: 6, held: 0 })
+      }),
+    )
+
+    it.effect("a transcription that is asked for again is answered from the first, without an engine", () =>
+      Effect.gen(function* () {
+        const w = yield* world
+        const nim = yield* NimTest
+        const first = yield* listen(w, "order 1", 2)
+        expect(first.status).toBe(200)
+        const asked = (yield* nim.calls).routes.transcriptions.started
+        yield* nim.setFaults([{ kind: "cut", afterBytes: 0, route: "transcriptions" }])
+        expect(yield* listen(w, "order 1", 2)).toEqual(first)
+        expect((yield* nim.calls).routes.transcriptions.started).toBe(asked)
+        expect((yield* listen(w, "order 1", 3)).status).toBe(400)
+        expect((yield* listen(w, "order 1", 2, "text")).status).toBe(400)
+        expect(yield* w.settledBooks).toMatchObject({ spent: 2, held: 0, entries: ["charge -2 MISS"] })
+      }),
+    )
+  },
+)
