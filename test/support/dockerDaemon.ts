@@ -1,4 +1,4 @@
-import { Deferred, Effect, Schedule } from "effect"
+import { Deferred, Effect, Schedule, Schema } from "effect"
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process"
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -14,6 +14,9 @@ function hasProgram(name: string) {
   return (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, name)))
 }
 
+/** Docker's command line ended with an error, or the engine did not start; `message` is what it said. */
+export class DockerFailed extends Schema.TaggedError<DockerFailed>()("DockerFailed", { message: Schema.String }) {}
+
 /**
  * A real Docker engine with nothing in it.
  *
@@ -24,13 +27,13 @@ function hasProgram(name: string) {
 export interface DockerDaemon {
   readonly host: string
   readonly home: string
-  readonly docker: (...args: ReadonlyArray<string>) => Effect.Effect<string, Error>
+  readonly docker: (...args: ReadonlyArray<string>) => Effect.Effect<string, DockerFailed>
 }
 
 const dockerAt =
   (host: string) =>
   (...args: ReadonlyArray<string>) =>
-    Effect.callback<string, Error>((resume) => {
+    Effect.callback<string, DockerFailed>((resume) => {
       const running = execFile(
         "docker",
         ["-H", host, ...args],
@@ -40,7 +43,11 @@ const dockerAt =
           resume(
             error === null
               ? Effect.succeed(stdout.trim())
-              : Effect.fail(new Error(`docker ${args.join(" ")}: ${`${stderr}\n${stdout}`.trim().slice(-4_000)}`)),
+              : Effect.fail(
+                  new DockerFailed({
+                    message: `docker ${args.join(" ")}: ${`${stderr}\n${stdout}`.trim().slice(-4_000)}`,
+                  }),
+                ),
           ),
       )
       return Effect.sync(() => void running.kill())
@@ -94,7 +101,8 @@ export const startDocker = Effect.gen(function* () {
       ),
   )
 
-  const failed = () => new Error(`dockerd does not start:\n${readFileSync(log, "utf8").slice(-3_000)}`)
+  const failed = () =>
+    new DockerFailed({ message: `dockerd does not start:\n${readFileSync(log, "utf8").slice(-3_000)}` })
   yield* docker("version").pipe(
     Effect.retry({ schedule: Schedule.spaced("200 millis"), while: () => !isEnded(daemon) }),
     Effect.timeout("60 seconds"),
@@ -141,10 +149,15 @@ export function librariesOf(program: string): ReadonlyArray<string> {
   }
 }
 
-/** Makes the image `name` of a folder, without a registry. */
-export const importFolder = Effect.fnUntraced(function* (daemon: DockerDaemon, folder: string, name: string) {
+/** Makes the image `name` of a folder, without a registry; `changes` as in a Dockerfile. */
+export const importFolder = Effect.fnUntraced(function* (
+  daemon: DockerDaemon,
+  folder: string,
+  name: string,
+  changes: ReadonlyArray<string> = [],
+) {
   const archive = join(daemon.home, `${basename(folder)}.tar`)
   execFileSync("tar", ["-C", folder, "-cf", archive, "."])
-  yield* daemon.docker("import", archive, name)
+  yield* daemon.docker("import", ...changes.map((change) => `--change=${change}`), archive, name)
   rmSync(archive)
 })

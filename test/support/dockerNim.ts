@@ -1,23 +1,17 @@
 import { Effect, Schedule } from "effect"
-import { globSync, mkdirSync, mkdtempSync, realpathSync } from "node:fs"
+import { mkdirSync, mkdtempSync, realpathSync } from "node:fs"
 import { createServer, type AddressInfo } from "node:net"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import type { NimFault } from "../../src/embedded/NimFault.ts"
-import { copyPrograms, type DockerDaemon, importFolder, librariesOf } from "./dockerDaemon.ts"
+import { root, systemLibraries } from "./dockerBase.ts"
+import { copyPrograms, type DockerDaemon, type DockerFailed, importFolder } from "./dockerDaemon.ts"
 
-const root = fileURLToPath(new URL("../../", import.meta.url)).replace(/\/$/, "")
 const image = "nim:test"
 
 /** An image that holds the libraries this checkout needs and nothing else: Node and the checkout are mounted into it. */
 export const importNimImage = Effect.fnUntraced(function* (daemon: DockerDaemon) {
   const folder = mkdtempSync(join(daemon.home, "nim-"))
-  const addons = globSync("node_modules/sherpa-onnx-*/*.{node,so}", { cwd: root }).map((path) => join(root, path))
-  const libraries = [process.execPath, ...addons].flatMap(librariesOf)
-  copyPrograms(
-    folder,
-    libraries.filter((path) => !path.startsWith(root)),
-  )
+  copyPrograms(folder, systemLibraries())
   for (const name of ["tmp", "usr/bin", "etc"]) mkdirSync(join(folder, name), { recursive: true })
   yield* importFolder(daemon, folder, image)
 })
@@ -40,7 +34,7 @@ export interface DockerNim {
   readonly url: string
   readonly set: (faults: ReadonlyArray<NimFault>) => Effect.Effect<void>
   readonly ready: Effect.Effect<void>
-  readonly startedAt: Effect.Effect<string, Error>
+  readonly startedAt: Effect.Effect<string, DockerFailed>
 }
 
 /** Runs `aviary nim --faults` in a container `name`, and waits until it is ready. Its port stays when it is restarted. */

@@ -1,12 +1,15 @@
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Schema } from "effect"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 const program = fileURLToPath(new URL("../../docker/socket-proxy/proxy.ts", import.meta.url))
 
+/** The proxy ended before it listened; `message` is what it said. */
+class NotStarted extends Schema.TaggedError<NotStarted>()("NotStarted", { message: Schema.String }) {}
+
 /** Runs `docker/socket-proxy` on a free port, in front of the socket of a Docker engine, for the containers named. */
 export const startSocketProxy = Effect.fnUntraced(function* (socket: string, containers: ReadonlyArray<string>) {
-  const listening = yield* Deferred.make<string, Error>()
+  const listening = yield* Deferred.make<string, NotStarted>()
   const ended = yield* Deferred.make<void>()
   let output = ""
   yield* Effect.acquireRelease(
@@ -23,7 +26,7 @@ export const startSocketProxy = Effect.fnUntraced(function* (socket: string, con
       child.stdout.setEncoding("utf8").on("data", said)
       child.stderr.setEncoding("utf8").on("data", said)
       child.on("close", () => {
-        Deferred.doneUnsafe(listening, Effect.fail(new Error(output)))
+        Deferred.doneUnsafe(listening, Effect.fail(new NotStarted({ message: output })))
         Deferred.doneUnsafe(ended, Effect.void)
       })
       return child
