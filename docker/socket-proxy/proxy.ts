@@ -17,7 +17,9 @@ const names = (process.env["CONTAINERS"] ?? "").split(",").filter((name) => name
 // Docker's own rule for names, so that none can be another path.
 const unfit = names.filter((name) => !/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name))
 if (names.length === 0 || unfit.length > 0) {
-  console.error(`CONTAINERS must list names of containers, separated by commas${unfit.map((name) => `; not ${name}`)}`)
+  console.error(
+    `CONTAINERS must list names of containers, separated by commas${unfit.map((name) => `; not ${name}`).join("")}`,
+  )
   process.exit(1)
 }
 
