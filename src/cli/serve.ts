@@ -14,7 +14,7 @@ export const serve = Effect.gen(function* () {
     Effect.catchTag("ServeError", ({ cause }) => Effect.fail(notListening(host, port, cause))),
   )
   // Added last, so it runs first: the time begins when the process is told to stop.
-  yield* Effect.addFinalizer(() => endWithin(Duration.sum(shutdownGrace, lastMoments)))
+  yield* Effect.addFinalizer(() => Effect.forkDetach(endAfter(Duration.sum(shutdownGrace, lastMoments))))
   return yield* Effect.gen(function* () {
     yield* Console.log(yield* startBlock(yield* address))
     return yield* Effect.never
@@ -25,19 +25,14 @@ export const serve = Effect.gen(function* () {
 const lastMoments = Duration.seconds(10)
 
 /**
- * Ends the process with status 1 if it is still there in `limit`. A disk that answers no more could keep it for a minute, with its
+ * Ends the process with status 1 if it is still there after `limit`. A disk that answers no more could keep it for a minute, with its
  * clients connected. What it leaves is what a kill leaves, and the next start recovers from that.
  */
-const endWithin = (limit: Duration.Duration) =>
-  Effect.sync(() => {
-    const end = () => {
-      process.stderr.write(
-        `aviary: not everything could be closed within ${Duration.format(limit)}; ending all the same\n`,
-      )
-      process.exit(1)
-    }
-    setTimeout(end, Duration.toMillis(limit)).unref()
-  })
+const endAfter = (limit: Duration.Duration) =>
+  Console.error(`aviary: not everything could be closed within ${Duration.format(limit)}; ending all the same`).pipe(
+    Effect.andThen(Effect.sync(() => process.exit(1))),
+    Effect.delay(limit),
+  )
 
 const notListening = (host: string, port: number, cause: unknown) => {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause)

@@ -40,7 +40,7 @@ if (isMainThread) {
   process.on("SIGUSR2", () => {
     const ms = (nanoseconds: number) => nanoseconds / 1e6
     const delays = { p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), max: ms(delay.max) }
-    console.log(`watched ${JSON.stringify({ ...delays, computing: computing(), commits })}`)
+    process.stdout.write(`watched ${JSON.stringify({ ...delays, computing: computing(), commits })}\n`)
     delay.reset()
     commits = 0
   })
