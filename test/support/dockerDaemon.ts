@@ -53,7 +53,7 @@ const dockerAt =
       return Effect.sync(() => void running.kill())
     })
 
-const isEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null
+const isEnded = (child: ChildProcess) => child.pid === undefined || child.exitCode !== null || child.signalCode !== null
 
 /**
  * Starts an engine on a socket and in folders of its own, without a network of its own: containers use the host's. Ends
