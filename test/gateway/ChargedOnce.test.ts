@@ -74,7 +74,7 @@ const listen = (world: World, seconds: number) =>
       method: "POST",
       headers: { authorization: world.authorization },
       body: form,
-    }).then(async (response) => ({ status: response.status, json: (await response.json()) as unknown }))
+    }).then(async (response) => ({ status: response.status, json: await response.json() }))
   })
 
 layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServices: true, timeout: "1 minute" })(
@@ -128,7 +128,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
       Effect.gen(function* () {
         const w = yield* world([{ kind: "hang", route: "synthesize_online" }])
         const client = yield* opened(w)
-        yield* w.books.pipe(Effect.repeat({ until: ({ held }) => held === 100 }))
+        expect(yield* w.booksWhen(({ held }) => held > 0)).toMatchObject({ spent: 0, held: 100 })
         client.socket.destroy()
         expect(yield* w.settledBooks).toMatchObject({ ...nothing, holds: ["released"] })
       }),
@@ -160,10 +160,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         client.socket.destroy()
         yield* Effect.sleep("200 millis")
         yield* Deferred.succeed(answer, undefined)
-        const back = w.books.pipe(
-          Effect.repeat({ until: ({ entries }) => entries.length === 2 }),
-          Effect.timeout("5 seconds"),
-        )
+        const back = w.booksWhen(({ entries }) => entries.length === 2)
         expect(yield* back).toMatchObject({ spent: 0, held: 0 })
       }),
     )

@@ -120,7 +120,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
           body: JSON.stringify({ model: "tts-1", voice: "alloy", input, response_format: "pcm" }),
           signal: leaving.signal,
         }).catch(() => undefined)
-        yield* w.books.pipe(Effect.repeat({ until: ({ held }) => held === 12 }))
+        expect(yield* w.booksWhen(({ held }) => held > 0)).toMatchObject({ held: 12 })
         const second = yield* speak(w, "order 1")
         expect([second.status, second.error]).toEqual([409, "idempotency_key_in_use"])
         expect(Number(second.headers.get("retry-after"))).toBeGreaterThan(0)

@@ -58,6 +58,12 @@ export const startPaying = Effect.fnUntraced(function* (
       holds: yield* states,
     }
   })
+  /** The account once it is so, or as it is after five seconds. */
+  const booksWhen = (isSo: (now: Effect.Success<typeof books>) => boolean) =>
+    books.pipe(
+      Effect.repeat({ until: isSo, schedule: Schedule.spaced("20 millis") }),
+      Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => books }),
+    )
   return {
     ...gateway,
     accounts,
@@ -65,11 +71,9 @@ export const startPaying = Effect.fnUntraced(function* (
     key: text,
     authorization: `Bearer ${Redacted.value(text)}`,
     faults,
-    /** The account once no hold is live: what a gateway does after a client has left takes a moment. */
-    settledBooks: books.pipe(
-      Effect.repeat({ until: ({ holds }) => !holds.includes("held"), schedule: Schedule.spaced("20 millis") }),
-      Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => books }),
-    ),
     books,
+    booksWhen,
+    /** The account once no hold is live: what a gateway does after a client has left takes a moment. */
+    settledBooks: booksWhen(({ holds }) => !holds.includes("held")),
   }
 })
