@@ -165,10 +165,10 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
       }),
     )
 
-    const faults: ReadonlyArray<[string, NimFault, number]> = [
+    const faults: ReadonlyArray<[string, NimFault, number | "5xx"]> = [
       ["refuses", { kind: "reject", status: 422, body: '{"detail":"no"}' }, 422],
       ["dies before its first byte", { kind: "cut", afterBytes: 0 }, 502],
-      ["answers with a web page, as a wedged one may", { kind: "mislabel", as: "html" }, 503],
+      ["answers with a web page", { kind: "mislabel", as: "html" }, "5xx"],
       ["dies in mid-stream", { kind: "cut", afterBytes: half }, 200],
       ["ends early but cleanly, so that the verdict is bad", { kind: "shorten", afterBytes: half }, 200],
       ["does not begin in time", { kind: "hang" }, 504],
@@ -178,7 +178,9 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
       Effect.gen(function* () {
         const patience = { firstByteTimeout: "300 millis", idleTimeout: "300 millis" }
         const w = yield* world([{ ...fault, route: "synthesize_online" }], patience)
-        expect(yield* speak(w)).toMatchObject(status === 200 ? { status, bytes: "cut" } : { status })
+        const answer = yield* speak(w)
+        if (status === "5xx") expect(answer.status).toBeGreaterThanOrEqual(500)
+        else expect(answer).toMatchObject(status === 200 ? { status, bytes: "cut" } : { status })
         expect(yield* w.settledBooks).toMatchObject({ ...nothing, holds: ["released"] })
       }),
     )
