@@ -87,14 +87,16 @@ const sqlite = Effect.fnUntraced(function* (options: Options) {
   }, Effect.mapError(toBillingError))
 
   const change = yield* lane(false)
-  const look = yield* lane(true)
+  // Each thread is 50 MB: those that read start with the first question and go when there are none.
+  const look = yield* RcRef.make({ acquire: lane(true), idleTimeToLive: "10 minutes" })
   const report = yield* RcRef.make({ acquire: lane(true), idleTimeToLive: "1 minute" })
 
   return Ledger.of({
     run: (name, input) => {
       const asked: Asked = { name, input }
-      if (reports.has(name)) return Effect.scoped(Effect.flatMap(RcRef.get(report), (run) => run(asked))) as never
-      return (queries.has(name) ? look(asked) : change(asked)) as never
+      if (!queries.has(name) && !reports.has(name)) return change(asked) as never
+      const reader = reports.has(name) ? report : look
+      return Effect.scoped(Effect.flatMap(RcRef.get(reader), (run) => run(asked))) as never
     },
     commits: Effect.sync(() => commits),
   })

@@ -1,5 +1,5 @@
 import { Option } from "effect"
-import { Argument, Flag } from "effect/cli"
+import { Flag } from "effect/cli"
 
 const pattern = /^([+-]?)(\d{1,9})(?:\.(\d{1,6}))?$/
 
@@ -21,9 +21,6 @@ export const money = (amount: number): string => {
 }
 
 const accepts = () => "an amount such as 12.50, with at most six decimals"
-
-/** An amount of money as an argument. */
-export const moneyArgument = (name: string) => Argument.String(name).pipe(Argument.filterMap(microUnits, accepts))
 
 /** An amount of money as a flag. */
 export const moneyFlag = (name: string) => Flag.String(name).pipe(Flag.filterMap(microUnits, accepts))

@@ -38,7 +38,7 @@ const text = (body: string, contentType: string, status: number) =>
 
 const mislabelled = {
   html: text("<!doctype html><html><head><title>502 Bad Gateway</title></head><body></body></html>", "text/html", 200),
-  json: text(`{"error":{"message":"CUDA error: device-side assert triggered"}}`, "application/json", 200),
+  json: text(`{"error":{"message":"the synthesis failed"}}`, "application/json", 200),
 }
 
 /** The faults that leave nothing of the answer; without one of them, undefined. */

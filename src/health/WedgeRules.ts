@@ -67,10 +67,11 @@ export const classify = (engine: Engine, failure: EngineFailure): Finding => {
       return "unreachable"
     case "EngineLoading":
       return "loading"
-    // A reverse proxy's error page is malformed too, hence the probe before anything is restarted. A corrupt process has
-    // been seen to write broken status lines (a CUDA graph overwrote a shared string of the Python server).
+    // A corrupt process has been seen to write broken status lines (a CUDA graph overwrote a shared string of the Python
+    // server); a reverse proxy's error page is malformed too, hence the probe before anything is restarted. A listener of
+    // Magpie is told what it was, a 502, while the probe looks.
     case "EngineMalformed":
-      return "wedge"
+      return engine === "parakeet" ? "wedge" : "doubt"
     case "EngineTimedOut":
       return failure.phase === "connect" ? "unreachable" : "doubt"
     // `synthesize` of some Magpie builds ends in a segmentation fault right after its answer; the container starts anew.

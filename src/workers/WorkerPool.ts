@@ -109,6 +109,9 @@ export const make = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
   }
 })
 
+/** Megabytes of a thread's young generation, of which V8 would else let each thread keep dozens. */
+const youngMb = 8
+
 /** Loading a model on a busy machine takes seconds; this only ends what will never start. */
 const startLimit = "1 minute"
 
@@ -120,7 +123,10 @@ const start = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
   let lost = false
   let thread: Worker | undefined
   const spawn = () => {
-    thread = new Worker(options.url, { workerData: options.workerData, resourceLimits: options.resourceLimits })
+    thread = new Worker(options.url, {
+      workerData: options.workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: youngMb, ...options.resourceLimits },
+    })
     return thread.once("exit", () => (lost = true))
   }
   // One thread per protocol: Effect's own pool fails the calls of all its workers when one of them dies.

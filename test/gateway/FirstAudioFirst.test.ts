@@ -74,7 +74,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("FirstAudioFirst", (it)
         { kind: "badStatusLine" },
         { kind: "loading" },
       ] as const) {
-        yield* nim.setFaults([{ route: "synthesize_online", ...fault } as never])
+        yield* nim.setFaults([{ route: "synthesize_online", text: "A sentence to say", ...fault } as never])
         const response = yield* postSpeech(url)
         const body = (yield* Effect.promise(() => response.json())) as { error: { message: string; code: string } }
         answers.push([response.status, body.error.code])
@@ -91,24 +91,24 @@ layer(NodeServices.layer, { excludeTestServices: true })("FirstAudioFirst", (it)
             "engine_unreachable",
           ],
           [
-            503,
-            "engine_wedged",
+            502,
+            "engine_malformed",
+          ],
+          [
+            502,
+            "engine_malformed",
+          ],
+          [
+            502,
+            "incomplete_audio",
+          ],
+          [
+            502,
+            "engine_malformed",
           ],
           [
             503,
-            "engine_wedged",
-          ],
-          [
-            503,
-            "engine_wedged",
-          ],
-          [
-            503,
-            "engine_wedged",
-          ],
-          [
-            503,
-            "engine_wedged",
+            "engine_loading",
           ],
         ]
       `)

@@ -99,8 +99,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("NoPartialHit", (it) =>
         for (const answer of answers) {
           expect(answer.cache).not.toBe("HIT")
           if (answered === "broken off") expect(answer).toMatchObject({ status: 200, sha256: undefined })
-          // 503 while the engine is taken for wedged, and looked at.
-          else expect([502, 503]).toContain(answer.status)
+          else expect(answer.status).toBe(502)
         }
       }
       yield* nim.setFaults([])

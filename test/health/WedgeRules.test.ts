@@ -45,7 +45,7 @@ describe("a text after which only a restart helps is a wedge", () => {
 
 const others: ReadonlyArray<[what: string, failure: EngineFailure, parakeet: Finding, magpie: Finding]> = [
   ["a bare 500", rejected(500, '{"detail":"transcription failed"}'), "wedge", "doubt"],
-  ["an answer that is none", new EngineMalformed({ message: "<html>" }), "wedge", "wedge"],
+  ["an answer that is none", new EngineMalformed({ message: "<html>" }), "wedge", "doubt"],
   [
     "out of memory",
     rejected(500, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB"),

@@ -55,7 +55,7 @@ export const startProcess = Effect.fnUntraced(function* (
   const child: ChildProcess = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const inherited = Object.entries(process.env).filter(([name]) => !/^(AVIARY_|VITEST|NODE_OPTIONS)/.test(name))
-      const started = spawn(process.execPath, [main], {
+      const started = spawn(process.execPath, ["--max-semi-space-size=8", main], {
         stdio: ["ignore", "pipe", "pipe"],
         env: {
           ...Object.fromEntries(inherited),
@@ -74,7 +74,7 @@ export const startProcess = Effect.fnUntraced(function* (
       started.stderr.setEncoding("utf8").on("data", said)
       started.on("close", (code, signal) => {
         Deferred.doneUnsafe(ended, Effect.succeed({ code, signal }))
-        Deferred.doneUnsafe(listening, Effect.fail(new Error(`the gateway ended with ${code ?? signal}:\n${output}`)))
+        Deferred.doneUnsafe(listening, Effect.die(`the gateway ended with ${code ?? signal}:\n${output}`))
       })
       return started
     }),

@@ -149,7 +149,7 @@ layer(NimTest.layer, { excludeTestServices: true })("MagpieClient.layerNim", (it
       "that is a JSON error under 200",
       { kind: "mislabel", as: "json" },
       0,
-      { _tag: "EngineMalformed", message: expect.stringContaining("device-side assert") },
+      { _tag: "EngineMalformed", message: expect.stringContaining("the synthesis failed") },
     ],
   ]
   for (const [answer, fault, samples, failure] of failures) {

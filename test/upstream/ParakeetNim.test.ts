@@ -81,7 +81,7 @@ layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (
     [
       "that is a JSON error under 200",
       { kind: "mislabel", as: "json" },
-      { _tag: "EngineMalformed", message: expect.stringContaining("device-side assert") },
+      { _tag: "EngineMalformed", message: expect.stringContaining("the synthesis failed") },
     ],
     ["that is a web page", { kind: "mislabel", as: "html" }, { _tag: "EngineMalformed" }],
     ["with a broken status line", { kind: "badStatusLine" }, { _tag: "EngineMalformed" }],
