@@ -27,7 +27,7 @@ export const cudaBody =
  * Something that goes wrong with calls. Several may meet in one call. Bytes count the body, times are milliseconds of
  * real time.
  *
- * - `slow`: waits before each chunk of the body.
+ * - `slow`: waits before each chunk of the body, and before whatever another fault answers instead.
  * - `cut`: closes the connection after `afterBytes`; 0 is before the head. `reset` does so by RST.
  * - `shorten`: ends properly, but early; an odd `afterBytes` ends within a sample.
  * - `hang`: stops for good, before the head or after `afterBytes`.

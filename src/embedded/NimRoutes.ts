@@ -110,7 +110,10 @@ export const nimRoutes = Effect.fnUntraced(function* (options: NimOptions) {
       const { about, reply } = yield* understand
       const struck = yield* faults.take({ ...about, route })
       const instead = replaced(struck, response)
-      if (instead !== undefined) return yield* instead
+      if (instead !== undefined) {
+        const slow = struck.find((fault) => fault.kind === "slow")
+        return yield* slow === undefined ? instead : Effect.delay(instead, slow.millis)
+      }
       return sent(yield* Effect.mapError(reply(struck), asRefusal), struck, response, faults)
     },
     Effect.catchTag("NimRefusal", (refusal) => Effect.succeed(refused(refusal))),

@@ -131,7 +131,8 @@ function make() {
       const finding = classify(engine, error.reason)
       if (finding === "request" || finding === "overload") return error
       const record = yield* states.get(engine)
-      const isOld = record.life !== life
+      // The first probe to pass ends no life: a call that came before it is of the same process.
+      const isOld = record.life !== life && (life > 0 || record.restarts.length > 0)
       if (finding === "wedge") {
         if (content !== undefined) yield* quarantine.strike(content, life)
         if (!isOld) yield* deepHealth.suspect(engine, describe(error.reason))
