@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4 --optimize-for-size
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Runtime from "effect/Runtime"
 import { run } from "./cli/Cli.ts"

@@ -32,6 +32,9 @@ export interface GatewayProcess {
   readonly memory: () => { readonly now: number; readonly peak: number }
 }
 
+/** V8's options of `npm start` and of the command's first line: with them 1,000 listeners fit into 300 MB. */
+const asStarted = ["--max-semi-space-size=4", "--optimize-for-size"]
+
 const memoryOf = (pid: number) => {
   const status = readFileSync(`/proc/${pid}/status`, "utf8")
   const bytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1_024
@@ -55,7 +58,7 @@ export const startProcess = Effect.fnUntraced(function* (
   const child: ChildProcess = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const inherited = Object.entries(process.env).filter(([name]) => !/^(AVIARY_|VITEST|NODE_OPTIONS)/.test(name))
-      const started = spawn(process.execPath, ["--max-semi-space-size=8", main], {
+      const started = spawn(process.execPath, [...asStarted, main], {
         stdio: ["ignore", "pipe", "pipe"],
         env: {
           ...Object.fromEntries(inherited),
