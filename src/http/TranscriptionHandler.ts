@@ -1,6 +1,6 @@
-import { Effect, FileSystem, Stream } from "effect"
+import { Effect, FileSystem, type Stream } from "effect"
 import { type HttpServerRequest, HttpServerResponse, type Multipart } from "effect/http"
-import { createHash } from "node:crypto"
+import { contentHash } from "../audio/ContentHash.ts"
 import { Errors } from "../contract/Errors.ts"
 import type { TranscriptionResult } from "../contract/TranscriptionForm.ts"
 import { Settings } from "../Settings.ts"
@@ -21,23 +21,16 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
   const limited = yield* makeRateLimits
   const fs = yield* FileSystem.FileSystem
 
-  const contentHash = (path: string) =>
-    fs.stream(path).pipe(
-      Stream.runFold(
-        () => createHash("sha256"),
-        (hash, bytes) => hash.update(bytes),
-      ),
-      Effect.map((hash) => hash.digest("hex")),
-      Effect.mapError(Errors.storageUnavailable),
-    )
-
   const transcribe = Effect.fn("http.transcription")(function* (
     request: HttpServerRequest.HttpServerRequest,
     parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>,
   ) {
     const { path, fields } = yield* receive(request, parts)
     yield* models.forTranscription(fields.model)
-    const body = Effect.map(contentHash(path), (file) => ({ kind: "transcription", file, ...fields }))
+    const body = contentHash(fs, path).pipe(
+      Effect.map((file) => ({ kind: "transcription", file, ...fields })),
+      Effect.mapError(Errors.storageUnavailable),
+    )
     const asked = { path, model: fields.model, language: fields.language || undefined }
     const heard = yield* paying(request, body, Effect.mapError(transcription.transcribe(asked), told))
     return fields.response_format === "text"

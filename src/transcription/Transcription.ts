@@ -1,6 +1,6 @@
-import { Context, Effect, FileSystem, Layer, Stream } from "effect"
-import { createHash } from "node:crypto"
+import { Context, Effect, FileSystem, Layer } from "effect"
 import { AudioDecoder } from "../audio/AudioDecoder.ts"
+import { contentHash } from "../audio/ContentHash.ts"
 import { spoolFailed } from "../audio/DecodeError.ts"
 import { durationSeconds } from "../audio/Recording.ts"
 import { Billing } from "../billing/Billing.ts"
@@ -40,16 +40,6 @@ export class Transcription extends Context.Service<
       const billing = yield* Billing
       const fs = yield* FileSystem.FileSystem
 
-      const contentHash = (path: string) =>
-        fs.stream(path).pipe(
-          Stream.runFold(
-            () => createHash("sha256"),
-            (hash, bytes) => hash.update(bytes),
-          ),
-          Effect.map((hash) => hash.digest("hex")),
-          Effect.mapError(spoolFailed),
-        )
-
       const transcribe = Effect.fn("Transcription.transcribe")(function* (request: TranscriptionRequest) {
         const recording = yield* decoder.decode(request.path)
         const hold = yield* billing.reserve({
@@ -58,7 +48,7 @@ export class Transcription extends Context.Service<
           audioMillis: Math.ceil(durationSeconds(recording) * 1000),
         })
         if (hold.replayed && hold.outcome !== null) return JSON.parse(hold.outcome) as Transcribed
-        const content = yield* contentHash(recording.path)
+        const content = yield* Effect.mapError(contentHash(fs, recording.path), spoolFailed)
         const transcript = yield* guard.call(
           "parakeet",
           parakeet.transcribe(recording, { language: request.language }),
