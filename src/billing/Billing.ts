@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { type Cause, Clock, Context, Duration, Effect, Exit, Layer, Schedule, Scope } from "effect"
 import { randomUUID } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import type { Account } from "./Account.ts"
@@ -26,6 +26,8 @@ interface Service {
    * and released when the scope closes before `settle` has succeeded. A hold that is `replayed` was paid by an earlier request.
    */
   readonly reserve: (usage: Usage) => Effect.Effect<Hold, BillingError, Scope.Scope>
+  /** Releases a hold before its scope does, for whoever is about to say that the request failed: the money is free by then. */
+  readonly release: (hold: Hold, cause: Cause.Cause<unknown>) => Effect.Effect<void>
   /**
    * Charges a hold. The charge stands if, and only if, this succeeds: when it fails or is interrupted, whatever was charged is paid back.
    * Settling again answers as the first time.
@@ -76,7 +78,7 @@ const make = Effect.gen(function* () {
   /** Holds of open scopes; `doubtful`: a charge may stand that nobody was told of. */
   const open = new Map<string, "held" | "doubtful" | "ended">()
 
-  const release = Effect.fnUntraced(function* (holdId: string, reason: string, refund: boolean) {
+  const giveBack = Effect.fnUntraced(function* (holdId: string, reason: string, refund: boolean) {
     owed.set(holdId, { reason, refund })
     const now = yield* Clock.currentTimeMillis
     yield* ledger.run("release", { holdId, reason, refund, now }).pipe(
@@ -93,11 +95,11 @@ const make = Effect.gen(function* () {
   const told = (holdId: string, charge: Effect.Effect<Settlement, BillingError>) =>
     Effect.uninterruptibleMask((restore) =>
       certainly(charge).pipe(
-        Effect.tapError((error) => (isLost(error) ? release(holdId, "in doubt", true) : Effect.void)),
+        Effect.tapError((error) => (isLost(error) ? giveBack(holdId, "in doubt", true) : Effect.void)),
         Effect.tap((settlement) =>
           // An interruption that waited for the charge takes effect here.
           Effect.onInterrupt(restore(Effect.yieldNow), () =>
-            settlement.replayed ? Effect.void : release(holdId, "abandoned", true),
+            settlement.replayed ? Effect.void : giveBack(holdId, "abandoned", true),
           ),
         ),
       ),
@@ -114,18 +116,19 @@ const make = Effect.gen(function* () {
       Effect.repeat({ while: ({ live }) => live }),
     )
 
+  const leave = (holdId: string, exit: Exit.Exit<unknown, unknown>) =>
+    Effect.suspend(() => {
+      const state = open.get(holdId) ?? "ended"
+      open.delete(holdId)
+      return state === "ended" ? Effect.void : giveBack(holdId, endOf(exit), state === "doubtful")
+    })
+
   const reserve = Effect.fn("Billing.reserve")(function* (usage: Usage) {
     const { accountId, keyId, idempotency } = yield* Payer
     const now = yield* Clock.currentTimeMillis
     const holdId = `hold_${randomUUID()}`
     // Before the hold is made, so that an interruption finds it whether or not the ledger got to make it.
-    yield* Effect.addFinalizer((exit) =>
-      Effect.suspend(() => {
-        const state = open.get(holdId)
-        open.delete(holdId)
-        return state === "ended" ? Effect.void : release(holdId, endOf(exit), state === "doubtful")
-      }),
-    )
+    yield* Effect.addFinalizer((exit) => leave(holdId, exit))
     open.set(holdId, "held")
     const hold = yield* ledger
       .run("reserve", { holdId, accountId, keyId, usage, expiresAt: now + holdMillis, idempotency, now })
@@ -177,7 +180,7 @@ const make = Effect.gen(function* () {
   })
 
   const releaseOwed = Effect.suspend(() =>
-    Effect.forEach(Array.from(owed), ([holdId, { reason, refund }]) => release(holdId, reason, refund), {
+    Effect.forEach(Array.from(owed), ([holdId, { reason, refund }]) => giveBack(holdId, reason, refund), {
       discard: true,
     }),
   )
@@ -192,6 +195,7 @@ const make = Effect.gen(function* () {
 
   return Billing.of({
     reserve,
+    release: (hold, cause) => leave(hold.id, Exit.failCause(cause)),
     settle,
     afford,
     charge,
@@ -223,6 +227,7 @@ const free: Service = {
       outcome: null,
     }
   }),
+  release: () => Effect.void,
   afford: () => Effect.void,
   settle: (hold, delivery) => freeSettlement(hold.id, hold.accountId, delivery),
   charge: Effect.fnUntraced(function* (_usage: Usage, delivery: Delivery) {

@@ -4,6 +4,7 @@ import type { SpeechPayload } from "../contract/SpeechPayload.ts"
 import { Settings } from "../Settings.ts"
 import { Speech, type SpeechRequest } from "../speech/Speech.ts"
 import { codePoints } from "../speech/SpokenText.ts"
+import { handedOver } from "./HandedOver.ts"
 import { Models } from "./Models.ts"
 import { paying } from "./Paying.ts"
 import { makeRateLimits } from "./RateLimits.ts"
@@ -48,7 +49,7 @@ export const makeSpeechHandler = Effect.gen(function* () {
     const body = Effect.succeed({ kind: "speech", ...asked, cacheControl: null })
     const spoken = yield* paying(request, body, Effect.mapError(speech.speak(asked), told))
     yield* cutStalledReader(request)
-    return HttpServerResponse.stream(spoken.audio, {
+    return HttpServerResponse.stream(handedOver(request, spoken.audio), {
       contentType: spoken.contentType,
       ...(spoken.contentLength === undefined ? {} : { contentLength: spoken.contentLength }),
       headers: {

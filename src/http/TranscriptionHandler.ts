@@ -1,17 +1,38 @@
-import { Effect, FileSystem, type Stream } from "effect"
+import { Effect, FileSystem, Stream } from "effect"
 import { type HttpServerRequest, HttpServerResponse, type Multipart } from "effect/http"
 import { contentHash } from "../audio/ContentHash.ts"
+import { settledBeforeLast } from "../billing/SettledBeforeLast.ts"
 import { Errors } from "../contract/Errors.ts"
-import type { TranscriptionResult } from "../contract/TranscriptionForm.ts"
+import type { TranscriptionFields, TranscriptionResult } from "../contract/TranscriptionForm.ts"
 import { Settings } from "../Settings.ts"
-import { Transcription } from "../transcription/Transcription.ts"
+import { Transcription, type Transcribed } from "../transcription/Transcription.ts"
+import { handedOver } from "./HandedOver.ts"
 import { Models } from "./Models.ts"
 import { paying } from "./Paying.ts"
 import { makeRateLimits } from "./RateLimits.ts"
 import { makeRoomErrors } from "./RoomErrors.ts"
+import { cutStalledReader } from "./StalledReader.ts"
 import { makeUploads } from "./Upload.ts"
 
-/** `POST /v1/audio/transcriptions`. The upload lives as long as the request. */
+/** The answer's bytes: never none, since text ends in a line feed. */
+const rendered = ({ durationSeconds, text }: Transcribed, format: TranscriptionFields["response_format"]) =>
+  format === "text"
+    ? { contentType: "text/plain; charset=utf-8", body: encoder.encode(`${text}\n`) }
+    : {
+        contentType: "application/json",
+        body: encoder.encode(
+          JSON.stringify({
+            text,
+            usage: { type: "duration", seconds: Math.ceil(durationSeconds) },
+          } satisfies TranscriptionResult),
+        ),
+      }
+const encoder = new TextEncoder()
+
+/**
+ * `POST /v1/audio/transcriptions`. The upload and the hold live as long as the request, which the server ends once the body
+ * has left or the client has.
+ */
 export const makeTranscriptionHandler = Effect.gen(function* () {
   const transcription = yield* Transcription
   const models = yield* Models
@@ -33,12 +54,13 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
     )
     const asked = { path, model: fields.model, language: fields.language || undefined }
     const heard = yield* paying(request, body, Effect.mapError(transcription.transcribe(asked), told))
-    return fields.response_format === "text"
-      ? HttpServerResponse.text(`${heard.text}\n`, { contentType: "text/plain; charset=utf-8" })
-      : HttpServerResponse.jsonUnsafe({
-          text: heard.text,
-          usage: { type: "duration", seconds: Math.ceil(heard.durationSeconds) },
-        } satisfies TranscriptionResult)
+    const { body: answer, contentType } = rendered(heard, fields.response_format)
+    yield* cutStalledReader(request)
+    const paid = settledBeforeLast(Stream.make(answer), answer.length, heard.settle)
+    return HttpServerResponse.stream(handedOver(request, paid), {
+      contentType,
+      contentLength: answer.length,
+    })
   })
 
   return (

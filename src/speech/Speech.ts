@@ -1,8 +1,9 @@
-import { Context, Effect, Layer, Option, type Scope, Stream } from "effect"
+import { type Cause, Context, Effect, Layer, Option, type Scope, Stream } from "effect"
 import type { AudioFormat } from "../audio/AudioFormat.ts"
 import { Billing } from "../billing/Billing.ts"
 import type { BillingError } from "../billing/BillingError.ts"
 import { Payer } from "../billing/Payer.ts"
+import { settledBeforeLast } from "../billing/SettledBeforeLast.ts"
 import { AtomicCache, type Entry } from "../cache/AtomicCache.ts"
 import { Flights } from "../cache/Flights.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
@@ -93,7 +94,8 @@ export class Speech extends Context.Service<
         }
 
         const hold = yield* billing.reserve(usage)
-        const joined = yield* flights.join({
+        const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
+        const join = flights.join({
           key,
           mode: request.cacheControl,
           produce: take.bytes,
@@ -105,32 +107,17 @@ export class Speech extends Context.Service<
               voice: planned.voice,
             })),
         })
-        if (joined._tag === "Found") return hit(joined.entry, billing.settle(hold, { served: "HIT" }))
+        const joined = yield* Effect.onError(join, release)
+        if (joined._tag === "Found") {
+          const found = hit(joined.entry, billing.settle(hold, { served: "HIT" }))
+          return { ...found, audio: Stream.onError(found.audio, release) }
+        }
         const { role, bytes } = joined
-        const audio = Stream.concat(bytes, Stream.fromEffectDrain(billing.settle(hold, { served: role })))
+        const paid = Stream.concat(bytes, Stream.fromEffectDrain(billing.settle(hold, { served: role })))
+        const audio = Stream.onError(paid, release)
         return { key, contentType, cache: role, contentLength: undefined, audio } satisfies Spoken
       })
       return Speech.of({ speak })
     }),
   ).pipe(Layer.provide(VoiceList.layer))
 }
-
-/**
- * `bytes` with their last one held back until `settle` has succeeded: with a `content-length` it is the last byte, not
- * the end of the stream, that tells a client that it has everything.
- */
-const settledBeforeLast = <E, E2>(
-  bytes: Stream.Stream<Uint8Array, E>,
-  length: number,
-  settle: Effect.Effect<unknown, E2>,
-): Stream.Stream<Uint8Array, E | E2> =>
-  Stream.suspend(() => {
-    let passed = 0
-    return Stream.flatMap(bytes, (chunk) => {
-      passed += chunk.length
-      if (passed < length) return Stream.succeed(chunk)
-      return Stream.make(chunk.subarray(0, -1)).pipe(
-        Stream.concat(Stream.fromEffect(Effect.as(settle, chunk.subarray(-1)))),
-      )
-    })
-  })

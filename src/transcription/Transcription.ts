@@ -1,8 +1,8 @@
-import { Context, Effect, FileSystem, Layer } from "effect"
+import { type Cause, Context, Effect, FileSystem, Layer, Scope } from "effect"
 import { AudioDecoder } from "../audio/AudioDecoder.ts"
 import { contentHash } from "../audio/ContentHash.ts"
 import { spoolFailed } from "../audio/DecodeError.ts"
-import { durationSeconds } from "../audio/Recording.ts"
+import { durationSeconds, type Recording } from "../audio/Recording.ts"
 import { Billing } from "../billing/Billing.ts"
 import { Payer } from "../billing/Payer.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
@@ -22,14 +22,27 @@ export interface TranscriptionRequest {
 }
 
 /** A transcript and the length of what was heard, in seconds. */
-export interface Transcribed extends Transcript {
+interface Heard extends Transcript {
   readonly durationSeconds: number
 }
 
-/** The transcription program: audio to text. */
+/**
+ * What was heard, not yet charged.
+ *
+ * @property settle charges it; to be run in the last moment before the client has the whole answer
+ */
+export interface Transcribed extends Heard {
+  readonly settle: Effect.Effect<void, TranscriptionFailure>
+}
+
+/** The transcription program: audio to text. The scope is the client's: closing it before `settle` has run charges nothing. */
 export class Transcription extends Context.Service<
   Transcription,
-  { readonly transcribe: (request: TranscriptionRequest) => Effect.Effect<Transcribed, TranscriptionFailure> }
+  {
+    readonly transcribe: (
+      request: TranscriptionRequest,
+    ) => Effect.Effect<Transcribed, TranscriptionFailure, Scope.Scope>
+  }
 >()("aviary/transcription/Transcription") {
   static readonly layer = Layer.effect(
     Transcription,
@@ -40,28 +53,36 @@ export class Transcription extends Context.Service<
       const billing = yield* Billing
       const fs = yield* FileSystem.FileSystem
 
-      const transcribe = Effect.fn("Transcription.transcribe")(function* (request: TranscriptionRequest) {
-        const recording = yield* decoder.decode(request.path)
-        const hold = yield* billing.reserve({
-          kind: "transcription",
-          model: parakeet.model,
-          audioMillis: Math.ceil(durationSeconds(recording) * 1000),
-        })
-        if (hold.replayed && hold.outcome !== null) return JSON.parse(hold.outcome) as Transcribed
+      const hear = Effect.fnUntraced(function* (recording: Recording, language: string | undefined) {
         const content = yield* Effect.mapError(contentHash(fs, recording.path), spoolFailed)
-        const transcript = yield* guard.call(
-          "parakeet",
-          parakeet.transcribe(recording, { language: request.language }),
-          { content },
+        return yield* guard.call("parakeet", parakeet.transcribe(recording, { language }), { content })
+      })
+
+      const transcribe = Effect.fn("Transcription.transcribe")(function* (request: TranscriptionRequest) {
+        const client = yield* Effect.scope
+        // The recording is done with once it is heard; the hold only when the client has the answer.
+        return yield* Effect.scoped(
+          Effect.gen(function* () {
+            const recording = yield* decoder.decode(request.path)
+            const seconds = durationSeconds(recording)
+            const hold = yield* billing
+              .reserve({ kind: "transcription", model: parakeet.model, audioMillis: Math.ceil(seconds * 1000) })
+              .pipe(Scope.provide(client))
+            if (hold.replayed && hold.outcome !== null) {
+              return { ...(JSON.parse(hold.outcome) as Heard), settle: Effect.void } satisfies Transcribed
+            }
+            const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
+            const transcript = yield* Effect.onError(hear(recording, request.language), release)
+            const heard: Heard = { ...transcript, durationSeconds: seconds }
+            const repeatable = (yield* Payer).idempotency !== null
+            const settled = billing.settle(hold, {
+              served: "MISS",
+              ...(repeatable ? { outcome: JSON.stringify(heard) } : {}),
+            })
+            return { ...heard, settle: Effect.asVoid(Effect.onError(settled, release)) } satisfies Transcribed
+          }),
         )
-        const transcribed: Transcribed = { ...transcript, durationSeconds: durationSeconds(recording) }
-        const repeatable = (yield* Payer).idempotency !== null
-        yield* billing.settle(hold, {
-          served: "MISS",
-          ...(repeatable ? { outcome: JSON.stringify(transcribed) } : {}),
-        })
-        return transcribed
-      }, Effect.scoped)
+      })
 
       return Transcription.of({ transcribe })
     }),

@@ -74,7 +74,10 @@ const listen = (world: World, seconds: number) =>
       method: "POST",
       headers: { authorization: world.authorization },
       body: form,
-    }).then(async (response) => ({ status: response.status, json: await response.json() }))
+    }).then(async (response) => ({
+      status: response.status,
+      json: await response.json().catch(() => "cut" as const),
+    }))
   })
 
 layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServices: true, timeout: "1 minute" })(
@@ -221,6 +224,28 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
       }),
     )
 
+    it.effect("whoever is told of a failure has the money back, and can ask again at once", () =>
+      Effect.gen(function* () {
+        const w = yield* world([{ kind: "cut", afterBytes: 0, route: "synthesize_online" }])
+        const nim = yield* NimTest
+        yield* w.accounts.adjust({ accountId: w.accountId, amount: -999_900, reason: "leaves the price of one" })
+        // Slow enough that a failure told first would be heard first.
+        w.faults.set("release", (run) => Effect.delay(run, "300 millis"))
+        expect((yield* speak(w)).status).toBe(502)
+        expect(yield* w.books).toMatchObject({ held: 0, holds: ["released"] })
+        yield* nim.setFaults([{ kind: "cut", afterBytes: half, route: "synthesize_online" }])
+        expect(yield* speak(w)).toMatchObject({ status: 200, bytes: "cut" })
+        expect(yield* w.books).toMatchObject({ held: 0, holds: ["released", "released"] })
+        yield* nim.setFaults([{ kind: "cut", afterBytes: 0, route: "transcriptions" }])
+        expect((yield* listen(w, 5)).status).toBeGreaterThanOrEqual(500)
+        expect(yield* w.books).toMatchObject({ held: 0, holds: ["released", "released", "released"] })
+        yield* nim.setFaults([])
+        w.faults.set("settle", down("full"))
+        expect(yield* listen(w, 5)).toMatchObject({ status: 200, json: "cut" })
+        expect(yield* w.books).toMatchObject({ held: 0, spent: 999_900 })
+      }),
+    )
+
     it.effect("who cannot pay is told so before any engine is asked, and not to try again", () =>
       Effect.gen(function* () {
         const w = yield* world()
@@ -264,9 +289,9 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
           holds: ["settled"],
         })
         w.faults.set("settle", down())
-        expect(yield* listen(w, 5)).toMatchObject({ status: 503, json: { error: { code: "ledger_unavailable" } } })
+        expect(yield* listen(w, 5)).toMatchObject({ status: 200, json: "cut" })
         w.faults.set("reserve", down())
-        expect(yield* listen(w, 5)).toMatchObject({ status: 503 })
+        expect(yield* listen(w, 5)).toMatchObject({ status: 503, json: { error: { code: "ledger_unavailable" } } })
         w.faults.clear()
         yield* (yield* NimTest).setFaults([{ kind: "cut", afterBytes: 0, route: "transcriptions" }])
         expect((yield* listen(w, 5)).status).toBeGreaterThanOrEqual(500)

@@ -15,7 +15,13 @@ const send = (url: string, fields: Record<string, string> = {}, signal?: AbortSi
   return fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body, signal: signal ?? null })
 }
 
-const heard = { text: "The birds are back.", language: "en-US", segments: [], durationSeconds: 2.1 }
+const heard = {
+  text: "The birds are back.",
+  language: "en-US",
+  segments: [],
+  durationSeconds: 2.1,
+  settle: Effect.void,
+}
 
 it.live.each([{}, { response_format: "json" }])("answers %j in JSON, with the seconds of audio rounded up", (fields) =>
   Effect.gen(function* () {
@@ -54,6 +60,22 @@ it.live("what cannot be decoded is 400 about the file", () =>
     expect(yield* Effect.promise(() => response.json())).toMatchObject({
       error: { code: "invalid_value", param: "file", message: expect.stringContaining("This is a picture.") },
     })
+  }),
+)
+
+it.live("the charge is asked for when all but the last byte has left, and the last byte when it stands", () =>
+  Effect.gen(function* () {
+    const [asked, stands] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+    const settle = Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(stands))
+    const { url } = yield* gatewayWith(() => Effect.succeed({ ...heard, settle }))
+    const response = yield* Effect.promise(() => send(url, { response_format: "text" }))
+    const reader = response.body!.getReader()
+    const read = Effect.promise(async () => Buffer.from((await reader.read()).value ?? []).toString())
+    expect(yield* read).toBe("The birds are back.")
+    yield* Deferred.await(asked)
+    yield* Deferred.succeed(stands, undefined)
+    expect(yield* read).toBe("\n")
+    expect(yield* read).toBe("")
   }),
 )
 

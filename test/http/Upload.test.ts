@@ -20,7 +20,7 @@ const uploadGateway = Effect.fnUntraced(function* (settings: Parts["settings"] =
       Effect.orDie,
       Effect.map((bytes) => {
         requests.push(request)
-        return { text: sha(bytes), language: "en-US", segments: [], durationSeconds: 2.1 }
+        return { text: sha(bytes), language: "en-US", segments: [], durationSeconds: 2.1, settle: Effect.void }
       }),
     )
   const gateway = yield* startGateway({

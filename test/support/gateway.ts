@@ -61,7 +61,7 @@ export const speechOf = (spoken: Partial<Spoken> = {}): Layer.Layer<Speech> =>
 /** A transcription program that hears `test`, two and a half seconds long, in every upload. */
 export const transcriptionOf = (
   transcribe: Transcription["Service"]["transcribe"] = () =>
-    Effect.succeed({ text: "test", language: "en-US", segments: [], durationSeconds: 2.5 }),
+    Effect.succeed({ text: "test", language: "en-US", segments: [], durationSeconds: 2.5, settle: Effect.void }),
 ): Layer.Layer<Transcription> => Layer.succeed(Transcription, { transcribe })
 
 export const testEngines: Layer.Layer<Engines> = Layer.merge(MagpieClient.layerTest(), ParakeetClient.layerTest())

@@ -16,8 +16,7 @@ import { ledgerOf, openAccounts } from "./ledgerFile.ts"
  *
  * @property clean answers that ended cleanly, each of which is charged
  * @property cut answers that a kill broke off, and that are not charged
- * @property handed speeches that are charged and whose every byte had arrived, but not their end
- * @property unanswered transcriptions that are charged and whose answer was lost whole
+ * @property handed answers that are charged and had arrived but for their clean end, which for one of a known length is its last byte
  * @property repeated requests with an idempotency key that a kill broke off, asked again in a later life and charged once
  * @property expired holds whose owner was killed
  * @property faults whatever was not as it must be
@@ -27,7 +26,6 @@ export interface PaidFigures {
   readonly clean: number
   readonly cut: number
   readonly handed: number
-  readonly unanswered: number
   readonly repeated: number
   readonly expired: number
   readonly faults: ReadonlyArray<string>
@@ -47,6 +45,7 @@ interface Heard {
   readonly status: number | undefined
   readonly served: Served | undefined
   readonly bytes: number
+  readonly sized: boolean
 }
 
 interface Charge {
@@ -94,7 +93,8 @@ const transcriptions = [1, 2, 3].map(transcription)
 const hear = (agent: Agent, url: string, key: string, { body, headers, path }: Asked, idempotency?: string) =>
   new Promise<Heard>((resolve) => {
     let [status, served, bytes]: [number | undefined, Served | undefined, number] = [undefined, undefined, 0]
-    const over = (clean: boolean) => resolve({ clean, status, served, bytes })
+    let sized = false
+    const over = (clean: boolean) => resolve({ clean, status, served, bytes, sized })
     const asked = request(
       url + path,
       {
@@ -110,6 +110,7 @@ const hear = (agent: Agent, url: string, key: string, { body, headers, path }: A
       (response) => {
         status = response.statusCode
         served = response.headers["x-cache"] as Served | undefined
+        sized = response.headers["content-length"] !== undefined
         response.on("data", (chunk: Buffer) => (bytes += chunk.length))
         response.on("error", () => over(false))
         response.on("end", () => over(response.complete && status === 200))
@@ -170,7 +171,7 @@ export const killPaying = Effect.fnUntraced(function* (options: {
   })
 
   const faults: Array<string> = []
-  let [clean, cut, handed, unanswered, repeated] = [0, 0, 0, 0, 0]
+  let [clean, cut, handed, repeated] = [0, 0, 0, 0]
   const wholes = new Map<string, number>()
   /** Called at every answer that ends cleanly. */
   let begun: (() => unknown) | undefined
@@ -218,8 +219,7 @@ export const killPaying = Effect.fnUntraced(function* (options: {
         if (extra === undefined) cut++
         else if (!fits(extra, lost.asked, lost.heard.served))
           faults.push(`${lost.asked.name} was lost; ${JSON.stringify(extra)} was charged`)
-        else if (lost.asked.usage.kind === "transcription") unanswered++
-        else if (lost.heard.bytes >= wholes.get(lost.asked.name)! - (lost.heard.served === "HIT" ? 1 : 0)) handed++
+        else if (lost.heard.bytes >= wholes.get(lost.asked.name)! - (lost.heard.sized ? 1 : 0)) handed++
         else
           faults.push(`${lost.asked.name} is charged and lost after ${lost.heard.bytes} bytes (${lost.heard.served})`)
       },
@@ -267,14 +267,15 @@ export const killPaying = Effect.fnUntraced(function* (options: {
   const repeaters = accounts.slice(plainClients, -1).map(repeating)
   const count = (sql: string) => Number(Object.values(book.prepare(sql).get()!)[0])
   const figures = (kills: number): PaidFigures => ({
-    ...{ kills, clean, cut, handed, unanswered, repeated, faults },
+    ...{ kills, clean, cut, handed, repeated, faults },
     expired: count("SELECT count(*) FROM holds WHERE state = 'expired'"),
   })
 
   /** Learns how long everything is, at the cost of a client who takes no part. */
   const listen = async (url: string) => {
     const agent = new Agent({ keepAlive: true })
-    for (const asked of texts.flatMap((text) => formats.map((format) => speech(text, format, true))))
+    const speeches = texts.flatMap((text) => formats.map((format) => speech(text, format, true)))
+    for (const asked of [...speeches, ...transcriptions])
       wholes.set(asked.name, (await hear(agent, url, accounts.at(-1)!.key, asked)).bytes)
     agent.destroy()
   }
