@@ -1,5 +1,5 @@
-import { Effect, Layer } from "effect"
-import { HttpEffect, HttpRouter, HttpServer } from "effect/http"
+import { Context, Effect, Layer, type Scope } from "effect"
+import { HttpEffect, HttpRouter, HttpServer, type HttpServerRequest, UrlParams } from "effect/http"
 import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
 import * as AdminAccess from "./AdminAccess.ts"
@@ -35,7 +35,7 @@ export const Routes = Layer.mergeAll(
 )
 
 /** The gateway as one effect from request to response, for whoever serves it. */
-export const makeHttpApp = Effect.gen(function* () {
+const makeHttpApp = Effect.gen(function* () {
   const context = yield* Layer.build(Layer.provideMerge(Routes, KnownRoutes.layer))
   return yield* Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
@@ -43,16 +43,27 @@ export const makeHttpApp = Effect.gen(function* () {
   }).pipe(Effect.provide(context))
 })
 
+/** Of every parameter's value a trace says only that there was one: clients put keys into URLs. */
+const untraced = [/^/]
+
 /** Serves the gateway on whatever `HttpServer` there is. */
-export const layer = Layer.unwrap(Effect.map(makeHttpApp, (app) => HttpServer.serve(app)))
+export const layer = Layer.unwrap(Effect.map(makeHttpApp, (app) => HttpServer.serve(app))).pipe(
+  Layer.provide(Layer.succeed(UrlParams.CurrentRedactedNames, untraced)),
+)
 
 /** URL that the server listens on. */
 export const address = Effect.map(HttpServer.HttpServer, (server) => HttpServer.formatAddress(server.address))
 
-/** A function from request to response over the gateway, for whoever has a server of their own or none at all. */
+/**
+ * A function from request to response over the gateway, for whoever has a server of their own or none at all. It logs and
+ * traces as the program does that makes it.
+ */
 export const makeWebHandler = Effect.gen(function* () {
   const app = yield* makeHttpApp
-  return HttpEffect.toWebHandler(app)
+  const program = yield* Effect.context<never>()
+  return HttpEffect.toWebHandlerWith<never, HttpServerRequest.HttpServerRequest | Scope.Scope>(
+    Context.add(program, UrlParams.CurrentRedactedNames, untraced),
+  )(app)
 })
 
 export { layer as layerNode } from "./NodeServer.ts"

@@ -1,16 +1,17 @@
 /**
  * Without a valid key nothing answers but health, the documentation and the listings, and no admin route answers without
  * the admin token: a route that is added and forgotten would be free speech for the whole network, or the keys of the house.
- * And what lets somebody in never stands where others read: in logs, answers, metrics or files.
+ * And what lets somebody in never stands where others read: in logs, answers, metrics, traces, files or the list of processes.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Logger, Redacted } from "effect"
+import { Effect, Exit, FileSystem, Layer, Logger, Redacted, Tracer } from "effect"
 import { OpenApi } from "effect/http-api"
 import { Accounts } from "../../src/billing/Accounts.ts"
 import { hashKey } from "../../src/billing/ApiKey.ts"
 import { Api } from "../../src/contract/Api.ts"
 import { startAviary } from "../support/aviary.ts"
+import { startProcess } from "../support/gatewayProcess.ts"
 import { NimTest } from "../support/nim.ts"
 
 const adminToken = "an-admin-token-that-nobody-guesses"
@@ -102,54 +103,92 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
       }),
     )
 
-    it.effect("no key, token or hash stands in logs, answers, metrics or files, the ledger's hash of a key aside", () =>
+    it.effect(
+      "no key, token or hash stands in logs, answers, metrics, traces or files, the ledger's hash of a key aside",
+      () =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const written: Array<string> = []
+          const logger = Logger.make((options) => {
+            written.push(Logger.formatJson.log(options), Logger.formatLogFmt.log(options))
+          })
+          const spans: Array<Tracer.NativeSpan> = []
+          const tracer = Tracer.make({
+            span: (options) => {
+              const span = new Tracer.NativeSpan(options)
+              spans.push(span)
+              return span
+            },
+          })
+          const gateway = yield* startAviary(
+            yield* NimTest,
+            { access: "keys", logLevel: "debug", metrics: "open" },
+            { loggers: [logger] },
+          ).pipe(Effect.provideService(Tracer.Tracer, tracer))
+          const { url, dataDir } = gateway
+          const token = (yield* fs.readFileString(`${dataDir}/admin-token`)).trim()
+          const admin = `Bearer ${token}`
+          const create = yield* Effect.promise(() =>
+            fetch(`${url}/admin/keys`, {
+              method: "POST",
+              headers: { "content-type": "application/json", authorization: admin },
+              body: JSON.stringify({ accountId: "anonymous", name: "Test" }),
+            }).then((response) => response.json() as Promise<{ text: string; key: { id: string } }>),
+          )
+          const key = create.text
+          const wrongKey = "sk-aviary-a-wrong-key-that-might-be-a-typo"
+          for (const route of [...routes, { method: "GET", url: "/metrics", path: "/metrics" }]) {
+            if (route.method === "DELETE") continue
+            for (const authorization of [admin, `Bearer ${key}`, `Bearer ${wrongKey}`, key]) {
+              const { text, headers } = yield* ask(url, route, authorization)
+              written.push(text, headers)
+            }
+          }
+          yield* ask(url, { method: "GET", url: `/v1/models?api_key=${key}` }, `Bearer ${key}`)
+          for (const name of yield* fs.readDirectory(dataDir, { recursive: true })) {
+            const path = `${dataDir}/${name}`
+            if (name === "admin-token" || (yield* fs.stat(path)).type !== "File") continue
+            written.push(Buffer.from(yield* fs.readFile(path)).toString("latin1"))
+          }
+          for (const { name, attributes, events, status } of spans) {
+            const said = status._tag === "Ended" && Exit.isFailure(status.exit) ? String(status.exit.cause) : ""
+            written.push(`${name} ${JSON.stringify([[...attributes], events])} ${said}`)
+          }
+          expect(spans.map(({ name }) => name)).toEqual(expect.arrayContaining(["POST", "Access.authenticate"]))
+          const hashes = [key, token].map((text) => Redacted.value(hashKey(Redacted.make(text))))
+          expect(written.join("\n")).toContain("/admin/keys")
+          for (const secret of [key, token, wrongKey, hashes[1]!]) {
+            const found = written.filter((text) => text.includes(secret))
+            expect(
+              found.map((text) => text.slice(0, 200)),
+              "a secret stands in",
+            ).toEqual([])
+          }
+          const holders = written.filter((text) => text.includes(hashes[0]!))
+          expect(holders.every((text) => /^SQLite format 3|^7\x7f\x06/.test(text))).toBe(true)
+        }),
+    )
+
+    it.effect("no process of a gateway names a secret among its arguments", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
-        const written: Array<string> = []
-        const logger = Logger.make((options) => {
-          written.push(Logger.formatJson.log(options), Logger.formatLogFmt.log(options))
+        const nim = (yield* NimTest).url.href
+        const gateway = yield* startProcess({
+          AVIARY_DATA_DIR: yield* fs.makeTempDirectoryScoped({ prefix: "aviary-test-" }),
+          AVIARY_MAGPIE_URL: nim,
+          AVIARY_PARAKEET_URL: nim,
+          AVIARY_ADMIN_TOKEN: adminToken,
         })
-        const gateway = yield* startAviary(
-          yield* NimTest,
-          { access: "keys", logLevel: "debug", metrics: "open" },
-          { loggers: [logger] },
-        )
-        const { url, dataDir } = gateway
-        const token = (yield* fs.readFileString(`${dataDir}/admin-token`)).trim()
-        const admin = `Bearer ${token}`
-        const create = yield* Effect.promise(() =>
-          fetch(`${url}/admin/keys`, {
-            method: "POST",
-            headers: { "content-type": "application/json", authorization: admin },
-            body: JSON.stringify({ accountId: "anonymous", name: "Test" }),
-          }).then((response) => response.json() as Promise<{ text: string; key: { id: string } }>),
-        )
-        const key = create.text
-        const wrongKey = "sk-aviary-a-wrong-key-that-might-be-a-typo"
-        for (const route of [...routes, { method: "GET", url: "/metrics", path: "/metrics" }]) {
-          if (route.method === "DELETE") continue
-          for (const authorization of [admin, `Bearer ${key}`, `Bearer ${wrongKey}`, key]) {
-            const { text, headers } = yield* ask(url, route, authorization)
-            written.push(text, headers)
-          }
+        const listed: Array<string> = []
+        for (const pid of (yield* fs.readDirectory("/proc")).filter((name) => /^\d+$/.test(name))) {
+          // Whoever has ended meanwhile is nobody's secret.
+          listed.push(yield* Effect.orElseSucceed(fs.readFileString(`/proc/${pid}/cmdline`), () => ""))
         }
-        yield* ask(url, { method: "GET", url: `/v1/models?api_key=${key}` }, `Bearer ${key}`)
-        for (const name of yield* fs.readDirectory(dataDir, { recursive: true })) {
-          const path = `${dataDir}/${name}`
-          if (name === "admin-token" || (yield* fs.stat(path)).type !== "File") continue
-          written.push(Buffer.from(yield* fs.readFile(path)).toString("latin1"))
-        }
-        const hashes = [key, token].map((text) => Redacted.value(hashKey(Redacted.make(text))))
-        expect(written.join("\n")).toContain("/admin/keys")
-        for (const secret of [key, token, wrongKey, hashes[1]!]) {
-          const found = written.filter((text) => text.includes(secret))
-          expect(
-            found.map((text) => text.slice(0, 200)),
-            "a secret stands in",
-          ).toEqual([])
-        }
-        const holders = written.filter((text) => text.includes(hashes[0]!))
-        expect(holders.every((text) => /^SQLite format 3|^7\x7f\x06/.test(text))).toBe(true)
+        expect(listed.filter((line) => line.includes("main.ts"))).not.toEqual([])
+        expect(listed.filter((line) => line.includes(adminToken))).toEqual([])
+        gateway.signal("SIGTERM")
+        expect(yield* gateway.exited).toMatchObject({ code: 0 })
+        expect(gateway.output()).not.toContain(adminToken)
       }),
     )
   },

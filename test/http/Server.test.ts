@@ -1,11 +1,10 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, References } from "effect"
-import { HttpEffect } from "effect/http"
+import { Effect, Layer, Logger } from "effect"
 import { OpenApi } from "effect/http-api"
 import { Api } from "../../src/contract/Api.ts"
 import { tmpdir } from "node:os"
-import { makeHttpApp } from "../../src/http/Server.ts"
+import { makeWebHandler } from "../../src/http/Server.ts"
 import { Settings } from "../../src/Settings.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
 import { startGateway, testEngines, testPrograms, testRooms } from "../support/gateway.ts"
@@ -61,10 +60,10 @@ it.live("allows no other origin", () =>
   }),
 )
 
-it.live("answers without a socket, speech included", () =>
-  Effect.gen(function* () {
-    const app = yield* makeHttpApp
-    const handle = HttpEffect.toWebHandler(Effect.provideService(app, References.MinimumLogLevel, "None"))
+it.live("answers without a socket, speech included, and logs as the program does", () => {
+  const logged: Array<unknown> = []
+  return Effect.gen(function* () {
+    const handle = yield* makeWebHandler
     const models = yield* Effect.promise(() => handle(new Request("http://aviary/v1/models")))
     expect(models.status).toBe(200)
     const speech = yield* Effect.promise(() =>
@@ -80,9 +79,11 @@ it.live("answers without a socket, speech included", () =>
     expect(new Uint8Array(yield* Effect.promise(() => speech.arrayBuffer()))).toEqual(new Uint8Array([1, 2, 3, 4]))
     const missing = yield* Effect.promise(() => handle(new Request("http://aviary/v2")))
     expect(yield* Effect.promise(() => missing.json())).toMatchObject({ error: { code: "unknown_url" } })
+    expect(logged).toHaveLength(3)
   }).pipe(
     Effect.provide(
       Layer.mergeAll(
+        Logger.layer([Logger.make(({ message }) => logged.push(message))]),
         testPrograms,
         testRooms.pipe(Layer.provide(Settings.layerTest())),
         testEngines,
@@ -91,5 +92,5 @@ it.live("answers without a socket, speech included", () =>
         NodeHttpServer.layerHttpServices,
       ),
     ),
-  ),
-)
+  )
+})
