@@ -44,6 +44,8 @@ interface Service {
   readonly revokeKey: (id: string) => Effect.Effect<ApiKey, BillingError>
   /** A new version of the prices, from `validFrom` (Unix milliseconds) or at once. */
   readonly publishRates: (rates: Rates, validFrom?: number) => Effect.Effect<RateCard, BillingError>
+  /** Takes back a version of the prices that has not begun. */
+  readonly withdrawRates: (version: number) => Effect.Effect<RateCard, BillingError>
   readonly rates: Effect.Effect<ReadonlyArray<RateCard>, BillingError>
 }
 
@@ -114,6 +116,9 @@ const make = Effect.gen(function* () {
     publishRates: Effect.fn("Accounts.publishRates")(function* (rates, validFrom) {
       const now = yield* Clock.currentTimeMillis
       return yield* ledger.run("publishRates", { rates, validFrom: validFrom ?? now, now })
+    }),
+    withdrawRates: Effect.fn("Accounts.withdrawRates")(function* (version) {
+      return yield* ledger.run("withdrawRates", { version, now: yield* Clock.currentTimeMillis })
     }),
     rates: Effect.suspend(() => ledger.run("rates", {})).pipe(Effect.withSpan("Accounts.rates")),
   })

@@ -67,6 +67,8 @@ export class UnknownAccount extends Schema.TaggedError<UnknownAccount>()("Unknow
 
 export class UnknownKey extends Schema.TaggedError<UnknownKey>()("UnknownKey", { keyId: Schema.String }) {}
 
+export class UnknownRates extends Schema.TaggedError<UnknownRates>()("UnknownRates", { version: Schema.Int }) {}
+
 /** An operator asked for what cannot be: `message` says what and why. */
 export class NotAccepted extends Schema.TaggedError<NotAccepted>()("NotAccepted", { message: Schema.String }) {}
 
@@ -83,6 +85,7 @@ export const BillingReason = Schema.Union([
   IdempotencyInProgress,
   UnknownAccount,
   UnknownKey,
+  UnknownRates,
   NotAccepted,
 ])
 export type BillingReason = typeof BillingReason.Type

@@ -68,7 +68,11 @@ export interface Operations {
   readonly settle: (input: Settle) => Settlement
   /** `reserve` and `settle` in one; the account needs no more than what is charged. */
   readonly charge: (input: Reserve & Omit<Settle, "holdId">) => Settlement
-  /** Ends a live hold. With `refund`, a hold that was settled after all is paid back; otherwise a hold that has ended stays as it is. */
+  /**
+   * Ends a live hold. With `refund`, a hold that was settled after all is paid back; otherwise a hold that has ended stays as it is.
+   * `holdId` is the request's own, also where it was answered from another's hold: that one is paid back when nobody has a claim to it
+   * any more.
+   */
   readonly release: (input: At & { readonly holdId: string; readonly reason: string; readonly refund: boolean }) => {
     readonly done: "released" | "refunded" | "nothing"
   }
@@ -111,9 +115,11 @@ export interface Operations {
   readonly revokeKey: (input: At & { readonly id: string }) => ApiKey
   readonly keyByHash: (input: { readonly hash: string }) => { readonly key: ApiKey; readonly hash: string } | null
 
-  /** Adds a version that holds from `validFrom`, which must lie after every other version's and not in the past. */
+  /** Adds a version that holds from `validFrom` until the next later one's. It cannot begin in the past, or when another does. */
   readonly publishRates: (input: At & { readonly validFrom: number; readonly rates: Rates }) => RateCard
-  /** All versions, oldest first. */
+  /** Takes back a version that has not begun; answers with it. Its number is not given again. */
+  readonly withdrawRates: (input: At & { readonly version: number }) => RateCard
+  /** All versions but those withdrawn, oldest first. */
   readonly rates: (input: Record<never, never>) => ReadonlyArray<RateCard>
 
   /** Entries newest first; `before` is an entry id. */

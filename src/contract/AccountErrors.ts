@@ -115,6 +115,14 @@ export const accountErrors = {
     when: "An operator named a key that does not exist.",
     example: ["key_1"],
   }),
+  unknownRates: kind<[version: number]>({
+    status: 404,
+    type: "invalid_request_error",
+    code: "rates_not_found",
+    message: (version) => `There is no version ${version} of the prices.`,
+    when: "An operator named a version of the prices that was never published, or that has been withdrawn.",
+    example: [7],
+  }),
   notAccepted: kind<[message: string]>({
     status: 400,
     type: "invalid_request_error",

@@ -3,14 +3,14 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/ht
 import { ApiKey, KeyLimits } from "../billing/ApiKey.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
-import { name } from "./OperatorFields.ts"
+import { moment, name } from "./OperatorFields.ts"
 
 const { requestsPerMinute, charactersPerMinute, monthlyCap } = KeyLimits.fields
 
 export const NewKey = Schema.Struct({
   accountId: Schema.String,
   name,
-  expiresAt: Schema.optionalKey(Schema.Int.annotate({ description: "Unix milliseconds. Absent: it does not expire." })),
+  expiresAt: Schema.optionalKey(moment.annotate({ description: "Unix milliseconds. Absent: it does not expire." })),
   limits: Schema.optionalKey(
     Schema.Struct({
       requestsPerMinute: Schema.optionalKey(requestsPerMinute),

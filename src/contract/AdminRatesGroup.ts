@@ -3,10 +3,11 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/ht
 import { RateCard, Rates } from "../billing/RateCard.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
+import { integer, moment } from "./OperatorFields.ts"
 
 export const NewRates = Schema.Struct({
   ...Rates.fields,
-  validFrom: Schema.optionalKey(Schema.Int.annotate({ description: "Unix milliseconds. Absent: at once." })),
+  validFrom: Schema.optionalKey(moment.annotate({ description: "Unix milliseconds. Absent: at once." })),
 }).annotate({
   identifier: "NewRates",
   examples: [
@@ -29,7 +30,18 @@ export class AdminRatesGroup extends HttpApiGroup.make("adminRates")
     }).annotateMerge(
       OpenApi.annotations({
         summary: "Publish new prices",
-        description: "Versions are never changed. A request is priced by the version in force when it begins.",
+        description:
+          "Versions are never changed. One may begin before another that is still to come, and then holds until that one. A request is priced by the version in force when it begins.",
+      }),
+    ),
+    HttpApiEndpoint.delete("withdraw", "/admin/rates/:version", {
+      params: { version: integer(1, Number.MAX_SAFE_INTEGER) },
+      success: RateCard,
+      error: errorsWith(400, 404, 503),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Withdraw prices that have not begun",
+        description: "The version before them then holds for longer. One that has begun stays.",
       }),
     ),
     HttpApiEndpoint.get("list", "/admin/rates", {

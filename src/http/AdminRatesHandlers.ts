@@ -15,6 +15,7 @@ export const AdminRatesHandlers = HttpApiBuilder.group(
     const answer = yield* makeAnswer
     return handlers
       .handle("publish", ({ payload: { validFrom, ...rates } }) => answer(accounts.publishRates(rates, validFrom)))
+      .handle("withdraw", ({ params }) => answer(accounts.withdrawRates(params.version)))
       .handle("list", () => answer(Effect.map(accounts.rates, (rates) => ({ currency, rates }))))
   }),
 )

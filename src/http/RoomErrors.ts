@@ -123,6 +123,8 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
         return Errors.unknownAccount(reason.accountId)
       case "UnknownKey":
         return Errors.unknownKey(reason.keyId)
+      case "UnknownRates":
+        return Errors.unknownRates(reason.version)
       case "NotAccepted":
         return Errors.notAccepted(reason.message)
     }

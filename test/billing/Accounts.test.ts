@@ -37,6 +37,8 @@ it.effect("a rate card holds from its date until the next one's", () =>
     yield* TestClock.adjust(5)
     yield* accounts.publishRates(rates)
     yield* accounts.publishRates({ ...rates, hitShare: 0 }, 1_000)
+    const mistyped = yield* accounts.publishRates({ ...rates, hitShare: 1 }, 2_000)
+    yield* accounts.withdrawRates(mistyped.version)
     const spans = (yield* accounts.rates).map((card) => [card.validFrom, card.validUntil, card.hitShare])
     assert.deepStrictEqual(spans, [
       [0, 5, 10_000],

@@ -92,6 +92,7 @@ describe("the ledger in SQLite", () => {
           "UPDATE entries SET amount = 0",
           "DELETE FROM entries",
           "UPDATE rates SET hit_share = 0",
+          "DELETE FROM rates",
           "UPDATE holds SET state = 'released'",
           "UPDATE holds SET state = 'held'",
         ]) {

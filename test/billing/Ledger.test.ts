@@ -250,6 +250,65 @@ const contract = (name: string, layer: Layer.Layer<Ledger, BillingError>) =>
       }).pipe(Effect.provide(layer)),
     )
 
+    it.live("a version may begin before one that is still to come, and holds until that one", () =>
+      Effect.gen(function* () {
+        const { ledger, reserve, settle } = yield* opened
+        const publish = (validFrom: number, speechPerMillionCharacters: number) =>
+          ledger.run("publishRates", { now: 10, validFrom, rates: { ...rates, speechPerMillionCharacters } })
+        yield* publish(40, 9_000_000)
+        assert.deepInclude(yield* publish(10, 2_000_000), { version: 4, validFrom: 10, validUntil: 40 })
+        assert.deepInclude(yield* publish(20, 3_000_000), { version: 5, validFrom: 20, validUntil: 40 })
+        yield* reserve("now", { now: 19, usage: { ...hundred, characters: 10 } })
+        yield* reserve("between", { now: 39, usage: { ...hundred, characters: 10 } })
+        assert.deepStrictEqual([(yield* settle("now")).amount, (yield* settle("between")).amount], [20, 30])
+        assert.deepStrictEqual(
+          (yield* ledger.run("rates", {})).map((card) => [card.version, card.validFrom, card.validUntil]),
+          [
+            [1, 0, 1],
+            [2, 1, 10],
+            [4, 10, 20],
+            [5, 20, 40],
+            [3, 40, null],
+          ],
+        )
+        assert.deepInclude(yield* refusal(publish(20, 1)), {
+          _tag: "NotAccepted",
+          message: "Version 5 begins at 1970-01-01T00:00:00.020Z too. Withdraw it first, or choose another time.",
+        })
+        assert.deepInclude(yield* refusal(publish(9, 1)), {
+          message: "Prices cannot begin in the past: 1970-01-01T00:00:00.009Z is over, it is 1970-01-01T00:00:00.010Z.",
+        })
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("a version that has not begun can be withdrawn, and then prices nothing; one that has begun stays", () =>
+      Effect.gen(function* () {
+        const { ledger, reserve, settle } = yield* opened
+        const dear = { ...rates, speechPerMillionCharacters: 9_000_000 }
+        const withdraw = (version: number, now: number) => ledger.run("withdrawRates", { version, now })
+        yield* ledger.run("publishRates", { now: 10, validFrom: 20, rates: dear })
+        assert.deepInclude(yield* withdraw(3, 19), { version: 3, validFrom: 20, speechPerMillionCharacters: 9_000_000 })
+        assert.deepInclude(yield* refusal(withdraw(3, 19)), { _tag: "UnknownRates", version: 3 })
+        yield* reserve("after", { now: 30, usage: { ...hundred, characters: 10 } })
+        assert.strictEqual((yield* settle("after")).amount, 10)
+        const again = yield* ledger.run("publishRates", { now: 19, validFrom: 20, rates: dear })
+        assert.deepInclude(again, { version: 4, validFrom: 20 })
+        const versions = (yield* ledger.run("rates", {})).map((card) => [card.version, card.validFrom, card.validUntil])
+        assert.deepStrictEqual(versions, [
+          [1, 0, 1],
+          [2, 1, 20],
+          [4, 20, null],
+        ])
+        assert.deepInclude(yield* refusal(withdraw(4, 20)), {
+          _tag: "NotAccepted",
+          message:
+            "Version 4 began at 1970-01-01T00:00:00.020Z and is final. To change prices, publish another version.",
+        })
+        assert.deepInclude(yield* refusal(withdraw(1, 20)), { _tag: "NotAccepted" })
+        assert.deepInclude(yield* refusal(withdraw(9, 20)), { _tag: "UnknownRates", version: 9 })
+      }).pipe(Effect.provide(layer)),
+    )
+
     it.live("usage sums charges less refunds, by bucket and group; a statement pages from the newest", () =>
       Effect.gen(function* () {
         const { ledger, release } = yield* opened

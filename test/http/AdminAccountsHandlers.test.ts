@@ -4,6 +4,13 @@ import { startGateway } from "../support/gateway.ts"
 
 const adminToken = "the admin token of this test"
 
+const rates = {
+  speechPerMillionCharacters: 15_000_000,
+  transcriptionPerMinute: 6_000,
+  hitShare: 10_000,
+  coalescedShare: 10_000,
+}
+
 /** A gateway's admin routes, asked as an operator's program does. */
 const opened = Effect.fnUntraced(function* () {
   const gateway = yield* startGateway({ settings: { adminToken, access: "keys" } })
@@ -74,6 +81,11 @@ it.live("says which field is wrong, and what does not exist", () =>
       ["POST", "/admin/accounts/nobody/deposits", { amount: 1 }, 404, "account_not_found", null],
       ["POST", "/admin/keys", { accountId: "nobody", name: "A" }, 404, "account_not_found", null],
       ["DELETE", "/admin/keys/nobody", undefined, 404, "key_not_found", null],
+      ["DELETE", "/admin/rates/7", undefined, 404, "rates_not_found", null],
+      ["DELETE", "/admin/rates/1", undefined, 400, "not_accepted", null],
+      ["DELETE", "/admin/rates/1.5", undefined, 400, "invalid_value", "version"],
+      ["POST", "/admin/rates", { ...rates, validFrom: 9e15 }, 400, "invalid_value", "validFrom"],
+      ["POST", "/admin/keys", { accountId: "anonymous", name: "A", expiresAt: 0.5 }, 400, "invalid_value", "expiresAt"],
     ]
     for (const [method, path, body, status, code, param] of wrong) {
       const told = yield* ask(method, path, body)
@@ -111,12 +123,6 @@ it.live("shows a key once, and never what it is kept as", () =>
 it.live("publishes prices from now or from later, never for the past", () =>
   Effect.gen(function* () {
     const { ask } = yield* opened()
-    const rates = {
-      speechPerMillionCharacters: 15_000_000,
-      transcriptionPerMinute: 6_000,
-      hitShare: 10_000,
-      coalescedShare: 10_000,
-    }
     const now = yield* ask("POST", "/admin/rates", rates)
     expect([now.status, now.json["version"]]).toEqual([201, 2])
     const later = yield* ask("POST", "/admin/rates", { ...rates, hitShare: 0, validFrom: Date.now() + 60_000 })
@@ -129,5 +135,8 @@ it.live("publishes prices from now or from later, never for the past", () =>
     }>
     expect(listed.map(({ version }) => version)).toEqual([1, 2, 3])
     expect(listed[1]?.validUntil).toBe(later.json["validFrom"])
+    const withdrawn = yield* ask("DELETE", "/admin/rates/3")
+    expect([withdrawn.status, withdrawn.json]).toMatchObject([200, { version: 3, hitShare: 0 }])
+    expect((yield* ask("GET", "/admin/rates")).json["rates"]).toMatchObject([{ version: 1 }, { version: 2 }])
   }),
 )

@@ -1,10 +1,14 @@
-import { NotAccepted } from "../BillingError.ts"
+import { NotAccepted, UnknownRates } from "../BillingError.ts"
 import type { Operations } from "../Operations.ts"
 import type { RateCard } from "../RateCard.ts"
 import { Refusal } from "./Refusal.ts"
 import type { Row, Rows } from "./Rows.ts"
 
-const withEnds = "SELECT *, lead(valid_from) OVER (ORDER BY valid_from) AS valid_until FROM rates"
+const columns = "version, valid_from, speech_per_million, transcription_per_minute, hit_share, coalesced_share"
+
+// A withdrawn version begins at minus its number: its row keeps the number from being given again, and leaves its date free.
+const published =
+  "SELECT *, lead(valid_from) OVER (ORDER BY valid_from) AS valid_until FROM rates WHERE valid_from >= 0 ORDER BY valid_from"
 
 const toCard = (row: Row): RateCard => ({
   version: row["version"] as number,
@@ -28,23 +32,51 @@ export const cardAt = (rows: Rows, now: number): RateCard =>
 export const cardOf = (rows: Rows, version: number): RateCard =>
   toCard(rows.one("SELECT *, NULL AS valid_until FROM rates WHERE version = ?", version) as Row)
 
-export const rateOperations = (rows: Rows): Pick<Operations, "publishRates" | "rates"> => {
-  const all = () => rows.all(`${withEnds} ORDER BY valid_from`).map(toCard)
+const instant = (millis: number) => new Date(millis).toISOString()
+
+const refuse = (message: string) => new Refusal(new NotAccepted({ message }))
+
+type Names = "publishRates" | "withdrawRates" | "rates"
+
+export const rateOperations = (rows: Rows): Pick<Operations, Names> => {
+  const all = () => rows.all(published).map(toCard)
+  const find = (version: number) => {
+    const card = all().find((one) => one.version === version)
+    if (card === undefined) throw new Refusal(new UnknownRates({ version }))
+    return card
+  }
   return {
     rates: all,
     publishRates: ({ validFrom, rates, now }) => {
-      const last = all().at(-1)
-      if (validFrom < now) throw new Refusal(new NotAccepted({ message: "rates cannot begin in the past" }))
-      if (last !== undefined && validFrom <= last.validFrom) {
-        throw new Refusal(new NotAccepted({ message: "rates must begin after those of every other version" }))
+      if (validFrom < now) {
+        throw refuse(`Prices cannot begin in the past: ${instant(validFrom)} is over, it is ${instant(now)}.`)
       }
-      const version = (last?.version ?? 0) + 1
+      const same = all().find((card) => card.validFrom === validFrom)
+      if (same !== undefined) {
+        const way = validFrom > now ? "Withdraw it first, or choose another time." : "Choose another time."
+        throw refuse(`Version ${same.version} begins at ${instant(validFrom)} too. ${way}`)
+      }
+      const version = (rows.one("SELECT max(version) AS last FROM rates")?.["last"] as number) + 1
       rows.run(
-        "INSERT INTO rates (version, valid_from, speech_per_million, transcription_per_minute, hit_share, coalesced_share) VALUES (?, ?, ?, ?, ?, ?)",
+        `INSERT INTO rates (${columns}) VALUES (?, ?, ?, ?, ?, ?)`,
         ...([version, validFrom, rates.speechPerMillionCharacters, rates.transcriptionPerMinute] as const),
         ...([rates.hitShare, rates.coalescedShare] as const),
       )
-      return { version, validFrom, validUntil: null, ...rates }
+      return find(version)
+    },
+    withdrawRates: ({ version, now }) => {
+      const card = find(version)
+      if (card.validFrom <= now) {
+        const since = card.validFrom === 0 ? "holds from the beginning" : `began at ${instant(card.validFrom)}`
+        throw refuse(`Version ${version} ${since} and is final. To change prices, publish another version.`)
+      }
+      // REPLACE: an UPDATE or DELETE is what the table's triggers keep others from.
+      rows.run(
+        `INSERT OR REPLACE INTO rates (${columns})
+         SELECT version, 0 - version, speech_per_million, transcription_per_minute, hit_share, coalesced_share FROM rates WHERE version = ?`,
+        version,
+      )
+      return card
     },
   }
 }
