@@ -1,4 +1,4 @@
-import { type Cause, Clock, Context, Duration, Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Schedule, Scope } from "effect"
 import { randomUUID } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import type { Account } from "./Account.ts"
@@ -26,7 +26,10 @@ interface Service {
    * and released when the scope closes before `settle` has succeeded. A hold that is `replayed` was paid by an earlier request.
    */
   readonly reserve: (usage: Usage) => Effect.Effect<Hold, BillingError, Scope.Scope>
-  /** Releases a hold before its scope does, for whoever is about to say that the request failed: the money is free by then. */
+  /**
+   * Releases a hold before its scope does, for whoever is about to say that the request failed: the money is free by then. Nobody
+   * is told of an interruption, so that is left to the scope, which first frees what the request kept busy.
+   */
   readonly release: (hold: Hold, cause: Cause.Cause<unknown>) => Effect.Effect<void>
   /**
    * Charges a hold. The charge stands if, and only if, this succeeds: when it fails or is interrupted, whatever was charged is paid back.
@@ -75,7 +78,7 @@ const make = Effect.gen(function* () {
 
   /** Holds to release, or charges to pay back, that the ledger did not take. The reaper tries again. */
   const owed = new Map<string, { readonly reason: string; readonly refund: boolean }>()
-  /** Holds of open scopes; `doubtful`: a charge may stand that nobody was told of. */
+  /** Claims of open scopes; `doubtful`: a charge may stand that nobody was told of. */
   const open = new Map<string, "held" | "doubtful" | "ended">()
 
   const giveBack = Effect.fnUntraced(function* (holdId: string, reason: string, refund: boolean) {
@@ -91,19 +94,18 @@ const make = Effect.gen(function* () {
   const certainly = <A>(change: Effect.Effect<A, BillingError>) =>
     Effect.retry(change, { while: isLost, times: 2, schedule: Schedule.spaced("200 millis") })
 
-  /** Runs a charge to its end even when interrupted. Where its success cannot be told, it is undone. */
-  const told = (holdId: string, charge: Effect.Effect<Settlement, BillingError>) =>
-    Effect.uninterruptibleMask((restore) =>
-      certainly(charge).pipe(
-        Effect.tapError((error) => (isLost(error) ? giveBack(holdId, "in doubt", true) : Effect.void)),
-        Effect.tap((settlement) =>
-          // An interruption that waited for the charge takes effect here.
-          Effect.onInterrupt(restore(Effect.yieldNow), () =>
-            settlement.replayed ? Effect.void : giveBack(holdId, "abandoned", true),
-          ),
-        ),
-      ),
-    )
+  /** Runs a charge to its end even when interrupted. Where its success cannot be told, the claim to it is given back. */
+  const told = (claim: string, charge: Effect.Effect<Settlement, BillingError>) =>
+    Effect.uninterruptibleMask((restore) => {
+      let doubtful = false
+      const attempt = Effect.tapError(charge, (error) => Effect.sync(() => (doubtful ||= isLost(error))))
+      return certainly(attempt).pipe(
+        // Whatever the last attempt says: an earlier one may have been made.
+        Effect.tapError(() => (doubtful ? giveBack(claim, "in doubt", true) : Effect.void)),
+        // An interruption that waited for the charge takes effect here.
+        Effect.tap(() => Effect.onInterrupt(restore(Effect.yieldNow), () => giveBack(claim, "abandoned", true))),
+      )
+    })
 
   const renew = (hold: Hold) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -116,11 +118,11 @@ const make = Effect.gen(function* () {
       Effect.repeat({ while: ({ live }) => live }),
     )
 
-  const leave = (holdId: string, exit: Exit.Exit<unknown, unknown>) =>
+  const leave = (claim: string, exit: Exit.Exit<unknown, unknown>) =>
     Effect.suspend(() => {
-      const state = open.get(holdId) ?? "ended"
-      open.delete(holdId)
-      return state === "ended" ? Effect.void : giveBack(holdId, endOf(exit), state === "doubtful")
+      const state = open.get(claim) ?? "ended"
+      open.delete(claim)
+      return state === "ended" ? Effect.void : giveBack(claim, endOf(exit), state === "doubtful")
     })
 
   const reserve = Effect.fn("Billing.reserve")(function* (usage: Usage) {
@@ -133,7 +135,7 @@ const make = Effect.gen(function* () {
     const hold = yield* ledger
       .run("reserve", { holdId, accountId, keyId, usage, expiresAt: now + holdMillis, idempotency, now })
       .pipe(Effect.tapError((error) => Effect.sync(() => isLost(error) || open.set(holdId, "ended"))))
-    if (hold.replayed) open.set(holdId, "ended")
+    if (hold.replayed) open.set(holdId, "doubtful")
     else yield* Effect.forkScoped(renew(hold))
     return hold
   })
@@ -141,10 +143,10 @@ const make = Effect.gen(function* () {
   const settle = Effect.fn("Billing.settle")(function* (hold: Hold, { served, outcome }: Delivery) {
     const now = yield* Clock.currentTimeMillis
     const charge = ledger.run("settle", { holdId: hold.id, served, outcome: kept(outcome), now })
-    if (hold.replayed) return yield* charge
-    if (open.has(hold.id)) open.set(hold.id, "doubtful")
-    const settlement = yield* told(hold.id, charge)
-    if (open.has(hold.id)) open.set(hold.id, "ended")
+    if (open.get(hold.claim) === "ended") return yield* charge
+    if (open.has(hold.claim)) open.set(hold.claim, "doubtful")
+    const settlement = yield* told(hold.claim, charge)
+    if (open.has(hold.claim)) open.set(hold.claim, "ended")
     return settlement
   })
 
@@ -182,10 +184,12 @@ const make = Effect.gen(function* () {
   const releaseOwed = Effect.suspend(() =>
     Effect.forEach(Array.from(owed), ([holdId, { reason, refund }]) => giveBack(holdId, reason, refund), {
       discard: true,
+      concurrency: "unbounded",
     }),
   )
 
   yield* reap()
+  yield* Effect.addFinalizer(() => releaseOwed)
   yield* releaseOwed.pipe(
     Effect.andThen(reap()),
     Effect.catchCause((cause) => Effect.logWarning("The reaper could not work; it tries again", cause)),
@@ -195,7 +199,7 @@ const make = Effect.gen(function* () {
 
   return Billing.of({
     reserve,
-    release: (hold, cause) => leave(hold.id, Exit.failCause(cause)),
+    release: (hold, cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : leave(hold.claim, Exit.failCause(cause))),
     settle,
     afford,
     charge,
@@ -214,6 +218,7 @@ const free: Service = {
     const id = `hold_${randomUUID()}`
     return {
       id,
+      claim: id,
       accountId,
       keyId,
       usage,
@@ -229,9 +234,9 @@ const free: Service = {
   }),
   release: () => Effect.void,
   afford: () => Effect.void,
-  settle: (hold, delivery) => freeSettlement(hold.id, hold.accountId, delivery),
+  settle: (hold, { served }) => freeSettlement(hold.id, hold.accountId, served),
   charge: Effect.fnUntraced(function* (_usage: Usage, delivery: Delivery) {
-    return yield* freeSettlement(`hold_${randomUUID()}`, (yield* Payer).accountId, delivery)
+    return yield* freeSettlement(`hold_${randomUUID()}`, (yield* Payer).accountId, delivery.served)
   }),
   account: (id) =>
     Effect.succeed({
@@ -247,7 +252,7 @@ const free: Service = {
   usage: () => Effect.succeed([]),
 }
 
-const freeSettlement = (holdId: string, accountId: string, { served, outcome }: Delivery) =>
+const freeSettlement = (holdId: string, accountId: string, served: Served) =>
   Effect.map(Clock.currentTimeMillis, (settledAt): Settlement => ({
-    ...{ holdId, accountId, amount: 0, balance: 0, served, settledAt, replayed: false, outcome: outcome ?? null },
+    ...{ holdId, accountId, amount: 0, balance: 0, served, settledAt, replayed: false },
   }))

@@ -11,11 +11,13 @@ export type HoldState = typeof HoldState.Type
  * @property amount the price if nothing is spared, which is what a MISS costs; of a `charge`, what was charged
  * @property expiresAt when it may be taken for ownerless, in Unix milliseconds
  * @property reason why it was released or expired
+ * @property claim what the request at hand goes by: the hold's `id`, or an id of its own where the hold is `replayed`
  * @property replayed an earlier request with the same idempotency key has settled this hold: the work is paid, settling again charges nothing
- * @property outcome what that request left with `settle`
+ * @property outcome what that request left with `settle`, if this one repeats it
  */
 export const Hold = Schema.Struct({
   id: Schema.String,
+  claim: Schema.String,
   accountId: Schema.String,
   keyId: Schema.NullOr(Schema.String),
   usage: Usage,
@@ -45,6 +47,5 @@ export const Settlement = Schema.Struct({
   served: Served,
   settledAt: Schema.Int,
   replayed: Schema.Boolean,
-  outcome: Schema.NullOr(Schema.String),
 })
 export type Settlement = typeof Settlement.Type

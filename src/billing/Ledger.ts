@@ -16,7 +16,7 @@ interface Service {
   readonly commits: Effect.Effect<number>
 }
 
-type Options = Omit<BookOptions, "readOnly">
+type Options = Omit<BookOptions, "readOnly" | "checked">
 
 /** Durable accounts, keys, rates, holds and entries. Knows no clock and makes no ids: whoever asks brings them. */
 export class Ledger extends Context.Service<Ledger, Service>()("aviary/billing/Ledger") {

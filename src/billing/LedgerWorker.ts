@@ -10,13 +10,18 @@ const handlers = LedgerRpcs.toLayer(
     let book: Book | undefined
     yield* Effect.addFinalizer(() => Effect.sync(() => book?.close()))
     // At the first call rather than here: a thread that cannot start says nothing of why, and a ledger that could not be opened may open later.
-    const opened = Effect.result(
-      Effect.try({ try: () => (book ??= openBook(workerData as LedgerWorkerData)), catch: (error) => reasonOf(error) }),
-    )
+    const opened = (checked: boolean) =>
+      Effect.result(
+        Effect.try({
+          try: () => (book ??= openBook({ ...(workerData as LedgerWorkerData), checked })),
+          catch: (error) => reasonOf(error),
+        }),
+      )
     return {
-      Open: () => Effect.map(opened, (ledger) => (Result.isSuccess(ledger) ? null : ledger.failure)),
+      Open: () => Effect.map(opened(false), (ledger) => (Result.isSuccess(ledger) ? null : ledger.failure)),
+      // Asked for first only in a thread that replaces another.
       Apply: ({ asked }) =>
-        Effect.map(opened, (ledger) =>
+        Effect.map(opened(true), (ledger) =>
           Result.isSuccess(ledger)
             ? { answered: ledger.success.apply(asked), commits: ledger.success.commits() }
             : { answered: asked.map(() => ({ refused: ledger.failure })), commits: 0 },

@@ -16,10 +16,12 @@ export const handedOver = <E>(
 ): Stream.Stream<Uint8Array, E> => {
   const response: unknown = NodeHttpServerRequest.toServerResponse(request)
   if (!(response instanceof ServerResponse)) return bytes
-  // A write of nothing leaves behind all writes before it. Without a connection Node forgets the callback; the server
-  // interrupts whoever waits then.
+  // A write of nothing leaves behind all writes before it. On a connection that has gone Node calls back with an error, or
+  // not at all; the server interrupts whoever waits then.
   const taken = Effect.callback<void>((resume) => {
-    response.write(nothing, () => resume(Effect.void))
+    response.write(nothing, (error) => {
+      if (error === undefined || error === null) resume(Effect.void)
+    })
   })
   return Stream.transformPull(bytes, (pull) =>
     Effect.sync(() => {

@@ -97,7 +97,8 @@ export class Speech extends Context.Service<
         const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
         const join = flights.join({
           key,
-          mode: request.cacheControl,
+          // A repetition costs nothing, so it may not ask for a synthesis that the first one's entry can spare.
+          mode: hold.replayed ? "use" : request.cacheControl,
           produce: take.bytes,
           describe: () =>
             Effect.sync(() => ({

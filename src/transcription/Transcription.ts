@@ -69,7 +69,8 @@ export class Transcription extends Context.Service<
               .reserve({ kind: "transcription", model: parakeet.model, audioMillis: Math.ceil(seconds * 1000) })
               .pipe(Scope.provide(client))
             if (hold.replayed && hold.outcome !== null) {
-              return { ...(JSON.parse(hold.outcome) as Heard), settle: Effect.void } satisfies Transcribed
+              const settle = Effect.asVoid(billing.settle(hold, { served: "MISS" }))
+              return { ...(JSON.parse(hold.outcome) as Heard), settle } satisfies Transcribed
             }
             const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
             const transcript = yield* Effect.onError(hear(recording, request.language), release)

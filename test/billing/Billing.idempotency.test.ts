@@ -16,11 +16,11 @@ describe("idempotency keys", () => {
           const hold = yield* world.billing.reserve(hundred)
           const seen = [hold.replayed, hold.outcome]
           const settlement = yield* world.billing.settle(hold, { served: "MISS", outcome: '{"text":"first"}' })
-          return [...seen, settlement.replayed, settlement.outcome]
+          return [...seen, settlement.replayed]
         }),
       )
-      assert.deepStrictEqual(yield* world.pays(request, "k"), [false, null, false, '{"text":"first"}'])
-      assert.deepStrictEqual(yield* world.pays(request, "k"), [true, '{"text":"first"}', true, '{"text":"first"}'])
+      assert.deepStrictEqual(yield* world.pays(request, "k"), [false, null, false])
+      assert.deepStrictEqual(yield* world.pays(request, "k"), [true, '{"text":"first"}', true])
       assert.deepStrictEqual(
         yield* world
           .pays(world.billing.charge(hundred, { served: "HIT" }), "k")
@@ -118,6 +118,77 @@ describe("idempotency keys", () => {
       assert.isTrue(hold.replayed)
       yield* Scope.close(scope, Exit.fail("gave up"))
       assert.deepStrictEqual(yield* world.books, { balance: 900, held: 0, entries: ["charge -100"] })
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  describe("when the first leaves while its charge is on its way back to it, and a second has been answered from it", () => {
+    const both = Effect.fnUntraced(function* (kind: "charge" | "reserve") {
+      const world = yield* openWorld()
+      const [made, answer] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const request =
+        kind === "charge"
+          ? world.billing.charge(hundred, { served: "MISS" })
+          : Effect.flatMap(world.billing.reserve(hundred), (hold) => world.billing.settle(hold, { served: "MISS" }))
+      const slowly = kind === "charge" ? "charge" : "settle"
+      world.faults.set(slowly, (run) =>
+        Effect.tap(run, () => Effect.andThen(Deferred.succeed(made, undefined), Deferred.await(answer))),
+      )
+      const first = yield* Effect.forkChild(world.pays(Effect.scoped(request), "k"))
+      yield* Deferred.await(made)
+      world.faults.clear()
+      /** The first leaves, and is told so by the ledger's answer. */
+      const firstLeaves = Effect.gen(function* () {
+        const leaving = yield* Effect.forkChild(Fiber.interrupt(first))
+        yield* Effect.yieldNow
+        yield* Deferred.succeed(answer, undefined)
+        yield* Fiber.join(leaving)
+      })
+      return { world, firstLeaves, second: request }
+    })
+
+    it.effect.each(["charge", "reserve"] as const)("by %s: the charge stands for the second", (kind) =>
+      Effect.gen(function* () {
+        const { firstLeaves, second, world } = yield* both(kind)
+        assert.isTrue((yield* world.pays(Effect.scoped(second), "k")).replayed)
+        yield* firstLeaves
+        assert.deepStrictEqual(yield* world.books, { balance: 900, held: 0, entries: ["charge -100"] })
+      }).pipe(Effect.provide(billingRoom)),
+    )
+
+    it.effect("and the second leaves too: it is paid back, once", () =>
+      Effect.gen(function* () {
+        const { firstLeaves, world } = yield* both("reserve")
+        const scope = yield* Scope.make()
+        const hold = yield* world.pays(world.billing.reserve(hundred).pipe(Scope.provide(scope)), "k")
+        assert.isTrue(hold.replayed)
+        yield* firstLeaves
+        assert.strictEqual((yield* world.books).balance, 900)
+        yield* Scope.close(scope, Exit.fail("gave up"))
+        assert.deepStrictEqual(yield* world.books, { balance: 1_000, held: 0, entries: ["charge -100", "refund 100"] })
+      }).pipe(Effect.provide(billingRoom)),
+    )
+
+    it.effect("a third that comes after the first was paid back pays itself", () =>
+      Effect.gen(function* () {
+        const { firstLeaves, second, world } = yield* both("charge")
+        yield* firstLeaves
+        assert.isFalse((yield* world.pays(Effect.scoped(second), "k")).replayed)
+        assert.strictEqual((yield* world.books).balance, 900)
+      }).pipe(Effect.provide(billingRoom)),
+    )
+  })
+
+  it.effect("what a request left is forgotten with its key, after 24 hours", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      const request = Effect.flatMap(world.billing.reserve(hundred), (hold) =>
+        Effect.as(world.billing.settle(hold, { served: "MISS", outcome: "a private text" }), hold.outcome),
+      )
+      yield* world.pays(Effect.scoped(request), "k")
+      assert.strictEqual(yield* world.pays(Effect.scoped(request), "k"), "a private text")
+      yield* TestClock.adjust("24 hours")
+      assert.strictEqual(yield* world.pays(Effect.scoped(request), "k"), null)
+      assert.deepStrictEqual((yield* world.books).entries, ["charge -100", "charge -100"])
     }).pipe(Effect.provide(billingRoom)),
   )
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { Served } from "../../src/billing/Usage.ts"
 import { answerLost, billingRoom, down, hundred, LedgerFaults, openWorld } from "../support/billing.ts"
@@ -231,6 +231,52 @@ describe("a ledger in trouble", () => {
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(yield* world.books, { balance: 1_000, held: 0, entries: ["charge -50", "refund 50"] })
     }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect.each(["locked", "full", "overloaded", "failed"] as const)(
+    "a hit whose answer is lost, and the ledger then %s: it is paid back",
+    (kind) =>
+      Effect.gen(function* () {
+        const world = yield* openWorld()
+        let asked = 0
+        world.faults.set("charge", (run) => (asked++ === 0 ? answerLost(1)(run) : down(kind)(run)))
+        const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
+        yield* TestClock.adjust("1 second")
+        yield* Effect.flip(Fiber.join(fiber))
+        assert.deepStrictEqual(yield* world.books, { balance: 1_000, held: 0, entries: ["charge -50", "refund 50"] })
+      }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("a client that leaves while a hit whose answer was lost is asked for again: it is paid back", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      world.faults.set("charge", answerLost(1))
+      const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
+      yield* TestClock.adjust("100 millis")
+      const leaving = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(leaving)
+      assert.deepStrictEqual(yield* world.books, { balance: 1_000, held: 0, entries: ["charge -50", "refund 50"] })
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("a charge that could not be paid back when the gateway stops: it is tried once more", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(billingRoom, scope)
+      const world = yield* openWorld().pipe(Effect.provide(context))
+      world.faults.set("charge", answerLost(9)).set("release", down("locked"))
+      const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
+      yield* TestClock.adjust("1 second")
+      yield* Effect.flip(Fiber.join(fiber))
+      world.faults.clear()
+      const asked: Array<string> = []
+      world.faults.set("release", (run) =>
+        Effect.tap(run, (done) => Effect.sync(() => asked.push(JSON.stringify(done)))),
+      )
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(asked, ['{"done":"refunded"}'])
+    }),
   )
 
   it.effect("while a hold is renewed: it is kept and renewed later", () =>

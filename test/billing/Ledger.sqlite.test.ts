@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { Ledger } from "../../src/billing/Ledger.ts"
+import { migrate } from "../../src/billing/sqlite/Migrations.ts"
 import { Settings } from "../../src/Settings.ts"
 import { hundred, rates } from "../support/billing.ts"
 
@@ -143,6 +144,32 @@ describe("the ledger in SQLite", () => {
         assert.deepInclude(yield* whyNot(path), { kind: "newer" })
       }),
     ),
+  )
+
+  it.live(
+    "brings an older ledger up to date: what it had charged is replayed, and not paid back by whoever gives up",
+    () =>
+      inFolder((path) =>
+        Effect.gen(function* () {
+          const old = new DatabaseSync(path)
+          migrate(old, 1)
+          old.exec(`
+          INSERT INTO meta VALUES ('currency', 'usd');
+          INSERT INTO holds VALUES ('h', 'anonymous', NULL, 'speech', 'm', 100, 0, 1, 'settled', NULL, 1, 9, 2, 'a text');
+          INSERT INTO entries (operation_id, at, account_id, hold_id, kind, amount, balance, served)
+            VALUES ('charge:h', 2, 'anonymous', 'h', 'charge', 0, 0, 'MISS');
+          INSERT INTO idempotency VALUES ('anonymous', 'k', 'body', 'h', 1);
+        `)
+          old.close()
+          const { ledger } = yield* open(path)
+          const again = { accountId: "anonymous", keyId: null, usage: hundred, expiresAt: 100, now: 3 }
+          const idempotency = { key: "k", fingerprint: "body" }
+          const hold = yield* ledger.run("reserve", { ...again, holdId: "b", idempotency })
+          assert.deepInclude(hold, { id: "h", claim: "b", replayed: true, outcome: "a text" })
+          const given = yield* ledger.run("release", { holdId: "b", reason: "gave up", refund: true, now: 4 })
+          assert.deepStrictEqual(given, { done: "nothing" })
+        }).pipe(Effect.scoped),
+      ),
   )
 
   it.live("refuses to start when a balance is not the sum of its entries", () =>

@@ -8,6 +8,7 @@ import { expect, layer } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { NimTest } from "../support/nim.ts"
+import { startPaying } from "../support/paying.ts"
 import { jsonPost, rawConnection } from "../support/rawHttp.ts"
 
 const body = {
@@ -42,6 +43,21 @@ layer(Layer.provideMerge(NimTest.layerRealTime, NodeServices.layer), { excludeTe
         expect(yield* withinASecond(gone)).toBe(true)
         const { synthesize_online } = (yield* nim.calls).routes
         expect(synthesize_online.aborted).toBe(synthesize_online.started)
+      }),
+    )
+
+    it.effect("however long the ledger takes to release what the client had held", () =>
+      Effect.gen(function* () {
+        const nim = yield* NimTest
+        const gateway = yield* startPaying(nim)
+        gateway.faults.set("release", (run) => Effect.delay(run, "3 seconds"))
+        const connection = yield* rawConnection(gateway.port)
+        const post = jsonPost("/v1/audio/speech", body)
+        connection.socket.write(post.replace("\r\n", `\r\nauthorization: ${gateway.authorization}\r\n`))
+        yield* connection.seen("200 OK")
+        connection.socket.destroy()
+        expect(yield* withinASecond(Effect.map(nim.calls, ({ working }) => working === 0))).toBe(true)
+        expect((yield* gateway.books).held).toBeGreaterThan(0)
       }),
     )
 

@@ -22,12 +22,15 @@ export type Answered = { readonly answer: unknown } | { readonly refused: Billin
  * @property path of the database, or `:memory:`
  * @property currency ISO 4217; a ledger keeps the one it was made with
  * @property lockWaitMillis how long another process may keep the database locked; default 5,000
+ * @property checked it was found whole when this process first opened it, and is not read through again: of ten million
+ *   entries that takes longer than requests wait for a thread that replaces another
  * @property maxPages how far the database may grow, in pages of 4 KiB; default as far as the disk
  */
 export interface BookOptions {
   readonly path: string
   readonly currency: string
   readonly readOnly?: boolean
+  readonly checked?: boolean
   readonly lockWaitMillis?: number
   readonly maxPages?: number
 }
@@ -56,7 +59,14 @@ export const openBook = (options: BookOptions): Book => {
   }
 }
 
-const open = ({ path, currency, readOnly = false, lockWaitMillis = 5000, maxPages }: BookOptions): DatabaseSync => {
+const open = ({
+  path,
+  currency,
+  readOnly = false,
+  checked = false,
+  lockWaitMillis = 5000,
+  maxPages,
+}: BookOptions): DatabaseSync => {
   if (path !== ":memory:" && !readOnly) {
     mkdirSync(dirname(path), { recursive: true })
     // Made here, since SQLite would make it readable by others. Its log takes the same mode.
@@ -65,10 +75,11 @@ const open = ({ path, currency, readOnly = false, lockWaitMillis = 5000, maxPage
   const db = new DatabaseSync(path, { readOnly, timeout: lockWaitMillis, enableForeignKeyConstraints: true })
   try {
     if (!readOnly) {
-      inspect(db)
+      inspect(db, checked)
       db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864")
       migrate(db)
       agree(db, currency)
+      if (!checked) addUp(db)
       if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`)
     }
     return db
@@ -88,7 +99,11 @@ const agree = (db: DatabaseSync, currency: string): void => {
       new LedgerUnavailable({ kind: "mismatch", message: `the ledger is kept in ${String(kept)}, not in ${currency}` }),
     )
   }
-  const [wrong] = reportOperations(rows).verify({})
+}
+
+/** Checks every balance against its entries. */
+const addUp = (db: DatabaseSync): void => {
+  const [wrong] = reportOperations(new Rows(db)).verify({})
   if (wrong !== undefined) {
     const message = `account ${wrong.accountId} has balance ${wrong.balance}, but its entries sum to ${wrong.sum}`
     throw new Refusal(new LedgerUnavailable({ kind: "mismatch", message }))

@@ -28,8 +28,9 @@ const usageOf = (row: Row): Usage => {
     : { kind: "transcription", model, audioMillis: size }
 }
 
-const toHold = (row: Row, replayed: boolean): Hold => ({
+const toHold = (row: Row, replay?: { readonly claim: string; readonly outcome: string | null }): Hold => ({
   id: row["id"] as string,
+  claim: replay?.claim ?? (row["id"] as string),
   accountId: row["account_id"] as string,
   keyId: row["key_id"] as string | null,
   usage: usageOf(row),
@@ -39,8 +40,8 @@ const toHold = (row: Row, replayed: boolean): Hold => ({
   reason: row["reason"] as string | null,
   createdAt: row["created_at"] as number,
   expiresAt: row["expires_at"] as number,
-  replayed,
-  outcome: row["outcome"] as string | null,
+  replayed: replay !== undefined,
+  outcome: replay?.outcome ?? null,
 })
 
 export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
@@ -86,24 +87,29 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
     }
   }
 
-  /** The hold of an earlier request with the same idempotency key, if it is paid, or overdue. */
-  const earlier = ({ accountId, idempotency, now }: Omit<Payment, "served">): Row | undefined => {
+  /** The hold of an earlier request with the same idempotency key and what it left, if it is paid, or overdue. */
+  const earlier = ({ accountId, idempotency, now }: Omit<Payment, "served">) => {
     if (idempotency === null) return undefined
     const known = rows.one("SELECT * FROM idempotency WHERE account_id = ? AND key = ?", accountId, idempotency.key)
     if (known === undefined || (known["created_at"] as number) <= now - idempotencyAge) return undefined
     if (known["fingerprint"] !== idempotency.fingerprint) throw new Refusal(new IdempotencyConflict())
     const hold = find(known["hold_id"] as string)
     if (hold === undefined) return undefined
+    const found = { hold, id: hold["id"] as string, outcome: known["outcome"] as string | null }
     if (hold["state"] === "held") {
       if ((hold["expires_at"] as number) > now) throw new Refusal(new IdempotencyInProgress())
-      return hold
+      return { ...found, paid: false }
     }
-    const paid = hold["state"] === "settled" && entryOf(rows, refundId(hold["id"] as string)) === undefined
-    return paid ? hold : undefined
+    const paid = hold["state"] === "settled" && entryOf(rows, refundId(found.id)) === undefined
+    return paid ? { ...found, paid } : undefined
   }
 
+  /** While a request has a claim to a charge, no other that failed has it paid back. */
+  const lay = (claimant: string, holdId: string) =>
+    rows.run("INSERT INTO claims (claimant, hold_id) VALUES (?, ?) ON CONFLICT DO NOTHING", claimant, holdId)
+
   const afford = (input: Payment): null => {
-    if (earlier(input)?.["state"] === "settled") return null
+    if (earlier(input)?.paid === true) return null
     const amount = price(cardAt(rows, input.now), input.usage, input.served)
     const refusal = refuse(standing(input), amount) && refuse(standing(input, input.now), amount)
     if (refusal !== undefined) throw new Refusal(refusal)
@@ -113,10 +119,13 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
   /** `served` where it is known already; otherwise what is reserved is enough for all ways. */
   const reserve = (input: Question<"reserve">, served: Served = "MISS"): Hold => {
     const same = find(input.holdId)
-    if (same !== undefined) return toHold(same, false)
+    if (same !== undefined) return toHold(same)
     const before = earlier(input)
-    if (before?.["state"] === "settled") return toHold(before, true)
-    if (before !== undefined) expire(before["id"] as string, input.now)
+    if (before?.paid === true) {
+      lay(input.holdId, before.id)
+      return toHold(before.hold, { claim: input.holdId, outcome: before.outcome })
+    }
+    if (before !== undefined) expire(before.id, input.now)
 
     const card = cardAt(rows, input.now)
     const amount = price(card, input.usage, served)
@@ -145,6 +154,7 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
     return {
       ...{
         id: input.holdId,
+        claim: input.holdId,
         accountId: input.accountId,
         keyId: input.keyId,
         usage: input.usage,
@@ -177,21 +187,22 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
           balance: charge.balance,
           served: charge.served ?? served,
         },
-        ...{ settledAt: charge.at, replayed: true, outcome: hold["outcome"] as string | null },
+        ...{ settledAt: charge.at, replayed: true },
       }
     }
     if (hold["state"] !== "held") throw ended(holdId, hold["state"] as "released" | "expired", hold["reason"] as string)
 
     const usage = usageOf(hold)
     const amount = price(cardOf(rows, hold["rate_version"] as number), usage, served)
-    rows.run("UPDATE holds SET state = 'settled', ended_at = ?, outcome = ? WHERE id = ?", now, outcome, holdId)
+    rows.run("UPDATE holds SET state = 'settled', ended_at = ? WHERE id = ?", now, holdId)
+    if (rows.run("UPDATE idempotency SET outcome = ? WHERE hold_id = ?", outcome, holdId) > 0) lay(holdId, holdId)
     const charge = append(rows, {
       ...{ operationId: chargeId(holdId), at: now, accountId, keyId, holdId, kind: "charge", amount: 0 - amount },
       ...{ usage: usage.kind, model: usage.model, quantity: billedQuantity(usage), served },
       ...{ rateVersion: hold["rate_version"] as number, reason: null },
     })
     spend(rows, accountId, keyId, now, amount)
-    return { holdId, accountId, amount, balance: charge.balance, served, settledAt: now, replayed: false, outcome }
+    return { holdId, accountId, amount, balance: charge.balance, served, settledAt: now, replayed: false }
   }
 
   const refund = (hold: Row, reason: string, now: number) => {
@@ -210,7 +221,7 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
   return {
     hold: ({ holdId }) => {
       const hold = find(holdId)
-      return hold === undefined ? null : toHold(hold, false)
+      return hold === undefined ? null : toHold(hold)
     },
     reserve: (input) => reserve(input),
     afford,
@@ -220,13 +231,19 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
       return settle({ holdId: hold.id, served: input.served, outcome: input.outcome, now: input.now })
     },
     release: ({ holdId, reason, refund: payBack, now }) => {
-      const hold = find(holdId)
+      const claimed = rows.one("SELECT hold_id FROM claims WHERE claimant = ?", holdId)?.["hold_id"] as
+        | string
+        | undefined
+      const hold = find(claimed ?? holdId)
       if (hold?.["state"] === "held") {
         rows.run("UPDATE holds SET state = 'released', reason = ?, ended_at = ? WHERE id = ?", reason, now, holdId)
         return { done: "released" }
       }
-      if (payBack && hold?.["state"] === "settled" && refund(hold, reason, now)) return { done: "refunded" }
-      return { done: "nothing" }
+      if (!payBack || hold?.["state"] !== "settled") return { done: "nothing" }
+      rows.run("DELETE FROM claims WHERE claimant = ?", holdId)
+      if (rows.one("SELECT 1 FROM claims WHERE hold_id = ?", claimed ?? holdId) !== undefined)
+        return { done: "nothing" }
+      return { done: refund(hold, reason, now) ? "refunded" : "nothing" }
     },
     renew: ({ holdId, expiresAt }) => ({
       live:
@@ -243,17 +260,14 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
         limit,
       )
       for (const { id } of due) expire(id as string, now)
+      const old = "SELECT id FROM holds WHERE state <> 'held' AND ended_at <= ? ORDER BY ended_at LIMIT ?"
+      rows.run(`DELETE FROM claims WHERE hold_id IN (${old})`, now - endedHoldAge, limit)
       const forgotten =
         rows.run(
           "DELETE FROM idempotency WHERE (account_id, key) IN (SELECT account_id, key FROM idempotency WHERE created_at <= ? LIMIT ?)",
           now - idempotencyAge,
           limit,
-        ) +
-        rows.run(
-          "DELETE FROM holds WHERE id IN (SELECT id FROM holds WHERE state <> 'held' AND ended_at <= ? LIMIT ?)",
-          now - endedHoldAge,
-          limit,
-        )
+        ) + rows.run(`DELETE FROM holds WHERE id IN (${old})`, now - endedHoldAge, limit)
       return { expired: due.length, forgotten }
     },
   }

@@ -110,12 +110,36 @@ const migrations: ReadonlyArray<string> = [
   INSERT INTO accounts (id, name, kind, overdraft, created_at) VALUES ('${anonymous}', 'Requests without a key', 'metered', 0, 0);
   INSERT INTO rates VALUES (1, 0, 0, 0, 10000, 10000);
   `,
+  // What a request left for those that repeat it is forgotten with its idempotency key. A charge that several requests with
+  // one key have a claim to is paid back when the last of them has failed. A version of the rates that has not begun may go.
+  `
+  ALTER TABLE idempotency ADD COLUMN outcome TEXT;
+  UPDATE idempotency SET outcome = (SELECT outcome FROM holds WHERE id = hold_id);
+  CREATE INDEX idempotency_of_hold ON idempotency (hold_id);
+  ALTER TABLE holds DROP COLUMN outcome;
+
+  CREATE TABLE claims (
+    claimant TEXT PRIMARY KEY,
+    hold_id TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX claims_to_hold ON claims (hold_id);
+  INSERT INTO claims SELECT DISTINCT hold_id, hold_id FROM idempotency JOIN holds ON holds.id = hold_id WHERE state = 'settled';
+
+  DROP TRIGGER rates_remain;
+  CREATE TRIGGER rates_remain BEFORE DELETE ON rates WHEN
+    EXISTS (SELECT 1 FROM holds WHERE rate_version = old.version) OR
+    EXISTS (SELECT 1 FROM entries WHERE at >= old.valid_from AND rate_version = old.version)
+  BEGIN SELECT raise(ABORT, 'a rate card that has priced something is final'); END;
+  `,
 ]
 
 const pragma = (db: DatabaseSync, name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]
 
-/** Refuses a database that is damaged, no ledger, or newer than this program, before anything is written to it. */
-export const inspect = (db: DatabaseSync): void => {
+/**
+ * Refuses a database that is no ledger, newer than this program or, unless it was `checked` before, damaged; before
+ * anything is written to it.
+ */
+export const inspect = (db: DatabaseSync, checked: boolean): void => {
   const version = pragma(db, "user_version") as number
   const tables = db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"] as number
   if (tables > 0 && pragma(db, "application_id") !== applicationId) {
@@ -129,20 +153,20 @@ export const inspect = (db: DatabaseSync): void => {
       }),
     )
   }
+  if (checked) return
   const found = pragma(db, "quick_check(1)")
   if (found !== "ok")
     throw new Refusal(new LedgerUnavailable({ kind: "corrupt", message: `the ledger is damaged: ${String(found)}` }))
 }
 
-/** Brings the schema up to date, all or nothing. */
-export const migrate = (db: DatabaseSync): void => {
+/** Brings the schema up to date, or as far as `latest`, all or nothing. */
+export const migrate = (db: DatabaseSync, latest = migrations.length): void => {
   db.exec("BEGIN IMMEDIATE")
   try {
     // Read inside the transaction: another process may have migrated in the meantime.
     const version = pragma(db, "user_version") as number
-    for (const migration of migrations.slice(version)) db.exec(migration)
-    if (version < migrations.length)
-      db.exec(`PRAGMA user_version = ${migrations.length}; PRAGMA application_id = ${applicationId}`)
+    for (const migration of migrations.slice(version, latest)) db.exec(migration)
+    if (version < latest) db.exec(`PRAGMA user_version = ${latest}; PRAGMA application_id = ${applicationId}`)
     db.exec("COMMIT")
   } catch (error) {
     if (db.isTransaction) db.exec("ROLLBACK")
