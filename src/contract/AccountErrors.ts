@@ -1,4 +1,5 @@
 import { kind } from "./ErrorKind.ts"
+import { holdsSecret } from "./Secrets.ts"
 
 /** Money in whole and fractions of a currency unit, for a person. */
 const money = (microUnits: number): string => (microUnits / 1_000_000).toFixed(6).replace(/0{1,4}$/, "")
@@ -111,7 +112,10 @@ export const accountErrors = {
     status: 404,
     type: "invalid_request_error",
     code: "key_not_found",
-    message: (id) => `There is no key \`${id}\`.`,
+    message: (id) =>
+      holdsSecret(id)
+        ? "This is the key itself. Give its id, `key_…`; the list of keys shows ids and the last four characters of each."
+        : `There is no key \`${id}\`.`,
     when: "An operator named a key that does not exist.",
     example: ["key_1"],
   }),

@@ -1,4 +1,5 @@
 import { ApiError } from "./ApiError.ts"
+import { withoutSecrets } from "./Secrets.ts"
 
 type Family =
   | "invalid_request_error"
@@ -30,7 +31,10 @@ export interface ErrorKind<Args extends ReadonlyArray<unknown> = ReadonlyArray<n
   readonly description: Description<Args>
 }
 
-/** Describes one error. Whatever is made here belongs into the catalogue of `Errors.ts`. */
+/**
+ * Describes one error. Whatever is made here belongs into the catalogue of `Errors.ts`. A message may repeat what a client
+ * sent, but no key.
+ */
 export const kind = <const Args extends ReadonlyArray<unknown>>(description: Description<Args>): ErrorKind<Args> =>
   Object.assign(
     (...args: Args) =>
@@ -39,7 +43,7 @@ export const kind = <const Args extends ReadonlyArray<unknown>>(description: Des
         type: description.type,
         code: description.code,
         param: typeof description.param === "function" ? description.param(...args) : (description.param ?? null),
-        message: description.message(...args),
+        message: withoutSecrets(description.message(...args)),
         headers: description.retry === false ? { "x-should-retry": "false" } : {},
       }),
     { description },

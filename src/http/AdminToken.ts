@@ -1,5 +1,6 @@
 import { Context, Effect, FileSystem, Layer, Path, Redacted, Schema } from "effect"
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
+import { adminTokenPrefix } from "../contract/Secrets.ts"
 import { Settings } from "../Settings.ts"
 
 /** There is no admin token to be had; `message` says why and what to do. */
@@ -80,7 +81,7 @@ const makeOnce = Effect.fnUntraced(function* (path: string) {
   yield* Effect.gen(function* () {
     const directory = (yield* Path.Path).dirname(path)
     yield* fs.makeDirectory(directory, { recursive: true })
-    const text = `aviary-admin-${randomBytes(32).toString("base64url")}\n`
+    const text = `${adminTokenPrefix}${randomBytes(32).toString("base64url")}\n`
     yield* Effect.acquireUseRelease(
       fs.writeFileString(draft, text, { flag: "wx", mode: 0o600 }),
       () => fs.link(draft, path).pipe(Effect.catchReason("PlatformError", "AlreadyExists", () => Effect.void)),

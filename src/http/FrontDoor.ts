@@ -7,11 +7,12 @@ import {
   HttpServerResponse as Response,
 } from "effect/http"
 import { Errors } from "../contract/Errors.ts"
+import { withoutSecrets } from "../contract/Secrets.ts"
 import { errorResponse } from "./ErrorResponse.ts"
 import { causeFault, maxJsonBytes } from "./RequestFault.ts"
 import type { KnownRoutes } from "./KnownRoutes.ts"
 import { requestId } from "./RequestId.ts"
-import { logRequest } from "./RequestLog.ts"
+import { loggable, logRequest } from "./RequestLog.ts"
 import { countRequest } from "./RequestMetrics.ts"
 
 type App = Effect.Effect<Response.HttpServerResponse, unknown, HttpServerRequest.HttpServerRequest | Scope.Scope>
@@ -27,7 +28,7 @@ export const frontDoor = (app: App, known: KnownRoutes["Service"]) =>
     const request = yield* HttpServerRequest.HttpServerRequest
     const startedAt = yield* Clock.currentTimeMillis
     const id = requestId(request.headers["x-request-id"])
-    const path = request.url.split("?", 1)[0]!
+    const path = withoutSecrets(request.url.split("?", 1)[0]!)
 
     const response = yield* app.pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, jsonLimit),
@@ -68,7 +69,7 @@ const failed = Effect.fnUntraced(function* (
     const clientLeft = cause.reasons.some((reason) => reason.annotations.has(HttpServerError.ClientAbort.key))
     return clientLeft ? Response.empty({ status: 499 }) : errorResponse(Errors.shuttingDown().retryAfter(1_000))
   }
-  yield* Effect.logError("Request failed", cause)
+  yield* Effect.logError("Request failed", loggable(cause))
   return errorResponse(Errors.internal())
 })
 

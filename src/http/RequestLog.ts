@@ -1,9 +1,11 @@
 import { Cause, Clock, Effect, Exit } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { holdsSecret, withoutSecrets } from "../contract/Secrets.ts"
 
 /**
  * A request that is over. Times are Unix milliseconds.
  *
+ * @property path without the query, and without keys
  * @property route as the contract writes it; absent where there is none for the path and method
  * @property answeredAt when status and headers were there
  * @property bytes of the response body handed over
@@ -25,6 +27,12 @@ export interface EndedRequest {
 export const endOf = ({ exit }: EndedRequest): "whole" | "client left" | "aborted" =>
   Exit.isSuccess(exit) ? "whole" : Cause.hasInterruptsOnly(exit.cause) ? "client left" : "aborted"
 
+/** `cause` for the log: as text, where it repeats a key. */
+export const loggable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> | string => {
+  const pretty = Cause.pretty(cause)
+  return holdsSecret(pretty) ? withoutSecrets(pretty) : cause
+}
+
 /**
  * One line per request: what was asked, how it ended, and nothing of what was said. The query string stays out, since
  * clients put keys there.
@@ -43,6 +51,8 @@ export const logRequest = Effect.fnUntraced(function* (line: EndedRequest) {
     ...(Exit.isSuccess(line.exit) ? {} : { ended: endOf(line) }),
   })
   if (Exit.isFailure(line.exit) && !Cause.hasInterruptsOnly(line.exit.cause)) {
-    yield* Effect.annotateLogs(Effect.logWarning("Response broken off", line.exit.cause), { request_id: line.id })
+    yield* Effect.annotateLogs(Effect.logWarning("Response broken off", loggable(line.exit.cause)), {
+      request_id: line.id,
+    })
   }
 })

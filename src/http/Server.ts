@@ -1,7 +1,8 @@
 import { Context, Effect, Layer, type Scope } from "effect"
-import { HttpEffect, HttpRouter, HttpServer, type HttpServerRequest, UrlParams } from "effect/http"
+import { HttpEffect, HttpMiddleware, HttpRouter, HttpServer, type HttpServerRequest, UrlParams } from "effect/http"
 import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
+import { holdsSecret } from "../contract/Secrets.ts"
 import * as AdminAccess from "./AdminAccess.ts"
 import { AdminAccountsHandlers } from "./AdminAccountsHandlers.ts"
 import { AdminCacheHandlers } from "./AdminCacheHandlers.ts"
@@ -43,12 +44,17 @@ const makeHttpApp = Effect.gen(function* () {
   }).pipe(Effect.provide(context))
 })
 
-/** Of every parameter's value a trace says only that there was one: clients put keys into URLs. */
-const untraced = [/^/]
+/**
+ * Clients put keys into URLs. Of every parameter's value a trace says only that there was one; a path cannot be cut before
+ * the framework's span has it, so a request whose path shows a key has no such span.
+ */
+const tracing = Context.make(UrlParams.CurrentRedactedNames, [/^/]).pipe(
+  Context.add(HttpMiddleware.TracerDisabledWhen, ({ url }) => holdsSecret(url)),
+)
 
 /** Serves the gateway on whatever `HttpServer` there is. */
 export const layer = Layer.unwrap(Effect.map(makeHttpApp, (app) => HttpServer.serve(app))).pipe(
-  Layer.provide(Layer.succeed(UrlParams.CurrentRedactedNames, untraced)),
+  Layer.provide(Layer.succeedContext(tracing)),
 )
 
 /** URL that the server listens on. */
@@ -62,7 +68,7 @@ export const makeWebHandler = Effect.gen(function* () {
   const app = yield* makeHttpApp
   const program = yield* Effect.context<never>()
   return HttpEffect.toWebHandlerWith<never, HttpServerRequest.HttpServerRequest | Scope.Scope>(
-    Context.add(program, UrlParams.CurrentRedactedNames, untraced),
+    Context.merge(program, tracing),
   )(app)
 })
 

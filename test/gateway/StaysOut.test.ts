@@ -5,7 +5,7 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Exit, FileSystem, Layer, Logger, Redacted, Tracer } from "effect"
+import { Cause, Effect, Exit, FileSystem, Layer, Logger, Redacted, Tracer } from "effect"
 import { OpenApi } from "effect/http-api"
 import { Accounts } from "../../src/billing/Accounts.ts"
 import { hashKey } from "../../src/billing/ApiKey.ts"
@@ -13,6 +13,7 @@ import { Api } from "../../src/contract/Api.ts"
 import { startAviary } from "../support/aviary.ts"
 import { startProcess } from "../support/gatewayProcess.ts"
 import { NimTest } from "../support/nim.ts"
+import { rawConnection } from "../support/rawHttp.ts"
 
 const adminToken = "an-admin-token-that-nobody-guesses"
 
@@ -29,15 +30,64 @@ const routes = Object.entries(OpenApi.fromApi(Api).paths).flatMap(([path, operat
   })),
 )
 
-const ask = (base: string, { method, url }: { method: string; url: string }, authorization?: string) =>
+interface Ask {
+  readonly method: string
+  readonly url: string
+  readonly body?: string
+  readonly id?: string
+}
+
+const ask = (base: string, { method, url, body = "{}", id }: Ask, authorization?: string) =>
   Effect.promise(async () => {
     const response = await fetch(base + url, {
       method,
-      headers: { "content-type": "application/json", ...(authorization === undefined ? {} : { authorization }) },
-      ...(method === "GET" || method === "DELETE" ? {} : { body: "{}" }),
+      headers: {
+        "content-type": "application/json",
+        ...(authorization === undefined ? {} : { authorization }),
+        ...(id === undefined ? {} : { "x-request-id": id }),
+      },
+      ...(method === "GET" || method === "DELETE" ? {} : { body }),
     })
     return { status: response.status, text: await response.text(), headers: JSON.stringify([...response.headers]) }
   })
+
+/** Paths, names and ids that are a secret, as it is and percent-encoded. */
+const misplaced = (secret: string): ReadonlyArray<Ask> => {
+  const every = Buffer.from(secret).toString("hex").replace(/../g, "%$&")
+  const speech = { model: "tts-1", voice: "alloy", input: "Hello." }
+  return [
+    ...[secret, secret.replaceAll("-", "%2D"), every, every.replaceAll("%", "%25")].flatMap((written) => [
+      { method: "DELETE", url: `/admin/keys/${written}` },
+      { method: "GET", url: `/admin/accounts/${written}` },
+      { method: "DELETE", url: `/admin/cache/entries/${written}` },
+      { method: "POST", url: `/admin/engines/${written}/probe` },
+      { method: "GET", url: `/v1/models/${written}` },
+      { method: "GET", url: `/v1/audio/speech/${written}` },
+      { method: "GET", url: `/v1/foo/${written}` },
+      { method: "PATCH", url: `/v1/models/${written}` },
+      { method: "GET", url: `/v1/models?api_key=${written}` },
+      { method: "GET", url: `/v1/models?${written}` },
+    ]),
+    { method: "GET", url: "/v1/models", id: secret },
+    { method: "POST", url: "/admin/keys", body: JSON.stringify({ accountId: secret, name: "Test" }) },
+    { method: "POST", url: "/v1/audio/speech", body: JSON.stringify({ ...speech, model: secret }) },
+    { method: "POST", url: "/v1/audio/speech", body: JSON.stringify({ ...speech, voice: secret }) },
+    { method: "POST", url: "/v1/audio/speech", body: JSON.stringify({ ...speech, language: secret }) },
+    { method: "POST", url: "/v1/audio/speech", body: JSON.stringify({ ...speech, response_format: secret }) },
+  ]
+}
+
+/** The answer to a CONNECT, which never becomes a request. */
+const connect = (base: string, secret: string) =>
+  Effect.gen(function* () {
+    const { socket, closed } = yield* rawConnection(Number(new URL(base).port))
+    socket.write(`CONNECT ${secret}:443 HTTP/1.1\r\nhost: x\r\n\r\n`)
+    return (yield* closed).received.toString()
+  })
+
+/** `text` with every percent-encoding undone, however often it was done. */
+const decoded = (text: string): string =>
+  text.replace(/%(?:25)*([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 
 layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServices: true, timeout: "1 minute" })(
   "StaysOut",
@@ -136,6 +186,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
             }).then((response) => response.json() as Promise<{ text: string; key: { id: string } }>),
           )
           const key = create.text
+          const foreign = "the-key-of-another-service"
           const wrongKey = "sk-aviary-a-wrong-key-that-might-be-a-typo"
           for (const route of [...routes, { method: "GET", url: "/metrics", path: "/metrics" }]) {
             if (route.method === "DELETE") continue
@@ -144,21 +195,30 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
               written.push(text, headers)
             }
           }
-          yield* ask(url, { method: "GET", url: `/v1/models?api_key=${key}` }, `Bearer ${key}`)
+          // Where people put secrets that belong into a header.
+          for (const secret of [key, token, wrongKey]) {
+            for (const place of misplaced(secret)) {
+              const { text, headers } = yield* ask(url, place, place.url.startsWith("/admin") ? admin : `Bearer ${key}`)
+              written.push(text, headers)
+            }
+          }
+          yield* ask(url, { method: "GET", url: `/v1/models?key=${foreign}` }, `Bearer ${key}`)
+          written.push(yield* connect(url, key))
           for (const name of yield* fs.readDirectory(dataDir, { recursive: true })) {
             const path = `${dataDir}/${name}`
             if (name === "admin-token" || (yield* fs.stat(path)).type !== "File") continue
             written.push(Buffer.from(yield* fs.readFile(path)).toString("latin1"))
           }
           for (const { name, attributes, events, status } of spans) {
-            const said = status._tag === "Ended" && Exit.isFailure(status.exit) ? String(status.exit.cause) : ""
+            const failed = status._tag === "Ended" && Exit.isFailure(status.exit) ? status.exit.cause : undefined
+            const said = failed === undefined ? "" : `${String(failed)} ${Cause.pretty(failed)}`
             written.push(`${name} ${JSON.stringify([[...attributes], events])} ${said}`)
           }
           expect(spans.map(({ name }) => name)).toEqual(expect.arrayContaining(["POST", "Access.authenticate"]))
           const hashes = [key, token].map((text) => Redacted.value(hashKey(Redacted.make(text))))
           expect(written.join("\n")).toContain("/admin/keys")
-          for (const secret of [key, token, wrongKey, hashes[1]!]) {
-            const found = written.filter((text) => text.includes(secret))
+          for (const secret of [key, token, wrongKey, foreign, hashes[1]!]) {
+            const found = written.filter((text) => decoded(text).includes(secret))
             expect(
               found.map((text) => text.slice(0, 200)),
               "a secret stands in",

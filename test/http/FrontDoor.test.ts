@@ -135,7 +135,7 @@ it.live("a fault of the gateway's own is 500 without details, is logged, and ask
     const lines: Array<string> = []
     const { url } = yield* startGateway({
       programs: Layer.merge(
-        Layer.succeed(Speech, { speak: () => Effect.die(new Error("secret detail")) }),
+        Layer.succeed(Speech, { speak: () => Effect.die(new Error("secret detail of sk-aviary-123")) }),
         transcriptionOf(),
       ),
       loggers: [Logger.map(Logger.formatLogFmt, (line) => void lines.push(line))],
@@ -146,7 +146,9 @@ it.live("a fault of the gateway's own is 500 without details, is logged, and ask
     const body = yield* json(response)
     expect(body.error.code).toBe("internal_error")
     expect(JSON.stringify(body)).not.toContain("secret detail")
-    expect(lines.find((line) => line.includes("secret detail"))).toContain("find-me")
+    const line = lines.find((line) => line.includes("secret detail of sk-aviary-…"))
+    expect(line).toContain("find-me")
+    expect(lines.join()).not.toContain("sk-aviary-123")
   }),
 )
 
