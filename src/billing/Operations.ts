@@ -87,7 +87,7 @@ export interface Operations {
   readonly changeAccount: (input: At & { readonly id: string; readonly name: string; readonly terms: Terms }) => Account
   readonly account: (input: At & { readonly id: string }) => Account
   readonly accounts: (input: At) => ReadonlyArray<Account>
-  /** A deposit (above zero) or an adjustment (either way, with its reason). The same `operationId` again answers with the first entry. */
+  /** A deposit (above zero) or an adjustment (either way, with its reason). Asked again in all the same, it answers with the first entry. */
   readonly post: (
     input: At & {
       readonly operationId: string

@@ -36,7 +36,7 @@ export class AdminKeysGroup extends HttpApiGroup.make("adminKeys")
         accountId: Schema.optionalKey(Schema.String.annotate({ description: "Absent: keys of all accounts." })),
       },
       success: Schema.Struct({ keys: Schema.Array(ApiKey) }),
-      error: errorsWith(503),
+      error: errorsWith(404, 503),
     }).annotateMerge(OpenApi.annotations({ summary: "List keys" })),
     HttpApiEndpoint.delete("revoke", "/admin/keys/:id", {
       params: { id: Schema.String },

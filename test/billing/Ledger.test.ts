@@ -204,6 +204,34 @@ const contract = (name: string, layer: Layer.Layer<Ledger, BillingError>) =>
       }).pipe(Effect.provide(layer)),
     )
 
+    it.live("the account of requests without a key stays metered, with a cap or without", () =>
+      Effect.gen(function* () {
+        const { ledger } = yield* opened
+        const change = (terms: Question<"changeAccount">["terms"]) =>
+          ledger.run("changeAccount", { id: "anonymous", name: "No key", terms, now: 2 })
+        const refused = yield* refusal(change({ kind: "prepaid", overdraft: 0 }))
+        assert.deepInclude(refused, {
+          _tag: "NotAccepted",
+          message:
+            "The account anonymous pays for requests without a key, so it stays metered: prepaid, it would refuse all of them. To limit them, give it a monthly cap.",
+        })
+        const capped = { kind: "metered", monthlyCap: 5 } as const
+        assert.deepInclude(yield* change(capped), { name: "No key", terms: capped })
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("keys are listed of an account that there is, and none is made that has expired", () =>
+      Effect.gen(function* () {
+        const { ledger } = yield* opened
+        const limits = { requestsPerMinute: null, charactersPerMinute: null, monthlyCap: null }
+        const key = { id: "k", accountId: "a", name: "K", hint: "", hash: "h", limits }
+        const dead = yield* refusal(ledger.run("addKey", { ...key, expiresAt: 2, now: 2 }))
+        assert.deepInclude(dead, { message: "The key would have expired already, at 1970-01-01T00:00:00.002Z." })
+        assert.deepStrictEqual(yield* ledger.run("keys", { accountId: "a" }), [])
+        assert.deepInclude(yield* refusal(ledger.run("keys", { accountId: "none" })), { _tag: "UnknownAccount" })
+      }).pipe(Effect.provide(layer)),
+    )
+
     it.live("a posting with the same operation id counts once; the same id for another posting is refused", () =>
       Effect.gen(function* () {
         const { ledger, account } = yield* opened
@@ -218,6 +246,11 @@ const contract = (name: string, layer: Layer.Layer<Ledger, BillingError>) =>
         const first = yield* ledger.run("post", posting)
         assert.deepStrictEqual(yield* ledger.run("post", { ...posting, now: 9 }), first)
         assert.deepInclude(yield* refusal(ledger.run("post", { ...posting, amount: 30 })), { _tag: "NotAccepted" })
+        const otherReason = yield* refusal(ledger.run("post", { ...posting, reason: "billed twice" }))
+        assert.deepInclude(otherReason, {
+          message:
+            'This operation id made another entry before: an adjustment of -30 micro-units to a ("goodwill"). Repeat exactly that, or choose another id.',
+        })
         assert.strictEqual((yield* account).balance, 170)
         const huge = { ...posting, operationId: "q", amount: 4e15 }
         assert.deepInclude(yield* refusal(ledger.run("post", huge)), { _tag: "NotAccepted" })

@@ -1,6 +1,7 @@
-import type { Account, Terms } from "../Account.ts"
+import { type Account, anonymous, type Terms } from "../Account.ts"
 import type { ApiKey } from "../ApiKey.ts"
 import { type BillingReason, KeyExpired, KeyRevoked, NotAccepted, UnknownAccount, UnknownKey } from "../BillingError.ts"
+import type { Entry } from "../Entry.ts"
 import type { Operations } from "../Operations.ts"
 import { append, entryOf, spentInMonth } from "./Entries.ts"
 import { Refusal } from "./Refusal.ts"
@@ -82,6 +83,10 @@ export const unusable = (key: ApiKey, now: number): BillingReason | undefined =>
   return undefined
 }
 
+const notAccepted = (message: string) => new Refusal(new NotAccepted({ message }))
+
+const kindOf = ({ kind }: Entry) => (kind === "adjustment" ? "an adjustment" : `a ${kind}`)
+
 export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
   openAccount: ({ id, name, terms, now }) => {
     rows.run(
@@ -92,6 +97,11 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
   },
   changeAccount: ({ id, name, terms, now }) => {
     accountRow(rows, id)
+    if (id === anonymous && terms.kind === "prepaid") {
+      throw notAccepted(
+        `The account ${anonymous} pays for requests without a key, so it stays metered: prepaid, it would refuse all of them. To limit them, give it a monthly cap.`,
+      )
+    }
     rows.run(
       "UPDATE accounts SET name = ?, kind = ?, overdraft = ?, monthly_cap = ? WHERE id = ?",
       ...([name, ...columnsOf(terms), id] as const),
@@ -105,17 +115,18 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
   post: ({ operationId, accountId, kind, amount, reason, now }) => {
     const before = entryOf(rows, operationId)
     if (before !== undefined) {
-      if (before.accountId === accountId && before.kind === kind && before.amount === amount) return before
-      throw new Refusal(new NotAccepted({ message: "this operation id was used for another entry" }))
+      const same = before.accountId === accountId && before.kind === kind && before.amount === amount
+      if (same && before.reason === reason) return before
+      throw notAccepted(
+        `This operation id made another entry before: ${kindOf(before)} of ${before.amount} micro-units to ${before.accountId}${before.reason === null ? "" : ` ("${before.reason}")`}. Repeat exactly that, or choose another id.`,
+      )
     }
     if (kind === "deposit" ? amount <= 0 : amount === 0) {
-      throw new Refusal(
-        new NotAccepted({ message: kind === "deposit" ? "a deposit is above zero" : "an adjustment is not zero" }),
-      )
+      throw notAccepted(kind === "deposit" ? "A deposit is above zero." : "An adjustment is not zero.")
     }
     // Far enough below 2^53 that no charge can carry a balance past it.
     if (Math.abs((accountRow(rows, accountId)["balance"] as number) + amount) > 4e15) {
-      throw new Refusal(new NotAccepted({ message: "the balance would pass 4,000,000,000 units" }))
+      throw notAccepted("The balance would pass 4,000,000,000.00, above or below zero.")
     }
     return append(rows, {
       ...{ operationId, at: now, accountId, kind, amount, reason },
@@ -125,6 +136,9 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
 
   addKey: ({ id, accountId, name, hint, hash, expiresAt, limits, now }) => {
     accountRow(rows, accountId)
+    if (expiresAt !== null && expiresAt <= now) {
+      throw notAccepted(`The key would have expired already, at ${new Date(expiresAt).toISOString()}.`)
+    }
     rows.run(
       `INSERT INTO keys (id, account_id, name, hint, hash, created_at, expires_at, requests_per_minute, characters_per_minute, monthly_cap)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
@@ -133,8 +147,12 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
     )
     return keyById(rows, id)
   },
-  keys: ({ accountId }) =>
-    rows.all("SELECT * FROM keys WHERE ?1 IS NULL OR account_id = ?1 ORDER BY created_at, id", accountId).map(toKey),
+  keys: ({ accountId }) => {
+    if (accountId !== null) accountRow(rows, accountId)
+    return rows
+      .all("SELECT * FROM keys WHERE ?1 IS NULL OR account_id = ?1 ORDER BY created_at, id", accountId)
+      .map(toKey)
+  },
   revokeKey: ({ id, now }) => {
     rows.run("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", now, id)
     return keyById(rows, id)
