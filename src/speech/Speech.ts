@@ -97,8 +97,8 @@ export class Speech extends Context.Service<
         const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
         const join = flights.join({
           key,
-          // A repetition costs nothing, so it may not ask for a synthesis that the first one's entry can spare.
-          mode: hold.replayed ? "use" : request.cacheControl,
+          // A repetition costs nothing, so it has no claim to a fresh synthesis. What was not to be stored is made again.
+          mode: hold.replayed && request.cacheControl === "refresh" ? "use" : request.cacheControl,
           produce: take.bytes,
           describe: () =>
             Effect.sync(() => ({

@@ -19,8 +19,9 @@ const speak = Effect.fnUntraced(function* (
   key: string | undefined,
   more: Record<string, unknown> = {},
   authorization = w.authorization,
+  others: Record<string, string> = {},
 ) {
-  const headers = { authorization, ...(key === undefined ? {} : { "idempotency-key": key }) }
+  const headers = { ...others, authorization, ...(key === undefined ? {} : { "idempotency-key": key }) }
   const response = yield* postSpeech(w.url, { input, response_format: "pcm", ...more }, { headers })
   const bytes = yield* Effect.promise(() =>
     response.arrayBuffer().then(
@@ -70,6 +71,22 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         expect(again.bytes?.equals(first.bytes!)).toBe(true)
         expect(yield* w.settledBooks).toMatchObject({ spent: 12, held: 0, entries: ["charge -12 MISS"] })
       }),
+    )
+
+    it.effect(
+      "a repetition that asks for a fresh one is answered from the first: it would be a synthesis for nothing",
+      () =>
+        Effect.gen(function* () {
+          const w = yield* world
+          const nim = yield* NimTest
+          const fresh = { "cache-control": "no-cache" }
+          const first = yield* speak(w, "order 1", {}, w.authorization, fresh)
+          const asked = (yield* nim.calls).routes.synthesize_online.started
+          const again = yield* speak(w, "order 1", {}, w.authorization, fresh)
+          expect([first.headers.get("x-cache"), again.headers.get("x-cache")]).toEqual(["MISS", "HIT"])
+          expect((yield* nim.calls).routes.synthesize_online.started).toBe(asked)
+          expect(yield* w.settledBooks).toMatchObject({ spent: 12, entries: ["charge -12 MISS"] })
+        }),
     )
 
     it.effect("without a key, and with another, every request is paid for", () =>

@@ -1,6 +1,6 @@
 import { NodeHttpServer, NodeHttpServerRequest } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Queue, Stream } from "effect"
+import { Deferred, Effect, Layer, Queue, Stream } from "effect"
 import { HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer, type ServerResponse } from "node:http"
 import { handedOver } from "../../src/http/HandedOver.ts"
@@ -44,6 +44,34 @@ it.live("more is asked for only when Node holds nothing back, however slowly the
     const { received } = yield* connection.closed
     expect(received.length).toBeGreaterThan(chunks * 1_024)
     expect([...new Set(yield* Queue.takeAll(asked))]).toEqual([0])
+  }),
+)
+
+it.live("a client that stops reading and leaves is not taken for one that took everything", () =>
+  Effect.gen(function* () {
+    const pulled = yield* Queue.unbounded<number>()
+    const left = yield* Deferred.make<void>()
+    const chunks = 20_000
+    const port = yield* serve(
+      Effect.gen(function* () {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const bytes = Stream.range(1, chunks).pipe(
+          Stream.rechunk(1),
+          Stream.mapEffect((n) => Effect.as(Queue.offer(pulled, n), new Uint8Array(1_024))),
+          Stream.onExit(() => Deferred.succeed(left, undefined)),
+        )
+        return HttpServerResponse.stream(handedOver(request, bytes))
+      }),
+    )
+    const { socket } = yield* rawConnection(port)
+    socket.pause()
+    socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    yield* Effect.sleep("500 millis")
+    const stalledAt = (yield* Queue.takeAll(pulled)).length
+    expect(stalledAt).toBeLessThan(chunks)
+    socket.resetAndDestroy()
+    yield* Deferred.await(left)
+    expect(yield* Queue.size(pulled)).toBe(0)
   }),
 )
 
