@@ -30,7 +30,7 @@ export interface UsageQuery {
   /** Unix milliseconds; `until` is exclusive. */
   readonly from: number
   readonly until: number
-  /** Width of a bucket, which begins at `from`. */
+  /** Width of a bucket. Buckets begin at multiples of it since 1970; the first and the last are cut by `from` and `until`. */
   readonly bucketMillis: number
   readonly groupBy: ReadonlyArray<"account" | "key" | "model" | "kind">
   readonly kind: Usage["kind"] | null

@@ -15,7 +15,8 @@ const groups = <const L extends ReadonlyArray<string>>(...names: L) =>
 
 const span = {
   start_time: integer(0, 10_000_000_000).annotate({
-    description: "Unix seconds. Rounded down to the UTC minute, hour or day that a bucket is wide.",
+    description:
+      "Unix seconds, inclusive. Buckets begin at whole UTC minutes, hours or days; the first is cut by this time, the last by `end_time`.",
   }),
   end_time: Schema.optionalKey(
     integer(0, 10_000_000_000).annotate({ description: "Unix seconds, exclusive. Default: now." }),
@@ -25,10 +26,17 @@ const span = {
   ...list("api_key_ids", Schema.String),
 }
 
+const whole = { message: "expected a whole number" }
+
 const usageQuery = {
   ...span,
   bucket_width: Schema.optionalKey(groups("1m", "1h", "1d")),
-  limit: Schema.optionalKey(integer(1, 1_440)),
+  // How many there may be depends on the width: the handler says.
+  limit: Schema.optionalKey(
+    Schema.FiniteFromString.annotate(whole).check(Schema.isInt(whole)).annotate({
+      description: "Buckets of a page: 1 to 1,440 minutes, 168 hours or 31 days. Default 60, 24 or 7.",
+    }),
+  ),
   ...list("user_ids", Schema.String),
   ...list("models", Schema.String),
   ...list("group_by", groups("project_id", "user_id", "api_key_id", "model")),
@@ -37,7 +45,7 @@ const usageQuery = {
 const costsQuery = {
   ...span,
   bucket_width: Schema.optionalKey(groups("1d")),
-  limit: Schema.optionalKey(integer(1, 180)),
+  limit: Schema.optionalKey(integer(1, 180).annotate({ description: "Days of a page, 1 to 180. Default 7." })),
   ...list("group_by", groups("project_id", "line_item", "api_key_id")),
 }
 

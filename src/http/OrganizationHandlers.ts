@@ -53,21 +53,9 @@ export const OrganizationHandlers = HttpApiBuilder.group(
         const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
         const buckets = usageBuckets(asked, now, most)
         if (buckets instanceof ApiError) return yield* buckets
-        const { starts, width, until, nextPage } = buckets
-        const end = (start: number) => Math.min(start + width, until)
-        const from = starts[0]
-        const rows =
-          from === undefined
-            ? []
-            : yield* Effect.mapError(
-                billing.usage({
-                  ...members,
-                  from: from * 1000,
-                  until: end(starts.at(-1)!) * 1000,
-                  bucketMillis: width * 1000,
-                }),
-                told,
-              )
+        const { starts, width, from, until, nextPage } = buckets
+        const span = { from: from * 1000, until: until * 1000, bucketMillis: width * 1000 }
+        const rows = starts.length === 0 ? [] : yield* Effect.mapError(billing.usage({ ...members, ...span }), told)
         const results = Map.groupBy(rows, (row) => row.bucketStart / 1000)
         return {
           object: "page" as const,

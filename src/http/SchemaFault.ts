@@ -12,7 +12,8 @@ export const schemaFault = (error: Schema.SchemaError): ApiError => {
   const [first] = format(error.issue).issues
   const message = first === undefined ? "expected something else" : lowerFirst(first.message)
   if (first?.message === notJson) return Errors.invalidJson()
-  const path = first?.path ?? []
+  // A member of a list is named by its list: a query has no indices.
+  const path = (first?.path ?? []).filter((part) => typeof part !== "number")
   if (path.length === 0) return Errors.invalidBody()
   const param = path.map(String).join(".")
   const leaf = leafOf(error.issue)

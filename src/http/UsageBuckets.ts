@@ -15,11 +15,12 @@ interface Asked {
   readonly page?: string | undefined
 }
 
-/** One page of buckets, in Unix seconds: `starts` of each, its `width`, where the last one ends, and the next page. */
+/** One page of buckets, in Unix seconds: `starts` of each, its `width`, what of them is asked for, and the next page. */
 export interface UsageBuckets {
   readonly starts: ReadonlyArray<number>
   readonly width: number
-  /** End of what is asked for; the last bucket of all may be cut by it. */
+  /** What is asked for of this page, `until` exclusive. It may cut the first and the last bucket. */
+  readonly from: number
   readonly until: number
   readonly nextPage: string | null
 }
@@ -28,7 +29,7 @@ const pagePattern = /^page_(\d{1,11})$/
 
 /**
  * The buckets of one page. They begin at whole UTC minutes, hours or days, so that whoever asks, a moment falls into the
- * same bucket.
+ * same bucket. The times asked for are kept to the second all the same: spans that adjoin tell everything once.
  *
  * @param now Unix seconds; nothing is reported of the time after it
  * @param most buckets of a page at most, where that is not the width's own limit
@@ -37,18 +38,23 @@ export const usageBuckets = (asked: Asked, now: number, most?: number) => {
   const { seconds: width, usual, most: widthsMost } = widths[asked.bucket_width ?? "1d"]
   const limit = asked.limit ?? usual
   const allowed = most ?? widthsMost
-  if (limit > allowed) return Errors.invalidValue("limit", `expected a whole number from 1 to ${allowed}`)
+  if (limit < 1 || limit > allowed) return Errors.invalidValue("limit", `expected a whole number from 1 to ${allowed}`)
   if (asked.end_time !== undefined && asked.end_time <= asked.start_time) {
     return Errors.invalidValue("end_time", "expected a time after start_time")
   }
-  const until = Math.min(asked.end_time ?? now + 1, now + 1)
-  const first = asked.start_time - (asked.start_time % width)
-  const from = asked.page === undefined ? first : Number(pagePattern.exec(asked.page)?.[1])
-  if (!(from >= first && (from - first) % width === 0)) {
+  const end = Math.min(asked.end_time ?? now + 1, now + 1)
+  const firstOfAll = asked.start_time - (asked.start_time % width)
+  const first = asked.page === undefined ? firstOfAll : Number(pagePattern.exec(asked.page)?.[1])
+  if (!(first >= firstOfAll && (first - firstOfAll) % width === 0)) {
     return Errors.invalidValue("page", "expected the next_page of an answer to the same question")
   }
-  const count = Math.max(0, Math.min(limit, Math.ceil((until - from) / width)))
-  const starts = Array.from({ length: count }, (_, index) => from + index * width)
-  const next = from + count * width
-  return { starts, width, until, nextPage: next < until ? `page_${next}` : null } satisfies UsageBuckets
+  const count = asked.start_time >= end ? 0 : Math.max(0, Math.min(limit, Math.ceil((end - first) / width)))
+  const next = first + count * width
+  return {
+    starts: Array.from({ length: count }, (_, index) => first + index * width),
+    width,
+    from: Math.max(asked.start_time, first),
+    until: Math.min(next, end),
+    nextPage: count > 0 && next < end ? `page_${next}` : null,
+  } satisfies UsageBuckets
 }

@@ -103,3 +103,39 @@ it.live("pages through buckets, empty ones included", () =>
     expect(second.has_more).toBe(false)
   }),
 )
+
+it.live("tells every charge once to who asks for spans that adjoin in the middle of a day", () =>
+  Effect.gen(function* () {
+    const { usage } = yield* used
+    // The next second: what has been charged lies before it, and no charge follows.
+    const between = Math.floor(Date.now() / 1000) + 1
+    const ask = (span: { start_time: number; end_time: number }) =>
+      Effect.map(
+        Effect.promise(() => usage.audioSpeeches({ ...span, bucket_width: "1d" })),
+        ({ data }) => data.flatMap(({ results }): ReadonlyArray<unknown> => results),
+      )
+    yield* Effect.sleep("1100 millis")
+    expect(yield* ask({ start_time: between - 60, end_time: between })).toMatchObject([{ characters: 207 }])
+    expect(yield* ask({ start_time: between, end_time: between + 60 })).toEqual([])
+  }),
+)
+
+it.live("says of a wrong value which parameter it is in, and what fits the width asked for", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway({ settings: { adminToken } })
+    const told = Effect.fnUntraced(function* (query: string) {
+      const headers = { authorization: `Bearer ${adminToken}` }
+      const response = yield* Effect.promise(() =>
+        fetch(`${url}/v1/organization/usage/audio_speeches?start_time=0&${query}`, { headers }),
+      )
+      const { error } = (yield* Effect.promise(() => response.json())) as { error: { param: string; message: string } }
+      return [response.status, error.param, error.message]
+    })
+    const days = "Invalid value for 'limit': expected a whole number from 1 to 31."
+    expect(yield* told("limit=0")).toEqual([400, "limit", days])
+    expect(yield* told("limit=32")).toEqual([400, "limit", days])
+    expect(yield* told("limit=1441&bucket_width=1m")).toEqual([400, "limit", days.replace("31", "1440")])
+    expect(yield* told("limit=many")).toEqual([400, "limit", "Invalid value for 'limit': expected a whole number."])
+    expect((yield* told("group_by=team&group_by=model"))[1]).toBe("group_by")
+  }),
+)

@@ -11,10 +11,24 @@ const bucketsOf = (...asked: Parameters<typeof usageBuckets>) => {
   return found
 }
 
-it("begins at the UTC day that holds the start, and ends with the present", () => {
-  const { starts, nextPage, until } = bucketsOf({ start_time: monday + 5_000 }, monday + 2 * day + 10)
+it("has the UTC day that holds the start, cut by it, and ends with the present", () => {
+  const { starts, nextPage, from, until } = bucketsOf({ start_time: monday + 5_000 }, monday + 2 * day + 10)
   expect(starts).toEqual([monday, monday + day, monday + 2 * day])
-  expect([until, nextPage]).toEqual([monday + 2 * day + 11, null])
+  expect([from, until, nextPage]).toEqual([monday + 5_000, monday + 2 * day + 11, null])
+})
+
+it.each([1, 2, 31])("tells every second of what is asked for once, %i days to a page", (limit) => {
+  const asked = { start_time: monday + 70, end_time: monday + 2 * day + 90, limit }
+  const spans: Array<readonly [number, number]> = []
+  let page: string | null | undefined
+  do {
+    const { from, until, nextPage } = bucketsOf({ ...asked, page: page ?? undefined }, monday + 9 * day)
+    spans.push([from, until])
+    page = nextPage
+  } while (page !== null)
+  expect(spans[0]?.[0]).toBe(asked.start_time)
+  expect(spans.at(-1)?.[1]).toBe(asked.end_time)
+  expect(spans.slice(1).map(([from]) => from)).toEqual(spans.slice(0, -1).map(([, until]) => until))
 })
 
 it("goes on where the page before ended, until all is told once", () => {
@@ -39,10 +53,12 @@ it("has as many buckets as OpenAI's unless asked for", () => {
 
 it("is empty for what has not begun", () => {
   expect(bucketsOf({ start_time: monday + day }, monday)).toMatchObject({ starts: [], nextPage: null })
+  expect(bucketsOf({ start_time: monday + 60 }, monday)).toMatchObject({ starts: [], nextPage: null })
 })
 
 it.each([
   ["limit", { start_time: 0, limit: 32 }],
+  ["limit", { start_time: 0, limit: 0 }],
   ["end_time", { start_time: 10, end_time: 10 }],
   ["page", { start_time: monday, page: "page_" }],
   ["page", { start_time: monday, page: "2" }],

@@ -10,7 +10,7 @@ const usage = (rows: Rows, query: UsageQuery): ReadonlyArray<UsageRow> => {
   const among = (column: string, parameter: string) =>
     `(${parameter} IS NULL OR ${column} IN (SELECT value FROM json_each(${parameter})))`
   return rows.all(
-    `SELECT at - (at - CAST(?1 AS INTEGER)) % CAST(?3 AS INTEGER) AS bucketStart,
+    `SELECT at - at % CAST(?3 AS INTEGER) AS bucketStart,
        ${member("account")} AS accountId, ${member("key")} AS keyId, ${member("model")} AS model, ${member("kind")} AS kind,
        sum(CASE kind WHEN 'charge' THEN 1 ELSE -1 END) AS requests,
        sum(CASE usage WHEN 'speech' THEN quantity ELSE 0 END) AS characters,
