@@ -9,6 +9,7 @@ import {
   Option,
   Schema,
   SchemaGetter,
+  SchemaTransformation,
 } from "effect"
 
 /** A setting whose value is none of those accepted. `message` is the one line an operator sees. */
@@ -62,7 +63,25 @@ const count = setting(wholeNumber.check(Schema.isGreaterThanOrEqualTo(1)), "a wh
 const countOrNone = setting(wholeNumber, "a whole number from 0")
 const oneOf = <const L extends ReadonlyArray<string>>(...values: L) =>
   setting(Schema.Literals(values), values.map((v) => `"${v}"`).join(" or "))
-const secret = setting(Schema.RedactedFromValue(Schema.NonEmptyString), "text", true)
+
+/** In characters. A token that can be guessed opens every account, so one of an operator's own is held to it too. */
+export const shortestAdminToken = 16
+
+const adminToken = setting(
+  Schema.RedactedFromValue(
+    Schema.String.check(Schema.makeFilter((token) => token.trim().length >= shortestAdminToken)),
+  ),
+  `a token of at least ${shortestAdminToken} characters, such as \`openssl rand -hex 32\` prints`,
+  true,
+)
+
+const currencies: ReadonlySet<string> = new Set(Intl.supportedValuesOf("currency"))
+const currency = setting(
+  Schema.String.pipe(Schema.decode(SchemaTransformation.toLowerCase())).check(
+    Schema.makeFilter((code) => currencies.has(code.toUpperCase())),
+  ),
+  "the three letters of an ISO 4217 currency, such as eur",
+)
 
 const withUnit = (written: string) => (/^\d+$/.test(written.trim()) ? `${written.trim()} B` : written)
 const bytes = setting(
@@ -112,7 +131,7 @@ export const table = {
     "open",
     "Whether models and voices are listed without a key, as Open WebUI needs it.",
   ),
-  adminToken: secret(
+  adminToken: adminToken(
     "AVIARY_ADMIN_TOKEN",
     undefined,
     "Token of the admin routes. Unset: one is generated into the data directory.",
@@ -193,7 +212,11 @@ export const table = {
     "Folder with `ca.pem`, `cert.pem` and `key.pem`, as Docker's own `DOCKER_CERT_PATH`. Set: `tcp://` goes over TLS.",
   ),
 
-  currency: text("AVIARY_CURRENCY", "usd", "Currency of accounts and rates, by its ISO 4217 code."),
+  currency: currency(
+    "AVIARY_CURRENCY",
+    "usd",
+    "Currency of accounts and prices, in any case. A ledger keeps the one that its first entry was made in.",
+  ),
   holdTimeout: duration("AVIARY_HOLD_TIMEOUT", "15 minutes", "Age after which a hold whose owner is gone is released."),
 
   metrics: oneOf("open", "admin", "off")(

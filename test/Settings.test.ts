@@ -98,9 +98,33 @@ it.effect("metrics are for everyone on loopback, for the operator beyond, unless
 
 it.effect("the admin token does not show itself", () =>
   Effect.gen(function* () {
-    const settings = yield* from({ AVIARY_ADMIN_TOKEN: "swordfish" })
+    const settings = yield* from({ AVIARY_ADMIN_TOKEN: "swordfish-and-chips" })
     expect(`${JSON.stringify(settings)} ${inspect(settings)}`).not.toContain("swordfish")
-    expect(Redacted.value(settings.adminToken!)).toBe("swordfish")
+    expect(Redacted.value(settings.adminToken!)).toBe("swordfish-and-chips")
+  }),
+)
+
+it.effect("an admin token that could be guessed is refused, without being shown", () =>
+  Effect.gen(function* () {
+    for (const token of ["a", "fifteen letters", " ".repeat(20), `${" ".repeat(20)}a`]) {
+      expect(yield* refusal({ AVIARY_ADMIN_TOKEN: token })).toBe(
+        "AVIARY_ADMIN_TOKEN=<secret> is not valid: it accepts a token of at least 16 characters, such as `openssl rand -hex 32` prints.",
+      )
+    }
+    expect((yield* from({ AVIARY_ADMIN_TOKEN: "sixteen letters." })).adminToken).toBeDefined()
+  }),
+)
+
+it.effect("a currency is an ISO 4217 one, written in any case", () =>
+  Effect.gen(function* () {
+    for (const written of ["EUR", "eur", "Eur"]) {
+      expect((yield* from({ AVIARY_CURRENCY: written })).currency).toBe("eur")
+    }
+    for (const written of ["eurooo", "€", "xyz", "eu", " eur"]) {
+      expect(yield* refusal({ AVIARY_CURRENCY: written })).toBe(
+        `AVIARY_CURRENCY=${JSON.stringify(written)} is not valid: it accepts the three letters of an ISO 4217 currency, such as eur.`,
+      )
+    }
   }),
 )
 

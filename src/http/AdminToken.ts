@@ -1,7 +1,7 @@
 import { Context, Effect, FileSystem, Layer, Path, Redacted, Schema } from "effect"
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 import { adminTokenPrefix } from "../contract/Secrets.ts"
-import { Settings } from "../Settings.ts"
+import { Settings, shortestAdminToken } from "../Settings.ts"
 
 /** There is no admin token to be had; `message` says why and what to do. */
 export class AdminTokenError extends Schema.TaggedError<AdminTokenError>()("AdminTokenError", {
@@ -58,7 +58,7 @@ const read = Effect.fnUntraced(function* (path: string) {
       }),
   )
   // An empty token would let in whoever brings none.
-  if (text.trim().length < 16) {
+  if (text.trim().length < shortestAdminToken) {
     return yield* new AdminTokenError({
       message: `${path} holds no admin token: remove it, and the next start makes another.`,
     })

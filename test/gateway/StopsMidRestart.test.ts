@@ -62,7 +62,7 @@ layer(Layer.provideMerge(NimTest.layerRealTime, NodeServices.layer), { excludeTe
           AVIARY_MAGPIE_URL: nim.url.href,
           AVIARY_PARAKEET_URL: nim.url.href,
           AVIARY_SHUTDOWN_GRACE: `${graceSeconds} seconds`,
-          AVIARY_ADMIN_TOKEN: "of-the-test",
+          AVIARY_ADMIN_TOKEN: "the-token-of-the-test",
           AVIARY_LOG_LEVEL: "warn",
           // Ignores SIGTERM, and has a child of its own.
           AVIARY_PARAKEET_RESTART: `command:${JSON.stringify(["sh", "-c", `trap '' TERM; sleep 600 & wait; sleep 600; : ${mark}`])}`,
@@ -105,7 +105,7 @@ layer(Layer.provideMerge(NimTest.layerRealTime, NodeServices.layer), { excludeTe
 
         const next = yield* startProcess(settings)
         const response = yield* Effect.promise(() =>
-          fetch(`${next.url}/admin/engines`, { headers: { authorization: "Bearer of-the-test" } }),
+          fetch(`${next.url}/admin/engines`, { headers: { authorization: "Bearer the-token-of-the-test" } }),
         )
         const { engines } = (yield* Effect.promise(() => response.json())) as {
           readonly engines: ReadonlyArray<{ engine: string; budget: { left: number } }>

@@ -42,17 +42,23 @@ layer(NodeServices.layer)("AdminToken", (it) => {
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const dataDir = yield* directory
-      const said = yield* tokenOf("layer", { dataDir, adminToken: "said" })
-      expect([Redacted.value(said.token), said.path]).toEqual(["said", undefined])
+      const said = yield* tokenOf("layer", { dataDir, adminToken: "said by the setting" })
+      expect([Redacted.value(said.token), said.path]).toEqual(["said by the setting", undefined])
       expect(yield* fs.readDirectory(dataDir)).toEqual([])
     }),
   )
 
   it.effect("matches itself and nothing else", () =>
     Effect.gen(function* () {
-      const { matches } = yield* tokenOf("layer", { dataDir: yield* directory, adminToken: "the token" })
-      expect(matches(Redacted.make("the token"))).toBe(true)
-      for (const other of ["", "the toke", "the token ", "The token", "x".repeat(10_000)]) {
+      const { matches } = yield* tokenOf("layer", { dataDir: yield* directory, adminToken: "the token of a test" })
+      expect(matches(Redacted.make("the token of a test"))).toBe(true)
+      for (const other of [
+        "",
+        "the token of a tes",
+        "the token of a test ",
+        "The token of a test",
+        "x".repeat(10_000),
+      ]) {
         expect(matches(Redacted.make(other))).toBe(false)
       }
     }),
