@@ -1,6 +1,7 @@
-import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Schedule, Scope } from "effect"
 import { randomUUID } from "node:crypto"
 import { Settings } from "../Settings.ts"
+import * as Metrics from "../telemetry/Metrics.ts"
 import type { Account } from "./Account.ts"
 import type { BillingError } from "./BillingError.ts"
 import type { Entry } from "./Entry.ts"
@@ -85,7 +86,10 @@ const make = Effect.gen(function* () {
     owed.set(holdId, { reason, refund })
     const now = yield* Clock.currentTimeMillis
     yield* ledger.run("release", { holdId, reason, refund, now }).pipe(
-      Effect.tap(() => Effect.sync(() => owed.delete(holdId))),
+      Effect.tap(({ done }) => {
+        owed.delete(holdId)
+        return done === "refunded" ? Metric.update(Metrics.refunds, 1) : Effect.void
+      }),
       Effect.catch((error) => Effect.logWarning("A hold could not be released; it is tried again", error.message)),
     )
   }, Effect.uninterruptible)
@@ -104,6 +108,9 @@ const make = Effect.gen(function* () {
         Effect.tapError(() => (doubtful ? giveBack(claim, "in doubt", true) : Effect.void)),
         // An interruption that waited for the charge takes effect here.
         Effect.tap(() => Effect.onInterrupt(restore(Effect.yieldNow), () => giveBack(claim, "abandoned", true))),
+        Effect.tap(({ replayed, served }) =>
+          replayed && !doubtful ? Effect.void : Metric.update(Metric.withAttributes(Metrics.charges, { served }), 1),
+        ),
       )
     })
 
@@ -175,9 +182,10 @@ const make = Effect.gen(function* () {
 
   const reap = Effect.fnUntraced(function* () {
     const now = yield* Clock.currentTimeMillis
-    const { expired } = yield* ledger
-      .run("reap", { now, limit: reapLimit })
-      .pipe(Effect.repeat({ until: (done) => done.expired < reapLimit && done.forgotten < reapLimit }))
+    const { expired } = yield* ledger.run("reap", { now, limit: reapLimit }).pipe(
+      Effect.tap((done) => Metric.update(Metrics.holdsExpired, done.expired)),
+      Effect.repeat({ until: (done) => done.expired < reapLimit && done.forgotten < reapLimit }),
+    )
     if (expired > 0) yield* Effect.logWarning(`${expired} holds expired: their owners are gone`)
   })
 

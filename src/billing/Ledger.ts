@@ -1,6 +1,7 @@
-import { Context, Effect, Layer, RcRef } from "effect"
+import { Context, Effect, Layer, Metric, RcRef } from "effect"
 import { join } from "node:path"
 import { Settings } from "../Settings.ts"
+import * as Metrics from "../telemetry/Metrics.ts"
 import * as WorkerPool from "../workers/WorkerPool.ts"
 import { BillingError, LedgerUnavailable } from "./BillingError.ts"
 import { gather } from "./GroupCommit.ts"
@@ -60,6 +61,13 @@ const patience = "10 seconds"
 
 const sqlite = Effect.fnUntraced(function* (options: Options) {
   let commits = 0
+  // A thread that replaces another counts from the start.
+  const committed = (now: number) =>
+    Effect.suspend(() => {
+      const more = now < commits ? now : now - commits
+      commits = now
+      return Metric.update(Metrics.ledgerCommits, more)
+    })
 
   const lane = Effect.fnUntraced(function* (readOnly: boolean) {
     const workerData: LedgerWorkerData = { ...options, readOnly }
@@ -75,7 +83,7 @@ const sqlite = Effect.fnUntraced(function* (options: Options) {
       pool
         .run((client) => client.Apply({ asked }))
         .pipe(
-          Effect.tap((done) => Effect.sync(() => readOnly || (commits = done.commits))),
+          Effect.tap((done) => (readOnly ? Effect.void : committed(done.commits))),
           Effect.map((done) => done.answered),
           Effect.mapError(toBillingError),
           Effect.timeoutOrElse({
@@ -94,9 +102,12 @@ const sqlite = Effect.fnUntraced(function* (options: Options) {
   return Ledger.of({
     run: (name, input) => {
       const asked: Asked = { name, input }
-      if (!queries.has(name) && !reports.has(name)) return change(asked) as never
       const reader = reports.has(name) ? report : look
-      return Effect.scoped(Effect.flatMap(RcRef.get(reader), (run) => run(asked))) as never
+      const answer =
+        queries.has(name) || reports.has(name)
+          ? Effect.scoped(Effect.flatMap(RcRef.get(reader), (run) => run(asked)))
+          : change(asked)
+      return Effect.tapError(answer, countRefusal) as never
     },
     commits: Effect.sync(() => commits),
   })
@@ -104,6 +115,11 @@ const sqlite = Effect.fnUntraced(function* (options: Options) {
 
 const unavailable = (kind: LedgerUnavailable["kind"], message: string) =>
   new BillingError({ reason: new LedgerUnavailable({ kind, message }) })
+
+const countRefusal = ({ reason }: BillingError) =>
+  reason._tag === "LedgerUnavailable"
+    ? Metric.update(Metric.withAttributes(Metrics.ledgerRefusals, { kind: reason.kind }), 1)
+    : Effect.void
 
 const toBillingError = (error: WorkerPool.WorkerLost | BillingError): BillingError =>
   error._tag === "BillingError" ? error : unavailable("lost", error.message)

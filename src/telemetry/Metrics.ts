@@ -45,6 +45,33 @@ export const flightListeners = Metric.gauge("aviary_flight_listeners", {
   description: "Responses that are being fed by a synthesis.",
 })
 
+/** By `served`: MISS, HIT, COALESCED, BYPASS. */
+export const charges = Metric.counter("aviary_charges_total", {
+  description: "Requests charged.",
+  incremental: true,
+})
+
+export const refunds = Metric.counter("aviary_refunds_total", {
+  description: "Charges paid back, since the answer could not be finished.",
+  incremental: true,
+})
+
+export const holdsExpired = Metric.counter("aviary_holds_expired_total", {
+  description: "Holds whose gateway had died before they ended.",
+  incremental: true,
+})
+
+/** By `kind`: locked, full, corrupt, newer, mismatch, overloaded, lost, failed. */
+export const ledgerRefusals = Metric.counter("aviary_ledger_refusals_total", {
+  description: "Operations that the ledger could not do.",
+  incremental: true,
+})
+
+export const ledgerCommits = Metric.counter("aviary_ledger_commits_total", {
+  description: "Transactions of the ledger synced to disk.",
+  incremental: true,
+})
+
 /** By `engine` and `state`: the state it came into. */
 export const engineChanges = Metric.counter("aviary_engine_state_changes_total", {
   description: "Changes of an engine's state.",

@@ -1,26 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Metric } from "effect"
 import { TestClock } from "effect/testing"
-import type { Served } from "../../src/billing/Usage.ts"
-import { answerLost, billingRoom, down, hundred, LedgerFaults, openWorld } from "../support/billing.ts"
+import * as Metrics from "../../src/telemetry/Metrics.ts"
+import { answerLost, billingRoom, down, hundred, openWorld, request } from "../support/billing.ts"
 
 const untouched = { balance: 1_000, held: 0, entries: [] as Array<string> }
-
-/** A request that reserves, works, settles; answers with the id of its hold. */
-const request = Effect.fnUntraced(function* (
-  world: Effect.Success<ReturnType<typeof openWorld>>,
-  work: Effect.Effect<unknown, unknown> = Effect.void,
-  served: Served = "MISS",
-) {
-  const holdId = yield* Deferred.make<string>()
-  const run = Effect.gen(function* () {
-    const hold = yield* world.billing.reserve(hundred)
-    yield* Deferred.succeed(holdId, hold.id)
-    yield* work
-    return yield* world.billing.settle(hold, { served })
-  }).pipe(Effect.scoped, world.pays)
-  return { holdId: Deferred.await(holdId), fiber: yield* Effect.forkChild(run) }
-})
 
 describe("what is charged", () => {
   it.effect("a success: the full price, once", () =>
@@ -157,143 +141,6 @@ describe("what is charged", () => {
   )
 })
 
-describe("a ledger in trouble", () => {
-  it.effect("at reserve: the request is refused and nothing is done", () =>
-    Effect.gen(function* () {
-      const world = yield* openWorld()
-      world.faults.set("reserve", down("full"))
-      const { fiber } = yield* request(world, Effect.die("an engine was touched"))
-      const error = yield* Effect.flip(Fiber.join(fiber))
-      assert.deepInclude(error, { _tag: "BillingError" })
-      assert.deepStrictEqual(yield* world.books, untouched)
-    }).pipe(Effect.provide(billingRoom)),
-  )
-
-  it.effect("at settle: settle fails and the hold is released", () =>
-    Effect.gen(function* () {
-      const world = yield* openWorld()
-      world.faults.set("settle", down("full"))
-      const { fiber, holdId } = yield* request(world)
-      yield* Effect.flip(Fiber.join(fiber))
-      assert.deepStrictEqual(yield* world.books, untouched)
-      assert.strictEqual(yield* world.stateOf(yield* holdId), "released: failed")
-    }).pipe(Effect.provide(billingRoom)),
-  )
-
-  it.effect("at settle and at release: the reaper releases when the ledger is back", () =>
-    Effect.gen(function* () {
-      const world = yield* openWorld()
-      world.faults.set("settle", down()).set("release", down())
-      yield* Effect.flip(Fiber.join((yield* request(world)).fiber))
-      assert.strictEqual((yield* world.books).held, 100)
-      world.faults.clear()
-      yield* TestClock.adjust("1 minute")
-      assert.deepStrictEqual(yield* world.books, untouched)
-    }).pipe(Effect.provide(billingRoom)),
-  )
-
-  it.effect("an answer that is lost: settle asks again, and one charge stands", () =>
-    Effect.gen(function* () {
-      const world = yield* openWorld()
-      world.faults.set("settle", answerLost(2))
-      const { fiber } = yield* request(world)
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual((yield* Fiber.join(fiber)).amount, 100)
-      assert.deepStrictEqual(yield* world.books, { balance: 900, held: 0, entries: ["charge -100"] })
-    }).pipe(Effect.provide(billingRoom)),
-  )
-
-  it.effect("answers that stay lost: settle fails, and a charge that was made is paid back once", () =>
-    Effect.gen(function* () {
-      const world = yield* openWorld()
-      world.faults.set("settle", answerLost(9))
-      const { fiber, holdId } = yield* request(world)
-      yield* TestClock.adjust("1 second")
-      yield* Effect.flip(Fiber.join(fiber))
-      assert.deepStrictEqual(yield* world.books, { balance: 1_000, held: 0, entries: ["charge -100", "refund 100"] })
-      world.faults.clear()
-      const again = yield* Effect.flip(
-        world.ledger.run("settle", { holdId: yield* holdId, served: "MISS", outcome: null, now: 0 }),
-      )
-      assert.deepInclude(again.reason, { _tag: "AlreadyReleased", how: "refunded" })
-    }).pipe(Effect.provide(billingRoom)),
-  )
-
-  it.effect("a hit whose answer stays lost is paid back", () =>
-    Effect.gen(function* () {
-      const world = yield* openWorld()
-      world.faults.set("charge", answerLost(9)).set("release", down())
-      const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
-      yield* TestClock.adjust("1 second")
-      yield* Effect.flip(Fiber.join(fiber))
-      assert.strictEqual((yield* world.books).balance, 950)
-      world.faults.clear()
-      yield* TestClock.adjust("1 minute")
-      assert.deepStrictEqual(yield* world.books, { balance: 1_000, held: 0, entries: ["charge -50", "refund 50"] })
-    }).pipe(Effect.provide(billingRoom)),
-  )
-
-  it.effect.each(["locked", "full", "overloaded", "failed"] as const)(
-    "a hit whose answer is lost, and the ledger then %s: it is paid back",
-    (kind) =>
-      Effect.gen(function* () {
-        const world = yield* openWorld()
-        let asked = 0
-        world.faults.set("charge", (run) => (asked++ === 0 ? answerLost(1)(run) : down(kind)(run)))
-        const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
-        yield* TestClock.adjust("1 second")
-        yield* Effect.flip(Fiber.join(fiber))
-        assert.deepStrictEqual(yield* world.books, { balance: 1_000, held: 0, entries: ["charge -50", "refund 50"] })
-      }).pipe(Effect.provide(billingRoom)),
-  )
-
-  it.effect("a client that leaves while a hit whose answer was lost is asked for again: it is paid back", () =>
-    Effect.gen(function* () {
-      const world = yield* openWorld()
-      world.faults.set("charge", answerLost(1))
-      const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
-      yield* TestClock.adjust("100 millis")
-      const leaving = yield* Effect.forkChild(Fiber.interrupt(fiber))
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.join(leaving)
-      assert.deepStrictEqual(yield* world.books, { balance: 1_000, held: 0, entries: ["charge -50", "refund 50"] })
-    }).pipe(Effect.provide(billingRoom)),
-  )
-
-  it.effect("a charge that could not be paid back when the gateway stops: it is tried once more", () =>
-    Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(billingRoom, scope)
-      const world = yield* openWorld().pipe(Effect.provide(context))
-      world.faults.set("charge", answerLost(9)).set("release", down("locked"))
-      const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
-      yield* TestClock.adjust("1 second")
-      yield* Effect.flip(Fiber.join(fiber))
-      world.faults.clear()
-      const asked: Array<string> = []
-      world.faults.set("release", (run) =>
-        Effect.tap(run, (done) => Effect.sync(() => asked.push(JSON.stringify(done)))),
-      )
-      yield* Scope.close(scope, Exit.void)
-      assert.deepStrictEqual(asked, ['{"done":"refunded"}'])
-    }),
-  )
-
-  it.effect("while a hold is renewed: it is kept and renewed later", () =>
-    Effect.gen(function* () {
-      const world = yield* openWorld()
-      const scope = yield* Scope.make()
-      const hold = yield* world.pays(world.billing.reserve(hundred).pipe(Scope.provide(scope)))
-      world.faults.set("renew", down("locked"))
-      yield* TestClock.adjust("6 minutes")
-      world.faults.clear()
-      yield* TestClock.adjust("1 hour")
-      assert.strictEqual((yield* world.billing.settle(hold, { served: "MISS" })).amount, 100)
-      yield* Scope.close(scope, Exit.void)
-    }).pipe(Effect.provide(billingRoom)),
-  )
-})
-
 describe("faults of the origin system", () => {
   it.effect("settling again answers as the first time, also when less than the hold was charged", () =>
     Effect.gen(function* () {
@@ -375,6 +222,30 @@ describe("faults of the origin system", () => {
     }).pipe(Effect.provide(billingRoom)),
   )
 })
+
+it.effect("charges, what is paid back and what expires are counted", () =>
+  Effect.gen(function* () {
+    const world = yield* openWorld()
+    const counted = Effect.all([
+      Metric.value(Metric.withAttributes(Metrics.charges, { served: "HIT" })),
+      Metric.value(Metrics.refunds),
+      Metric.value(Metrics.holdsExpired),
+    ]).pipe(Effect.map((all) => all.map(({ count }) => count)))
+    const before = yield* counted
+    yield* world.pays(world.billing.charge(hundred, { served: "HIT" }))
+    world.faults.set("charge", answerLost(9))
+    const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
+    yield* TestClock.adjust("1 second")
+    yield* Effect.flip(Fiber.join(fiber))
+    const orphan = { accountId: world.id, keyId: null, usage: hundred, idempotency: null, now: 1, expiresAt: 2 }
+    yield* world.ledger.run("reserve", { ...orphan, holdId: "orphan" })
+    yield* TestClock.adjust("1 minute")
+    assert.deepStrictEqual(
+      (yield* counted).map((now, index) => now - before[index]!),
+      [1, 1, 1],
+    )
+  }).pipe(Effect.provide(billingRoom)),
+)
 
 it.effect("a payer that nobody named is the anonymous account, which pays later", () =>
   Effect.gen(function* () {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Metric } from "effect"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -8,6 +8,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks"
 import { Ledger } from "../../src/billing/Ledger.ts"
 import { migrate } from "../../src/billing/sqlite/Migrations.ts"
 import { Settings } from "../../src/Settings.ts"
+import * as Metrics from "../../src/telemetry/Metrics.ts"
 import { hundred, rates } from "../support/billing.ts"
 
 const inFolder = <A, E, R>(use: (path: string) => Effect.Effect<A, E, R>) =>
@@ -191,8 +192,11 @@ describe("the ledger in SQLite", () => {
         const { ledger, charge } = yield* open(path, { lockWaitMillis: 50 })
         const other = new DatabaseSync(path)
         other.exec("BEGIN EXCLUSIVE")
+        const refusals = Metric.value(Metric.withAttributes(Metrics.ledgerRefusals, { kind: "locked" }))
+        const before = (yield* refusals).count
         const error = yield* Effect.flip(charge("h"))
         assert.deepInclude(error.reason, { _tag: "LedgerUnavailable", kind: "locked" })
+        assert.strictEqual((yield* refusals).count - before, 1)
         assert.deepInclude(yield* whyNot(path, { lockWaitMillis: 50 }), { kind: "locked" })
         other.exec("COMMIT")
         other.close()

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer } from "effect"
+import { Context, Deferred, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Accounts } from "../../src/billing/Accounts.ts"
 import type { Terms } from "../../src/billing/Account.ts"
@@ -7,6 +7,7 @@ import { BillingError, LedgerUnavailable } from "../../src/billing/BillingError.
 import { Ledger } from "../../src/billing/Ledger.ts"
 import type { OperationName } from "../../src/billing/Operations.ts"
 import { Payer } from "../../src/billing/Payer.ts"
+import type { Served } from "../../src/billing/Usage.ts"
 import { Settings } from "../../src/Settings.ts"
 
 type Run = Effect.Effect<unknown, BillingError>
@@ -98,3 +99,19 @@ export const openWorld = Effect.fnUntraced(function* (terms: Terms = { kind: "pr
 })
 
 export const hundred = { kind: "speech", model: "magpie", characters: 100 } as const
+
+/** A request that reserves, works, settles; answers with the id of its hold. */
+export const request = Effect.fnUntraced(function* (
+  world: Effect.Success<ReturnType<typeof openWorld>>,
+  work: Effect.Effect<unknown, unknown> = Effect.void,
+  served: Served = "MISS",
+) {
+  const holdId = yield* Deferred.make<string>()
+  const run = Effect.gen(function* () {
+    const hold = yield* world.billing.reserve(hundred)
+    yield* Deferred.succeed(holdId, hold.id)
+    yield* work
+    return yield* world.billing.settle(hold, { served })
+  }).pipe(Effect.scoped, world.pays)
+  return { holdId: Deferred.await(holdId), fiber: yield* Effect.forkChild(run) }
+})
