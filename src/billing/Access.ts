@@ -1,10 +1,10 @@
-import { Clock, Context, Duration, Effect, Layer, Redacted } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Redacted, Semaphore } from "effect"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import { timingSafeEqual } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import { anonymous } from "./Account.ts"
 import { hashKey, keyPrefix, type KeyLimits, noLimits } from "./ApiKey.ts"
-import { BillingError, InvalidKey, KeyExpired, KeyRevoked, LedgerUnavailable, RateLimited } from "./BillingError.ts"
+import { BillingError, InvalidKey, KeyExpired, KeyRevoked, RateLimited, TextAboveLimit } from "./BillingError.ts"
 import { Ledger } from "./Ledger.ts"
 
 /** Who asks: an account, and the key that was presented, if one was needed. */
@@ -21,17 +21,22 @@ export interface Allowance {
   readonly resetMillis: number
 }
 
+/** Per key; null where there is no limit. */
+export interface Allowances {
+  readonly requests: Allowance | null
+  readonly characters: Allowance | null
+}
+
 interface Service {
   /**
    * The caller behind the text of a key. Without keys (`AVIARY_ACCESS=open`) anything that does not look like one of ours is anonymous,
    * since OpenAI's clients must send something; a key of ours must be good either way.
    */
   readonly authenticate: (presented: Redacted.Redacted<string> | undefined) => Effect.Effect<Caller, BillingError>
-  /** Counts one request of `characters` code points against the caller's limits. Null where there is no limit. */
-  readonly admit: (
-    caller: Caller,
-    characters: number,
-  ) => Effect.Effect<{ readonly requests: Allowance | null; readonly characters: Allowance | null }, BillingError>
+  /** Counts one request of `characters` code points against all of the caller's limits, or against none and fails. */
+  readonly admit: (caller: Caller, characters: number) => Effect.Effect<void, BillingError>
+  /** What is left of the caller's limits now. */
+  readonly allowances: (caller: Caller) => Effect.Effect<Allowances>
 }
 
 /** Who may ask, and how often. */
@@ -41,6 +46,9 @@ export class Access extends Context.Service<Access, Service>()("aviary/billing/A
     Effect.suspend(() => make),
   ).pipe(Layer.provide(RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))))
 }
+
+/** In which a bucket refills, in milliseconds. */
+const minute = 60_000
 
 /** Longer than any key; what is longer is not hashed. */
 const longestKey = 200
@@ -71,38 +79,55 @@ const make = Effect.gen(function* () {
     return { accountId: key.accountId, keyId: key.id, limits: key.limits }
   })
 
-  const count = Effect.fnUntraced(function* (
-    limit: "requests" | "characters",
-    keyId: string,
-    max: number | null,
-    tokens: number,
-  ) {
-    if (max === null) return null
-    const taken = yield* limiter
-      .consume({ algorithm: "token-bucket", window: "1 minute", limit: max, key: `${limit}:${keyId}`, tokens })
-      .pipe(Effect.mapError((error) => limited(limit, max, error)))
-    return {
-      limit: max,
-      remaining: Math.floor(taken.remaining),
-      resetMillis: Math.ceil(Duration.toMillis(taken.resetAfter)),
-    }
-  })
+  /** Takes `tokens` out of one of the caller's buckets, or with 0 only looks. */
+  const take = (limit: keyof Allowances, { keyId, limits }: Caller, tokens: number) => {
+    const max = limits[`${limit}PerMinute`]
+    if (keyId === null || max === null) return Effect.succeed(null)
+    return limiter
+      .consume({ algorithm: "token-bucket", window: minute, limit: max, key: `${limit}:${keyId}`, tokens })
+      .pipe(
+        Effect.map(({ remaining, resetAfter }) => ({
+          limit: max,
+          remaining: Math.floor(remaining),
+          resetMillis: Math.ceil(Duration.toMillis(resetAfter)),
+        })),
+        // Nothing is taken that is not there, and the store is this process's memory.
+        Effect.orDie,
+      )
+  }
 
-  const admit = Effect.fn("Access.admit")(function* ({ keyId, limits }: Caller, characters: number) {
-    if (keyId === null) return { requests: null, characters: null }
-    return {
-      requests: yield* count("requests", keyId, limits.requestsPerMinute, 1),
-      characters: yield* count("characters", keyId, limits.charactersPerMinute, characters),
-    }
-  })
+  const allowances = (caller: Caller) =>
+    Effect.all({ requests: take("requests", caller, 0), characters: take("characters", caller, 0) })
 
-  return Access.of({ authenticate, admit })
+  const admit = Effect.fn("Access.admit")(
+    function* (caller: Caller, characters: number) {
+      if (caller.keyId === null) return
+      const refused = refusal(yield* allowances(caller), characters)
+      if (refused !== undefined) return yield* new BillingError({ reason: refused })
+      yield* take("requests", caller, 1)
+      yield* take("characters", caller, characters)
+    },
+    Semaphore.withPermits(yield* Semaphore.make(1), 1),
+  )
+
+  return Access.of({ authenticate, admit, allowances })
 })
 
-const limited = (limit: "requests" | "characters", max: number, { reason }: RateLimiter.RateLimiterError) =>
-  new BillingError({
-    reason:
-      reason._tag === "RateLimitExceeded"
-        ? new RateLimited({ limit, max, retryAfterMs: Math.ceil(Duration.toMillis(reason.retryAfter)) })
-        : new LedgerUnavailable({ kind: "failed", message: reason.message }),
-  })
+/** Why a request of `characters` cannot be let in now, if it cannot: the limit that takes longest to allow it. */
+const refusal = (left: Allowances, characters: number): RateLimited | TextAboveLimit | undefined => {
+  if (left.characters !== null && characters > left.characters.limit) {
+    return new TextAboveLimit({ max: left.characters.limit, requested: characters })
+  }
+  const wanted = { requests: 1, characters }
+  return (["requests", "characters"] as const)
+    .flatMap((limit) => {
+      const allowance = left[limit]
+      if (allowance === null || allowance.remaining >= wanted[limit]) return []
+      return new RateLimited({ limit, max: allowance.limit, retryAfterMs: untilThere(allowance, wanted[limit]) })
+    })
+    .toSorted((a, b) => b.retryAfterMs - a.retryAfterMs)[0]
+}
+
+/** Milliseconds until the bucket, which refills steadily, holds `tokens`: as long as to fill it, less the rest of the way. */
+const untilThere = ({ limit, resetMillis }: Allowance, tokens: number): number =>
+  Math.max(1, Math.ceil(resetMillis - (limit - tokens) * (minute / limit)))

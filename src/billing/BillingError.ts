@@ -55,6 +55,12 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
   retryAfterMs: Schema.Int,
 }) {}
 
+/** The text alone has more characters (code points) than the key may have spoken in a minute: no wait helps. */
+export class TextAboveLimit extends Schema.TaggedError<TextAboveLimit>()("TextAboveLimit", {
+  max: Schema.Int,
+  requested: Schema.Int,
+}) {}
+
 /** The idempotency key came with another body before. */
 export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>()("IdempotencyConflict", {}) {}
 
@@ -81,6 +87,7 @@ export const BillingReason = Schema.Union([
   KeyExpired,
   KeyRevoked,
   RateLimited,
+  TextAboveLimit,
   IdempotencyConflict,
   IdempotencyInProgress,
   UnknownAccount,

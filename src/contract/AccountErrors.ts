@@ -66,6 +66,15 @@ export const accountErrors = {
     when: "The key has a limit of requests or characters a minute. Comes with `Retry-After`.",
     example: ["requests", 60],
   }),
+  textAboveLimit: kind<[max: number, requested: number]>({
+    status: 429,
+    type: "rate_limit_error",
+    code: "rate_limit_exceeded",
+    message: (max, requested) => `Request too large: limit ${max} characters per minute, requested ${requested}.`,
+    when: "The text alone is longer than the key's limit of characters a minute. To wait does not help; a shorter text does.",
+    example: [1_000, 4_096],
+    retry: false,
+  }),
   ledgerUnavailable: kind<[]>({
     status: 503,
     type: "service_unavailable_error",

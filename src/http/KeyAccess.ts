@@ -1,17 +1,18 @@
 import { Effect, Layer, Redacted } from "effect"
-import type { HttpServerResponse } from "effect/http"
+import { HttpEffect, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiSecurity } from "effect/http-api"
-import { Access } from "../billing/Access.ts"
+import { Access, type Caller } from "../billing/Access.ts"
 import type { BillingError } from "../billing/BillingError.ts"
 import { Errors } from "../contract/Errors.ts"
 import { KeyAccess, ListingAccess } from "../contract/KeyAccess.ts"
 import { Settings } from "../Settings.ts"
 import { CurrentCaller } from "./CurrentCaller.ts"
 import { errorResponse } from "./ErrorResponse.ts"
+import { allowanceHeaders } from "./RateLimits.ts"
 import { makeRoomErrors } from "./RoomErrors.ts"
 
 const make = Effect.gen(function* () {
-  const { authenticate } = yield* Access
+  const { allowances, authenticate } = yield* Access
   const { retryAfter } = yield* Settings
   const told = makeRoomErrors({ retryAfter })
 
@@ -22,6 +23,12 @@ const make = Effect.gen(function* () {
       ),
     )
 
+  /** When the answer leaves, whoever gives it: the framework's refusal of a body has no handler to say what is left. */
+  const sayWhatIsLeft = (caller: Caller) =>
+    HttpEffect.appendPreResponseHandler((_, response) =>
+      Effect.map(allowances(caller), (left) => HttpServerResponse.setHeaders(response, allowanceHeaders(left))),
+    )
+
   /** Runs `handler` as whoever the key is of, or answers that it is nobody's. */
   return <E, R>(
     handler: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
@@ -29,7 +36,8 @@ const make = Effect.gen(function* () {
   ) =>
     Effect.matchEffect(authenticate(presented), {
       onFailure: refused(presented),
-      onSuccess: (caller) => Effect.provideService(handler, CurrentCaller, caller),
+      onSuccess: (caller) =>
+        Effect.andThen(sayWhatIsLeft(caller), Effect.provideService(handler, CurrentCaller, caller)),
     })
 })
 

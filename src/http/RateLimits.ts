@@ -1,7 +1,6 @@
 import { Effect, type Scope } from "effect"
-import { HttpServerResponse } from "effect/http"
-import { Access, type Allowance } from "../billing/Access.ts"
-import type { BillingError } from "../billing/BillingError.ts"
+import type { HttpServerResponse } from "effect/http"
+import { Access, type Allowance, type Allowances } from "../billing/Access.ts"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Settings } from "../Settings.ts"
 import { currentCaller } from "./CurrentCaller.ts"
@@ -18,8 +17,7 @@ export const goDuration = (millis: number): string => {
   return h > 0 ? `${h}h${m}m${s}s` : m > 0 ? `${m}m${s}s` : `${s}s`
 }
 
-/** OpenAI's names; a character of text counts as a token. */
-const rateHeaders = (what: "requests" | "tokens", allowance: Allowance | null): Record<string, string> =>
+const headersOf = (what: "requests" | "tokens", allowance: Allowance | null): Record<string, string> =>
   allowance === null
     ? {}
     : {
@@ -28,16 +26,13 @@ const rateHeaders = (what: "requests" | "tokens", allowance: Allowance | null): 
         [`x-ratelimit-reset-${what}`]: goDuration(allowance.resetMillis),
       }
 
-const refusedHeaders = ({ reason }: BillingError): Record<string, string> =>
-  reason._tag === "RateLimited"
-    ? rateHeaders(reason.limit === "requests" ? "requests" : "tokens", {
-        limit: reason.max,
-        remaining: 0,
-        resetMillis: reason.retryAfterMs,
-      })
-    : {}
+/** OpenAI's names; a character of text counts as a token. */
+export const allowanceHeaders = ({ requests, characters }: Allowances): Record<string, string> => ({
+  ...headersOf("requests", requests),
+  ...headersOf("tokens", characters),
+})
 
-/** Counts a request against the limits of its caller: beyond them it is answered 429, and every answer says what is left. */
+/** Counts a request against the limits of its caller: beyond them it is answered 429. What is left `KeyAccess` says. */
 export const makeRateLimits = Effect.gen(function* () {
   const { admit } = yield* Access
   const { retryAfter } = yield* Settings
@@ -45,20 +40,8 @@ export const makeRateLimits = Effect.gen(function* () {
 
   /** @param characters code points of text to speak */
   return (characters: number, answer: Effect.Effect<Response, ApiError, Scope.Scope>) =>
-    Effect.flatMap(currentCaller, (caller) =>
-      Effect.matchEffect(admit(caller, characters), {
-        onFailure: (error) =>
-          Effect.succeed(HttpServerResponse.setHeaders(errorResponse(told(error)), refusedHeaders(error))),
-        onSuccess: (left) =>
-          answer.pipe(
-            Effect.catch((error) => Effect.succeed(errorResponse(error))),
-            Effect.map(
-              HttpServerResponse.setHeaders({
-                ...rateHeaders("requests", left.requests),
-                ...rateHeaders("tokens", left.characters),
-              }),
-            ),
-          ),
-      }),
+    Effect.flatMap(currentCaller, (caller) => Effect.mapError(admit(caller, characters), told)).pipe(
+      Effect.andThen(answer),
+      Effect.catch((error) => Effect.succeed(errorResponse(error))),
     )
 })

@@ -115,6 +115,8 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
         return Errors.endedKey("revoked")
       case "RateLimited":
         return Errors.rateLimited(reason.limit, reason.max).retryAfter(reason.retryAfterMs)
+      case "TextAboveLimit":
+        return Errors.textAboveLimit(reason.max, reason.requested)
       case "IdempotencyConflict":
         return Errors.idempotencyConflict()
       case "IdempotencyInProgress":

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Layer, Logger, Redacted } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, Redacted, Scheduler } from "effect"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { Access } from "../../src/billing/Access.ts"
@@ -88,32 +88,93 @@ describe("limits of a key", () => {
     Effect.gen(function* () {
       const { access, text } = yield* withKey({ limits: { requestsPerMinute: 2 } })
       const caller = yield* access.authenticate(text)
-      const first = yield* access.admit(caller, 10)
-      assert.deepStrictEqual(first, { requests: { limit: 2, remaining: 1, resetMillis: 30_000 }, characters: null })
-      assert.deepInclude((yield* access.admit(caller, 10)).requests, { remaining: 0 })
+      yield* access.admit(caller, 10)
+      assert.deepStrictEqual(yield* access.allowances(caller), {
+        requests: { limit: 2, remaining: 1, resetMillis: 30_000 },
+        characters: null,
+      })
+      yield* access.admit(caller, 10)
+      assert.deepInclude((yield* access.allowances(caller)).requests, { remaining: 0, resetMillis: 60_000 })
       const reason = yield* refusal(access.admit(caller, 10))
       assert.deepInclude(reason, { _tag: "RateLimited", limit: "requests", max: 2, retryAfterMs: 30_000 })
-      yield* TestClock.adjust(30_000)
+      yield* TestClock.adjust(29_999)
+      assert.deepInclude(yield* refusal(access.admit(caller, 10)), { retryAfterMs: 1 })
+      yield* TestClock.adjust(1)
       yield* access.admit(caller, 10)
     }).pipe(Effect.provide(room("keys"))),
   )
 
-  it.effect("characters per minute: a text that is too long for the minute is refused, a shorter one is not", () =>
+  it.effect("characters per minute: a text waits until there is room for it, a shorter one need not", () =>
     Effect.gen(function* () {
       const { access, text } = yield* withKey({ limits: { charactersPerMinute: 1_000 } })
       const caller = yield* access.authenticate(text)
-      assert.deepInclude(yield* refusal(access.admit(caller, 1_001)), {
-        _tag: "RateLimited",
-        limit: "characters",
-        max: 1_000,
-      })
-      assert.deepInclude((yield* access.admit(caller, 600)).characters, { limit: 1_000, remaining: 400 })
+      yield* access.admit(caller, 600)
+      assert.deepInclude((yield* access.allowances(caller)).characters, { limit: 1_000, remaining: 400 })
       assert.deepInclude(yield* refusal(access.admit(caller, 600)), {
         _tag: "RateLimited",
         limit: "characters",
+        max: 1_000,
         retryAfterMs: 12_000,
       })
       yield* access.admit(caller, 400)
+      yield* access.admit(caller, 0)
+      yield* TestClock.adjust(60_000)
+      yield* access.admit(caller, 1_000)
+    }).pipe(Effect.provide(room("keys"))),
+  )
+
+  it.effect("a text longer than the minute allows is refused for good, whatever is left", () =>
+    Effect.gen(function* () {
+      const { access, text } = yield* withKey({ limits: { requestsPerMinute: 1, charactersPerMinute: 1_000 } })
+      const caller = yield* access.authenticate(text)
+      const tooLong = { _tag: "TextAboveLimit", max: 1_000, requested: 1_001 } as const
+      assert.deepInclude(yield* refusal(access.admit(caller, 1_001)), tooLong)
+      yield* access.admit(caller, 1_000)
+      assert.deepInclude(yield* refusal(access.admit(caller, 1_001)), tooLong)
+    }).pipe(Effect.provide(room("keys"))),
+  )
+
+  it.effect("a request that one limit refuses takes nothing from the other either", () =>
+    Effect.gen(function* () {
+      const { access, text } = yield* withKey({ limits: { requestsPerMinute: 3, charactersPerMinute: 100 } })
+      const caller = yield* access.authenticate(text)
+      yield* access.admit(caller, 80)
+      const left = yield* access.allowances(caller)
+      for (const characters of [21, 500]) yield* refusal(access.admit(caller, characters))
+      assert.deepStrictEqual(yield* access.allowances(caller), left)
+      yield* access.admit(caller, 0)
+      yield* access.admit(caller, 0)
+      yield* refusal(access.admit(caller, 10))
+      assert.deepInclude((yield* access.allowances(caller)).characters, { remaining: 20 })
+    }).pipe(Effect.provide(room("keys"))),
+  )
+
+  it.effect("beyond both limits the longer wait is told", () =>
+    Effect.gen(function* () {
+      const { access, text } = yield* withKey({ limits: { requestsPerMinute: 1, charactersPerMinute: 60 } })
+      const caller = yield* access.authenticate(text)
+      yield* access.admit(caller, 60)
+      const told = (characters: number) => refusal(access.admit(caller, characters))
+      assert.deepInclude(yield* told(1), { limit: "requests", retryAfterMs: 60_000 })
+      yield* TestClock.adjust(20_000)
+      assert.deepInclude(yield* told(60), { retryAfterMs: 40_000 })
+      assert.deepInclude(yield* told(20), { limit: "requests", retryAfterMs: 40_000 })
+    }).pipe(Effect.provide(room("keys"))),
+  )
+
+  it.effect("of requests that come at once exactly as many are let in as the limits allow", () =>
+    Effect.gen(function* () {
+      const { access, text } = yield* withKey({ limits: { requestsPerMinute: 30, charactersPerMinute: 100 } })
+      const caller = yield* access.authenticate(text)
+      const exits = yield* Effect.forEach(
+        Array.from({ length: 40 }, () => 10),
+        (characters) => Effect.exit(access.admit(caller, characters)),
+        { concurrency: "unbounded" },
+      ).pipe(Effect.provideService(Scheduler.MaxOpsBeforeYield, 16))
+      assert.lengthOf(exits.filter(Exit.isSuccess), 10)
+      assert.isTrue(exits.every((exit) => Exit.isSuccess(exit) || !Cause.hasDies(exit.cause)))
+      const left = yield* access.allowances(caller)
+      assert.deepStrictEqual([left.requests?.remaining, left.characters?.remaining], [20, 0])
     }).pipe(Effect.provide(room("keys"))),
   )
 
@@ -125,10 +186,9 @@ describe("limits of a key", () => {
         yield* withKey(),
       ]
       for (const { access, text } of [one, other]) yield* access.admit(yield* access.authenticate(text), 1)
-      assert.deepStrictEqual(yield* none.access.admit(yield* none.access.authenticate(none.text), 1), {
-        requests: null,
-        characters: null,
-      })
+      const unlimited = yield* none.access.authenticate(none.text)
+      yield* none.access.admit(unlimited, 1_000_000)
+      assert.deepStrictEqual(yield* none.access.allowances(unlimited), { requests: null, characters: null })
     }).pipe(Effect.provide(room("keys"))),
   )
 })

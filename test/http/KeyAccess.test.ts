@@ -5,17 +5,24 @@ import { startGateway } from "../support/gateway.ts"
 
 type Settings = NonNullable<Parameters<typeof startGateway>[0]>["settings"]
 
+const twelveSigns = '{"model":"tts-1","voice":"alloy","input":"Twelve signs"}'
+
 /** A gateway with an account, and what asks it with a key or without. */
 const opened = Effect.fnUntraced(function* (settings: Settings) {
   const gateway = yield* startGateway({ settings })
   const accounts = yield* Accounts.pipe(Effect.provide(gateway.services))
   const { id } = yield* accounts.open({ name: "Test", terms: { kind: "metered", monthlyCap: null } })
-  const ask = Effect.fnUntraced(function* (method: "GET" | "POST", path: string, authorization?: string) {
+  const ask = Effect.fnUntraced(function* (
+    method: "GET" | "POST",
+    path: string,
+    authorization?: string,
+    body = twelveSigns,
+  ) {
     const response = yield* Effect.promise(() =>
       fetch(gateway.url + path, {
         method,
         headers: { "content-type": "application/json", ...(authorization === undefined ? {} : { authorization }) },
-        ...(method === "POST" ? { body: '{"model":"tts-1","voice":"alloy","input":"Twelve signs"}' } : {}),
+        ...(method === "POST" ? { body } : {}),
       }),
     )
     const text = yield* Effect.promise(() => response.text())
@@ -70,28 +77,60 @@ it.live("lists without a key, unless told otherwise", () =>
   }),
 )
 
-it.live("tells a limited key on every answer what is left of its limits, and when to come back", () =>
+const families = (headers: Headers) =>
+  ["limit-requests", "remaining-requests", "limit-tokens", "remaining-tokens"].map((name) =>
+    headers.get(`x-ratelimit-${name}`),
+  )
+
+it.live("tells a limited key on every answer what is left of both its limits, and when to come back", () =>
   Effect.gen(function* () {
     const { accounts, accountId, ask } = yield* opened({ access: "keys" })
-    const limits = { requestsPerMinute: 2, charactersPerMinute: 60 }
+    const limits = { requestsPerMinute: 3, charactersPerMinute: 60 }
     const { text } = yield* accounts.createKey({ accountId, name: "Test", limits })
     const bearer = `Bearer ${Redacted.value(text)}`
-    const left = ({ headers }: { headers: Headers }) =>
-      ["limit-requests", "remaining-requests", "limit-tokens", "remaining-tokens"].map((name) =>
-        headers.get(`x-ratelimit-${name}`),
-      )
     const first = yield* ask("POST", speech, bearer)
-    expect([first.status, ...left(first)]).toEqual([200, "2", "1", "60", "48"])
+    expect([first.status, ...families(first.headers)]).toEqual([200, "3", "2", "60", "48"])
     expect(first.headers.get("x-ratelimit-reset-requests")).toMatch(/^\d+(ms|s)$/)
-    const second = yield* ask("POST", speech, bearer)
-    expect(left(second).slice(0, 2)).toEqual(["2", "0"])
-    const third = yield* ask("POST", speech, bearer)
-    expect([third.status, third.error?.code]).toEqual([429, "rate_limit_exceeded"])
-    expect(Number(third.headers.get("retry-after"))).toBeGreaterThanOrEqual(1)
-    expect(left(third).slice(0, 2)).toEqual(["2", "0"])
+
+    for (const [body, status] of [
+      ["{", 400],
+      ['{"model":"tts-1","voice":"alloy"}', 400],
+      ['{"model":"tts-9","voice":"alloy","input":"Twelve signs"}', 404],
+    ] as const) {
+      const refused = yield* ask("POST", speech, bearer, body)
+      const [, requests, , characters] = families(refused.headers)
+      expect([body, refused.status, Number(requests) > 0, Number(characters) > 0]).toEqual([body, status, true, true])
+    }
+    yield* ask("POST", speech, bearer)
+    const last = yield* ask("POST", speech, bearer)
+    expect([last.status, last.error?.code]).toEqual([429, "rate_limit_exceeded"])
+    expect(last.error?.message).toBe("Rate limit reached: 3 requests per minute. Please slow down.")
+    expect(Number(last.headers.get("retry-after"))).toBeGreaterThanOrEqual(1)
+    expect(families(last.headers).slice(0, 3)).toEqual(["3", "0", "60"])
+    expect(Number(last.headers.get("x-ratelimit-remaining-tokens"))).toBeGreaterThan(0)
+    expect((yield* ask("GET", "/v1/audio/speech/none", bearer)).headers.get("x-ratelimit-remaining-requests")).toBe("0")
+
     const { text: free } = yield* accounts.createKey({ accountId, name: "Free" })
-    expect(
-      (yield* ask("POST", speech, `Bearer ${Redacted.value(free)}`)).headers.get("x-ratelimit-limit-requests"),
-    ).toBeNull()
+    const unlimited = yield* ask("POST", speech, `Bearer ${Redacted.value(free)}`)
+    expect([unlimited.status, ...families(unlimited.headers)]).toEqual([200, null, null, null, null])
+  }),
+)
+
+it.live("tells a text that is longer than the limit so, not to wait, and counts nothing", () =>
+  Effect.gen(function* () {
+    const { accounts, accountId, ask } = yield* opened({ access: "keys" })
+    const limits = { requestsPerMinute: 2, charactersPerMinute: 10 }
+    const { text } = yield* accounts.createKey({ accountId, name: "Test", limits })
+    for (let i = 0; i < 3; i++) {
+      const tooLong = yield* ask("POST", speech, `Bearer ${Redacted.value(text)}`)
+      expect([tooLong.status, tooLong.error?.code, tooLong.error?.message]).toEqual([
+        429,
+        "rate_limit_exceeded",
+        "Request too large: limit 10 characters per minute, requested 12.",
+      ])
+      expect(tooLong.headers.get("x-should-retry")).toBe("false")
+      expect(tooLong.headers.get("retry-after")).toBeNull()
+      expect(families(tooLong.headers)).toEqual(["2", "2", "10", "10"])
+    }
   }),
 )
