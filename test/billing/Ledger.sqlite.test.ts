@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric } from "effect"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -109,7 +109,10 @@ describe("the ledger in SQLite", () => {
       Effect.gen(function* () {
         writeFileSync(path, "not a database, but long enough to be looked at as one. ".repeat(100))
         const before = readFileSync(path)
-        assert.deepInclude(yield* whyNot(path), { _tag: "LedgerUnavailable", kind: "corrupt" })
+        assert.deepInclude(yield* whyNot(path), {
+          ...{ _tag: "LedgerUnavailable", kind: "corrupt" },
+          message: `The ledger ${path} cannot be used: file is not a database. Restore it from a backup, or move it away, or set AVIARY_DATA_DIR to another directory.`,
+        })
         assert.isTrue(readFileSync(path).equals(before))
       }),
     ),
@@ -135,12 +138,15 @@ describe("the ledger in SQLite", () => {
         raw(`${path}.other`, "CREATE TABLE theirs (a)")
         assert.deepInclude(yield* whyNot(`${path}.other`), {
           kind: "corrupt",
-          message: "the database is not an Aviary ledger",
+          message: `The ledger ${path}.other cannot be used: the database is not an Aviary ledger. Restore it from a backup, or move it away, or set AVIARY_DATA_DIR to another directory.`,
         })
-        yield* Effect.scoped(open(path))
+        yield* Effect.scoped(Effect.flatMap(open(path), ({ charge }) => charge("h")))
         const foreign = Ledger.layerSqliteAt({ path, currency: "eur" })
         const error = yield* Effect.flip(Effect.scoped(Layer.build(foreign)))
-        assert.deepInclude(error.reason, { kind: "mismatch", message: "the ledger is kept in usd, not in eur" })
+        assert.strictEqual(
+          error.message,
+          `The ledger ${path} cannot be used: it is kept in usd, not in eur. Set AVIARY_CURRENCY=usd, or use another AVIARY_DATA_DIR.`,
+        )
         raw(path, "PRAGMA user_version = 99")
         assert.deepInclude(yield* whyNot(path), { kind: "newer" })
       }),
@@ -173,6 +179,33 @@ describe("the ledger in SQLite", () => {
       ),
   )
 
+  it.live("takes another currency until there is an entry, and keeps that one", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        const inCurrency = (currency: string) => Layer.build(Ledger.layerSqliteAt({ path, currency }))
+        yield* Effect.scoped(inCurrency("eur"))
+        yield* Effect.scoped(Effect.flatMap(open(path), ({ charge }) => charge("h")))
+        const error = yield* Effect.flip(Effect.scoped(inCurrency("eur")))
+        assert.deepInclude(error.reason, { _tag: "LedgerUnavailable", kind: "mismatch" })
+        yield* Effect.scoped(open(path))
+      }),
+    ),
+  )
+
+  it.live("says which file it may not write, and what to do", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        mkdirSync(path)
+        const reason = yield* whyNot(path)
+        assert.include(reason, { _tag: "LedgerUnavailable", kind: "failed" })
+        assert.match(
+          "message" in reason ? reason.message : "",
+          /^The ledger \S+ledger\.sqlite cannot be used: EISDIR: .*\. Let this user read and write it and its directory, or set AVIARY_DATA_DIR to another directory\.$/,
+        )
+      }),
+    ),
+  )
+
   it.live("refuses to start when a balance is not the sum of its entries", () =>
     inFolder((path) =>
       Effect.gen(function* () {
@@ -180,7 +213,7 @@ describe("the ledger in SQLite", () => {
         raw(path, "UPDATE accounts SET balance = 5 WHERE id = 'anonymous'")
         assert.deepInclude(yield* whyNot(path), {
           kind: "mismatch",
-          message: "account anonymous has balance 5, but its entries sum to 0",
+          message: `The ledger ${path} cannot be used: account anonymous has balance 5, but its entries sum to 0. Restore a backup.`,
         })
       }),
     ),

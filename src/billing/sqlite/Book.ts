@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite"
 import { type BillingReason, LedgerUnavailable } from "../BillingError.ts"
 import { type OperationName, type Operations, queries } from "../Operations.ts"
 import { accountOperations } from "./Accounts.ts"
+import { cannotOpen } from "./CannotOpen.ts"
 import { holdOperations } from "./Holds.ts"
 import { inspect, migrate } from "./Migrations.ts"
 import { rateOperations } from "./Rates.ts"
@@ -20,7 +21,7 @@ export type Answered = { readonly answer: unknown } | { readonly refused: Billin
 
 /**
  * @property path of the database, or `:memory:`
- * @property currency ISO 4217; a ledger keeps the one it was made with
+ * @property currency ISO 4217; a ledger keeps the one that its first entry was made in
  * @property lockWaitMillis how long another process may keep the database locked; default 5,000
  * @property checked it was found whole when this process first opened it, and is not read through again: of ten million
  *   entries that takes longer than requests wait for a thread that replaces another
@@ -55,7 +56,7 @@ export const openBook = (options: BookOptions): Book => {
     return bookOf(db)
   } catch (error) {
     db?.close()
-    throw new Refusal(reasonOf(error))
+    throw new Refusal(cannotOpen(options.path, reasonOf(error)))
   }
 }
 
@@ -89,15 +90,18 @@ const open = ({
   }
 }
 
-/** Checks what the ledger says about itself. */
+/** Checks the currency, which is free to change until there is an entry in it. */
 const agree = (db: DatabaseSync, currency: string): void => {
   const rows = new Rows(db)
-  rows.run("INSERT INTO meta (name, value) VALUES ('currency', ?) ON CONFLICT DO NOTHING", currency)
-  const kept = rows.one("SELECT value FROM meta WHERE name = 'currency'")?.["value"]
+  rows.run(
+    `INSERT INTO meta (name, value) VALUES ('currency', ?)
+     ON CONFLICT DO UPDATE SET value = excluded.value WHERE NOT EXISTS (SELECT 1 FROM entries)`,
+    currency,
+  )
+  const kept = rows.one("SELECT value FROM meta WHERE name = 'currency'")?.["value"] as string
   if (kept !== currency) {
-    throw new Refusal(
-      new LedgerUnavailable({ kind: "mismatch", message: `the ledger is kept in ${String(kept)}, not in ${currency}` }),
-    )
+    const message = `it is kept in ${kept}, not in ${currency}. Set AVIARY_CURRENCY=${kept}, or use another AVIARY_DATA_DIR`
+    throw new Refusal(new LedgerUnavailable({ kind: "mismatch", message }))
   }
 }
 
@@ -105,7 +109,7 @@ const agree = (db: DatabaseSync, currency: string): void => {
 const addUp = (db: DatabaseSync): void => {
   const [wrong] = reportOperations(new Rows(db)).verify({})
   if (wrong !== undefined) {
-    const message = `account ${wrong.accountId} has balance ${wrong.balance}, but its entries sum to ${wrong.sum}`
+    const message = `account ${wrong.accountId} has balance ${wrong.balance}, but its entries sum to ${wrong.sum}. Restore a backup`
     throw new Refusal(new LedgerUnavailable({ kind: "mismatch", message }))
   }
 }
