@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import * as Metrics from "../../src/telemetry/Metrics.ts"
-import { answerLost, billingRoom, down, hundred, openWorld, request } from "../support/billing.ts"
+import { answerLost, billingRoom, down, hundred, LedgerFaults, openWorld, request } from "../support/billing.ts"
 
 const untouched = { balance: 1_000, held: 0, entries: [] as Array<string> }
 
