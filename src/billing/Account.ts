@@ -1,14 +1,20 @@
 import { Schema } from "effect"
+import { wholeNumber } from "./WholeNumber.ts"
 
-const Amount = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000_000_000_000 }))
+const largest = 1_000_000_000_000_000
+const amounts = `expected a whole number of micro-units from 0 to ${largest}`
+const Amount = wholeNumber(0, largest, amounts)
+const Cap = Schema.NullOr(Amount).annotate({ message: `${amounts}, or null for none` })
 
 /** Pays first: balance less live holds never passes below zero less `overdraft` (micro-units). */
 export const Prepaid = Schema.Struct({ kind: Schema.Literal("prepaid"), overdraft: Amount })
 
 /** Pays later: charges and live holds of a UTC calendar month stay within `monthlyCap` (micro-units), if there is one. */
-export const Metered = Schema.Struct({ kind: Schema.Literal("metered"), monthlyCap: Schema.NullOr(Amount) })
+export const Metered = Schema.Struct({ kind: Schema.Literal("metered"), monthlyCap: Cap })
 
-export const Terms = Schema.Union([Prepaid, Metered])
+export const Terms = Schema.Union([Prepaid, Metered]).annotate({
+  message: 'expected {"kind":"prepaid","overdraft":0} or {"kind":"metered","monthlyCap":null}, in micro-units',
+})
 export type Terms = typeof Terms.Type
 
 /**

@@ -1,13 +1,18 @@
 import { Redacted, Schema } from "effect"
 import { createHash, randomBytes } from "node:crypto"
+import { wholeNumber } from "./WholeNumber.ts"
 
-const Limit = Schema.NullOr(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)))
+const limit = (minimum: number, of: string) => {
+  const message = `expected a whole number ${of}from ${minimum}, or null for no limit`
+  return Schema.NullOr(wholeNumber(minimum, Number.MAX_SAFE_INTEGER, message)).annotate({ message })
+}
+const Limit = limit(1, "")
 
 /** A key's own limits; null is none. `monthlyCap` in micro-units per UTC calendar month, `charactersPerMinute` in code points. */
 export const KeyLimits = Schema.Struct({
   requestsPerMinute: Limit,
   charactersPerMinute: Limit,
-  monthlyCap: Schema.NullOr(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))),
+  monthlyCap: limit(0, "of micro-units "),
 })
 export type KeyLimits = typeof KeyLimits.Type
 

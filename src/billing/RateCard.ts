@@ -1,8 +1,11 @@
 import { Schema } from "effect"
 import { billedQuantity, type Served, type Usage } from "./Usage.ts"
+import { wholeNumber } from "./WholeNumber.ts"
 
-const Rate = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 10_000_000_000 }))
-const Share = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 10_000 }))
+const upTo = (maximum: number, of: string) =>
+  wholeNumber(0, maximum, `expected a whole number of ${of} from 0 to ${maximum}`)
+const Rate = upTo(10_000_000_000, "micro-units")
+const Share = upTo(10_000, "hundredths of a per cent")
 
 const prices = {
   /** Micro-units per million code points of text. */

@@ -2,21 +2,19 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Account, Terms } from "../billing/Account.ts"
 import { Entry } from "../billing/Entry.ts"
+import { wholeNumber } from "../billing/WholeNumber.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { integer, name } from "./OperatorFields.ts"
 
 const largest = 1_000_000_000_000_000
 
-const amounts = (minimum: number) => ({
-  message: `expected a whole number of micro-units from ${minimum} to ${largest}, and not 0`,
-})
-const amount = (minimum: number) =>
-  Schema.Finite.annotate(amounts(minimum)).check(
-    Schema.isInt(amounts(minimum)),
-    Schema.isBetween({ minimum, maximum: largest }, amounts(minimum)),
-    Schema.makeFilter((value: number) => value !== 0, amounts(minimum)),
-  )
+const amounts = (minimum: number) => `expected a whole number of micro-units from ${minimum} to ${largest}`
+const deposited = wholeNumber(1, largest, amounts(1))
+const eitherWay = { message: `${amounts(-largest)}, and not 0` }
+const adjusted = wholeNumber(-largest, largest, eitherWay.message).check(
+  Schema.makeFilter((value: number) => value !== 0, eitherWay),
+)
 
 const operationId = Schema.optionalKey(
   name.annotate({ description: "Makes a posting that is sent twice count once. Made by the gateway if absent." }),
@@ -54,7 +52,7 @@ export class AdminAccountsGroup extends HttpApiGroup.make("adminAccounts")
     }).annotateMerge(OpenApi.annotations({ summary: "Change an account's name or terms" })),
     HttpApiEndpoint.post("deposit", "/admin/accounts/:id/deposits", {
       params: byId,
-      payload: Schema.Struct({ amount: amount(1), reason: Schema.optionalKey(name), operationId }).annotate({
+      payload: Schema.Struct({ amount: deposited, reason: Schema.optionalKey(name), operationId }).annotate({
         identifier: "Deposit",
       }),
       success: Entry.pipe(HttpApiSchema.status(201)),
@@ -62,7 +60,7 @@ export class AdminAccountsGroup extends HttpApiGroup.make("adminAccounts")
     }).annotateMerge(OpenApi.annotations({ summary: "Top up an account" })),
     HttpApiEndpoint.post("adjust", "/admin/accounts/:id/adjustments", {
       params: byId,
-      payload: Schema.Struct({ amount: amount(-largest), reason: name, operationId }).annotate({
+      payload: Schema.Struct({ amount: adjusted, reason: name, operationId }).annotate({
         identifier: "Adjustment",
       }),
       success: Entry.pipe(HttpApiSchema.status(201)),

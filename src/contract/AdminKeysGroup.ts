@@ -8,7 +8,7 @@ import { moment, name } from "./OperatorFields.ts"
 const { requestsPerMinute, charactersPerMinute, monthlyCap } = KeyLimits.fields
 
 export const NewKey = Schema.Struct({
-  accountId: Schema.String,
+  accountId: Schema.String.annotate({ message: "expected the id of an account" }),
   name,
   expiresAt: Schema.optionalKey(moment.annotate({ description: "Unix milliseconds. Absent: it does not expire." })),
   limits: Schema.optionalKey(
@@ -16,7 +16,7 @@ export const NewKey = Schema.Struct({
       requestsPerMinute: Schema.optionalKey(requestsPerMinute),
       charactersPerMinute: Schema.optionalKey(charactersPerMinute),
       monthlyCap: Schema.optionalKey(monthlyCap),
-    }),
+    }).annotate({ message: 'expected limits such as {"requestsPerMinute":60}' }),
   ),
 }).annotate({ identifier: "NewKey", examples: [{ accountId: "acct_1", name: "Open WebUI" }] })
 

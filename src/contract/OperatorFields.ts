@@ -1,19 +1,25 @@
 import { Schema } from "effect"
+import { wholeNumber } from "../billing/WholeNumber.ts"
 
 const names = { message: "expected 1 to 200 characters" }
+
+// Written to a terminal they move its cursor, or turn the text around.
+const unprintable = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u
 
 /** A name, or a reason, that a person gives. */
 export const name = Schema.String.annotate(names).check(
   Schema.isBetweenLength(1, 200, names),
   Schema.isPattern(/\S/, names),
+  Schema.makeFilter((text: string) => !unprintable.test(text), {
+    message: "expected no control characters, such as line breaks",
+  }),
 )
 
-const times = { message: "expected a time in Unix milliseconds, up to the year 9999" }
-
 /** A moment in Unix milliseconds, of a body. */
-export const moment = Schema.Finite.annotate(times).check(
-  Schema.isInt(times),
-  Schema.isBetween({ minimum: 0, maximum: Date.UTC(9999, 11, 31) }, times),
+export const moment = wholeNumber(
+  0,
+  Date.UTC(9999, 11, 31),
+  "expected a time in Unix milliseconds, up to the year 9999",
 )
 
 /** A whole number of a query or a path. */

@@ -97,6 +97,75 @@ it.live("says which field is wrong, and what does not exist", () =>
   }),
 )
 
+it.live("says what a field accepts in words that an operator can act on", () =>
+  Effect.gen(function* () {
+    const { ask } = yield* opened()
+    const terms = 'expected {"kind":"prepaid","overdraft":0} or {"kind":"metered","monthlyCap":null}, in micro-units'
+    const amounts = "expected a whole number of micro-units from"
+    const control = "expected no control characters, such as line breaks"
+    const account = { name: "A", terms: { kind: "prepaid", overdraft: 0 } }
+    const key = { accountId: "anonymous", name: "A" }
+    const wrong: ReadonlyArray<[string, unknown, string, string]> = [
+      ["", { ...account, terms: {} }, "terms", terms],
+      ["", { ...account, terms: "prepaid" }, "terms", terms],
+      [
+        "",
+        { ...account, terms: { kind: "prepaid", overdraft: -1 } },
+        "terms.overdraft",
+        `${amounts} 0 to 1000000000000000`,
+      ],
+      [
+        "",
+        { ...account, terms: { kind: "metered", monthlyCap: "5" } },
+        "terms.monthlyCap",
+        `${amounts} 0 to 1000000000000000, or null for none`,
+      ],
+      ["", { ...account, name: "" }, "name", "expected 1 to 200 characters"],
+      ["", { ...account, name: "A\nB" }, "name", control],
+      ["", { ...account, name: "\u001b[31mA" }, "name", control],
+      ["", { ...account, name: "\u202eA" }, "name", control],
+      ["/anonymous/deposits", { amount: -1 }, "amount", `${amounts} 1 to 1000000000000000`],
+      ["/anonymous/deposits", { amount: "5" }, "amount", `${amounts} 1 to 1000000000000000`],
+      [
+        "/anonymous/adjustments",
+        { amount: 0, reason: "A" },
+        "amount",
+        `${amounts} -1000000000000000 to 1000000000000000, and not 0`,
+      ],
+      ["/../keys", { ...key, accountId: 7 }, "accountId", "expected the id of an account"],
+      ["/../keys", { ...key, limits: 7 }, "limits", 'expected limits such as {"requestsPerMinute":60}'],
+      [
+        "/../keys",
+        { ...key, limits: { requestsPerMinute: 0 } },
+        "limits.requestsPerMinute",
+        "expected a whole number from 1, or null for no limit",
+      ],
+      [
+        "/../rates",
+        { ...rates, speechPerMillionCharacters: "15" },
+        "speechPerMillionCharacters",
+        `${amounts} 0 to 10000000000`,
+      ],
+      [
+        "/../rates",
+        { ...rates, hitShare: 10_001 },
+        "hitShare",
+        "expected a whole number of hundredths of a per cent from 0 to 10000",
+      ],
+    ]
+    for (const [path, body, param, accepted] of wrong) {
+      const { status, json } = yield* ask("POST", `/admin/accounts${path}`, body)
+      expect([status, json["error"].param, json["error"].message]).toEqual([
+        400,
+        param,
+        `Invalid value for '${param}': ${accepted}.`,
+      ])
+    }
+    const family = yield* ask("POST", "/admin/accounts", { ...account, name: "Zoë 👩‍👩‍👧" })
+    expect([family.status, family.json["name"]]).toEqual([201, "Zoë 👩‍👩‍👧"])
+  }),
+)
+
 it.live("shows a key once, and never what it is kept as", () =>
   Effect.gen(function* () {
     const { ask, url } = yield* opened()
