@@ -100,8 +100,6 @@ export type BillingReason = typeof BillingReason.Type
 /** Why a request may not be served, or an operator's wish not be done. */
 export class BillingError extends Schema.TaggedError<BillingError>()("BillingError", { reason: BillingReason }) {
   override get message(): string {
-    return "message" in this.reason && this.reason.message !== ""
-      ? `${this.reason._tag}: ${this.reason.message}`
-      : this.reason._tag
+    return "message" in this.reason && this.reason.message !== "" ? this.reason.message : this.reason._tag
   }
 }
