@@ -332,6 +332,17 @@ const contract = (name: string, layer: Layer.Layer<Ledger, BillingError>) =>
           [2, 1, 20],
           [4, 20, null],
         ])
+        for (const [version, validFrom] of [
+          [5, 50],
+          [6, 60],
+        ] as const) {
+          const next = yield* ledger.run("publishRates", { now: 20, validFrom, rates: dear })
+          assert.deepInclude(next, { version })
+        }
+        yield* withdraw(6, 20)
+        yield* withdraw(5, 20)
+        assert.deepInclude(yield* ledger.run("publishRates", { now: 20, validFrom: 50, rates: dear }), { version: 7 })
+        yield* withdraw(7, 20)
         assert.deepInclude(yield* refusal(withdraw(4, 20)), {
           _tag: "NotAccepted",
           message:

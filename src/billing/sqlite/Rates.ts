@@ -4,11 +4,10 @@ import type { RateCard } from "../RateCard.ts"
 import { Refusal } from "./Refusal.ts"
 import type { Row, Rows } from "./Rows.ts"
 
-const columns = "version, valid_from, speech_per_million, transcription_per_minute, hit_share, coalesced_share"
+const published = "SELECT *, lead(valid_from) OVER (ORDER BY valid_from) AS valid_until FROM rates ORDER BY valid_from"
 
-// A withdrawn version begins at minus its number: its row keeps the number from being given again, and leaves its date free.
-const published =
-  "SELECT *, lead(valid_from) OVER (ORDER BY valid_from) AS valid_until FROM rates WHERE valid_from >= 0 ORDER BY valid_from"
+/** What `meta` calls the highest number that a withdrawn version had. */
+const withdrawn = "highest withdrawn rates"
 
 const toCard = (row: Row): RateCard => ({
   version: row["version"] as number,
@@ -56,9 +55,14 @@ export const rateOperations = (rows: Rows): Pick<Operations, Names> => {
         const way = validFrom > now ? "Withdraw it first, or choose another time." : "Choose another time."
         throw refuse(`Version ${same.version} begins at ${instant(validFrom)} too. ${way}`)
       }
-      const version = (rows.one("SELECT max(version) AS last FROM rates")?.["last"] as number) + 1
+      // A number that somebody has noted down must not come to mean another version.
+      const last = rows.one(
+        "SELECT max(max(version), coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?), 0)) AS version FROM rates",
+        withdrawn,
+      )
+      const version = (last?.["version"] as number) + 1
       rows.run(
-        `INSERT INTO rates (${columns}) VALUES (?, ?, ?, ?, ?, ?)`,
+        "INSERT INTO rates (version, valid_from, speech_per_million, transcription_per_minute, hit_share, coalesced_share) VALUES (?, ?, ?, ?, ?, ?)",
         ...([version, validFrom, rates.speechPerMillionCharacters, rates.transcriptionPerMinute] as const),
         ...([rates.hitShare, rates.coalescedShare] as const),
       )
@@ -70,11 +74,10 @@ export const rateOperations = (rows: Rows): Pick<Operations, Names> => {
         const since = card.validFrom === 0 ? "holds from the beginning" : `began at ${instant(card.validFrom)}`
         throw refuse(`Version ${version} ${since} and is final. To change prices, publish another version.`)
       }
-      // REPLACE: an UPDATE or DELETE is what the table's triggers keep others from.
+      rows.run("DELETE FROM rates WHERE version = ?", version)
       rows.run(
-        `INSERT OR REPLACE INTO rates (${columns})
-         SELECT version, 0 - version, speech_per_million, transcription_per_minute, hit_share, coalesced_share FROM rates WHERE version = ?`,
-        version,
+        "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2 WHERE CAST(value AS INTEGER) < ?3",
+        ...([withdrawn, String(version), version] as const),
       )
       return card
     },
