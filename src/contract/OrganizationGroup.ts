@@ -38,7 +38,10 @@ const usageQuery = {
     }),
   ),
   ...list("user_ids", Schema.String),
-  ...list("models", Schema.String),
+  ...list(
+    "models",
+    Schema.String.annotate({ description: "An engine's name, or an alias such as `tts-1` of the one there is now." }),
+  ),
   ...list("group_by", groups("project_id", "user_id", "api_key_id", "model")),
 }
 

@@ -13,9 +13,11 @@ const patience = Duration.seconds(2)
 /** OpenAI's names for what Magpie does; clients send them unasked. Dated ones, such as `gpt-4o-mini-tts-2025-12-15`, count too. */
 const speaks = /^(tts-1|tts-1-hd|gpt-4o-mini-tts)(-\d{4}(-\d{2}-\d{2})?)?$/
 
-/** The same for Parakeet, and every name that a Parakeet goes by, with or without its owner. */
-const transcribes =
-  /^(whisper-1|gpt-transcribe|gpt-4o-transcribe|gpt-4o-mini-transcribe)(-\d{4}-\d{2}-\d{2})?$|^(nvidia\/)?parakeet\b/
+/** The same for Parakeet. */
+const transcribes = /^(whisper-1|gpt-transcribe|gpt-4o-transcribe|gpt-4o-mini-transcribe)(-\d{4}-\d{2}-\d{2})?$/
+
+/** Every name that a Parakeet goes by, with or without its owner. */
+const parakeets = /^(nvidia\/)?parakeet\b/
 
 /**
  * The models that clients see, and which names they may use.
@@ -23,6 +25,7 @@ const transcribes =
  * - `list`: the STT model, the TTS model, the base voices. Without Magpie: without voices.
  * - `voices`: the base voices, or none while Magpie does not say.
  * - `find`: a listed id, or an alias under its own name. Aliases are not listed: they would crowd the menus of clients.
+ * - `engineOf`: the engine that one of OpenAI's names stands for here; any other name as it is.
  * - `forSpeech`, `forTranscription`: fail unless the model may be used there. A voice counts as a model that speaks.
  */
 export class Models extends Context.Service<
@@ -31,6 +34,7 @@ export class Models extends Context.Service<
     readonly list: Effect.Effect<ReadonlyArray<Model>>
     readonly voices: Effect.Effect<ReadonlyArray<BaseVoice>>
     readonly find: (id: string) => Effect.Effect<Model, ApiError>
+    readonly engineOf: (id: string) => string
     readonly forSpeech: (id: string) => Effect.Effect<void, ApiError>
     readonly forTranscription: (id: string) => Effect.Effect<void, ApiError>
     readonly speechModel: string
@@ -75,7 +79,8 @@ export class Models extends Context.Service<
         kind,
       })
       const isSpeech = (id: string) => id === magpie.model || speaks.test(id)
-      const isTranscription = (id: string) => id === parakeet.model || transcribes.test(id)
+      const isTranscription = (id: string) => id === parakeet.model || transcribes.test(id) || parakeets.test(id)
+      const engineOf = (id: string) => (speaks.test(id) ? magpie.model : transcribes.test(id) ? parakeet.model : id)
 
       const list = Effect.map(voices, (found) => [
         model(parakeet.model, "stt"),
@@ -104,7 +109,7 @@ export class Models extends Context.Service<
         if (!isTranscription(id)) return yield* Errors.modelNotFound(id)
       })
 
-      return Models.of({ list, voices, find, forSpeech, forTranscription, speechModel: magpie.model })
+      return Models.of({ list, voices, find, engineOf, forSpeech, forTranscription, speechModel: magpie.model })
     }),
   )
 }

@@ -6,6 +6,7 @@ import { Api } from "../contract/Api.ts"
 import { ApiError } from "../contract/ApiError.ts"
 import { Settings } from "../Settings.ts"
 import { errorResponse } from "./ErrorResponse.ts"
+import { Models } from "./Models.ts"
 import { makeRoomErrors } from "./RoomErrors.ts"
 import { usageBuckets } from "./UsageBuckets.ts"
 
@@ -40,6 +41,7 @@ export const OrganizationHandlers = HttpApiBuilder.group(
   "organization",
   Effect.fnUntraced(function* (handlers) {
     const billing = yield* Billing
+    const models = yield* Models
     const settings = yield* Settings
     const told = makeRoomErrors(settings)
 
@@ -86,7 +88,8 @@ export const OrganizationHandlers = HttpApiBuilder.group(
         // No entry is a user's.
         accountIds: listed(query, "user_ids") === null ? listed(query, "project_ids") : [],
         keyIds: listed(query, "api_key_ids"),
-        models: listed(query, "models"),
+        // Entries name the engine, whatever the client called it. A name that is no alias may be of an engine that was here before.
+        models: listed(query, "models")?.map(models.engineOf) ?? null,
       }
     }
 

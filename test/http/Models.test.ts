@@ -130,3 +130,12 @@ it.effect("leaves a model that might be a voice to the engine while the voices a
     yield* models.forSpeech("Magpie-Multilingual.EN-US.Mia")
   }).pipe(Effect.provide(modelsOver(down))),
 )
+
+it.effect("knows which engine an alias of OpenAI's is here, and leaves every other name", () =>
+  Effect.gen(function* () {
+    const { engineOf } = yield* Models
+    for (const alias of ["tts-1", "tts-1-hd", "gpt-4o-mini-tts-2025-12-15"]) expect(engineOf(alias)).toBe("test-magpie")
+    for (const alias of ["whisper-1", "gpt-4o-transcribe"]) expect(engineOf(alias)).toBe("test-parakeet")
+    for (const name of ["test-magpie", "parakeet-1.1b", "tts-9"]) expect(engineOf(name)).toBe(name)
+  }).pipe(Effect.provide(modelsOver(down))),
+)

@@ -22,12 +22,12 @@ const used = Effect.gen(function* () {
     })
     const [ann, ben] = [yield* open("Ann"), yield* open("Ben")]
     const speech = (characters: number, served: "HIT" | "MISS") =>
-      billing.charge({ kind: "speech", model: "magpie", characters }, { served })
+      billing.charge({ kind: "speech", model: "test-magpie", characters }, { served })
     yield* Effect.provideService(speech(100, "MISS"), Payer, ann)
     yield* Effect.provideService(speech(100, "HIT"), Payer, ann)
     yield* Effect.provideService(speech(7, "MISS"), Payer, ben)
     yield* Effect.provideService(
-      billing.charge({ kind: "transcription", model: "parakeet", audioMillis: 1_500 }, { served: "MISS" }),
+      billing.charge({ kind: "transcription", model: "test-parakeet", audioMillis: 1_500 }, { served: "MISS" }),
       Payer,
       ben,
     )
@@ -57,12 +57,26 @@ it.live("reports the characters of speech to OpenAI's client, in total and by gr
     const seen = grouped.data.flatMap(({ results }): ReadonlyArray<unknown> => results)
     expect(seen).toHaveLength(2)
     expect(seen).toContainEqual(
-      expect.objectContaining({ project_id: ann.accountId, api_key_id: ann.keyId, model: "magpie", characters: 200 }),
+      expect.objectContaining({
+        project_id: ann.accountId,
+        api_key_id: ann.keyId,
+        model: "test-magpie",
+        characters: 200,
+      }),
     )
     const filtered = yield* Effect.promise(() =>
       usage.audioSpeeches({ ...span, bucket_width: "1h", limit: 168, api_key_ids: [ben.keyId] }),
     )
     expect(filtered.data.flatMap(({ results }) => results)).toMatchObject([{ characters: 7, num_model_requests: 1 }])
+    const charactersOf = (...models: ReadonlyArray<string>) =>
+      Effect.map(
+        Effect.promise(() => usage.audioSpeeches({ ...span, models: [...models] })),
+        ({ data }) =>
+          data.flatMap(({ results }) => results).map((result) => "characters" in result && result.characters),
+      )
+    expect(yield* charactersOf("tts-1")).toEqual([207])
+    expect(yield* charactersOf("tts-9", "test-magpie")).toEqual([207])
+    expect(yield* charactersOf("whisper-1")).toEqual([])
     const noUser = yield* Effect.promise(() => usage.audioSpeeches({ ...span, user_ids: ["somebody"] }))
     expect(noUser.data.flatMap(({ results }) => results)).toEqual([])
   }),
@@ -81,7 +95,7 @@ it.live("reports the seconds of transcription, and what all of it costs by line"
     expect(lines).toHaveLength(2)
     expect(lines).toContainEqual({
       ...{ object: "organization.costs.result", amount: { value: 0.000157, currency: "eur" } },
-      ...{ line_item: "magpie, text to speech", quantity: 207, quantity_unit: "characters" },
+      ...{ line_item: "test-magpie, text to speech", quantity: 207, quantity_unit: "characters" },
       ...{ project_id: null, api_key_id: null },
     })
     const ofAnn = yield* Effect.promise(() => usage.costs({ ...span, project_ids: [ann.accountId] }))
