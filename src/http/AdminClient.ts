@@ -1,15 +1,10 @@
 import { Context, Duration, Effect, Layer, Redacted, Schema } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientError, HttpClientRequest } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
-import { ErrorEnvelope } from "../contract/ErrorEnvelope.ts"
 import { Settings } from "../Settings.ts"
+import { type AdminCallError, noAnswer, notSent, wordsFor } from "./AdminCallError.ts"
 import { AdminToken } from "./AdminToken.ts"
-
-/** The gateway did not do what it was asked; `message` says why, in its own words where there are any. */
-export class AdminCallError extends Schema.TaggedError<AdminCallError>()("AdminCallError", {
-  message: Schema.String,
-}) {}
 
 type Client = HttpApiClient.ForApi<typeof Api>
 
@@ -39,39 +34,28 @@ const localUrl = (host: string, port: number) => {
 
 const make = Effect.fnUntraced(function* (given: string | undefined) {
   const { host, port } = yield* Settings
-  const { token } = yield* AdminToken
-  const baseUrl = (given ?? localUrl(host, port)).replace(/\/+$/, "")
-  if (!URL.canParse(baseUrl)) return yield* new AdminCallError({ message: `${baseUrl} is no URL.` })
+  const { token, path } = yield* AdminToken
+  // Clients of the API have the same URL with /v1 behind it.
+  const baseUrl = (given ?? localUrl(host, port)).replace(/\/+$/, "").replace(/\/v1$/, "")
+  if (!/^https?:/.test(baseUrl) || !URL.canParse(baseUrl)) {
+    return yield* notSent("invalid_url", `${baseUrl} is no URL such as http://127.0.0.1:8000.`)
+  }
+  const words = wordsFor(baseUrl, path)
   const client = yield* HttpApiClient.make(Api, {
     baseUrl,
     transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(Redacted.value(token))),
+    // What is still a schema error after this is about the request, which has not been sent.
+    transformResponse: Effect.catchIf(Schema.isSchemaError, () => words.notAviary()),
   })
 
   return AdminClient.of({
     ask: (call) =>
       call(client).pipe(
-        Effect.catch((error) => Effect.flatMap(wordsOf(error, baseUrl), (message) => new AdminCallError({ message }))),
+        Effect.catch(words.of),
         Effect.timeoutOrElse({
           duration: patience,
-          orElse: () => new AdminCallError({ message: `${baseUrl} did not answer in ${Duration.format(patience)}.` }),
+          orElse: () => noAnswer(`${baseUrl} did not answer in ${Duration.format(patience)}.`),
         }),
       ),
   })
 })
-
-const isEnvelope = Schema.is(ErrorEnvelope)
-
-const wordsOf = (error: unknown, baseUrl: string): Effect.Effect<string> => {
-  if (isEnvelope(error)) return Effect.succeed(error.error.message)
-  if (HttpClientError.isHttpClientError(error)) {
-    const { response } = error
-    if (response === undefined) {
-      return Effect.succeed(`No gateway answers at ${baseUrl}. Start one, or say with --url where it listens.`)
-    }
-    return Effect.match(response.json, {
-      onFailure: () => `${baseUrl} answered ${response.status}. Is that an Aviary?`,
-      onSuccess: (body) => (isEnvelope(body) ? body.error.message : `${baseUrl} answered ${response.status}.`),
-    })
-  }
-  return Effect.succeed(`${baseUrl} answered what this version does not understand.`)
-}
