@@ -2,14 +2,16 @@ import { Console, Effect, Layer, Option } from "effect"
 import { Flag } from "effect/cli"
 import { AdminClient } from "../http/AdminClient.ts"
 import { Settings } from "../Settings.ts"
+import { switchFlag } from "./Fields.ts"
 
 /** What every command that asks a running gateway understands. */
 export const adminFlags = {
   url: Flag.String("url").pipe(
+    Flag.withMetavar("url"),
     Flag.withDescription("Base URL of the gateway. Default: AVIARY_HOST and AVIARY_PORT on this machine"),
     Flag.optional,
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("Print JSON, for scripts")),
+  json: switchFlag("json").pipe(Flag.withDescription("Print JSON, for scripts")),
 }
 
 /** The values of `adminFlags`. */
@@ -17,6 +19,9 @@ export interface AdminFlags {
   readonly url: Option.Option<string>
   readonly json: boolean
 }
+
+/** A running gateway, as `asking` hands it to its call. */
+export type Client = Parameters<Parameters<typeof AdminClient.Service.ask>[0]>[0]
 
 /**
  * Asks the gateway with the admin token of the settings or the data directory, and prints the answer: for people as

@@ -1,35 +1,72 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Cause, Console, Effect, Option } from "effect"
-import { CliError, Command } from "effect/cli"
+import { Cause, Console, Effect, Option, Predicate, Stdio } from "effect"
+import { CliError, CliOutput, Command } from "effect/cli"
 import { createRequire } from "node:module"
 import { accounts } from "./accounts.ts"
+import { joinNegatives, refuseSecrets } from "./Arguments.ts"
 import { cache } from "./cache.ts"
 import { engines } from "./engines.ts"
 import { keys } from "./keys.ts"
 import { nim } from "./nim.ts"
+import { program } from "./Program.ts"
 import { rates } from "./rates.ts"
 import { serve } from "./serve.ts"
+import { UsageError } from "./UsageError.ts"
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string }
 
+const serving = Command.make("serve", {}, () => serve).pipe(Command.withDescription("Serve, as without a command"))
+
 const aviary = Command.make("aviary", {}, () => serve).pipe(
   Command.withDescription("One URL for speech. Without a command it serves; settings come from AVIARY_… variables."),
-  Command.withSubcommands([accounts, keys, rates, engines, cache, nim]),
+  Command.withSubcommands([serving, accounts, keys, rates, engines, cache, nim]),
 )
 
-/** Reads the command line and does what it says. What goes wrong is one line on standard error and exit status 1. */
-export const run: Effect.Effect<void, unknown> = Command.run(aviary, { version }).pipe(
+/** Help and version go to standard output as ever; what is wrong with a command line is said once, by `report`. */
+const presenter = CliOutput.layerPresenter({
+  present: (event) => (event._tag === "InvalidInvocation" ? Effect.void : CliOutput.defaultPresenter.present(event)),
+})
+
+/**
+ * Does what a command line says. What goes wrong is one line on standard error, with `--json` an object as the gateway's
+ * errors are; the exit status is 2 if the command line was wrong, otherwise 1.
+ */
+export const runWith = (args: ReadonlyArray<string>) =>
+  refuseSecrets(args).pipe(
+    Effect.andThen(Command.runWith(aviary, { version })(joinNegatives(args))),
+    Effect.catchIf(isInvalid, ({ errors, commandPath }) => usageError(errors, commandPath)),
+    Effect.provide(presenter),
+    Effect.tapCause((cause) =>
+      Cause.hasInterruptsOnly(cause) || isHelp(cause) ? Effect.void : report(cause, args.includes("--json")),
+    ),
+  )
+
+/** Reads the command line and does what it says. */
+export const run: Effect.Effect<void, unknown> = Stdio.Stdio.use(({ args }) => Effect.flatMap(args, runWith)).pipe(
   Effect.provide(NodeServices.layer),
-  Effect.tapCause((cause) =>
-    Cause.hasInterruptsOnly(cause) || isHelp(cause) ? Effect.void : Console.error(`aviary: ${oneLine(cause)}`),
-  ),
 )
 
-/** The command line was wrong: what about it has been said already. */
-const isHelp = (cause: Cause.Cause<unknown>): boolean =>
-  Option.exists(Cause.findErrorOption(cause), (error) => CliError.isCliError(error) && error._tag === "ShowHelp")
+const isShowHelp = (error: unknown): error is CliError.ShowHelp =>
+  CliError.isCliError(error) && error._tag === "ShowHelp"
 
-const oneLine = (cause: Cause.Cause<unknown>): string => {
+const isInvalid = (error: unknown): error is CliError.ShowHelp => isShowHelp(error) && error.errors.length > 0
+
+/** A command that only has subcommands was named: its help was printed. */
+const isHelp = (cause: Cause.Cause<unknown>): boolean => Option.exists(Cause.findErrorOption(cause), isShowHelp)
+
+const usageError = (errors: ReadonlyArray<CliError.NonShowHelpErrors>, [, ...path]: ReadonlyArray<string>) => {
+  // The flags that follow an unknown subcommand are unknown too.
+  const unknown = errors.filter(({ _tag }) => _tag === "UnknownSubcommand")
+  const problems = (unknown.length > 0 ? unknown : errors).map(({ message }) =>
+    message.replace(/\s*\n\s*/, ". ").replace(/\s*\n\s*/g, " "),
+  )
+  return new UsageError({ message: `${problems.join("; ")}. See: ${[program, ...path].join(" ")} --help` })
+}
+
+const report = (cause: Cause.Cause<unknown>, json: boolean) => {
   const error = Option.getOrUndefined(Cause.findErrorOption(cause))
-  return error instanceof Error && error.message !== "" ? error.message.split("\n", 1)[0]! : Cause.pretty(cause)
+  const message = error instanceof Error && error.message !== "" ? error.message : Cause.pretty(cause)
+  const line = message.split("\n", 1)[0]!
+  const code = Predicate.hasProperty(error, "code") && Predicate.isString(error.code) ? error.code : "failed"
+  return Console.error(json ? JSON.stringify({ error: { message: line, code } }) : `aviary: ${line}`)
 }

@@ -1,3 +1,4 @@
+import { CliOutput } from "effect/cli"
 import { stripVTControlCharacters } from "node:util"
 
 /** Names come from elsewhere: one must not move a terminal's cursor, nor a row into the next line. */
@@ -6,16 +7,25 @@ const plain = (text: string): string => stripVTControlCharacters(text).replace(/
 
 type Cell = string | number | null | undefined
 
+/** A count, an amount of money or a share. */
+const isNumber = (cell: Cell): boolean =>
+  typeof cell === "number" || /^-?\d+\.\d{2,6}$|^\d+(\.\d+)? %$/.test(cell ?? "")
+
+const pad = (cell: string, width: number, right: boolean): string => {
+  const space = " ".repeat(width - CliOutput.displayWidth(cell))
+  return right ? space + cell : cell + space
+}
+
 /** Rows under their headings, in columns; numbers to the right. An empty table is one line that says so. */
 export const table = (headings: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<Cell>>): string => {
   if (rows.length === 0) return "None."
   const cells = [headings, ...rows].map((row) => row.map((cell) => plain(String(cell ?? "-"))))
-  const widths = headings.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
-  const right = headings.map((_, column) => rows.every((row) => typeof row[column] === "number"))
+  const widths = headings.map((_, column) => Math.max(...cells.map((row) => CliOutput.displayWidth(row[column] ?? ""))))
+  const right = headings.map((_, column) => rows.every((row) => isNumber(row[column])))
   return cells
     .map((row) =>
       row
-        .map((cell, column) => (right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+        .map((cell, column) => pad(cell, widths[column]!, right[column]!))
         .join("  ")
         .trimEnd(),
     )
@@ -29,7 +39,3 @@ export const record = (members: Readonly<Record<string, Cell>>): string => {
     .map(([name, value]) => `${name.padEnd(width)}  ${plain(String(value ?? "-"))}`)
     .join("\n")
 }
-
-/** Unix milliseconds for a person, in UTC. */
-export const time = (millis: number | null | undefined): string =>
-  millis === null || millis === undefined ? "-" : `${new Date(millis).toISOString().slice(0, 19).replace("T", " ")}Z`

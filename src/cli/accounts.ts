@@ -1,31 +1,18 @@
-import { Option } from "effect"
+import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import type { Account, Terms } from "../billing/Account.ts"
+import { randomUUID } from "node:crypto"
+import type { Account } from "../billing/Account.ts"
 import type { Entry } from "../billing/Entry.ts"
-import { adminFlags, asking } from "./AdminCommand.ts"
-import { money, moneyFlag } from "./Money.ts"
-import { record, table, time } from "./Table.ts"
+import { AdminCallError } from "../http/AdminCallError.ts"
+import { type AdminFlags, adminFlags, asking, type Client } from "./AdminCommand.ts"
+import { nameArgument, textFlag, wholeFlag } from "./Fields.ts"
+import { aboveZero, money, moneyFlag, notZero } from "./Money.ts"
+import { record, table } from "./Table.ts"
+import { namedTerms, termsFlags, termsWords } from "./Terms.ts"
+import { time } from "./Time.ts"
+import { UsageError } from "./UsageError.ts"
 
 const id = Argument.String("account").pipe(Argument.withDescription("Id of the account"))
-
-const termsFlags = {
-  metered: Flag.Boolean("metered").pipe(Flag.withDefault(false), Flag.withDescription("It pays later, not before")),
-  overdraft: moneyFlag("overdraft").pipe(
-    Flag.withDefault(0),
-    Flag.withDescription("How far a prepaid balance may pass below zero"),
-  ),
-  cap: moneyFlag("cap").pipe(Flag.optional, Flag.withDescription("Most that a metered account may spend in a month")),
-}
-
-const termsOf = (flags: { metered: boolean; overdraft: number; cap: Option.Option<number> }): Terms =>
-  flags.metered
-    ? { kind: "metered", monthlyCap: Option.getOrNull(flags.cap) }
-    : { kind: "prepaid", overdraft: flags.overdraft }
-
-const termsWords = (terms: Terms): string =>
-  terms.kind === "prepaid"
-    ? `prepaid${terms.overdraft === 0 ? "" : `, overdraft ${money(terms.overdraft)}`}`
-    : `metered${terms.monthlyCap === null ? "" : `, at most ${money(terms.monthlyCap)} a month`}`
 
 const showAccount = (account: Account) =>
   record({
@@ -35,7 +22,7 @@ const showAccount = (account: Account) =>
     balance: money(account.balance),
     reserved: money(account.held),
     "this month": money(account.spentThisMonth),
-    opened: time(account.createdAt),
+    opened: account.createdAt === 0 ? "with the ledger" : time(account.createdAt),
   })
 
 const what = (entry: Entry) =>
@@ -53,10 +40,13 @@ const showEntries = (entries: ReadonlyArray<Entry>) =>
 
 const create = Command.make(
   "create",
-  { name: Argument.String("name"), ...termsFlags, ...adminFlags },
-  ({ name, ...flags }) =>
-    asking(flags, (client) => client.adminAccounts.open({ payload: { name, terms: termsOf(flags) } }), showAccount),
-).pipe(Command.withDescription("Open an account: prepaid, unless --metered"))
+  { name: nameArgument, ...termsFlags, ...adminFlags },
+  Effect.fnUntraced(function* ({ name, ...flags }) {
+    const named = yield* namedTerms(flags)
+    const terms = Option.isSome(named) ? named.value(undefined) : ({ kind: "prepaid", overdraft: 0 } as const)
+    yield* asking(flags, (client) => client.adminAccounts.open({ payload: { name, terms } }), showAccount)
+  }),
+).pipe(Command.withDescription("Open an account: prepaid, unless a flag says that it is metered"))
 
 const list = Command.make("list", adminFlags, (flags) =>
   asking(
@@ -80,54 +70,83 @@ const change = Command.make(
   "change",
   {
     id,
-    name: Flag.String("name").pipe(Flag.optional),
+    name: textFlag("name").pipe(Flag.optional, Flag.withDescription("What it is called from now on")),
     ...termsFlags,
-    prepaid: Flag.Boolean("prepaid").pipe(Flag.withDefault(false)),
     ...adminFlags,
   },
-  ({ id, name, ...flags }) =>
-    asking(
+  Effect.fnUntraced(function* ({ id, name, ...flags }) {
+    const named = yield* namedTerms(flags)
+    if (Option.isNone(name) && Option.isNone(named)) {
+      return yield* new UsageError({
+        message: "Say what to change: --name, --prepaid, --overdraft, --metered, --cap or --no-cap.",
+      })
+    }
+    yield* asking(
       flags,
       (client) =>
-        client.adminAccounts.change({
-          params: { id },
-          payload: {
-            ...(Option.isSome(name) ? { name: name.value } : {}),
-            ...(flags.metered || flags.prepaid ? { terms: termsOf(flags) } : {}),
-          },
-        }),
+        client.adminAccounts.get({ params: { id } }).pipe(
+          Effect.flatMap((before) =>
+            client.adminAccounts.change({
+              params: { id },
+              payload: {
+                ...(Option.isSome(name) ? { name: name.value } : {}),
+                ...(Option.isSome(named) ? { terms: named.value(before.terms) } : {}),
+              },
+            }),
+          ),
+        ),
       showAccount,
-    ),
-).pipe(Command.withDescription("Change an account's name, or with --prepaid or --metered its terms"))
+    )
+  }),
+).pipe(Command.withDescription("Change an account's name or terms; what no flag names stays"))
 
-const postingFlags = {
-  operationId: Flag.String("operation-id").pipe(
-    Flag.optional,
-    Flag.withDescription("Makes a posting that is sent twice count once"),
-  ),
-}
+const operationId = textFlag("operation-id").pipe(
+  Flag.optional,
+  Flag.withDescription("Makes a posting that is sent twice count once; made anew without it"),
+)
 
-const optionally = (operationId: Option.Option<string>) =>
-  Option.isSome(operationId) ? { operationId: operationId.value } : {}
+/** Posts money. Where it is not certain that nothing was done, the message says how to repeat it without doing it twice. */
+const posting = (
+  flags: AdminFlags,
+  given: Option.Option<string>,
+  post: (client: Client, operationId: string) => Effect.Effect<Entry, unknown>,
+) =>
+  Effect.suspend(() => {
+    const operationId = Option.getOrElse(given, () => randomUUID())
+    return asking(
+      flags,
+      (client) => post(client, operationId),
+      (entry) => showEntries([entry]),
+    ).pipe(
+      Effect.catchTag(
+        "AdminCallError",
+        ({ message, code, undone }) =>
+          new AdminCallError({
+            message: undone
+              ? message
+              : `${message} It may have been posted all the same: repeat it with --operation-id ${operationId}, and it counts once.`,
+            code,
+            undone,
+          }),
+      ),
+    )
+  })
 
 const topUp = Command.make(
   "top-up",
   {
     id,
-    amount: moneyFlag("amount"),
-    reason: Flag.String("reason").pipe(Flag.optional),
-    ...postingFlags,
+    amount: moneyFlag("amount", aboveZero).pipe(Flag.withDescription("How much")),
+    reason: textFlag("reason").pipe(Flag.optional, Flag.withDescription("What for, for the statement")),
+    operationId,
     ...adminFlags,
   },
   ({ id, amount, reason, operationId, ...flags }) =>
-    asking(
-      flags,
-      (client) =>
-        client.adminAccounts.deposit({
-          params: { id },
-          payload: { amount, ...optionally(operationId), ...(Option.isSome(reason) ? { reason: reason.value } : {}) },
-        }),
-      (entry) => showEntries([entry]),
+    posting(flags, operationId, (client, operationId) =>
+      client.adminAccounts.deposit({
+        params: { id },
+        payload: { amount, operationId, ...(Option.isSome(reason) ? { reason: reason.value } : {}) },
+      }),
     ),
 ).pipe(
   Command.withDescription("Put money into an account"),
@@ -136,25 +155,34 @@ const topUp = Command.make(
 
 const adjust = Command.make(
   "adjust",
-  { id, amount: moneyFlag("amount"), reason: Flag.String("reason"), ...postingFlags, ...adminFlags },
+  {
+    id,
+    amount: moneyFlag("amount", notZero).pipe(Flag.withDescription("How much; below 0 it is taken away")),
+    reason: textFlag("reason").pipe(Flag.withDescription("What for, for the statement")),
+    operationId,
+    ...adminFlags,
+  },
   ({ id, amount, reason, operationId, ...flags }) =>
-    asking(
-      flags,
-      (client) =>
-        client.adminAccounts.adjust({ params: { id }, payload: { amount, reason, ...optionally(operationId) } }),
-      (entry) => showEntries([entry]),
+    posting(flags, operationId, (client, operationId) =>
+      client.adminAccounts.adjust({ params: { id }, payload: { amount, reason, operationId } }),
     ),
 ).pipe(
   Command.withDescription("Correct a balance, either way, with a reason"),
-  Command.withExamples([{ command: 'aviary accounts adjust acct_1 --amount=-0.50 --reason "charged twice in May"' }]),
+  Command.withExamples([{ command: 'aviary accounts adjust acct_1 --amount -0.50 --reason "charged twice in May"' }]),
 )
 
 const statement = Command.make(
   "statement",
   {
     id,
-    limit: Flag.Int("limit").pipe(Flag.withDefault(50), Flag.withDescription("Entries, newest first")),
-    before: Flag.Int("before").pipe(Flag.optional, Flag.withDescription("Only entries older than this one")),
+    limit: wholeFlag("limit", 1, 1_000).pipe(
+      Flag.withDefault(50),
+      Flag.withDescription("How many entries, newest first"),
+    ),
+    before: wholeFlag("before", 1).pipe(
+      Flag.optional,
+      Flag.withDescription("Only entries older than this one of them"),
+    ),
     ...adminFlags,
   },
   ({ id, limit, before, ...flags }) =>

@@ -1,10 +1,10 @@
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { adminFlags, asking } from "./AdminCommand.ts"
-import { record, table, time } from "./Table.ts"
-
-/** Neither one entry nor all were named. */
-class PurgeError extends Schema.TaggedError<PurgeError>()("PurgeError", { message: Schema.String }) {}
+import { switchFlag, wholeFlag } from "./Fields.ts"
+import { record, table } from "./Table.ts"
+import { time } from "./Time.ts"
+import { UsageError } from "./UsageError.ts"
 
 const removed = ({ removed }: { readonly removed: number }) =>
   `Removed ${removed} ${removed === 1 ? "entry" : "entries"}.`
@@ -28,11 +28,7 @@ const stats = Command.make("stats", adminFlags, (flags) =>
 const list = Command.make(
   "list",
   {
-    limit: Flag.Int("limit").pipe(
-      Flag.filter(
-        (limit) => limit >= 1 && limit <= 1_000,
-        () => "expected a whole number from 1 to 1000",
-      ),
+    limit: wholeFlag("limit", 1, 1_000).pipe(
       Flag.withDefault(100),
       Flag.withDescription("Entries to show, at most 1000"),
     ),
@@ -60,12 +56,12 @@ const purge = Command.make(
   "purge",
   {
     key: Argument.String("key").pipe(Argument.withDescription("The one entry to remove"), Argument.optional),
-    all: Flag.Boolean("all").pipe(Flag.withDefault(false), Flag.withDescription("Remove every entry")),
+    all: switchFlag("all").pipe(Flag.withDescription("Remove every entry")),
     ...adminFlags,
   },
   Effect.fnUntraced(function* ({ key, all, ...flags }) {
     if (Option.isSome(key) === all) {
-      return yield* new PurgeError({ message: "Say which entry to remove, or --all." })
+      return yield* new UsageError({ message: "Say which entry to remove, or --all." })
     }
     yield* Option.match(key, {
       onSome: (key) => asking(flags, (client) => client.adminCache.remove({ params: { key } }), removed),

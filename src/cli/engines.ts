@@ -3,7 +3,8 @@ import { Argument, Command, Flag } from "effect/cli"
 import type { EngineReport } from "../contract/AdminEnginesGroup.ts"
 import { engines as names } from "../health/Engine.ts"
 import { adminFlags, asking } from "./AdminCommand.ts"
-import { record, table, time } from "./Table.ts"
+import { record, table } from "./Table.ts"
+import { time } from "./Time.ts"
 
 const engine = Argument.Literals("engine", names).pipe(Argument.withDescription("magpie or parakeet"))
 const reason = Flag.String("reason").pipe(Flag.withDescription("Why, for the log and the journal"))

@@ -1,9 +1,12 @@
-import { Clock, Duration, Effect, Option, Schema } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { ApiKey } from "../billing/ApiKey.ts"
 import { adminFlags, asking } from "./AdminCommand.ts"
-import { money, moneyFlag } from "./Money.ts"
-import { table, time } from "./Table.ts"
+import { nameArgument, wholeFlag } from "./Fields.ts"
+import { fromZero, money, moneyFlag } from "./Money.ts"
+import { table } from "./Table.ts"
+import { endingFlag, time } from "./Time.ts"
+import { UsageError } from "./UsageError.ts"
 
 const limitWords = ({ limits }: ApiKey): string =>
   [
@@ -14,17 +17,16 @@ const limitWords = ({ limits }: ApiKey): string =>
     .flat()
     .join(", ") || "-"
 
-const state = (key: ApiKey): string =>
-  key.revokedAt !== null
-    ? `revoked ${time(key.revokedAt)}`
-    : key.expiresAt !== null
-      ? `until ${time(key.expiresAt)}`
-      : "good"
+const state = ({ revokedAt, expiresAt }: ApiKey, now: number): string => {
+  if (revokedAt !== null) return `revoked ${time(revokedAt)}`
+  if (expiresAt === null) return "good"
+  return `${expiresAt <= now ? "expired" : "until"} ${time(expiresAt)}`
+}
 
-const showKeys = (keys: ReadonlyArray<ApiKey>) =>
+const showKeys = (keys: ReadonlyArray<ApiKey>, now: number) =>
   table(
     ["key", "name", "ends in", "account", "limits", "state"],
-    keys.map((key) => [key.id, key.name, key.hint, key.accountId, limitWords(key), state(key)]),
+    keys.map((key) => [key.id, key.name, key.hint, key.accountId, limitWords(key), state(key, now)]),
   )
 
 const given = <N extends string, A>(name: N, value: Option.Option<A>) =>
@@ -33,31 +35,39 @@ const given = <N extends string, A>(name: N, value: Option.Option<A>) =>
 const create = Command.make(
   "create",
   {
-    name: Argument.String("name").pipe(Argument.withDescription("What the key is for")),
+    name: nameArgument.pipe(Argument.withDescription("What the key is for")),
     account: Flag.String("account").pipe(Flag.withDescription("Id of the account that pays")),
-    expires: Flag.String("expires-in").pipe(
-      Flag.withSchema(Schema.DurationFromString),
-      Flag.withDescription('Such as "90 days"; without it the key does not expire'),
+    ending: endingFlag("expires-in").pipe(
+      Flag.withDescription('Such as "90 days", or a date such as 2027-01-01; without it the key does not expire'),
       Flag.optional,
     ),
-    requests: Flag.Int("requests-per-minute").pipe(Flag.optional),
-    characters: Flag.Int("characters-per-minute").pipe(Flag.optional),
-    cap: moneyFlag("monthly-cap").pipe(Flag.optional),
+    requests: wholeFlag("requests-per-minute", 1).pipe(Flag.optional, Flag.withDescription("Most requests a minute")),
+    characters: wholeFlag("characters-per-minute", 1).pipe(
+      Flag.optional,
+      Flag.withDescription("Most characters of text a minute, all requests together"),
+    ),
+    cap: moneyFlag("monthly-cap", fromZero).pipe(
+      Flag.optional,
+      Flag.withDescription("Most that the key may spend in a calendar month (UTC)"),
+    ),
     ...adminFlags,
   },
-  Effect.fnUntraced(function* ({ name, account, expires, requests, characters, cap, ...flags }) {
+  Effect.fnUntraced(function* ({ name, account, ending, requests, characters, cap, ...flags }) {
     const now = yield* Clock.currentTimeMillis
     const limits = {
       ...given("requestsPerMinute", requests),
       ...given("charactersPerMinute", characters),
       ...given("monthlyCap", cap),
     }
-    const expiresAt = Option.map(expires, (duration) => now + Duration.toMillis(duration))
+    const expiresAt = Option.map(ending, (at) => at(now))
+    if (Option.isSome(expiresAt) && expiresAt.value <= now) {
+      return yield* new UsageError({ message: `--expires-in: ${time(expiresAt.value)} is over.` })
+    }
     yield* asking(
       flags,
       (client) =>
         client.adminKeys.create({ payload: { accountId: account, name, limits, ...given("expiresAt", expiresAt) } }),
-      ({ key, text }) => `${showKeys([key])}\n\n${text}\n\nKeep it: it is not shown again.`,
+      ({ key, text }) => `${showKeys([key], now)}\n\n${text}\n\nKeep it: it is not shown again.`,
     )
   }),
 ).pipe(Command.withDescription("Make a key and show it once"))
@@ -65,23 +75,27 @@ const create = Command.make(
 const list = Command.make(
   "list",
   { account: Flag.String("account").pipe(Flag.optional, Flag.withDescription("Only its keys")), ...adminFlags },
-  ({ account, ...flags }) =>
-    asking(
+  Effect.fnUntraced(function* ({ account, ...flags }) {
+    const now = yield* Clock.currentTimeMillis
+    yield* asking(
       flags,
       (client) => client.adminKeys.list({ query: given("accountId", account) }),
-      ({ keys }) => showKeys(keys),
-    ),
+      ({ keys }) => showKeys(keys, now),
+    )
+  }),
 ).pipe(Command.withDescription("List keys"))
 
 const revoke = Command.make(
   "revoke",
-  { id: Argument.String("key").pipe(Argument.withDescription("Id of the key")), ...adminFlags },
-  ({ id, ...flags }) =>
-    asking(
+  { id: Argument.String("key").pipe(Argument.withDescription("Id of the key, key_…")), ...adminFlags },
+  Effect.fnUntraced(function* ({ id, ...flags }) {
+    const now = yield* Clock.currentTimeMillis
+    yield* asking(
       flags,
       (client) => client.adminKeys.revoke({ params: { id } }),
-      (key) => showKeys([key]),
-    ),
+      (key) => showKeys([key], now),
+    )
+  }),
 ).pipe(Command.withDescription("Revoke a key, at once and for good"))
 
 /** `aviary keys` */

@@ -1,9 +1,11 @@
 import { Option } from "effect"
-import { Command, Flag } from "effect/cli"
+import { Argument, Command, Flag } from "effect/cli"
 import type { RateCard } from "../billing/RateCard.ts"
 import { adminFlags, asking } from "./AdminCommand.ts"
-import { money, moneyFlag } from "./Money.ts"
-import { table, time } from "./Table.ts"
+import { wholeArgument } from "./Fields.ts"
+import { aPrice, money, moneyFlag } from "./Money.ts"
+import { table } from "./Table.ts"
+import { time, timeFlag } from "./Time.ts"
 
 /** Hundredths of a per cent, from per cent. */
 const share = (name: string, of: string) =>
@@ -30,17 +32,13 @@ const showRates = (cards: ReadonlyArray<RateCard>) =>
 const publish = Command.make(
   "publish",
   {
-    speech: moneyFlag("speech").pipe(Flag.withDescription("Price of a million characters of text")),
-    transcription: moneyFlag("transcription").pipe(Flag.withDescription("Price of a minute of audio")),
+    speech: moneyFlag("speech", aPrice).pipe(Flag.withDescription("Price of a million characters of text")),
+    transcription: moneyFlag("transcription", aPrice).pipe(Flag.withDescription("Price of a minute of audio")),
     hit: share("hit", "what the cache had"),
     coalesced: share("coalesced", "following another client's synthesis"),
-    from: Flag.String("from").pipe(
-      Flag.filterMap(
-        (written) => Option.liftPredicate(Date.parse(written), (millis) => !Number.isNaN(millis)),
-        () => "a time such as 2027-01-01T00:00Z",
-      ),
+    from: timeFlag("from").pipe(
       Flag.optional,
-      Flag.withDescription("When they begin; without it at once"),
+      Flag.withDescription("When they begin, in UTC unless the zone is said; without it at once"),
     ),
     ...adminFlags,
   },
@@ -60,9 +58,20 @@ const publish = Command.make(
       (card) => showRates([card]),
     ),
 ).pipe(
-  Command.withDescription("Publish new prices. Versions are never changed"),
+  Command.withDescription("Publish new prices, from now or from a time to come"),
   Command.withExamples([{ command: "aviary rates publish --speech 15 --transcription 0.006" }]),
 )
+
+const withdraw = Command.make(
+  "withdraw",
+  { version: wholeArgument("version").pipe(Argument.withDescription("Version that has not begun")), ...adminFlags },
+  ({ version, ...flags }) =>
+    asking(
+      flags,
+      (client) => client.adminRates.withdraw({ params: { version } }),
+      (card) => `Withdrew version ${card.version}, which was to begin ${time(card.validFrom)}.`,
+    ),
+).pipe(Command.withDescription("Withdraw prices that have not begun"))
 
 const list = Command.make("list", adminFlags, (flags) =>
   asking(
@@ -75,5 +84,5 @@ const list = Command.make("list", adminFlags, (flags) =>
 /** `aviary rates` */
 export const rates = Command.make("rates").pipe(
   Command.withDescription("Prices of a running gateway"),
-  Command.withSubcommands([publish, list]),
+  Command.withSubcommands([publish, withdraw, list]),
 )

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { record, table, time } from "../../src/cli/Table.ts"
+import { record, table } from "../../src/cli/Table.ts"
 
 it("puts rows into columns under their headings, numbers to the right", () => {
   expect(
@@ -19,7 +19,26 @@ it("lets no name move the cursor or begin a line", () => {
   expect(record({ name: "a\r\nb", none: null })).toBe("name  a  b\nnone  -")
 })
 
-it("writes times in UTC", () => {
-  expect(time(Date.UTC(2026, 10, 21, 9, 5, 7))).toBe("2026-11-21 09:05:07Z")
-  expect(time(null)).toBe("-")
+it("puts amounts to the right too, where they can be compared", () => {
+  expect(
+    table(
+      ["balance", "share"],
+      [
+        ["-0.29", "100 %"],
+        ["1000.00", "1.5 %"],
+      ],
+    ),
+  ).toBe(["balance  share", "  -0.29  100 %", "1000.00  1.5 %"].join("\n"))
+})
+
+it("gives a wide character the two cells that a terminal gives it", () => {
+  expect(
+    table(
+      ["name", "used"],
+      [
+        ["日本語", 5],
+        ["a", 10],
+      ],
+    ),
+  ).toBe(["name    used", "日本語     5", "a         10"].join("\n"))
 })

@@ -3,6 +3,8 @@ import { expect, layer } from "@effect/vitest"
 import { ConfigProvider, Effect } from "effect"
 import { Command } from "effect/cli"
 import { TestClock, TestConsole } from "effect/testing"
+import { createServer, request as forward, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
 import { accounts } from "../../src/cli/accounts.ts"
 import { keys } from "../../src/cli/keys.ts"
 import { rates } from "../../src/cli/rates.ts"
@@ -12,13 +14,27 @@ const adminToken = "the admin token of this test"
 
 const aviary = Command.make("aviary").pipe(Command.withSubcommands([accounts, keys, rates]))
 
+/** The URL of a proxy in front of `url` that cuts every connection once the gateway has answered. */
+const losingAnswers = (url: string) =>
+  Effect.acquireRelease(
+    Effect.callback<Server>((resume) => {
+      const server = createServer((request, response) => {
+        const onward = forward(`${url}${request.url}`, { method: request.method, headers: request.headers })
+        onward.on("response", () => response.destroy())
+        request.pipe(onward)
+      })
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) => Effect.sync(() => server.close()),
+  ).pipe(Effect.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+
 /** Runs command lines against a gateway; each answers with what it printed. */
 const commands = Effect.gen(function* () {
   yield* TestClock.setTime(Date.UTC(2026, 10, 21))
   const { url } = yield* startGateway({ settings: { adminToken, access: "keys" } })
   const runAt = Effect.fnUntraced(function* (token: string, ...line: ReadonlyArray<string>) {
     const before = (yield* TestConsole.logLines).length
-    yield* Command.runWith(aviary, { version: "0" })([...line, "--url", url]).pipe(
+    yield* Command.runWith(aviary, { version: "0" })([...line, ...(line.includes("--url") ? [] : ["--url", url])]).pipe(
       Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ AVIARY_ADMIN_TOKEN: token }))),
     )
     return (yield* TestConsole.logLines).slice(before).join("\n")
@@ -26,7 +42,7 @@ const commands = Effect.gen(function* () {
   const run = (...line: ReadonlyArray<string>) => runAt(adminToken, ...line)
   const json = (...line: ReadonlyArray<string>) =>
     Effect.map(run(...line, "--json"), (printed) => JSON.parse(printed) as Record<string, any>)
-  return { runAt, run, json }
+  return { url, runAt, run, json }
 })
 
 layer(NodeServices.layer)("aviary accounts, keys and rates", (it) => {
@@ -51,6 +67,36 @@ layer(NodeServices.layer)("aviary accounts, keys and rates", (it) => {
     }),
   )
 
+  it.effect("change the terms that are named, and keep what is not", () =>
+    Effect.gen(function* () {
+      const { json } = yield* commands
+      const { id } = yield* json("accounts", "create", "Home", "--cap", "0.50")
+      const terms = (...flags: ReadonlyArray<string>) =>
+        Effect.map(json("accounts", "change", id, ...flags), (account) => account["terms"])
+      expect(yield* terms("--name", "Away")).toEqual({ kind: "metered", monthlyCap: 500_000 })
+      expect(yield* terms("--metered")).toEqual({ kind: "metered", monthlyCap: 500_000 })
+      expect(yield* terms("--cap", "9")).toEqual({ kind: "metered", monthlyCap: 9_000_000 })
+      expect(yield* terms("--no-cap")).toEqual({ kind: "metered", monthlyCap: null })
+      expect(yield* terms("--overdraft", "5")).toEqual({ kind: "prepaid", overdraft: 5_000_000 })
+      expect(yield* terms("--prepaid")).toEqual({ kind: "prepaid", overdraft: 5_000_000 })
+    }),
+  )
+
+  it.effect("post money once, though the answer is lost and the command is repeated as it says", () =>
+    Effect.gen(function* () {
+      const { url, run, json } = yield* commands
+      const { id } = yield* json("accounts", "create", "Home")
+      const line = ["accounts", "top-up", id, "--amount", "5"]
+      const proxy = yield* losingAnswers(url)
+      const lost = yield* Effect.flip(run(...line, "--url", proxy))
+      const [, operationId] = /repeat it with --operation-id (\S+),/.exec((lost as Error).message)!
+      yield* run(...line, "--operation-id", operationId!)
+      expect(yield* json("accounts", "show", id)).toMatchObject({ balance: 5_000_000 })
+      const refused = yield* Effect.flip(run("accounts", "top-up", "nobody", "--amount", "5"))
+      expect(refused).toMatchObject({ message: "There is no account `nobody`." })
+    }),
+  )
+
   it.effect("show a key once and revoke it", () =>
     Effect.gen(function* () {
       const { run, json } = yield* commands
@@ -72,7 +118,12 @@ layer(NodeServices.layer)("aviary accounts, keys and rates", (it) => {
       expect(listed).not.toContain(text)
       const [key] = (yield* json("keys", "list", "--account", id))["keys"]
       expect(key.expiresAt - key.createdAt).toBeCloseTo(90 * 86_400_000, -6)
+      yield* TestClock.adjust("91 days")
+      expect(yield* run("keys", "list", "--account", id)).toContain("expired 2027-02-19")
       expect(yield* run("keys", "revoke", key.id)).toContain("revoked 20")
+      expect(yield* Effect.flip(run("keys", "list", "--account", "nobody"))).toMatchObject({
+        message: "There is no account `nobody`.",
+      })
     }),
   )
 
@@ -85,6 +136,17 @@ layer(NodeServices.layer)("aviary accounts, keys and rates", (it) => {
         ...{ hitShare: 115, coalescedShare: 10_000 },
       })
       expect(yield* run("rates", "list")).toMatch(/2 +20\S+ \S+ +- +15\.00 +0\.006 +1\.15 % +100 %/)
+    }),
+  )
+
+  it.effect("withdraw prices that have not begun", () =>
+    Effect.gen(function* () {
+      const { run } = yield* commands
+      yield* run("rates", "publish", "--speech", "1500", "--transcription", "1", "--from", "2027-01-01")
+      expect(yield* run("rates", "list")).toContain("2027-01-01 00:00:00Z")
+      expect(yield* run("rates", "withdraw", "2")).toBe("Withdrew version 2, which was to begin 2027-01-01 00:00:00Z.")
+      expect(yield* run("rates", "list")).not.toContain("2027")
+      expect(yield* Effect.flip(run("rates", "withdraw", "2"))).toMatchObject({ code: "rates_not_found" })
     }),
   )
 
