@@ -3,6 +3,7 @@ import { collapseVoices, type BaseVoice } from "../audio/Voice.ts"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
 import type { Model } from "../contract/ModelsGroup.ts"
+import { withoutSecrets } from "../contract/Secrets.ts"
 import { VoiceList } from "../speech/VoiceList.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
@@ -89,7 +90,7 @@ export class Models extends Context.Service<
       ])
 
       const find = Effect.fn("Models.find")(function* (id: string) {
-        if (isTranscription(id)) return model(id, "stt")
+        if (isTranscription(id)) return model(withoutSecrets(id), "stt")
         if (isSpeech(id)) return model(id, "tts")
         const found = (yield* voices).find((voice) => voice.id === id)
         return found === undefined ? yield* Errors.modelNotFound(id) : model(found.id, "voice")

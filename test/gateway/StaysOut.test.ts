@@ -62,6 +62,7 @@ const misplaced = (secret: string): ReadonlyArray<Ask> => {
       { method: "DELETE", url: `/admin/cache/entries/${written}` },
       { method: "POST", url: `/admin/engines/${written}/probe` },
       { method: "GET", url: `/v1/models/${written}` },
+      { method: "GET", url: `/v1/models/parakeet-${written}` },
       { method: "GET", url: `/v1/audio/speech/${written}` },
       { method: "GET", url: `/v1/foo/${written}` },
       { method: "PATCH", url: `/v1/models/${written}` },
