@@ -31,7 +31,7 @@ const presenter = CliOutput.layerPresenter({
  * Does what a command line says. What goes wrong is one line on standard error, with `--json` an object as the gateway's
  * errors are; the exit status is 2 if the command line was wrong, otherwise 1.
  */
-export const runWith = (args: ReadonlyArray<string>) =>
+export const runWith = (args: ReadonlyArray<string>): Effect.Effect<void, unknown, NodeServices.NodeServices> =>
   refuseSecrets(args).pipe(
     Effect.andThen(Command.runWith(aviary, { version })(joinNegatives(args))),
     Effect.catchIf(isInvalid, ({ errors, commandPath }) => usageError(errors, commandPath)),

@@ -5,12 +5,10 @@ import { TestConsole } from "effect/testing"
 import { spawnSync } from "node:child_process"
 import { runWith } from "../../src/cli/Cli.ts"
 
-const environment = ConfigProvider.layer(
-  ConfigProvider.fromUnknown({ AVIARY_ADMIN_TOKEN: "the-operator-s-own", AVIARY_PORT: "1" }),
-)
+/** What a failing command line printed, and its exit status, on a machine where no gateway listens. */
+const failing = (...args: ReadonlyArray<string>) => failingAt("1", args)
 
-/** What a failing command line printed, and its exit status. */
-const failing = (...args: ReadonlyArray<string>) =>
+const failingAt = (port: string, args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const error = yield* Effect.flip(runWith(args))
     return {
@@ -21,7 +19,9 @@ const failing = (...args: ReadonlyArray<string>) =>
   }).pipe(
     Effect.provide(Layer.fresh(TestConsole.layer)),
     Effect.provide(NodeServices.layer),
-    Effect.provide(environment),
+    Effect.provide(
+      ConfigProvider.layer(ConfigProvider.fromUnknown({ AVIARY_ADMIN_TOKEN: "the-operator-s-own", AVIARY_PORT: port })),
+    ),
   )
 
 it.effect.each([
@@ -68,6 +68,14 @@ it.effect("with --json an error is an object, on standard error too", () =>
       error: { message: expect.stringContaining("No gateway answers"), code: "no_gateway" },
     })
     expect(alone).toMatchObject({ out: "", status: 1 })
+  }),
+)
+
+it.effect.each<[ReadonlyArray<string>]>([[[]], [["serve"]]])("%j serves, if its settings let it", ([args]) =>
+  Effect.gen(function* () {
+    const { err, status } = yield* failingAt("none", args)
+    expect(err).toMatch(/^aviary: AVIARY_PORT="none" is not valid/)
+    expect(status).toBe(1)
   }),
 )
 

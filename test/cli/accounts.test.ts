@@ -54,6 +54,7 @@ layer(NodeServices.layer)("aviary accounts, keys and rates", (it) => {
       expect(yield* json(...posted)).toMatchObject({ amount: 12_500_000, balance: 12_500_000 })
       expect(yield* json(...posted)).toMatchObject({ balance: 12_500_000 })
       yield* run("accounts", "adjust", id, "--amount", "-0.29", "--reason", "charged twice")
+      expect(yield* run("accounts", "show", "anonymous")).toMatch(/^opened +with the ledger$/m)
       expect(yield* run("accounts", "list")).toMatch(/Home +prepaid, overdraft 1\.50 +12\.21/)
       expect(yield* run("accounts", "statement", id, "--limit", "1")).toMatch(
         /adjustment +-0\.29 +12\.21 +charged twice[^]*--before 2$/,
