@@ -1,6 +1,6 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import { HttpEffect, HttpMiddleware, HttpRouter, HttpServer, type HttpServerRequest, UrlParams } from "effect/http"
-import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
+import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
 import { holdsSecret } from "../contract/Secrets.ts"
 import * as AdminAccess from "./AdminAccess.ts"
@@ -10,6 +10,7 @@ import { AdminEnginesHandlers } from "./AdminEnginesHandlers.ts"
 import { AdminKeysHandlers } from "./AdminKeysHandlers.ts"
 import { AdminRatesHandlers } from "./AdminRatesHandlers.ts"
 import { AudioHandlers } from "./AudioHandlers.ts"
+import * as DocsRoute from "./DocsRoute.ts"
 import { frontDoor } from "./FrontDoor.ts"
 import { HealthHandlers } from "./HealthHandlers.ts"
 import * as KeyAccess from "./KeyAccess.ts"
@@ -19,14 +20,10 @@ import { Models } from "./Models.ts"
 import { ModelsHandlers } from "./ModelsHandlers.ts"
 import { OrganizationHandlers } from "./OrganizationHandlers.ts"
 
-/**
- * Everything that answers a request. A new group of the contract is one more line here.
- *
- * Swagger's page is whole in itself; Scalar's fetches fonts and reports its use.
- */
+/** Everything that answers a request. A new group of the contract is one more line here. */
 export const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }),
-  HttpApiSwagger.layer(Api, { path: "/docs" }),
+  DocsRoute.layer,
   MetricsRoute.layer,
 ).pipe(
   Layer.provide([AudioHandlers, ModelsHandlers, HealthHandlers, AdminEnginesHandlers, AdminCacheHandlers]),
