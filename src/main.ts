@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=4 --optimize-for-size
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=4 --heap-growing-percent=20
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Runtime from "effect/Runtime"
 import { run } from "./cli/Cli.ts"

@@ -99,9 +99,8 @@ const make = Effect.gen(function* () {
   const allowances = (caller: Caller) =>
     Effect.all({ requests: take("requests", caller, 0), characters: take("characters", caller, 0) })
 
-  const admit = Effect.fn("Access.admit")(
+  const count = Effect.fn("Access.admit")(
     function* (caller: Caller, characters: number) {
-      if (caller.keyId === null) return
       const refused = refusal(yield* allowances(caller), characters)
       if (refused !== undefined) return yield* new BillingError({ reason: refused })
       yield* take("requests", caller, 1)
@@ -110,8 +109,13 @@ const make = Effect.gen(function* () {
     Semaphore.withPermits(yield* Semaphore.make(1), 1),
   )
 
+  const admit = (caller: Caller, characters: number) => (isLimited(caller) ? count(caller, characters) : Effect.void)
+
   return Access.of({ authenticate, admit, allowances })
 })
+
+const isLimited = ({ keyId, limits }: Caller) =>
+  keyId !== null && (limits.requestsPerMinute !== null || limits.charactersPerMinute !== null)
 
 /** Why a request of `characters` cannot be let in now, if it cannot: the limit that takes longest to allow it. */
 const refusal = (left: Allowances, characters: number): RateLimited | TextAboveLimit | undefined => {
