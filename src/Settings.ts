@@ -67,11 +67,12 @@ const oneOf = <const L extends ReadonlyArray<string>>(...values: L) =>
 /** In characters. A token that can be guessed opens every account, so one of an operator's own is held to it too. */
 export const shortestAdminToken = 16
 
+/** What an `Authorization` header can carry, less the white space that a file or a shell left around it. */
 const adminToken = setting(
   Schema.RedactedFromValue(
-    Schema.String.check(Schema.makeFilter((token) => token.trim().length >= shortestAdminToken)),
+    Schema.Trim.check(Schema.isPattern(/^[\x20-\x7e]*$/), Schema.isMinLength(shortestAdminToken)),
   ),
-  `a token of at least ${shortestAdminToken} characters, such as \`openssl rand -hex 32\` prints`,
+  `a token of at least ${shortestAdminToken} ASCII characters, such as \`openssl rand -hex 32\` prints`,
   true,
 )
 

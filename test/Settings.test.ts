@@ -106,12 +106,20 @@ it.effect("the admin token does not show itself", () =>
 
 it.effect("an admin token that could be guessed is refused, without being shown", () =>
   Effect.gen(function* () {
-    for (const token of ["a", "fifteen letters", " ".repeat(20), `${" ".repeat(20)}a`]) {
+    for (const token of [
+      "a",
+      "fifteen letters",
+      " ".repeat(20),
+      `${" ".repeat(20)}a`,
+      "schwertfisch mit käse",
+      "two lines\nof a token",
+    ]) {
       expect(yield* refusal({ AVIARY_ADMIN_TOKEN: token })).toBe(
-        "AVIARY_ADMIN_TOKEN=<secret> is not valid: it accepts a token of at least 16 characters, such as `openssl rand -hex 32` prints.",
+        "AVIARY_ADMIN_TOKEN=<secret> is not valid: it accepts a token of at least 16 ASCII characters, such as `openssl rand -hex 32` prints.",
       )
     }
-    expect((yield* from({ AVIARY_ADMIN_TOKEN: "sixteen letters." })).adminToken).toBeDefined()
+    const { adminToken } = yield* from({ AVIARY_ADMIN_TOKEN: " sixteen letters.\n" })
+    expect(Redacted.value(adminToken!)).toBe("sixteen letters.")
   }),
 )
 
