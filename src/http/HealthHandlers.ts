@@ -11,6 +11,9 @@ import { ParakeetClient } from "../upstream/ParakeetClient.ts"
 /** How long readiness waits for an engine's answer. Orchestrators give a probe one to a few seconds. */
 const patience = Duration.seconds(2)
 
+/** How long an answer is believed: this route is open, and whoever asks it often does not ask the engines as often. */
+const believedFor = Duration.seconds(1)
+
 interface Asked {
   readonly model: string
   readonly ready: Effect.Effect<void, { readonly reason: EngineFailure }>
@@ -25,7 +28,7 @@ const refusals: { readonly [S in EngineState]?: string } = {
 }
 
 /** The reason is a word, not the engine's message: this route is open, and messages name hosts. */
-const asked = (engine: Asked) =>
+const makeAnswer = (engine: Asked) =>
   engine.ready.pipe(
     Effect.matchEffect({
       onSuccess: () => Effect.succeed({ ready: true, model: engine.model }),
@@ -35,6 +38,7 @@ const asked = (engine: Asked) =>
       duration: patience,
       orElse: () => Effect.succeed({ ready: false, model: engine.model, reason: "EngineTimedOut" }),
     }),
+    Effect.cachedWithTTL(believedFor),
   )
 
 /** `/health`. */
@@ -42,18 +46,22 @@ export const HealthHandlers = HttpApiBuilder.group(
   Api,
   "health",
   Effect.fnUntraced(function* (handlers) {
-    const magpie = yield* MagpieClient
-    const parakeet = yield* ParakeetClient
     const deepHealth = yield* DeepHealth
-    const readiness = Effect.fnUntraced(function* (name: Engine, engine: Asked) {
-      const answer = yield* asked(engine)
-      // Read after the answer: a wedge that came meanwhile counts. A wedged NIM itself says that it is ready.
-      const { state } = (yield* deepHealth.status).find((report) => report.engine === name)!
-      const refusal = refusals[state]
-      return refusal === undefined ? { ...answer, state } : { ...answer, state, ready: false, reason: refusal }
+    const makeReadiness = Effect.fnUntraced(function* (name: Engine, engine: Asked) {
+      const answer = yield* makeAnswer(engine)
+      return Effect.gen(function* () {
+        const said = yield* answer
+        // Read after the answer: a wedge that came meanwhile counts. A wedged NIM itself says that it is ready.
+        const { state } = (yield* deepHealth.status).find((report) => report.engine === name)!
+        const refusal = refusals[state]
+        return refusal === undefined ? { ...said, state } : { ...said, state, ready: false, reason: refusal }
+      })
     })
     const engines = Effect.all(
-      { magpie: readiness("magpie", magpie), parakeet: readiness("parakeet", parakeet) },
+      {
+        magpie: yield* makeReadiness("magpie", yield* MagpieClient),
+        parakeet: yield* makeReadiness("parakeet", yield* ParakeetClient),
+      },
       { concurrency: 2 },
     )
     return handlers

@@ -114,3 +114,21 @@ it.effect("waits two seconds for an engine that does not answer", () =>
     expect(enginesOf(body)?.magpie.ready).toBe(true)
   }),
 )
+
+it.effect("asks the engines once a second, however often it is asked", () =>
+  Effect.gen(function* () {
+    let asked = 0
+    const { url } = yield* startGateway({
+      engines: Layer.merge(
+        MagpieClient.layerTest({ ready: Effect.sync(() => void asked++) }),
+        ParakeetClient.layerTest(),
+      ),
+    })
+    const ready = get(`${url}/health/ready`)
+    yield* Effect.replicateEffect(ready, 20, { concurrency: 5 })
+    expect(asked).toBe(1)
+    yield* TestClock.adjust("1 second")
+    yield* ready
+    expect(asked).toBe(2)
+  }),
+)
