@@ -91,9 +91,8 @@ const make = Effect.gen(function* () {
       })
     }),
     change: Effect.fn("Accounts.change")(function* (id, { name, terms }) {
-      const before = yield* get(id)
       const now = yield* Clock.currentTimeMillis
-      return yield* ledger.run("changeAccount", { id, name: name ?? before.name, terms: terms ?? before.terms, now })
+      return yield* ledger.run("changeAccount", { id, name: name ?? null, terms: terms ?? null, now })
     }),
     get,
     list: Effect.flatMap(Clock.currentTimeMillis, (now) => ledger.run("accounts", { now })).pipe(

@@ -84,7 +84,10 @@ export interface Operations {
   readonly reap: (input: At & { readonly limit: number }) => { readonly expired: number; readonly forgotten: number }
 
   readonly openAccount: (input: At & { readonly id: string; readonly name: string; readonly terms: Terms }) => Account
-  readonly changeAccount: (input: At & { readonly id: string; readonly name: string; readonly terms: Terms }) => Account
+  /** Null leaves what there is, so that two who each change one of them at once undo nothing. */
+  readonly changeAccount: (
+    input: At & { readonly id: string; readonly name: string | null; readonly terms: Terms | null },
+  ) => Account
   readonly account: (input: At & { readonly id: string }) => Account
   readonly accounts: (input: At) => ReadonlyArray<Account>
   /** A deposit (above zero) or an adjustment (either way, with its reason). Asked again in all the same, it answers with the first entry. */

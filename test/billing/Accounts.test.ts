@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { Accounts } from "../../src/billing/Accounts.ts"
-import { billingRoom, rates } from "../support/billing.ts"
+import { billingRoom, LedgerFaults, rates } from "../support/billing.ts"
 
 it.effect("an account is opened, topped up, adjusted and changed, and its statement says so", () =>
   Effect.gen(function* () {
@@ -16,6 +16,20 @@ it.effect("an account is opened, topped up, adjusted and changed, and its statem
     assert.deepInclude(changed, { name: "Ada", terms: { kind: "metered", monthlyCap: 9 }, balance: 480 })
     const names = (yield* accounts.list).map(({ name }) => name)
     assert.deepStrictEqual(names.toSorted(), ["Ada", "Requests without a key"])
+  }).pipe(Effect.provide(billingRoom)),
+)
+
+it.effect("a new name and new terms given at the same time both stand", () =>
+  Effect.gen(function* () {
+    const accounts = yield* Accounts
+    const faults = yield* LedgerFaults
+    const { id } = yield* accounts.open({ name: "Ada", terms: { kind: "prepaid", overdraft: 1_000 } })
+    faults.set("changeAccount", (change) => Effect.andThen(Effect.yieldNow, change))
+    const terms = { kind: "prepaid", overdraft: 0 } as const
+    yield* Effect.all([accounts.change(id, { terms }), accounts.change(id, { name: "Grace" })], {
+      concurrency: "unbounded",
+    })
+    assert.deepInclude(yield* accounts.get(id), { name: "Grace", terms })
   }).pipe(Effect.provide(billingRoom)),
 )
 

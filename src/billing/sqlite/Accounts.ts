@@ -96,15 +96,15 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
     return toAccount(rows, accountRow(rows, id), now)
   },
   changeAccount: ({ id, name, terms, now }) => {
-    accountRow(rows, id)
-    if (id === anonymous && terms.kind === "prepaid") {
+    const before = accountRow(rows, id)
+    if (id === anonymous && terms?.kind === "prepaid") {
       throw notAccepted(
         `The account ${anonymous} pays for requests without a key, so it stays metered: prepaid, it would refuse all of them. To limit them, give it a monthly cap.`,
       )
     }
     rows.run(
       "UPDATE accounts SET name = ?, kind = ?, overdraft = ?, monthly_cap = ? WHERE id = ?",
-      ...([name, ...columnsOf(terms), id] as const),
+      ...([name ?? (before["name"] as string), ...columnsOf(terms ?? termsOf(before)), id] as const),
     )
     return toAccount(rows, accountRow(rows, id), now)
   },
