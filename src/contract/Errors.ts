@@ -172,6 +172,14 @@ export const Errors = {
     when: "The body is announced as something that the route does not read.",
     example: ["application/json"],
   }),
+  unsupportedContentEncoding: kind<[]>({
+    status: 415,
+    type: "invalid_request_error",
+    code: "unsupported_content_encoding",
+    message: () => "Unsupported Content-Encoding. Send the body as it is, not compressed.",
+    when: "The body is announced as compressed. Comes with `Accept-Encoding: identity`.",
+    example: [],
+  }),
   invalidMultipart: kind<[]>({
     status: 400,
     type: "invalid_request_error",

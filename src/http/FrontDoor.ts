@@ -29,8 +29,9 @@ export const frontDoor = (app: App, known: KnownRoutes["Service"]) =>
     const startedAt = yield* Clock.currentTimeMillis
     const id = requestId(request.headers["x-request-id"])
     const path = withoutSecrets(request.url.split("?", 1)[0]!)
+    const route = known.routeOf(request.method, request.url)
 
-    const response = yield* app.pipe(
+    const response = yield* (route !== undefined && encoded(request) ? notDecoded : app).pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, jsonLimit),
       Effect.map((response) => enveloped(request, path, response)),
       Effect.catchCause((cause) => failed(cause, request, path, known.methodsOf)),
@@ -41,7 +42,6 @@ export const frontDoor = (app: App, known: KnownRoutes["Service"]) =>
       "x-request-id": id,
       "openai-processing-ms": String(answeredAt - startedAt),
     })
-    const route = known.routeOf(request.method, request.url)
     return yield* logged(headed, request.method === "HEAD", (bytes, exit) => {
       const line = { id, request, path, route, startedAt, answeredAt, response: headed, bytes, exit }
       return Effect.andThen(logRequest(line), countRequest(line))
@@ -80,6 +80,19 @@ const isRouteNotFound = (cause: Cause.Cause<unknown>): boolean =>
       HttpServerError.isHttpServerError(reason.error) &&
       reason.error.reason._tag === "RouteNotFound",
   )
+
+/** Nothing is decompressed here, and what is compressed looks like bad JSON or no form. */
+const encoded = ({ method, headers }: HttpServerRequest.HttpServerRequest): boolean =>
+  method !== "GET" &&
+  method !== "HEAD" &&
+  (headers["content-encoding"] ?? "")
+    .split(",")
+    .some((coding) => !["", "identity"].includes(coding.trim().toLowerCase()))
+
+/** RFC 9110, 15.5.16: which encodings it would have taken. */
+const notDecoded = Effect.sync(() =>
+  Response.setHeader(errorResponse(Errors.unsupportedContentEncoding()), "accept-encoding", "identity"),
+)
 
 /** Gives the framework's own bare error responses the envelope. Ours are JSON already. */
 const enveloped = (

@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, Logger, References, Schema, Stream } from "effect"
+import { gzipSync } from "node:zlib"
 import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
 import { EngineCut } from "../../src/upstream/EngineFailure.ts"
 import { MagpieError } from "../../src/upstream/MagpieClient.ts"
@@ -97,6 +98,30 @@ it.live("a body that is not JSON, too large or of another type says which", () =
       "request_too_large",
     ])
   }),
+)
+
+it.live(
+  "a compressed body is refused as such, and says what is taken; one that is said to be as it is goes through",
+  () =>
+    Effect.gen(function* () {
+      const { url } = yield* startGateway()
+      const compressed = gzipSync(JSON.stringify(hello))
+      for (const path of ["/v1/audio/speech", "/v1/audio/transcriptions", "/admin/accounts"]) {
+        for (const coding of ["gzip", "Br", "identity, gzip"]) {
+          const headers = { "content-type": "application/json", "content-encoding": coding }
+          const response = yield* get(url + path, { method: "POST", body: compressed, headers })
+          expect([path, coding, response.status]).toEqual([path, coding, 415])
+          expect(response.headers.get("accept-encoding")).toBe("identity")
+          expect((yield* json(response)).error.code).toBe("unsupported_content_encoding")
+        }
+      }
+      for (const coding of ["identity", "Identity,", ""]) {
+        const plain = yield* post(`${url}/v1/audio/speech`, JSON.stringify(hello), { "content-encoding": coding })
+        expect([coding, plain.status]).toEqual([coding, 200])
+      }
+      expect((yield* get(`${url}/v1/models`, { headers: { "content-encoding": "gzip" } })).status).toBe(200)
+      expect((yield* post(`${url}/nope`, "", { "content-encoding": "gzip" })).status).toBe(404)
+    }),
 )
 
 it.live("the longest text fits, even if every character is written as two escapes, with instructions as long", () =>
