@@ -22,11 +22,15 @@ export const moment = wholeNumber(
   "expected a time in Unix milliseconds, up to the year 9999",
 )
 
+/** Digits alone: `Number` also reads nothing at all as 0, and "0x10" and "1e3" as numbers. */
+export const digits = (accepts: { readonly message: string }) =>
+  Schema.String.annotate(accepts)
+    .check(Schema.isPattern(/^\d+$/, accepts))
+    .pipe(Schema.decodeTo(Schema.FiniteFromString))
+    .annotate(accepts)
+
 /** A whole number of a query or a path. */
 export const integer = (minimum: number, maximum: number) => {
   const accepts = { message: `expected a whole number from ${minimum} to ${maximum}` }
-  return Schema.FiniteFromString.annotate(accepts).check(
-    Schema.isInt(accepts),
-    Schema.isBetween({ minimum, maximum }, accepts),
-  )
+  return digits(accepts).check(Schema.isInt(accepts), Schema.isBetween({ minimum, maximum }, accepts))
 }

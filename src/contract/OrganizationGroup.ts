@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
-import { integer } from "./OperatorFields.ts"
+import { digits, integer } from "./OperatorFields.ts"
 
 /** OpenAI's clients write `name[]=a&name[]=b`, its reference `name=a&name=b`. */
 const list = <const N extends string, S extends Schema.Codec<string>>(named: N, member: S) => {
@@ -33,7 +33,7 @@ const usageQuery = {
   bucket_width: Schema.optionalKey(groups("1m", "1h", "1d")),
   // How many there may be depends on the width: the handler says.
   limit: Schema.optionalKey(
-    Schema.FiniteFromString.annotate(whole).check(Schema.isInt(whole)).annotate({
+    digits(whole).check(Schema.isInt(whole)).annotate({
       description: "Buckets of a page: 1 to 1,440 minutes, 168 hours or 31 days. Default 60, 24 or 7.",
     }),
   ),

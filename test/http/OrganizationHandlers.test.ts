@@ -149,6 +149,12 @@ it.live("says of a wrong value which parameter it is in, and what fits the width
     expect(yield* told("limit=0")).toEqual([400, "limit", days])
     expect(yield* told("limit=32")).toEqual([400, "limit", days])
     expect(yield* told("limit=1441&bucket_width=1m")).toEqual([400, "limit", days.replace("31", "1440")])
+    // As a script writes them whose variable is empty; `Number` makes 0 of nothing, which is 1970.
+    const moment = "expected a whole number from 0 to 10000000000."
+    for (const end of ["", "%20", "0x10", "1e9", "-1"]) {
+      expect(yield* told(`end_time=${end}`)).toEqual([400, "end_time", `Invalid value for 'end_time': ${moment}`])
+    }
+    expect((yield* told("limit=1e1"))[0]).toBe(400)
     expect(yield* told("limit=many")).toEqual([400, "limit", "Invalid value for 'limit': expected a whole number."])
     expect((yield* told("group_by=team&group_by=model"))[1]).toBe("group_by")
   }),
