@@ -1,5 +1,6 @@
-import { Effect, Layer, Metric, Redacted } from "effect"
-import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Effect, Layer, Metric } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpApiBuilder, HttpApiSecurity } from "effect/http-api"
 import { PrometheusMetrics } from "effect/observability"
 import { State } from "../contract/AdminEnginesGroup.ts"
 import { Errors } from "../contract/Errors.ts"
@@ -25,14 +26,12 @@ export const layer = Layer.unwrap(
         headers: { "cache-control": "no-store" },
       })
     })
-    return HttpRouter.add("GET", "/metrics", (request) =>
-      metrics === "open" || matches(bearer(request)) ? measured : Effect.succeed(errorResponse(Errors.adminOnly())),
+    const forAdmin = Effect.flatMap(HttpApiBuilder.securityDecode(HttpApiSecurity.bearer), (presented) =>
+      matches(presented) ? measured : Effect.succeed(errorResponse(Errors.adminOnly())),
     )
+    return HttpRouter.add("GET", "/metrics", metrics === "open" ? measured : forAdmin)
   }),
 )
-
-const bearer = ({ headers }: HttpServerRequest.HttpServerRequest) =>
-  Redacted.make(/^Bearer +(\S+)$/i.exec(headers["authorization"] ?? "")?.[1] ?? "")
 
 const measureEngine = Effect.fnUntraced(function* (report: EngineReport) {
   const { engine, waiting, working, budget } = report

@@ -3,7 +3,8 @@ import { Effect } from "effect"
 import { postSpeech } from "../support/aviary.ts"
 import { startGateway } from "../support/gateway.ts"
 
-const adminToken = "the-operator-s-own"
+// With spaces, as an operator's own may have.
+const adminToken = "the operator's own"
 
 const get = Effect.fnUntraced(function* (url: string, headers: Record<string, string> = {}) {
   const response = yield* Effect.promise(() => fetch(url, { headers }))
