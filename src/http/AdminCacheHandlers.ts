@@ -3,15 +3,10 @@ import { HttpApiBuilder } from "effect/http-api"
 import { AtomicCache } from "../cache/AtomicCache.ts"
 import { CacheKey } from "../cache/CacheKey.ts"
 import { Api } from "../contract/Api.ts"
-import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
-import { Settings } from "../Settings.ts"
-import { errorResponse } from "./ErrorResponse.ts"
-import { makeRoomErrors } from "./RoomErrors.ts"
+import { makeAnswer } from "./Answer.ts"
 
 const usualPage = 100
-
-const orTold = Effect.catch((error: ApiError) => Effect.succeed(errorResponse(error)))
 
 /** `/admin/cache`. */
 export const AdminCacheHandlers = HttpApiBuilder.group(
@@ -19,34 +14,34 @@ export const AdminCacheHandlers = HttpApiBuilder.group(
   "adminCache",
   Effect.fnUntraced(function* (handlers) {
     const cache = yield* AtomicCache
-    const told = makeRoomErrors(yield* Settings)
+    const answer = yield* makeAnswer
 
     const list = Effect.fn("http.cacheEntries")(function* (limit: number, after: string | undefined) {
       if (after !== undefined && !Schema.is(CacheKey)(after)) {
         return yield* Errors.invalidValue("after", "expected the key of an entry")
       }
       const from = after === undefined ? cache.list : cache.listAfter(after)
-      const found = yield* Effect.mapError(Stream.runCollect(Stream.take(from, limit + 1)), told)
+      const found = yield* Stream.runCollect(Stream.take(from, limit + 1))
       return { entries: found.slice(0, limit), hasMore: found.length > limit }
     })
 
     const remove = Effect.fn("http.removeEntry")(function* (key: string) {
-      const existed = Schema.is(CacheKey)(key) && (yield* Effect.mapError(cache.remove(key), told))
+      const existed = Schema.is(CacheKey)(key) && (yield* cache.remove(key))
       if (!existed) return yield* Errors.speechNotFound(key)
       yield* Effect.logInfo(`The cache entry ${key} was removed by an operator`)
       return { removed: 1 }
     })
 
     const purge = Effect.gen(function* () {
-      const removed = yield* Effect.mapError(cache.purge, told)
+      const removed = yield* cache.purge
       yield* Effect.logInfo(`The cache was purged of ${removed} entries by an operator`)
       return { removed }
     })
 
     return handlers
       .handle("stats", () => cache.stats)
-      .handle("list", ({ query }) => orTold(list(query.limit ?? usualPage, query.after)))
-      .handle("remove", ({ params }) => orTold(remove(params.key)))
-      .handle("purge", () => orTold(purge))
+      .handle("list", ({ query }) => answer(list(query.limit ?? usualPage, query.after)))
+      .handle("remove", ({ params }) => answer(remove(params.key)))
+      .handle("purge", () => answer(purge))
   }),
 )

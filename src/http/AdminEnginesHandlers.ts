@@ -2,11 +2,8 @@ import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
 import { DeepHealth } from "../health/DeepHealth.ts"
-import type { HealthError } from "../health/HealthError.ts"
 import { Quarantine } from "../health/Quarantine.ts"
-import { Settings } from "../Settings.ts"
-import { errorResponse } from "./ErrorResponse.ts"
-import { makeRoomErrors } from "./RoomErrors.ts"
+import { makeAnswer } from "./Answer.ts"
 
 /** `/admin/engines` and `/admin/quarantine`. */
 export const AdminEnginesHandlers = HttpApiBuilder.group(
@@ -15,21 +12,20 @@ export const AdminEnginesHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const deepHealth = yield* DeepHealth
     const quarantine = yield* Quarantine
-    const told = makeRoomErrors(yield* Settings)
-    const orTold = Effect.catch((error: HealthError) => Effect.succeed(errorResponse(told(error))))
+    const answer = yield* makeAnswer
     const forgive = (content?: string) => Effect.map(quarantine.clear(content), (removed) => ({ removed }))
 
     return handlers
       .handle("list", () => Effect.map(deepHealth.status, (engines) => ({ engines })))
       .handle("probe", ({ params }) => deepHealth.probe(params.engine))
       .handle("restart", ({ params, payload }) =>
-        orTold(deepHealth.restart(params.engine, `an operator asked for it: ${payload.reason}`)),
+        answer(deepHealth.restart(params.engine, `an operator asked for it: ${payload.reason}`)),
       )
       .handle("restore", ({ params, payload }) =>
         deepHealth.restore(params.engine, payload.reason).pipe(
           Effect.andThen(deepHealth.status),
           Effect.map((engines) => engines.find(({ engine }) => engine === params.engine)!),
-          orTold,
+          answer,
         ),
       )
       .handle("quarantine", () => Effect.map(quarantine.list, (recordings) => ({ recordings })))

@@ -1,14 +1,17 @@
 import { Effect } from "effect"
 import type { HttpServerResponse } from "effect/http"
+import type { ApiError } from "../contract/ApiError.ts"
 import { Settings } from "../Settings.ts"
 import { errorResponse } from "./ErrorResponse.ts"
 import { makeRoomErrors, type RoomError } from "./RoomErrors.ts"
 
-/** Makes a room's error what a client is told of it, for handlers that have nothing to add. */
+/** Makes an error, a room's or the contract's own, the response that tells a client of it. */
 export const makeAnswer = Effect.map(Settings, (settings) => {
   const told = makeRoomErrors(settings)
-  return <A, E extends RoomError, R>(
+  return <A, E extends RoomError | ApiError, R>(
     asked: Effect.Effect<A, E, R>,
   ): Effect.Effect<A | HttpServerResponse.HttpServerResponse, never, R> =>
-    Effect.catch(asked, (error) => Effect.succeed(errorResponse(told(error))))
+    Effect.catch(asked, (error: RoomError | ApiError) =>
+      Effect.succeed(errorResponse(error._tag === "ApiError" ? error : told(error))),
+    )
 })

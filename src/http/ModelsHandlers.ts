@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
-import { errorResponse } from "./ErrorResponse.ts"
+import { makeAnswer } from "./Answer.ts"
 import { Models } from "./Models.ts"
 
 /** `/v1/models`. */
@@ -10,10 +10,10 @@ export const ModelsHandlers = HttpApiBuilder.group(
   "models",
   Effect.fnUntraced(function* (handlers) {
     const models = yield* Models
-    const retrieve = (id: string) => Effect.catch(models.find(id), (error) => Effect.succeed(errorResponse(error)))
+    const answer = yield* makeAnswer
     return handlers
       .handle("list", () => Effect.map(models.list, (data) => ({ object: "list" as const, data })))
-      .handle("retrieve", ({ params }) => retrieve(params.id))
-      .handle("retrieveOwned", ({ params }) => retrieve(`${params.owner}/${params.name}`))
+      .handle("retrieve", ({ params }) => answer(models.find(params.id)))
+      .handle("retrieveOwned", ({ params }) => answer(models.find(`${params.owner}/${params.name}`)))
   }),
 )

@@ -2,10 +2,9 @@ import { Effect, type Scope } from "effect"
 import type { HttpServerResponse } from "effect/http"
 import { Access, type Allowance, type Allowances } from "../billing/Access.ts"
 import type { ApiError } from "../contract/ApiError.ts"
-import { Settings } from "../Settings.ts"
+import { makeAnswer } from "./Answer.ts"
 import { currentCaller } from "./CurrentCaller.ts"
-import { errorResponse } from "./ErrorResponse.ts"
-import { makeRoomErrors } from "./RoomErrors.ts"
+import type { RoomError } from "./RoomErrors.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -35,13 +34,9 @@ export const allowanceHeaders = ({ requests, characters }: Allowances): Record<s
 /** Counts a request against the limits of its caller: beyond them it is answered 429. What is left `KeyAccess` says. */
 export const makeRateLimits = Effect.gen(function* () {
   const { admit } = yield* Access
-  const { retryAfter } = yield* Settings
-  const told = makeRoomErrors({ retryAfter })
+  const answer = yield* makeAnswer
 
   /** @param characters code points of text to speak */
-  return (characters: number, answer: Effect.Effect<Response, ApiError, Scope.Scope>) =>
-    Effect.flatMap(currentCaller, (caller) => Effect.mapError(admit(caller, characters), told)).pipe(
-      Effect.andThen(answer),
-      Effect.catch((error) => Effect.succeed(errorResponse(error))),
-    )
+  return (characters: number, asked: Effect.Effect<Response, RoomError | ApiError, Scope.Scope>) =>
+    Effect.flatMap(currentCaller, (caller) => admit(caller, characters)).pipe(Effect.andThen(asked), answer)
 })

@@ -1,14 +1,12 @@
 import { Effect } from "effect"
 import { Headers, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { SpeechPayload } from "../contract/SpeechPayload.ts"
-import { Settings } from "../Settings.ts"
 import { Speech, type SpeechRequest } from "../speech/Speech.ts"
 import { codePoints } from "../speech/SpokenText.ts"
 import { handedOver } from "./HandedOver.ts"
 import { Models } from "./Models.ts"
 import { paying } from "./Paying.ts"
 import { makeRateLimits } from "./RateLimits.ts"
-import { makeRoomErrors } from "./RoomErrors.ts"
 import { cutStalledReader } from "./StalledReader.ts"
 
 /** RFC 9111, 5.2.1: `no-store` keeps the answer out of the cache, `no-cache` and `max-age=0` ask for a fresh one. */
@@ -36,8 +34,6 @@ const speechRequest = (payload: SpeechPayload, headers: Headers.Headers): Speech
 export const makeSpeechHandler = Effect.gen(function* () {
   const speech = yield* Speech
   const models = yield* Models
-  const { retryAfter } = yield* Settings
-  const told = makeRoomErrors({ retryAfter })
   const limited = yield* makeRateLimits
 
   const speak = Effect.fn("http.speech")(function* (
@@ -47,7 +43,7 @@ export const makeSpeechHandler = Effect.gen(function* () {
     yield* models.forSpeech(payload.model)
     const asked = speechRequest(payload, request.headers)
     const body = Effect.succeed({ kind: "speech", ...asked, cacheControl: null })
-    const spoken = yield* paying(request, body, Effect.mapError(speech.speak(asked), told))
+    const spoken = yield* paying(request, body, speech.speak(asked))
     yield* cutStalledReader(request)
     return HttpServerResponse.stream(handedOver(request, spoken.audio), {
       contentType: spoken.contentType,

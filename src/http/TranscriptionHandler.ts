@@ -4,13 +4,11 @@ import { contentHash } from "../audio/ContentHash.ts"
 import { settledBeforeLast } from "../billing/SettledBeforeLast.ts"
 import { Errors } from "../contract/Errors.ts"
 import type { TranscriptionFields, TranscriptionResult } from "../contract/TranscriptionForm.ts"
-import { Settings } from "../Settings.ts"
 import { Transcription, type Transcribed } from "../transcription/Transcription.ts"
 import { handedOver } from "./HandedOver.ts"
 import { Models } from "./Models.ts"
 import { paying } from "./Paying.ts"
 import { makeRateLimits } from "./RateLimits.ts"
-import { makeRoomErrors } from "./RoomErrors.ts"
 import { cutStalledReader } from "./StalledReader.ts"
 import { makeUploads } from "./Upload.ts"
 
@@ -36,9 +34,7 @@ const encoder = new TextEncoder()
 export const makeTranscriptionHandler = Effect.gen(function* () {
   const transcription = yield* Transcription
   const models = yield* Models
-  const { retryAfter } = yield* Settings
   const receive = yield* makeUploads
-  const told = makeRoomErrors({ retryAfter })
   const limited = yield* makeRateLimits
   const fs = yield* FileSystem.FileSystem
 
@@ -53,7 +49,7 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
       Effect.mapError(Errors.storageUnavailable),
     )
     const asked = { path, model: fields.model, language: fields.language || undefined }
-    const heard = yield* paying(request, body, Effect.mapError(transcription.transcribe(asked), told))
+    const heard = yield* paying(request, body, transcription.transcribe(asked))
     const { body: answer, contentType } = rendered(heard, fields.response_format)
     yield* cutStalledReader(request)
     const paid = settledBeforeLast(Stream.make(answer), answer.length, heard.settle)
