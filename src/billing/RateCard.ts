@@ -50,7 +50,8 @@ const share = (rates: Rates, served: Served): number => {
 
 /**
  * The price of one request in micro-units. One fraction is formed and rounded up once, in bigints: quantity × rate × share passes 2^53
- * for a few hours of audio. The result is a safe integer within the bounds of `Usage` and `Rates`.
+ * for a few hours of audio. At the highest rate the result is a safe integer for 10⁹ code points and 10¹⁰ ms of audio, which
+ * is far beyond one request.
  */
 export const price = (rates: Rates, usage: Usage, served: Served): number => {
   const [rate, per] =

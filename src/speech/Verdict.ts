@@ -1,16 +1,14 @@
-import { Schema } from "effect"
 import { spokenCharacters } from "./SpokenText.ts"
 
 /** Slowest and fastest plausible pace of a language, in letters and digits per second at speed 1. */
-export const Pace = Schema.Tuple([Schema.Finite, Schema.Finite])
-export type Pace = typeof Pace.Type
+export type Pace = readonly [slowest: number, fastest: number]
 
 /**
  * Paces by primary language subtag. Unhurried speech has 12 to 14 letters a second in English and a fast reader 16 (200
  * words a minute), so that 20 keeps every voice in while half of a synthesis (24 and more) falls out. Scripts without
  * vowels or with syllables and words as letters have fewer a second. `AVIARY_PACES` overrides them.
  */
-export const paces: Readonly<Record<string, Pace>> = {
+const paces: Readonly<Record<string, Pace>> = {
   en: [1.5, 20],
   es: [1.5, 22],
   fr: [1.5, 21],
