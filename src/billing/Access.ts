@@ -3,8 +3,9 @@ import * as RateLimiter from "effect/persistence/RateLimiter"
 import { timingSafeEqual } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import { anonymous } from "./Account.ts"
+import { unusable } from "./Admission.ts"
 import { hashKey, keyPrefix, type KeyLimits, noLimits } from "./ApiKey.ts"
-import { BillingError, InvalidKey, KeyExpired, KeyRevoked, RateLimited, TextAboveLimit } from "./BillingError.ts"
+import { BillingError, InvalidKey, RateLimited, TextAboveLimit } from "./BillingError.ts"
 import { Ledger } from "./Ledger.ts"
 
 /** Who asks: an account, and the key that was presented, if one was needed. */
@@ -71,11 +72,8 @@ const make = Effect.gen(function* () {
     const found = yield* ledger.run("keyByHash", { hash })
     if (found === null || !same(found.hash, hash)) return yield* invalid
     const { key } = found
-    if (key.revokedAt !== null)
-      return yield* new BillingError({ reason: new KeyRevoked({ keyId: key.id, at: key.revokedAt }) })
-    if (key.expiresAt !== null && key.expiresAt <= (yield* Clock.currentTimeMillis)) {
-      return yield* new BillingError({ reason: new KeyExpired({ keyId: key.id, at: key.expiresAt }) })
-    }
+    const reason = unusable(key, yield* Clock.currentTimeMillis)
+    if (reason !== undefined) return yield* new BillingError({ reason })
     return { accountId: key.accountId, keyId: key.id, limits: key.limits }
   })
 

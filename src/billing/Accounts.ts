@@ -1,5 +1,4 @@
-import { Clock, Context, Effect, Layer, type Redacted } from "effect"
-import { Redacted as RedactedValue } from "effect"
+import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { randomUUID } from "node:crypto"
 import type { Account, Terms } from "./Account.ts"
 import { type ApiKey, generateKey, hashKey, hintOf, type KeyLimits, noLimits } from "./ApiKey.ts"
@@ -103,8 +102,14 @@ const make = Effect.gen(function* () {
     createKey: Effect.fn("Accounts.createKey")(function* ({ accountId, name, expiresAt, limits }) {
       const text = generateKey()
       const key = yield* ledger.run("addKey", {
-        ...{ id: `key_${randomUUID()}`, accountId, name, hint: hintOf(text), hash: RedactedValue.value(hashKey(text)) },
-        ...{ expiresAt: expiresAt ?? null, limits: { ...noLimits, ...limits }, now: yield* Clock.currentTimeMillis },
+        id: `key_${randomUUID()}`,
+        accountId,
+        name,
+        hint: hintOf(text),
+        hash: Redacted.value(hashKey(text)),
+        expiresAt: expiresAt ?? null,
+        limits: { ...noLimits, ...limits },
+        now: yield* Clock.currentTimeMillis,
       })
       return { key, text }
     }),

@@ -1,5 +1,6 @@
 import type { Terms } from "./Account.ts"
-import { type BillingReason, CapReached, InsufficientQuota } from "./BillingError.ts"
+import type { ApiKey } from "./ApiKey.ts"
+import { type BillingReason, CapReached, InsufficientQuota, KeyExpired, KeyRevoked } from "./BillingError.ts"
 
 /** What an account and a key have spent and reserved, in micro-units; `held` counts live holds. */
 export interface Standing {
@@ -26,5 +27,12 @@ export const refuse = (standing: Standing, needed: number): BillingReason | unde
     const used = key.spentThisMonth + key.held
     if (used + needed > key.monthlyCap) return new CapReached({ scope: "key", cap: key.monthlyCap, used, needed })
   }
+  return undefined
+}
+
+/** Why a key may not be used at `now` (Unix milliseconds), or undefined. */
+export const unusable = (key: ApiKey, now: number): KeyRevoked | KeyExpired | undefined => {
+  if (key.revokedAt !== null) return new KeyRevoked({ keyId: key.id, at: key.revokedAt })
+  if (key.expiresAt !== null && key.expiresAt <= now) return new KeyExpired({ keyId: key.id, at: key.expiresAt })
   return undefined
 }

@@ -7,7 +7,7 @@ import type { BillingError } from "./BillingError.ts"
 import type { Entry } from "./Entry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
 import { Ledger } from "./Ledger.ts"
-import type { Question, UsageQuery, UsageRow } from "./Operations.ts"
+import type { Question, Reserve, UsageQuery, UsageRow } from "./Operations.ts"
 import { Payer } from "./Payer.ts"
 import type { Served, Usage } from "./Usage.ts"
 
@@ -132,15 +132,21 @@ const make = Effect.gen(function* () {
       return state === "ended" ? Effect.void : giveBack(claim, endOf(exit), state === "doubtful")
     })
 
-  const reserve = Effect.fn("Billing.reserve")(function* (usage: Usage) {
-    const { accountId, keyId, idempotency } = yield* Payer
+  /** A hold of the fiber's `Payer` that is yet to be made. */
+  const newHold = Effect.fnUntraced(function* (usage: Usage) {
+    const payer = yield* Payer
     const now = yield* Clock.currentTimeMillis
-    const holdId = `hold_${randomUUID()}`
+    return { ...payer, holdId: `hold_${randomUUID()}`, usage, expiresAt: now + holdMillis, now } satisfies Reserve
+  })
+
+  const reserve = Effect.fn("Billing.reserve")(function* (usage: Usage) {
+    const asked = yield* newHold(usage)
+    const { holdId } = asked
     // Before the hold is made, so that an interruption finds it whether or not the ledger got to make it.
     yield* Effect.addFinalizer((exit) => leave(holdId, exit))
     open.set(holdId, "held")
     const hold = yield* ledger
-      .run("reserve", { holdId, accountId, keyId, usage, expiresAt: now + holdMillis, idempotency, now })
+      .run("reserve", asked)
       .pipe(Effect.tapError((error) => Effect.sync(() => isLost(error) || open.set(holdId, "ended"))))
     if (hold.replayed) open.set(holdId, "doubtful")
     else yield* Effect.forkScoped(renew(hold))
@@ -163,21 +169,8 @@ const make = Effect.gen(function* () {
   })
 
   const charge = Effect.fn("Billing.charge")(function* (usage: Usage, { served, outcome }: Delivery) {
-    const { accountId, keyId, idempotency } = yield* Payer
-    const now = yield* Clock.currentTimeMillis
-    const holdId = `hold_${randomUUID()}`
-    const ask = {
-      holdId,
-      accountId,
-      keyId,
-      usage,
-      expiresAt: now + holdMillis,
-      idempotency,
-      now,
-      served,
-      outcome: kept(outcome),
-    }
-    return yield* told(holdId, ledger.run("charge", ask))
+    const asked = { ...(yield* newHold(usage)), served, outcome: kept(outcome) }
+    return yield* told(asked.holdId, ledger.run("charge", asked))
   })
 
   const reap = Effect.fnUntraced(function* () {
@@ -262,5 +255,11 @@ const free: Service = {
 
 const freeSettlement = (holdId: string, accountId: string, served: Served) =>
   Effect.map(Clock.currentTimeMillis, (settledAt): Settlement => ({
-    ...{ holdId, accountId, amount: 0, balance: 0, served, settledAt, replayed: false },
+    holdId,
+    accountId,
+    amount: 0,
+    balance: 0,
+    served,
+    settledAt,
+    replayed: false,
   }))

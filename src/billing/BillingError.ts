@@ -99,6 +99,9 @@ export type BillingReason = typeof BillingReason.Type
 
 /** Why a request may not be served, or an operator's wish not be done. */
 export class BillingError extends Schema.TaggedError<BillingError>()("BillingError", { reason: BillingReason }) {
+  static readonly unavailable = (kind: LedgerUnavailable["kind"], message: string): BillingError =>
+    new BillingError({ reason: new LedgerUnavailable({ kind, message }) })
+
   override get message(): string {
     return "message" in this.reason && this.reason.message !== "" ? this.reason.message : this.reason._tag
   }

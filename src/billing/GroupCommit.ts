@@ -1,5 +1,5 @@
 import { Deferred, Effect, Exit, Queue, type Scope } from "effect"
-import { BillingError, LedgerUnavailable } from "./BillingError.ts"
+import { BillingError } from "./BillingError.ts"
 import type { Asked, Answered } from "./sqlite/Book.ts"
 
 interface Waiting {
@@ -11,10 +11,7 @@ interface Waiting {
 const capacity = 10_000
 const groupSize = 512
 
-const unavailable = (kind: LedgerUnavailable["kind"], message: string) =>
-  new BillingError({ reason: new LedgerUnavailable({ kind, message }) })
-
-const closed = unavailable("lost", "the ledger was closed")
+const closed = BillingError.unavailable("lost", "the ledger was closed")
 
 /**
  * Lets concurrent operations share a transaction: while one is on its way to the disk, the next gathers. Each waits for its own.
@@ -60,7 +57,9 @@ export const gather = Effect.fnUntraced(function* (
     Effect.suspend(() => {
       const waiting: Waiting = { asked, answered: Deferred.makeUnsafe() }
       if (!Queue.offerUnsafe(queue, waiting)) {
-        return Effect.fail(unavailable("overloaded", "too many operations wait for the ledger, or it is closed"))
+        return Effect.fail(
+          BillingError.unavailable("overloaded", "too many operations wait for the ledger, or it is closed"),
+        )
       }
       return Effect.onInterrupt(Deferred.await(waiting.answered), () => Effect.sync(() => left.add(waiting)))
     })

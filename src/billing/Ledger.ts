@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import * as WorkerPool from "../workers/WorkerPool.ts"
-import { BillingError, LedgerUnavailable } from "./BillingError.ts"
+import { BillingError } from "./BillingError.ts"
 import { gather } from "./GroupCommit.ts"
 import { LedgerRpcs, type LedgerWorkerData } from "./LedgerRpcs.ts"
 import { type Answer, type OperationName, type Question, queries } from "./Operations.ts"
@@ -53,7 +53,7 @@ export class Ledger extends Context.Service<Ledger, Service>()("aviary/billing/L
   )
 }
 
-/** A report reads for as long as it takes; these must not wait behind it. */
+/** Queries that read for as long as it takes; the others must not wait behind them. */
 const reports: ReadonlySet<OperationName> = new Set<OperationName>(["statement", "usage", "verify"])
 
 /** Longer than the ledger waits for a lock. */
@@ -88,7 +88,7 @@ const sqlite = Effect.fnUntraced(function* (options: Options) {
           Effect.mapError(toBillingError),
           Effect.timeoutOrElse({
             duration: patience,
-            orElse: () => Effect.fail(unavailable("lost", "the ledger did not answer in time")),
+            orElse: () => Effect.fail(BillingError.unavailable("lost", "the ledger did not answer in time")),
           }),
         ),
     )
@@ -103,18 +103,14 @@ const sqlite = Effect.fnUntraced(function* (options: Options) {
     run: (name, input) => {
       const asked: Asked = { name, input }
       const reader = reports.has(name) ? report : look
-      const answer =
-        queries.has(name) || reports.has(name)
-          ? Effect.scoped(Effect.flatMap(RcRef.get(reader), (run) => run(asked)))
-          : change(asked)
+      const answer = queries.has(name)
+        ? Effect.scoped(Effect.flatMap(RcRef.get(reader), (run) => run(asked)))
+        : change(asked)
       return Effect.tapError(answer, countRefusal) as never
     },
     commits: Effect.sync(() => commits),
   })
 })
-
-const unavailable = (kind: LedgerUnavailable["kind"], message: string) =>
-  new BillingError({ reason: new LedgerUnavailable({ kind, message }) })
 
 const countRefusal = ({ reason }: BillingError) =>
   reason._tag === "LedgerUnavailable"
@@ -122,4 +118,4 @@ const countRefusal = ({ reason }: BillingError) =>
     : Effect.void
 
 const toBillingError = (error: WorkerPool.WorkerLost | BillingError): BillingError =>
-  error._tag === "BillingError" ? error : unavailable("lost", error.message)
+  error._tag === "BillingError" ? error : BillingError.unavailable("lost", error.message)

@@ -1,6 +1,6 @@
 import { type Account, anonymous, type Terms } from "../Account.ts"
 import type { ApiKey } from "../ApiKey.ts"
-import { type BillingReason, KeyExpired, KeyRevoked, NotAccepted, UnknownAccount, UnknownKey } from "../BillingError.ts"
+import { UnknownAccount, UnknownKey } from "../BillingError.ts"
 import type { Entry } from "../Entry.ts"
 import type { Operations } from "../Operations.ts"
 import { append, entryOf, spentInMonth } from "./Entries.ts"
@@ -76,15 +76,6 @@ export const keyById = (rows: Rows, id: string): ApiKey => {
   return toKey(row)
 }
 
-/** Why a key may not be used at `now`, or undefined. */
-export const unusable = (key: ApiKey, now: number): BillingReason | undefined => {
-  if (key.revokedAt !== null) return new KeyRevoked({ keyId: key.id, at: key.revokedAt })
-  if (key.expiresAt !== null && key.expiresAt <= now) return new KeyExpired({ keyId: key.id, at: key.expiresAt })
-  return undefined
-}
-
-const notAccepted = (message: string) => new Refusal(new NotAccepted({ message }))
-
 const kindOf = ({ kind }: Entry) => (kind === "adjustment" ? "an adjustment" : `a ${kind}`)
 
 export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
@@ -98,7 +89,7 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
   changeAccount: ({ id, name, terms, now }) => {
     const before = accountRow(rows, id)
     if (id === anonymous && terms?.kind === "prepaid") {
-      throw notAccepted(
+      throw Refusal.notAccepted(
         `The account ${anonymous} pays for requests without a key, so it stays metered: prepaid, it would refuse all of them. To limit them, give it a monthly cap.`,
       )
     }
@@ -117,16 +108,16 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
     if (before !== undefined) {
       const same = before.accountId === accountId && before.kind === kind && before.amount === amount
       if (same && before.reason === reason) return before
-      throw notAccepted(
+      throw Refusal.notAccepted(
         `This operation id made another entry before: ${kindOf(before)} of ${before.amount} micro-units to ${before.accountId}${before.reason === null ? "" : ` ("${before.reason}")`}. Repeat exactly that, or choose another id.`,
       )
     }
     if (kind === "deposit" ? amount <= 0 : amount === 0) {
-      throw notAccepted(kind === "deposit" ? "A deposit is above zero." : "An adjustment is not zero.")
+      throw Refusal.notAccepted(kind === "deposit" ? "A deposit is above zero." : "An adjustment is not zero.")
     }
     // Far enough below 2^53 that no charge can carry a balance past it.
     if (Math.abs((accountRow(rows, accountId)["balance"] as number) + amount) > 4e15) {
-      throw notAccepted("The balance would pass 4,000,000,000.00, above or below zero.")
+      throw Refusal.notAccepted("The balance would pass 4,000,000,000.00, above or below zero.")
     }
     return append(rows, {
       ...{ operationId, at: now, accountId, kind, amount, reason },
@@ -137,7 +128,7 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
   addKey: ({ id, accountId, name, hint, hash, expiresAt, limits, now }) => {
     accountRow(rows, accountId)
     if (expiresAt !== null && expiresAt <= now) {
-      throw notAccepted(`The key would have expired already, at ${new Date(expiresAt).toISOString()}.`)
+      throw Refusal.notAccepted(`The key would have expired already, at ${new Date(expiresAt).toISOString()}.`)
     }
     rows.run(
       `INSERT INTO keys (id, account_id, name, hint, hash, created_at, expires_at, requests_per_minute, characters_per_minute, monthly_cap)

@@ -101,7 +101,7 @@ const agree = (db: DatabaseSync, currency: string): void => {
   const kept = rows.one("SELECT value FROM meta WHERE name = 'currency'")?.["value"] as string
   if (kept !== currency) {
     const message = `it is kept in ${kept}, not in ${currency}. Set AVIARY_CURRENCY=${kept}, or use another AVIARY_DATA_DIR`
-    throw new Refusal(new LedgerUnavailable({ kind: "mismatch", message }))
+    throw Refusal.unavailable("mismatch", message)
   }
 }
 
@@ -110,7 +110,7 @@ const addUp = (db: DatabaseSync): void => {
   const [wrong] = reportOperations(new Rows(db)).verify({})
   if (wrong !== undefined) {
     const message = `account ${wrong.accountId} has balance ${wrong.balance}, but its entries sum to ${wrong.sum}. Restore a backup`
-    throw new Refusal(new LedgerUnavailable({ kind: "mismatch", message }))
+    throw Refusal.unavailable("mismatch", message)
   }
 }
 

@@ -1,6 +1,5 @@
 import type { DatabaseSync } from "node:sqlite"
 import { anonymous } from "../Account.ts"
-import { LedgerUnavailable } from "../BillingError.ts"
 import { Refusal } from "./Refusal.ts"
 
 /** `PRAGMA application_id` of a ledger: "AVRY". */
@@ -143,20 +142,17 @@ export const inspect = (db: DatabaseSync, checked: boolean): void => {
   const version = pragma(db, "user_version") as number
   const tables = db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"] as number
   if (tables > 0 && pragma(db, "application_id") !== applicationId) {
-    throw new Refusal(new LedgerUnavailable({ kind: "corrupt", message: "the database is not an Aviary ledger" }))
+    throw Refusal.unavailable("corrupt", "the database is not an Aviary ledger")
   }
   if (version > migrations.length) {
-    throw new Refusal(
-      new LedgerUnavailable({
-        kind: "newer",
-        message: `the ledger has schema ${version}, this Aviary knows schemas up to ${migrations.length}: run a newer one`,
-      }),
+    throw Refusal.unavailable(
+      "newer",
+      `the ledger has schema ${version}, this Aviary knows schemas up to ${migrations.length}: run a newer one`,
     )
   }
   if (checked) return
   const found = pragma(db, "quick_check(1)")
-  if (found !== "ok")
-    throw new Refusal(new LedgerUnavailable({ kind: "corrupt", message: `the ledger is damaged: ${String(found)}` }))
+  if (found !== "ok") throw Refusal.unavailable("corrupt", `the ledger is damaged: ${String(found)}`)
 }
 
 /** Brings the schema up to date, or as far as `latest`, all or nothing. */

@@ -1,4 +1,4 @@
-import { NotAccepted, UnknownRates } from "../BillingError.ts"
+import { UnknownRates } from "../BillingError.ts"
 import type { Operations } from "../Operations.ts"
 import type { RateCard } from "../RateCard.ts"
 import { Refusal } from "./Refusal.ts"
@@ -33,8 +33,6 @@ export const cardOf = (rows: Rows, version: number): RateCard =>
 
 const instant = (millis: number) => new Date(millis).toISOString()
 
-const refuse = (message: string) => new Refusal(new NotAccepted({ message }))
-
 type Names = "publishRates" | "withdrawRates" | "rates"
 
 export const rateOperations = (rows: Rows): Pick<Operations, Names> => {
@@ -48,12 +46,14 @@ export const rateOperations = (rows: Rows): Pick<Operations, Names> => {
     rates: all,
     publishRates: ({ validFrom, rates, now }) => {
       if (validFrom < now) {
-        throw refuse(`Prices cannot begin in the past: ${instant(validFrom)} is over, it is ${instant(now)}.`)
+        throw Refusal.notAccepted(
+          `Prices cannot begin in the past: ${instant(validFrom)} is over, it is ${instant(now)}.`,
+        )
       }
       const same = all().find((card) => card.validFrom === validFrom)
       if (same !== undefined) {
         const way = validFrom > now ? "Withdraw it first, or choose another time." : "Choose another time."
-        throw refuse(`Version ${same.version} begins at ${instant(validFrom)} too. ${way}`)
+        throw Refusal.notAccepted(`Version ${same.version} begins at ${instant(validFrom)} too. ${way}`)
       }
       // A number that somebody has noted down must not come to mean another version.
       const last = rows.one(
@@ -72,7 +72,9 @@ export const rateOperations = (rows: Rows): Pick<Operations, Names> => {
       const card = find(version)
       if (card.validFrom <= now) {
         const since = card.validFrom === 0 ? "holds from the beginning" : `began at ${instant(card.validFrom)}`
-        throw refuse(`Version ${version} ${since} and is final. To change prices, publish another version.`)
+        throw Refusal.notAccepted(
+          `Version ${version} ${since} and is final. To change prices, publish another version.`,
+        )
       }
       rows.run("DELETE FROM rates WHERE version = ?", version)
       rows.run(

@@ -1,4 +1,4 @@
-import { type BillingReason, LedgerUnavailable } from "../BillingError.ts"
+import { type BillingReason, LedgerUnavailable, NotAccepted } from "../BillingError.ts"
 
 /** Thrown by an operation that answers with a reason instead. Such an operation has changed nothing that must be undone. */
 export class Refusal extends Error {
@@ -7,6 +7,11 @@ export class Refusal extends Error {
     super(reason._tag)
     this.reason = reason
   }
+
+  static readonly notAccepted = (message: string): Refusal => new Refusal(new NotAccepted({ message }))
+
+  static readonly unavailable = (kind: LedgerUnavailable["kind"], message: string): Refusal =>
+    new Refusal(new LedgerUnavailable({ kind, message }))
 }
 
 // The low byte of SQLite's extended result codes: https://sqlite.org/rescode.html
