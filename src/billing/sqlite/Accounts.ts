@@ -82,7 +82,10 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
   openAccount: ({ id, name, terms, now }) => {
     rows.run(
       "INSERT INTO accounts (id, name, kind, overdraft, monthly_cap, created_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-      ...([id, name, ...columnsOf(terms), now] as const),
+      id,
+      name,
+      ...columnsOf(terms),
+      now,
     )
     return toAccount(rows, accountRow(rows, id), now)
   },
@@ -95,7 +98,9 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
     }
     rows.run(
       "UPDATE accounts SET name = ?, kind = ?, overdraft = ?, monthly_cap = ? WHERE id = ?",
-      ...([name ?? (before["name"] as string), ...columnsOf(terms ?? termsOf(before)), id] as const),
+      name ?? (before["name"] as string),
+      ...columnsOf(terms ?? termsOf(before)),
+      id,
     )
     return toAccount(rows, accountRow(rows, id), now)
   },
@@ -120,8 +125,19 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
       throw Refusal.notAccepted("The balance would pass 4,000,000,000.00, above or below zero.")
     }
     return append(rows, {
-      ...{ operationId, at: now, accountId, kind, amount, reason },
-      ...{ keyId: null, holdId: null, usage: null, model: null, quantity: null, served: null, rateVersion: null },
+      operationId,
+      at: now,
+      accountId,
+      kind,
+      amount,
+      reason,
+      keyId: null,
+      holdId: null,
+      usage: null,
+      model: null,
+      quantity: null,
+      served: null,
+      rateVersion: null,
     })
   },
 
@@ -133,8 +149,16 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
     rows.run(
       `INSERT INTO keys (id, account_id, name, hint, hash, created_at, expires_at, requests_per_minute, characters_per_minute, monthly_cap)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-      ...([id, accountId, name, hint, hash, now, expiresAt] as const),
-      ...([limits.requestsPerMinute, limits.charactersPerMinute, limits.monthlyCap] as const),
+      id,
+      accountId,
+      name,
+      hint,
+      hash,
+      now,
+      expiresAt,
+      limits.requestsPerMinute,
+      limits.charactersPerMinute,
+      limits.monthlyCap,
     )
     return keyById(rows, id)
   },

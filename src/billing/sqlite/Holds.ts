@@ -134,42 +134,31 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
       refusal = refuse(standing(input), amount)
     if (refusal !== undefined) throw new Refusal(refusal)
 
-    rows.run(
+    const made = rows.one(
       `INSERT INTO holds (id, account_id, key_id, usage, model, size, amount, rate_version, state, created_at, expires_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'held', ?, ?)`,
-      ...([input.holdId, input.accountId, input.keyId, input.usage.kind, input.usage.model] as const),
-      ...([
-        input.usage.kind === "speech" ? input.usage.characters : input.usage.audioMillis,
-        amount,
-        card.version,
-      ] as const),
-      ...([input.now, input.expiresAt] as const),
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'held', ?, ?) RETURNING *`,
+      input.holdId,
+      input.accountId,
+      input.keyId,
+      input.usage.kind,
+      input.usage.model,
+      input.usage.kind === "speech" ? input.usage.characters : input.usage.audioMillis,
+      amount,
+      card.version,
+      input.now,
+      input.expiresAt,
     )
     if (input.idempotency !== null) {
       rows.run(
         "INSERT OR REPLACE INTO idempotency (account_id, key, fingerprint, hold_id, created_at) VALUES (?, ?, ?, ?, ?)",
-        ...([input.accountId, input.idempotency.key, input.idempotency.fingerprint, input.holdId, input.now] as const),
+        input.accountId,
+        input.idempotency.key,
+        input.idempotency.fingerprint,
+        input.holdId,
+        input.now,
       )
     }
-    return {
-      ...{
-        id: input.holdId,
-        claim: input.holdId,
-        accountId: input.accountId,
-        keyId: input.keyId,
-        usage: input.usage,
-        amount,
-        rateVersion: card.version,
-      },
-      ...{
-        state: "held",
-        reason: null,
-        createdAt: input.now,
-        expiresAt: input.expiresAt,
-        replayed: false,
-        outcome: null,
-      },
-    }
+    return toHold(made as Row)
   }
 
   const settle = ({ holdId, served, outcome, now }: Question<"settle">): Settlement => {
@@ -180,14 +169,13 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
       const [charge, refund] = [entryOf(rows, chargeId(holdId)), entryOf(rows, refundId(holdId))]
       if (refund !== undefined || charge === undefined) throw ended(holdId, "refunded", refund?.reason ?? "")
       return {
-        ...{
-          holdId,
-          accountId,
-          amount: amountOf(charge.amount),
-          balance: charge.balance,
-          served: charge.served ?? served,
-        },
-        ...{ settledAt: charge.at, replayed: true },
+        holdId,
+        accountId,
+        amount: amountOf(charge.amount),
+        balance: charge.balance,
+        served: charge.served ?? served,
+        settledAt: charge.at,
+        replayed: true,
       }
     }
     if (hold["state"] !== "held") throw ended(holdId, hold["state"] as "released" | "expired", hold["reason"] as string)
@@ -197,9 +185,19 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
     rows.run("UPDATE holds SET state = 'settled', ended_at = ? WHERE id = ?", now, holdId)
     if (rows.run("UPDATE idempotency SET outcome = ? WHERE hold_id = ?", outcome, holdId) > 0) lay(holdId, holdId)
     const charge = append(rows, {
-      ...{ operationId: chargeId(holdId), at: now, accountId, keyId, holdId, kind: "charge", amount: 0 - amount },
-      ...{ usage: usage.kind, model: usage.model, quantity: billedQuantity(usage), served },
-      ...{ rateVersion: hold["rate_version"] as number, reason: null },
+      operationId: chargeId(holdId),
+      at: now,
+      accountId,
+      keyId,
+      holdId,
+      kind: "charge",
+      amount: 0 - amount,
+      usage: usage.kind,
+      model: usage.model,
+      quantity: billedQuantity(usage),
+      served,
+      rateVersion: hold["rate_version"] as number,
+      reason: null,
     })
     spend(rows, accountId, keyId, now, amount)
     return { holdId, accountId, amount, balance: charge.balance, served, settledAt: now, replayed: false }
@@ -211,7 +209,11 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
     if (charge === undefined || entryOf(rows, refundId(holdId)) !== undefined) return false
     append(rows, {
       ...charge,
-      ...{ operationId: refundId(holdId), at: now, kind: "refund", amount: amountOf(charge.amount), reason },
+      operationId: refundId(holdId),
+      at: now,
+      kind: "refund",
+      amount: amountOf(charge.amount),
+      reason,
       quantity: charge.quantity === null ? null : 0 - charge.quantity,
     })
     spend(rows, charge.accountId, charge.keyId, charge.at, charge.amount)

@@ -63,8 +63,12 @@ export const rateOperations = (rows: Rows): Pick<Operations, Names> => {
       const version = (last?.["version"] as number) + 1
       rows.run(
         "INSERT INTO rates (version, valid_from, speech_per_million, transcription_per_minute, hit_share, coalesced_share) VALUES (?, ?, ?, ?, ?, ?)",
-        ...([version, validFrom, rates.speechPerMillionCharacters, rates.transcriptionPerMinute] as const),
-        ...([rates.hitShare, rates.coalescedShare] as const),
+        version,
+        validFrom,
+        rates.speechPerMillionCharacters,
+        rates.transcriptionPerMinute,
+        rates.hitShare,
+        rates.coalescedShare,
       )
       return find(version)
     },
@@ -79,7 +83,9 @@ export const rateOperations = (rows: Rows): Pick<Operations, Names> => {
       rows.run("DELETE FROM rates WHERE version = ?", version)
       rows.run(
         "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2 WHERE CAST(value AS INTEGER) < ?3",
-        ...([withdrawn, String(version), version] as const),
+        withdrawn,
+        String(version),
+        version,
       )
       return card
     },

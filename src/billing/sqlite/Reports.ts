@@ -20,8 +20,13 @@ const usage = (rows: Rows, query: UsageQuery): ReadonlyArray<UsageRow> => {
      WHERE at >= ?1 AND at < ?2 AND kind IN ('charge', 'refund') AND (?4 IS NULL OR usage = ?4)
        AND ${among("account_id", "?5")} AND ${among("key_id", "?6")} AND ${among("model", "?7")}
      GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`,
-    ...([query.from, query.until, query.bucketMillis, query.kind] as const),
-    ...([listed(query.accountIds), listed(query.keyIds), listed(query.models)] as const),
+    query.from,
+    query.until,
+    query.bucketMillis,
+    query.kind,
+    listed(query.accountIds),
+    listed(query.keyIds),
+    listed(query.models),
   ) as unknown as ReadonlyArray<UsageRow>
 }
 
@@ -30,7 +35,9 @@ export const reportOperations = (rows: Rows): Pick<Operations, "statement" | "us
     rows
       .all(
         "SELECT * FROM entries WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
-        ...([accountId, before ?? Number.MAX_SAFE_INTEGER, limit] as const),
+        accountId,
+        before ?? Number.MAX_SAFE_INTEGER,
+        limit,
       )
       .map(toEntry),
   usage: (query) => usage(rows, query),
