@@ -1,8 +1,9 @@
 import { Effect, Option } from "effect"
 import { Flag } from "effect/cli"
 import type { Terms } from "../billing/Account.ts"
+import { money } from "../billing/Money.ts"
 import { switchFlag } from "./Fields.ts"
-import { fromZero, money, moneyFlag } from "./Money.ts"
+import { fromZero, moneyFlag } from "./MoneyFlag.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** What an account's terms are named by. */

@@ -1,9 +1,10 @@
 import { Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { money } from "../billing/Money.ts"
 import type { RateCard } from "../billing/RateCard.ts"
 import { adminFlags, asking } from "./AdminCommand.ts"
 import { wholeArgument } from "./Fields.ts"
-import { aPrice, money, moneyFlag } from "./Money.ts"
+import { aPrice, moneyFlag } from "./MoneyFlag.ts"
 import { table } from "./Table.ts"
 import { time, timeFlag } from "./Time.ts"
 

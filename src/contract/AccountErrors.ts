@@ -1,8 +1,6 @@
+import { money } from "../billing/Money.ts"
 import { kind } from "./ErrorKind.ts"
 import { holdsSecret } from "./Secrets.ts"
-
-/** Money in whole and fractions of a currency unit, for a person. */
-const money = (microUnits: number): string => (microUnits / 1_000_000).toFixed(6).replace(/0{1,4}$/, "")
 
 /** What clients and operators are told about keys, quotas and charges. Part of `Errors`. */
 export const accountErrors = {

@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Option } from "effect"
-import { microUnits, money } from "../../src/cli/Money.ts"
+import { microUnits, money } from "../../src/billing/Money.ts"
 
 it.each([
   ["12.50", 12_500_000],
