@@ -1,9 +1,11 @@
 import { Schema } from "effect"
 import { wholeNumber } from "./WholeNumber.ts"
 
-const largest = 1_000_000_000_000_000
-const amounts = `expected a whole number of micro-units from 0 to ${largest}`
-const Amount = wholeNumber(0, largest, amounts)
+/** Micro-units that one amount may have: 1,000,000,000.00. */
+export const largestAmount = 1_000_000_000_000_000
+
+const amounts = `expected a whole number of micro-units from 0 to ${largestAmount}`
+const Amount = wholeNumber(0, largestAmount, amounts)
 const Cap = Schema.NullOr(Amount).annotate({ message: `${amounts}, or null for none` })
 
 /** Pays first: balance less live holds never passes below zero less `overdraft` (micro-units). */

@@ -1,18 +1,16 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
-import { Account, Terms } from "../billing/Account.ts"
+import { Account, largestAmount, Terms } from "../billing/Account.ts"
 import { Entry } from "../billing/Entry.ts"
 import { wholeNumber } from "../billing/WholeNumber.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { integer, name } from "./OperatorFields.ts"
 
-const largest = 1_000_000_000_000_000
-
-const amounts = (minimum: number) => `expected a whole number of micro-units from ${minimum} to ${largest}`
-const deposited = wholeNumber(1, largest, amounts(1))
-const eitherWay = { message: `${amounts(-largest)}, and not 0` }
-const adjusted = wholeNumber(-largest, largest, eitherWay.message).check(
+const amounts = (minimum: number) => `expected a whole number of micro-units from ${minimum} to ${largestAmount}`
+const deposited = wholeNumber(1, largestAmount, amounts(1))
+const eitherWay = { message: `${amounts(-largestAmount)}, and not 0` }
+const adjusted = wholeNumber(-largestAmount, largestAmount, eitherWay.message).check(
   Schema.makeFilter((value: number) => value !== 0, eitherWay),
 )
 

@@ -2,6 +2,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
+import { integer } from "./OperatorFields.ts"
 
 const bytes = (description: string) => Schema.Int.annotate({ description: `${description}, in bytes.` })
 
@@ -37,8 +38,6 @@ const CacheEntries = Schema.Struct({
   hasMore: Schema.Boolean,
 }).annotate({ identifier: "CacheEntries" })
 
-const pageSize = { message: "expected a whole number from 1 to 1000" }
-
 /** How many entries were removed. */
 const Removed = Schema.Struct({ removed: Schema.Int }).annotate({ identifier: "Removed" })
 
@@ -51,9 +50,7 @@ export class AdminCacheGroup extends HttpApiGroup.make("adminCache")
     HttpApiEndpoint.get("list", "/admin/cache/entries", {
       query: {
         limit: Schema.optionalKey(
-          Schema.FiniteFromString.annotate(pageSize)
-            .check(Schema.isInt(pageSize), Schema.isBetween({ minimum: 1, maximum: 1_000 }, pageSize))
-            .annotate({ description: "Entries of a page, 1 to 1,000. Default 100." }),
+          integer(1, 1_000).annotate({ description: "Entries of a page, 1 to 1,000. Default 100." }),
         ),
         after: Schema.optionalKey(Schema.String).annotate({ description: "The last key of the page before." }),
       },

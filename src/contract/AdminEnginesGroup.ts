@@ -1,24 +1,13 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { Engine } from "../health/Engine.ts"
+import { EngineState } from "../health/EngineState.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 
 const unixMillis = Schema.Finite.annotate({ description: "Unix time in milliseconds." })
 
-/** A word of `EngineState` in the health room, which says what each means. */
-export const State = Schema.Literals([
-  "unknown",
-  "healthy",
-  "down",
-  "suspect",
-  "wedged",
-  "restarting",
-  "recovering",
-  "exhausted",
-])
-
-const Change = Schema.Struct({ at: unixMillis, from: State, to: State, reason: Schema.String }).annotate({
+const Change = Schema.Struct({ at: unixMillis, from: EngineState, to: EngineState, reason: Schema.String }).annotate({
   identifier: "EngineStateChange",
 })
 
@@ -47,7 +36,7 @@ const RestartReport = Schema.Struct({
 /** All that is known of an engine; its histories hold the last 50, newest last. */
 export const EngineReport = Schema.Struct({
   engine: Engine,
-  state: State,
+  state: EngineState,
   reason: Schema.String.annotate({ description: "Why it is in this state." }),
   since: unixMillis,
   troubledSince: Schema.optional(unixMillis).annotate({ description: "Absent while it is healthy." }),

@@ -1,22 +1,18 @@
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { ApiKey, KeyLimits } from "../billing/ApiKey.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { moment, name } from "./OperatorFields.ts"
 
-const { requestsPerMinute, charactersPerMinute, monthlyCap } = KeyLimits.fields
-
 export const NewKey = Schema.Struct({
   accountId: Schema.String.annotate({ message: "expected the id of an account" }),
   name,
   expiresAt: Schema.optionalKey(moment.annotate({ description: "Unix milliseconds. Absent: it does not expire." })),
   limits: Schema.optionalKey(
-    Schema.Struct({
-      requestsPerMinute: Schema.optionalKey(requestsPerMinute),
-      charactersPerMinute: Schema.optionalKey(charactersPerMinute),
-      monthlyCap: Schema.optionalKey(monthlyCap),
-    }).annotate({ message: 'expected limits such as {"requestsPerMinute":60}' }),
+    KeyLimits.mapFields(Struct.map(Schema.optionalKey)).annotate({
+      message: 'expected limits such as {"requestsPerMinute":60}',
+    }),
   ),
 }).annotate({ identifier: "NewKey", examples: [{ accountId: "acct_1", name: "Open WebUI" }] })
 

@@ -1,11 +1,11 @@
 import { Schema } from "effect"
-import { State } from "./AdminEnginesGroup.ts"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { EngineState } from "../health/EngineState.ts"
 
 const EngineReadiness = Schema.Struct({
   ready: Schema.Boolean,
   model: Schema.String,
-  state: State.annotate({
+  state: EngineState.annotate({
     description:
       "What probes and requests have shown. Requests are refused while it is wedged, restarting, recovering or exhausted.",
   }),

@@ -1,3 +1,5 @@
+import { Schema } from "effect"
+
 /**
  * What is known about an engine.
  *
@@ -10,15 +12,17 @@
  * - `recovering`: restarted, or seen loading: waits for readiness, then for a probe that passes.
  * - `exhausted`: wedged, and no restart is left in the window.
  */
-export type EngineState =
-  | "unknown"
-  | "healthy"
-  | "down"
-  | "suspect"
-  | "wedged"
-  | "restarting"
-  | "recovering"
-  | "exhausted"
+export const EngineState = Schema.Literals([
+  "unknown",
+  "healthy",
+  "down",
+  "suspect",
+  "wedged",
+  "restarting",
+  "recovering",
+  "exhausted",
+])
+export type EngineState = typeof EngineState.Type
 
 /**
  * What happened to an engine.

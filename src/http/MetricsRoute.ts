@@ -2,9 +2,9 @@ import { Effect, Layer, Metric } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiSecurity } from "effect/http-api"
 import { PrometheusMetrics } from "effect/observability"
-import { State } from "../contract/AdminEnginesGroup.ts"
 import { Errors } from "../contract/Errors.ts"
 import { DeepHealth, type EngineReport } from "../health/DeepHealth.ts"
+import { EngineState } from "../health/EngineState.ts"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { AdminToken } from "./AdminToken.ts"
@@ -40,7 +40,7 @@ const measureEngine = Effect.fnUntraced(function* (report: EngineReport) {
   yield* set(Metrics.engineWaiting, waiting)
   yield* set(Metrics.engineWorking, working)
   yield* set(Metrics.engineRestartsLeft, budget.left)
-  for (const state of State.literals) {
+  for (const state of EngineState.literals) {
     const value = state === report.state ? 1 : 0
     yield* Metric.update(Metric.withAttributes(Metrics.engineState, { engine, state }), value)
   }
