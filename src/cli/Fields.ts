@@ -33,3 +33,7 @@ export const wholeArgument = (name: string) =>
 
 /** `--name` alone: `--no-name` would say nothing that leaving it out does not. */
 export const switchFlag = (name: string) => Flag.Boolean(name).pipe(Flag.withoutNegation, Flag.withDefault(false))
+
+/** The member `name` of what is sent, if its flag was given. */
+export const given = <N extends string, A>(name: N, value: Option.Option<A>) =>
+  (Option.isSome(value) ? { [name]: value.value } : {}) as { readonly [K in N]?: A }

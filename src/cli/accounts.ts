@@ -6,7 +6,7 @@ import type { Entry } from "../billing/Entry.ts"
 import { money } from "../billing/Money.ts"
 import { AdminCallError } from "../http/AdminCallError.ts"
 import { type AdminFlags, adminFlags, asking, type Client } from "./AdminCommand.ts"
-import { nameArgument, textFlag, wholeFlag } from "./Fields.ts"
+import { given, nameArgument, textFlag, wholeFlag } from "./Fields.ts"
 import { aboveZero, moneyFlag, notZero } from "./MoneyFlag.ts"
 import { record, table } from "./Table.ts"
 import { namedTerms, termsFlags, termsWords } from "./Terms.ts"
@@ -90,8 +90,11 @@ const change = Command.make(
             client.adminAccounts.change({
               params: { id },
               payload: {
-                ...(Option.isSome(name) ? { name: name.value } : {}),
-                ...(Option.isSome(named) ? { terms: named.value(before.terms) } : {}),
+                ...given("name", name),
+                ...given(
+                  "terms",
+                  Option.map(named, (terms) => terms(before.terms)),
+                ),
               },
             }),
           ),
@@ -109,11 +112,11 @@ const operationId = textFlag("operation-id").pipe(
 /** Posts money. Where it is not certain that nothing was done, the message says how to repeat it without doing it twice. */
 const posting = (
   flags: AdminFlags,
-  given: Option.Option<string>,
+  chosen: Option.Option<string>,
   post: (client: Client, operationId: string) => Effect.Effect<Entry, unknown>,
 ) =>
   Effect.suspend(() => {
-    const operationId = Option.getOrElse(given, () => randomUUID())
+    const operationId = Option.getOrElse(chosen, () => randomUUID())
     return asking(
       flags,
       (client) => post(client, operationId),
@@ -146,7 +149,7 @@ const topUp = Command.make(
     posting(flags, operationId, (client, operationId) =>
       client.adminAccounts.deposit({
         params: { id },
-        payload: { amount, operationId, ...(Option.isSome(reason) ? { reason: reason.value } : {}) },
+        payload: { amount, operationId, ...given("reason", reason) },
       }),
     ),
 ).pipe(
@@ -192,7 +195,7 @@ const statement = Command.make(
       (client) =>
         client.adminAccounts.statement({
           params: { id },
-          query: { limit, ...(Option.isSome(before) ? { before: before.value } : {}) },
+          query: { limit, ...given("before", before) },
         }),
       ({ entries, hasMore }) =>
         showEntries(entries) + (hasMore ? `\nThere are more: --before ${entries.at(-1)?.id}` : ""),

@@ -1,7 +1,7 @@
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { adminFlags, asking } from "./AdminCommand.ts"
-import { switchFlag, wholeFlag } from "./Fields.ts"
+import { given, switchFlag, wholeFlag } from "./Fields.ts"
 import { record, table } from "./Table.ts"
 import { time } from "./Time.ts"
 import { UsageError } from "./UsageError.ts"
@@ -38,7 +38,7 @@ const list = Command.make(
   ({ limit, after, ...flags }) =>
     asking(
       flags,
-      (client) => client.adminCache.list({ query: { limit, ...(Option.isSome(after) ? { after: after.value } : {}) } }),
+      (client) => client.adminCache.list({ query: { limit, ...given("after", after) } }),
       ({ entries, hasMore }) => {
         const shown = table(
           ["key", "made", "voice", "type", "characters", "seconds", "bytes"],

@@ -3,7 +3,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import type { ApiKey } from "../billing/ApiKey.ts"
 import { money } from "../billing/Money.ts"
 import { adminFlags, asking } from "./AdminCommand.ts"
-import { nameArgument, wholeFlag } from "./Fields.ts"
+import { given, nameArgument, wholeFlag } from "./Fields.ts"
 import { fromZero, moneyFlag } from "./MoneyFlag.ts"
 import { table } from "./Table.ts"
 import { endingFlag, time } from "./Time.ts"
@@ -29,9 +29,6 @@ const showKeys = (keys: ReadonlyArray<ApiKey>, now: number) =>
     ["key", "name", "ends in", "account", "limits", "state"],
     keys.map((key) => [key.id, key.name, key.hint, key.accountId, limitWords(key), state(key, now)]),
   )
-
-const given = <N extends string, A>(name: N, value: Option.Option<A>) =>
-  (Option.isSome(value) ? { [name]: value.value } : {}) as { readonly [K in N]?: A }
 
 const create = Command.make(
   "create",

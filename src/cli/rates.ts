@@ -1,9 +1,8 @@
-import { Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { money } from "../billing/Money.ts"
 import type { RateCard } from "../billing/RateCard.ts"
 import { adminFlags, asking } from "./AdminCommand.ts"
-import { wholeArgument } from "./Fields.ts"
+import { given, wholeArgument } from "./Fields.ts"
 import { aPrice, moneyFlag } from "./MoneyFlag.ts"
 import { table } from "./Table.ts"
 import { time, timeFlag } from "./Time.ts"
@@ -53,7 +52,7 @@ const publish = Command.make(
             transcriptionPerMinute: transcription,
             hitShare: Math.round(hit * 100),
             coalescedShare: Math.round(coalesced * 100),
-            ...(Option.isSome(from) ? { validFrom: from.value } : {}),
+            ...given("validFrom", from),
           },
         }),
       (card) => showRates([card]),
