@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto"
 import { Clock, Effect, Option, Stream } from "effect"
-import type { AtomicCache, Entry } from "./AtomicCache.ts"
+import type { AtomicCache } from "./AtomicCache.ts"
 import { CacheError } from "./CacheError.ts"
 import { type CacheKey, keyVersion } from "./CacheKey.ts"
+import type { Entry } from "./Entry.ts"
 import type { Metadata } from "./EntryFormat.ts"
 
 /** `AtomicCache` without a disk. Bounded by nothing but the layer's life. */

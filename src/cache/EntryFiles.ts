@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto"
 import { Clock, Effect, Option, type Path, type Scope } from "effect"
-import type { EntryWriter } from "./AtomicCache.ts"
 import { CacheError, EntryTooLarge, whenGone } from "./CacheError.ts"
 import { CacheKey, keyVersion } from "./CacheKey.ts"
 import type { Disk, OpenFile } from "./Disk.ts"
+import type { EntryWriter } from "./Entry.ts"
 import { decodeFooter, encodeFooter, maxFooterBytes, type Metadata } from "./EntryFormat.ts"
 import type { TempFolder } from "./TempFolder.ts"
 

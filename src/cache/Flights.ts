@@ -1,9 +1,10 @@
 import { Context, Effect, FiberSet, Layer, Metric, Option, type Scope, type Stream } from "effect"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
-import { AtomicCache, type Entry } from "./AtomicCache.ts"
+import { AtomicCache } from "./AtomicCache.ts"
 import type { CacheError } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
+import type { Entry } from "./Entry.ts"
 import { type Flight, type FlightPlan, makeFlight } from "./Flight.ts"
 import { makeTrouble } from "./Trouble.ts"
 

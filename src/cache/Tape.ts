@@ -1,5 +1,5 @@
 import { Cause, Effect, Exit } from "effect"
-import type { EntryWriter } from "./AtomicCache.ts"
+import type { EntryWriter } from "./Entry.ts"
 import { CacheError, FlightOverflow } from "./CacheError.ts"
 import { sliceBytes } from "./EntryFiles.ts"
 

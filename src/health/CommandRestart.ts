@@ -1,7 +1,7 @@
 import { Duration, Effect, Fiber, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { HealthError, RestartFailed } from "./HealthError.ts"
-import type { RestartBackend } from "./Restarter.ts"
+import type { RestartBackend } from "./RestartBackend.ts"
 
 /** Characters that a report keeps of a command's output, and as many of its errors: their ends, where the reason stands. */
 const keptOutput = 1_000

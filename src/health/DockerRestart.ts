@@ -3,7 +3,7 @@ import { Duration, Effect, FileSystem, Option, Path, Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { SettingsError } from "../Settings.ts"
 import { HealthError, NotRunning, RestartFailed } from "./HealthError.ts"
-import type { RestartBackend } from "./Restarter.ts"
+import type { RestartBackend } from "./RestartBackend.ts"
 
 /** Seconds that Docker gives a container to end before it kills it. A wedged one hardly ever ends by itself. */
 const stopSeconds = 10

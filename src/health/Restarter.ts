@@ -5,14 +5,9 @@ import { makeCommandRestart } from "./CommandRestart.ts"
 import { makeDockerClient, makeDockerRestart } from "./DockerRestart.ts"
 import { type Engine, engineName, engines } from "./Engine.ts"
 import { HealthError, NoBackend } from "./HealthError.ts"
+import type { RestartBackend } from "./RestartBackend.ts"
 import { RestartBudget } from "./RestartBudget.ts"
 import { parseRestartTarget, type RestartTarget } from "./RestartTarget.ts"
-
-/** A way to restart one engine. `restart` gives one line for the report, ends by itself, and can be interrupted. */
-export interface RestartBackend {
-  readonly name: "docker" | "command" | "test"
-  readonly restart: Effect.Effect<string, HealthError>
-}
 
 type Backends = { readonly [E in Engine]?: RestartBackend | undefined }
 

@@ -1,4 +1,4 @@
-import type { ByteRange } from "../cache/AtomicCache.ts"
+import type { ByteRange } from "../cache/Entry.ts"
 
 /** `whole`: no range asked for, or one that need not be honoured. `none`: nothing of the audio lies in it. */
 export type Wanted = { readonly _tag: "whole" } | { readonly _tag: "none" } | ({ readonly _tag: "part" } & ByteRange)

@@ -3,8 +3,8 @@ import { type AudioFormat, defaultSampleRate } from "../audio/AudioFormat.ts"
 import { collapseVoices, resolveVoice } from "../audio/Voice.ts"
 import { cacheKey } from "../cache/CacheKey.ts"
 import type { MagpieClient, MagpieError } from "../upstream/MagpieClient.ts"
-import type { SpeechRequest } from "./Speech.ts"
 import { BlankText, SpeechError, TextTooLong, UnknownVoice, Unsupported } from "./SpeechError.ts"
+import type { SpeechRequest } from "./SpeechRequest.ts"
 import { codePoints, normalise } from "./SpokenText.ts"
 
 /**

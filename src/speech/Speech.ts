@@ -1,42 +1,26 @@
 import { type Cause, Context, Effect, Layer, Option, type Scope, Stream } from "effect"
-import type { AudioFormat } from "../audio/AudioFormat.ts"
 import { Billing } from "../billing/Billing.ts"
 import type { BillingError } from "../billing/BillingError.ts"
 import { Payer } from "../billing/Payer.ts"
 import { settledBeforeLast } from "../billing/SettledBeforeLast.ts"
-import { AtomicCache, type Entry } from "../cache/AtomicCache.ts"
+import type { Served } from "../billing/Usage.ts"
+import { AtomicCache } from "../cache/AtomicCache.ts"
+import type { Entry } from "../cache/Entry.ts"
 import { Flights } from "../cache/Flights.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { Settings } from "../Settings.ts"
-import { MagpieClient, type Utterance } from "../upstream/MagpieClient.ts"
+import { MagpieClient } from "../upstream/MagpieClient.ts"
+import type { Utterance } from "../upstream/Utterance.ts"
 import { keyOf, plan } from "./Plan.ts"
 import type { SpeechFailure } from "./SpeechError.ts"
+import type { SpeechRequest } from "./SpeechRequest.ts"
 import { synthesize } from "./Synthesis.ts"
 import { VoiceList } from "./VoiceList.ts"
-
-/** What a client asks to hear, decoded but not yet normalised. */
-export interface SpeechRequest {
-  readonly text: string
-  readonly model: string
-  /** A voice id of the engine, or an alias such as `alloy`. */
-  readonly voice: string
-  readonly format: AudioFormat
-  /** 0.25–4; 1 is the voice's own pace. */
-  readonly speed: number
-  /** BCP 47; absent: the voice's own. */
-  readonly language?: string | undefined
-  /** Hz of wav and pcm; absent: 24,000. */
-  readonly sampleRate?: number | undefined
-  /** `use` the cache, `refresh` the entry (no-cache), or `bypass` it altogether (no-store). */
-  readonly cacheControl: "use" | "refresh" | "bypass"
-}
-
-/** How the cache served a request; the words of the `x-cache` header, logs and metrics. */
-export type CacheStatus = "HIT" | "MISS" | "COALESCED" | "BYPASS"
 
 /**
  * A speech whose first bytes are there.
  *
+ * @property cache how the cache served it
  * @property key names the entry: `GET /v1/audio/speech/{key}` once it is committed
  * @property contentLength bytes, when the whole is already there
  * @property sha256 of the whole audio, hexadecimal, when it is already there
@@ -44,7 +28,7 @@ export type CacheStatus = "HIT" | "MISS" | "COALESCED" | "BYPASS"
  */
 export interface Spoken {
   readonly key: string
-  readonly cache: CacheStatus
+  readonly cache: Served
   readonly contentType: string
   readonly contentLength: number | undefined
   readonly sha256?: string | undefined

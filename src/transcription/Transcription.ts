@@ -6,7 +6,8 @@ import { durationSeconds, type Recording } from "../audio/Recording.ts"
 import { Billing } from "../billing/Billing.ts"
 import { Payer } from "../billing/Payer.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
-import { ParakeetClient, type Transcript } from "../upstream/ParakeetClient.ts"
+import { ParakeetClient } from "../upstream/ParakeetClient.ts"
+import type { Transcript } from "../upstream/Transcript.ts"
 import type { TranscriptionFailure } from "./TranscriptionError.ts"
 
 /**

@@ -5,24 +5,10 @@ import { Settings } from "../Settings.ts"
 import { EngineFailure } from "./EngineFailure.ts"
 import { makeMagpieEmbedded } from "./MagpieEmbedded.ts"
 import { makeMagpieNim } from "./MagpieNim.ts"
+import type { Utterance } from "./Utterance.ts"
 
 /** A synthesis or a voice listing that Magpie did not deliver. */
 export class MagpieError extends Schema.TaggedError<MagpieError>()("MagpieError", { reason: EngineFailure }) {}
-
-/**
- * One engine call's worth of speech.
- *
- * @property text at most `MagpieClient.maxCharacters` code points
- * @property voice an id from `MagpieClient.voices`, emotion variants included
- * @property language BCP 47, such as `en-US`
- * @property speed 1 is the voice's own pace
- */
-export interface Utterance {
-  readonly text: string
-  readonly voice: string
-  readonly language: string
-  readonly speed: number
-}
 
 /**
  * Text to speech.

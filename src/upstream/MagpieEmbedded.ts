@@ -2,7 +2,7 @@ import { Effect, Stream } from "effect"
 import { requireEnglish } from "../embedded/English.ts"
 import { Flite } from "../embedded/Flite.ts"
 import { embeddedFailure } from "./EmbeddedFailure.ts"
-import type { Utterance } from "./MagpieClient.ts"
+import type { Utterance } from "./Utterance.ts"
 
 /** What `MagpieClient` promises, from Flite. It shares Magpie's limit, so that text is cut as it would be for a NIM. */
 export const makeMagpieEmbedded = Effect.gen(function* () {

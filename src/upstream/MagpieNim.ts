@@ -11,8 +11,8 @@ import {
   readWhole,
   unexpectedAnswer,
 } from "./EngineHttp.ts"
-import type { Utterance } from "./MagpieClient.ts"
 import { readPcm } from "./PcmReader.ts"
+import type { Utterance } from "./Utterance.ts"
 
 /** Hz asked for: Magpie's own rate. It is said to refuse 24,000. */
 const sampleRate = 22_050

@@ -5,28 +5,10 @@ import { Settings } from "../Settings.ts"
 import { EngineFailure } from "./EngineFailure.ts"
 import { makeParakeetEmbedded } from "./ParakeetEmbedded.ts"
 import { makeParakeetNim } from "./ParakeetNim.ts"
+import type { Transcript } from "./Transcript.ts"
 
 /** A transcription that Parakeet did not deliver. */
 export class ParakeetError extends Schema.TaggedError<ParakeetError>()("ParakeetError", { reason: EngineFailure }) {}
-
-/** A stretch of speech with its place in the recording, in milliseconds. */
-export interface Segment {
-  readonly startMs: number
-  readonly endMs: number
-  readonly text: string
-}
-
-/**
- * What was said.
- *
- * @property language BCP 47 of what the engine listened for
- * @property segments empty where the engine returns text alone
- */
-export interface Transcript {
-  readonly text: string
-  readonly language: string
-  readonly segments: ReadonlyArray<Segment>
-}
 
 /**
  * Speech to text.

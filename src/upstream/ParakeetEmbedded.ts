@@ -5,7 +5,7 @@ import { Moonshine } from "../embedded/Moonshine.ts"
 import type { Settings } from "../Settings.ts"
 import { embeddedFailure } from "./EmbeddedFailure.ts"
 import { EngineTimedOut } from "./EngineFailure.ts"
-import type { Transcript } from "./ParakeetClient.ts"
+import type { Transcript } from "./Transcript.ts"
 
 /** What `ParakeetClient` promises, from Moonshine. */
 export const makeParakeetEmbedded = Effect.fnUntraced(function* ({ parakeetTimeout }: Settings["Service"]) {

@@ -6,7 +6,7 @@ import type { Settings } from "../Settings.ts"
 import { type EngineFailure, EngineUnreachable } from "./EngineFailure.ts"
 import { makeEngineHttp, readiness, readWhole } from "./EngineHttp.ts"
 import { engineLanguage } from "./EngineLanguage.ts"
-import type { Transcript } from "./ParakeetClient.ts"
+import type { Transcript } from "./Transcript.ts"
 import { readTranscript } from "./TranscriptBody.ts"
 
 // Hours of speech are some hundred KiB; an engine that repeats itself without end is not read to it.

@@ -15,7 +15,8 @@ import {
   EngineUnreachable,
 } from "../../src/upstream/EngineFailure.ts"
 import { MagpieError } from "../../src/upstream/MagpieClient.ts"
-import { ParakeetError, type Transcript } from "../../src/upstream/ParakeetClient.ts"
+import { ParakeetError } from "../../src/upstream/ParakeetClient.ts"
+import type { Transcript } from "../../src/upstream/Transcript.ts"
 import { cublasError, healthRoom, SickEngine } from "../support/sickEngine.ts"
 
 const quiet = Effect.provide(Logger.layer([]))

@@ -7,7 +7,8 @@ import { recordingSampleRate, type Recording } from "../../src/audio/Recording.t
 import { EngineProbe } from "../../src/health/EngineProbe.ts"
 import { Settings } from "../../src/Settings.ts"
 import { EngineLoading, EngineRejected, EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
-import { MagpieClient, MagpieError, type Utterance } from "../../src/upstream/MagpieClient.ts"
+import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
+import type { Utterance } from "../../src/upstream/Utterance.ts"
 import { ParakeetClient, ParakeetError } from "../../src/upstream/ParakeetClient.ts"
 import { cublasError } from "../support/sickEngine.ts"
 

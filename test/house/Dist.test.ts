@@ -105,7 +105,8 @@ it("the inside stays inside", () => {
 it("its types are there without our compiler options", () => {
   writeFileSync(
     join(home, "consumer.mts"),
-    `import { Speech, type SpeechRequest } from "aviary/speech/Speech"
+    `import { Speech } from "aviary/speech/Speech"
+     import type { SpeechRequest } from "aviary/speech/SpeechRequest"
      import { MagpieClient } from "aviary/upstream/MagpieClient"
      export const request: SpeechRequest["speed"] = 1
      // @ts-expect-error a text is no number

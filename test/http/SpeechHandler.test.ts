@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, Stream } from "effect"
-import { Speech, type SpeechRequest, type Spoken } from "../../src/speech/Speech.ts"
+import { Speech, type Spoken } from "../../src/speech/Speech.ts"
+import type { SpeechRequest } from "../../src/speech/SpeechRequest.ts"
 import { SpeechError, UnknownVoice } from "../../src/speech/SpeechError.ts"
 import { EngineCut } from "../../src/upstream/EngineFailure.ts"
 import { MagpieError } from "../../src/upstream/MagpieClient.ts"

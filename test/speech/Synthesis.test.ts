@@ -5,7 +5,8 @@ import type { Plan } from "../../src/speech/Plan.ts"
 import { SpeechError } from "../../src/speech/SpeechError.ts"
 import { synthesize } from "../../src/speech/Synthesis.ts"
 import { EngineCut } from "../../src/upstream/EngineFailure.ts"
-import { MagpieClient, MagpieError, type Utterance } from "../../src/upstream/MagpieClient.ts"
+import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
+import type { Utterance } from "../../src/upstream/Utterance.ts"
 
 const rate = 8_000
 const base: Plan = {

@@ -1,0 +1,8 @@
+import type { Effect } from "effect"
+import type { HealthError } from "./HealthError.ts"
+
+/** A way to restart one engine. `restart` gives one line for the report, ends by itself, and can be interrupted. */
+export interface RestartBackend {
+  readonly name: "docker" | "command" | "test"
+  readonly restart: Effect.Effect<string, HealthError>
+}

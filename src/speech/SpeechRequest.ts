@@ -1,0 +1,18 @@
+import type { AudioFormat } from "../audio/AudioFormat.ts"
+
+/** What a client asks to hear, decoded but not yet normalised. */
+export interface SpeechRequest {
+  readonly text: string
+  readonly model: string
+  /** A voice id of the engine, or an alias such as `alloy`. */
+  readonly voice: string
+  readonly format: AudioFormat
+  /** 0.25–4; 1 is the voice's own pace. */
+  readonly speed: number
+  /** BCP 47; absent: the voice's own. */
+  readonly language?: string | undefined
+  /** Hz of wav and pcm; absent: 24,000. */
+  readonly sampleRate?: number | undefined
+  /** `use` the cache, `refresh` the entry (no-cache), or `bypass` it altogether (no-store). */
+  readonly cacheControl: "use" | "refresh" | "bypass"
+}
