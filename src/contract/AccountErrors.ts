@@ -25,7 +25,7 @@ export const accountErrors = {
     status: 401,
     type: "invalid_request_error",
     code: "invalid_api_key",
-    message: (how) => `The API key has been ${how}.`.replace("been expired", "expired"),
+    message: (how) => `The API key ${how === "expired" ? "has expired" : "has been revoked"}.`,
     when: "The key was good once.",
     example: ["revoked"],
   }),
