@@ -31,10 +31,14 @@ export interface Allowances {
 interface Service {
   /**
    * The caller behind the text of a key. Without keys (`AVIARY_ACCESS=open`) anything that does not look like one of ours is anonymous,
-   * since OpenAI's clients must send something; a key of ours must be good either way.
+   * since OpenAI's clients must send something; a key of ours must be good either way. Fails with `InvalidKey`, `KeyExpired`, `KeyRevoked`
+   * or `LedgerUnavailable`.
    */
   readonly authenticate: (presented: Redacted.Redacted<string> | undefined) => Effect.Effect<Caller, BillingError>
-  /** Counts one request of `characters` code points against all of the caller's limits, or against none and fails. */
+  /**
+   * Counts one request of `characters` code points against all of the caller's limits, or against none and fails, with `RateLimited` or
+   * `TextAboveLimit`.
+   */
   readonly admit: (caller: Caller, characters: number) => Effect.Effect<void, BillingError>
   /** What is left of the caller's limits now. */
   readonly allowances: (caller: Caller) => Effect.Effect<Allowances>

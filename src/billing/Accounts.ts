@@ -21,16 +21,23 @@ export interface Posting {
   readonly operationId?: string | undefined
 }
 
+/** Where the ledger does not answer, all of these fail with `LedgerUnavailable`. */
 interface Service {
+  /** Opens an account without money; its id is made here. */
   readonly open: (options: { readonly name: string; readonly terms: Terms }) => Effect.Effect<Account, BillingError>
+  /** What is left out stays. Fails with `UnknownAccount`, or `NotAccepted` where the account cannot have these terms. */
   readonly change: (
     id: string,
     options: { readonly name?: string | undefined; readonly terms?: Terms | undefined },
   ) => Effect.Effect<Account, BillingError>
+  /** Fails with `UnknownAccount`. */
   readonly get: (id: string) => Effect.Effect<Account, BillingError>
+  /** Oldest first. */
   readonly list: Effect.Effect<ReadonlyArray<Account>, BillingError>
+  /** Fails, as `adjust` does, with `UnknownAccount`, or `NotAccepted` for an amount or operation id that cannot be. */
   readonly deposit: (posting: Posting & { readonly reason?: string | undefined }) => Effect.Effect<Entry, BillingError>
   readonly adjust: (posting: Posting & { readonly reason: string }) => Effect.Effect<Entry, BillingError>
+  /** Fails with `UnknownAccount`, or `NotAccepted` where the key would have expired already. */
   readonly createKey: (options: {
     readonly accountId: string
     readonly name: string
@@ -38,13 +45,15 @@ interface Service {
     readonly expiresAt?: number | undefined
     readonly limits?: Partial<KeyLimits> | undefined
   }) => Effect.Effect<NewKey, BillingError>
-  /** Of one account, or of all. */
+  /** Of one account (`UnknownAccount` if there is none), or of all. */
   readonly keys: (accountId?: string) => Effect.Effect<ReadonlyArray<ApiKey>, BillingError>
+  /** Once and for all; again answers with the first time. Fails with `UnknownKey`. */
   readonly revokeKey: (id: string) => Effect.Effect<ApiKey, BillingError>
-  /** A new version of the prices, from `validFrom` (Unix milliseconds) or at once. */
+  /** A new version of the prices, from `validFrom` (Unix milliseconds) or at once. `NotAccepted` for a time in the past or taken. */
   readonly publishRates: (rates: Rates, validFrom?: number) => Effect.Effect<RateCard, BillingError>
-  /** Takes back a version of the prices that has not begun. */
+  /** Takes back a version of the prices that has not begun (else `NotAccepted`); `UnknownRates` if there is none. */
   readonly withdrawRates: (version: number) => Effect.Effect<RateCard, BillingError>
+  /** All versions but those withdrawn, oldest first. */
   readonly rates: Effect.Effect<ReadonlyArray<RateCard>, BillingError>
 }
 

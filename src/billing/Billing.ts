@@ -2,7 +2,6 @@ import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Schedule,
 import { randomUUID } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
-import type { Account } from "./Account.ts"
 import type { BillingError } from "./BillingError.ts"
 import type { Entry } from "./Entry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
@@ -25,6 +24,9 @@ interface Service {
   /**
    * Reserves what `usage` costs, from the fiber's `Payer`. The hold lives as long as the scope: it is renewed while the scope is open,
    * and released when the scope closes before `settle` has succeeded. A hold that is `replayed` was paid by an earlier request.
+   *
+   * Fails with `InsufficientQuota` or `CapReached` where it cannot be paid, `IdempotencyConflict` or `IdempotencyInProgress`, what is
+   * wrong with the account or key, or `LedgerUnavailable`.
    */
   readonly reserve: (usage: Usage) => Effect.Effect<Hold, BillingError, Scope.Scope>
   /**
@@ -34,7 +36,7 @@ interface Service {
   readonly release: (hold: Hold, cause: Cause.Cause<unknown>) => Effect.Effect<void>
   /**
    * Charges a hold. The charge stands if, and only if, this succeeds: when it fails or is interrupted, whatever was charged is paid back.
-   * Settling again answers as the first time.
+   * Settling again answers as the first time. Fails with `AlreadyReleased` where the hold has ended otherwise, or `LedgerUnavailable`.
    */
   readonly settle: (hold: Hold, delivery: Delivery) => Effect.Effect<Settlement, BillingError>
   /**
@@ -42,10 +44,14 @@ interface Service {
    * until another request spends it.
    */
   readonly afford: (usage: Usage, served: Served) => Effect.Effect<void, BillingError>
-  /** `reserve` and `settle` in one step, for what is already there. The charge stands if, and only if, this succeeds. */
+  /**
+   * `reserve` and `settle` in one step, for what is already there. The charge stands if, and only if, this succeeds. Fails as
+   * `reserve` does.
+   */
   readonly charge: (usage: Usage, delivery: Delivery) => Effect.Effect<Settlement, BillingError>
-  readonly account: (accountId: string) => Effect.Effect<Account, BillingError>
+  /** An account's entries, newest first; none of an account that does not exist. */
   readonly statement: (query: Question<"statement">) => Effect.Effect<ReadonlyArray<Entry>, BillingError>
+  /** Charges less refunds, summed by bucket and group. */
   readonly usage: (query: UsageQuery) => Effect.Effect<ReadonlyArray<UsageRow>, BillingError>
 }
 
@@ -204,9 +210,6 @@ const make = Effect.gen(function* () {
     settle,
     afford,
     charge,
-    account: Effect.fn("Billing.account")(function* (id: string) {
-      return yield* ledger.run("account", { id, now: yield* Clock.currentTimeMillis })
-    }),
     statement: Effect.fn("Billing.statement")((query: Question<"statement">) => ledger.run("statement", query)),
     usage: Effect.fn("Billing.usage")((query: UsageQuery) => ledger.run("usage", query)),
   })
@@ -239,16 +242,6 @@ const free: Service = {
   charge: Effect.fnUntraced(function* (_usage: Usage, delivery: Delivery) {
     return yield* freeSettlement(`hold_${randomUUID()}`, (yield* Payer).accountId, delivery.served)
   }),
-  account: (id) =>
-    Effect.succeed({
-      id,
-      name: id,
-      terms: { kind: "metered", monthlyCap: null },
-      createdAt: 0,
-      balance: 0,
-      held: 0,
-      spentThisMonth: 0,
-    }),
   statement: () => Effect.succeed([]),
   usage: () => Effect.succeed([]),
 }

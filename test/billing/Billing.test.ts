@@ -252,6 +252,6 @@ it.effect("a payer that nobody named is the anonymous account, which pays later"
     const world = yield* openWorld()
     yield* LedgerFaults
     yield* world.billing.charge(hundred, { served: "MISS" })
-    assert.strictEqual((yield* world.billing.account("anonymous")).balance, -100)
+    assert.strictEqual((yield* world.ledger.run("account", { id: "anonymous", now: 0 })).balance, -100)
   }).pipe(Effect.provide(billingRoom)),
 )
