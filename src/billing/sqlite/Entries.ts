@@ -51,6 +51,10 @@ export const append = (rows: Rows, entry: Omit<Entry, "id" | "balance">): Entry 
   return { ...entry, id: row?.["id"] as number, balance: balance as number }
 }
 
+/** Operation ids of the two entries that a hold can make. */
+export const chargeId = (holdId: string) => `charge:${holdId}`
+export const refundId = (holdId: string) => `refund:${holdId}`
+
 /** The entry an operation made, if it did. */
 export const entryOf = (rows: Rows, operationId: string): Entry | undefined => {
   const row = rows.one("SELECT * FROM entries WHERE operation_id = ?", operationId)

@@ -1,52 +1,23 @@
-import { refuse, type Standing, unusable } from "../Admission.ts"
-import { AlreadyReleased, IdempotencyConflict, IdempotencyInProgress, InvalidKey } from "../BillingError.ts"
+import { refuse } from "../Admission.ts"
+import { AlreadyReleased } from "../BillingError.ts"
 import type { Hold, Settlement } from "../Hold.ts"
 import type { Operations, Question } from "../Operations.ts"
 import { price } from "../RateCard.ts"
-import { billedQuantity, type Served, type Usage } from "../Usage.ts"
-import { accountRow, heldBy, keyById, termsOf } from "./Accounts.ts"
-import { append, entryOf, spend, spentInMonth } from "./Entries.ts"
+import { billedQuantity, type Served } from "../Usage.ts"
+import { append, chargeId, entryOf, refundId, spend } from "./Entries.ts"
+import { holdRow, toHold, usageOf } from "./HoldRows.ts"
+import { earlier, forget, remember } from "./Idempotency.ts"
 import { cardAt, cardOf } from "./Rates.ts"
 import { Refusal } from "./Refusal.ts"
 import type { Row, Rows } from "./Rows.ts"
+import { standing } from "./Standing.ts"
 
 type Names = "hold" | "reserve" | "afford" | "settle" | "charge" | "release" | "renew" | "reap"
 
-const day = 24 * 60 * 60 * 1000
-/** How long an idempotency key is remembered. */
-const idempotencyAge = day
-/** How long an ended hold can still answer what became of it. */
-const endedHoldAge = 30 * day
-
-const chargeId = (holdId: string) => `charge:${holdId}`
-const refundId = (holdId: string) => `refund:${holdId}`
-
-const usageOf = (row: Row): Usage => {
-  const [model, size] = [row["model"] as string, row["size"] as number]
-  return row["usage"] === "speech"
-    ? { kind: "speech", model, characters: size }
-    : { kind: "transcription", model, audioMillis: size }
-}
-
-const toHold = (row: Row, replay?: { readonly claim: string; readonly outcome: string | null }): Hold => ({
-  id: row["id"] as string,
-  claim: replay?.claim ?? (row["id"] as string),
-  accountId: row["account_id"] as string,
-  keyId: row["key_id"] as string | null,
-  usage: usageOf(row),
-  amount: row["amount"] as number,
-  rateVersion: row["rate_version"] as number,
-  state: row["state"] as Hold["state"],
-  reason: row["reason"] as string | null,
-  createdAt: row["created_at"] as number,
-  expiresAt: row["expires_at"] as number,
-  replayed: replay !== undefined,
-  outcome: replay?.outcome ?? null,
-})
+/** How long an ended hold can still answer what became of it, in milliseconds. */
+const endedHoldAge = 30 * 24 * 60 * 60 * 1000
 
 export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
-  const find = (id: string) => rows.one("SELECT * FROM holds WHERE id = ?", id)
-
   const expire = (id: string, now: number) =>
     rows.run(
       "UPDATE holds SET state = 'expired', reason = 'its owner is gone', ended_at = ? WHERE id = ? AND state = 'held'",
@@ -61,77 +32,34 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
       accountId,
     )
 
-  type Payment = Question<"afford">
-
-  /** With `dueAfter`, as if holds that expire no later had expired. */
-  const standing = ({ accountId, keyId, now }: Omit<Payment, "served">, dueAfter = 0): Standing => {
-    const account = accountRow(rows, accountId)
-    const key = keyId === null ? undefined : keyById(rows, keyId)
-    if (key !== undefined) {
-      const reason = key.accountId === accountId ? unusable(key, now) : new InvalidKey()
-      if (reason !== undefined) throw new Refusal(reason)
-    }
-    return {
-      terms: termsOf(account),
-      balance: account["balance"] as number,
-      held: heldBy(rows, accountId, null, dueAfter),
-      spentThisMonth: spentInMonth(rows, accountId, now),
-      key:
-        key === undefined
-          ? null
-          : {
-              monthlyCap: key.limits.monthlyCap,
-              held: heldBy(rows, accountId, key.id, dueAfter),
-              spentThisMonth: spentInMonth(rows, key.id, now),
-            },
-    }
-  }
-
-  /** The hold of an earlier request with the same idempotency key and what it left, if it is paid, or overdue. */
-  const earlier = ({ accountId, idempotency, now }: Omit<Payment, "served">) => {
-    if (idempotency === null) return undefined
-    const known = rows.one("SELECT * FROM idempotency WHERE account_id = ? AND key = ?", accountId, idempotency.key)
-    if (known === undefined || (known["created_at"] as number) <= now - idempotencyAge) return undefined
-    if (known["fingerprint"] !== idempotency.fingerprint) throw new Refusal(new IdempotencyConflict())
-    const hold = find(known["hold_id"] as string)
-    if (hold === undefined) return undefined
-    const found = { hold, id: hold["id"] as string, outcome: known["outcome"] as string | null }
-    if (hold["state"] === "held") {
-      if ((hold["expires_at"] as number) > now) throw new Refusal(new IdempotencyInProgress())
-      return { ...found, paid: false }
-    }
-    const paid = hold["state"] === "settled" && entryOf(rows, refundId(found.id)) === undefined
-    return paid ? { ...found, paid } : undefined
-  }
-
   /** While a request has a claim to a charge, no other that failed has it paid back. */
-  const lay = (claimant: string, holdId: string) =>
+  const layClaim = (claimant: string, holdId: string) =>
     rows.run("INSERT INTO claims (claimant, hold_id) VALUES (?, ?) ON CONFLICT DO NOTHING", claimant, holdId)
 
-  const afford = (input: Payment): null => {
-    if (earlier(input)?.paid === true) return null
+  const afford = (input: Question<"afford">): null => {
+    if (earlier(rows, input)?.paid === true) return null
     const amount = price(cardAt(rows, input.now), input.usage, input.served)
-    const refusal = refuse(standing(input), amount) && refuse(standing(input, input.now), amount)
+    const refusal = refuse(standing(rows, input), amount) && refuse(standing(rows, input, input.now), amount)
     if (refusal !== undefined) throw new Refusal(refusal)
     return null
   }
 
   /** `served` where it is known already; otherwise what is reserved is enough for all ways. */
   const reserve = (input: Question<"reserve">, served: Served = "MISS"): Hold => {
-    const same = find(input.holdId)
+    const same = holdRow(rows, input.holdId)
     if (same !== undefined) return toHold(same)
-    const before = earlier(input)
+    const before = earlier(rows, input)
     if (before?.paid === true) {
-      lay(input.holdId, before.id)
+      layClaim(input.holdId, before.id)
       return toHold(before.hold, { claim: input.holdId, outcome: before.outcome })
     }
     if (before !== undefined) expire(before.id, input.now)
 
     const card = cardAt(rows, input.now)
     const amount = price(card, input.usage, served)
-    let refusal = refuse(standing(input), amount)
+    let refusal = refuse(standing(rows, input), amount)
     if (refusal !== undefined && expireOverdueOf(input.accountId, input.now) > 0)
-      refusal = refuse(standing(input), amount)
+      refusal = refuse(standing(rows, input), amount)
     if (refusal !== undefined) throw new Refusal(refusal)
 
     const made = rows.one(
@@ -148,21 +76,12 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
       input.now,
       input.expiresAt,
     )
-    if (input.idempotency !== null) {
-      rows.run(
-        "INSERT OR REPLACE INTO idempotency (account_id, key, fingerprint, hold_id, created_at) VALUES (?, ?, ?, ?, ?)",
-        input.accountId,
-        input.idempotency.key,
-        input.idempotency.fingerprint,
-        input.holdId,
-        input.now,
-      )
-    }
+    remember(rows, input)
     return toHold(made as Row)
   }
 
   const settle = ({ holdId, served, outcome, now }: Question<"settle">): Settlement => {
-    const hold = find(holdId)
+    const hold = holdRow(rows, holdId)
     if (hold === undefined) throw ended(holdId, "unknown", "no such hold")
     const [accountId, keyId] = [hold["account_id"] as string, hold["key_id"] as string | null]
     if (hold["state"] === "settled") {
@@ -171,7 +90,7 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
       return {
         holdId,
         accountId,
-        amount: amountOf(charge.amount),
+        amount: Math.abs(charge.amount),
         balance: charge.balance,
         served: charge.served ?? served,
         settledAt: charge.at,
@@ -183,7 +102,7 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
     const usage = usageOf(hold)
     const amount = price(cardOf(rows, hold["rate_version"] as number), usage, served)
     rows.run("UPDATE holds SET state = 'settled', ended_at = ? WHERE id = ?", now, holdId)
-    if (rows.run("UPDATE idempotency SET outcome = ? WHERE hold_id = ?", outcome, holdId) > 0) lay(holdId, holdId)
+    if (rows.run("UPDATE idempotency SET outcome = ? WHERE hold_id = ?", outcome, holdId) > 0) layClaim(holdId, holdId)
     const charge = append(rows, {
       operationId: chargeId(holdId),
       at: now,
@@ -212,7 +131,7 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
       operationId: refundId(holdId),
       at: now,
       kind: "refund",
-      amount: amountOf(charge.amount),
+      amount: Math.abs(charge.amount),
       reason,
       quantity: charge.quantity === null ? null : 0 - charge.quantity,
     })
@@ -222,7 +141,7 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
 
   return {
     hold: ({ holdId }) => {
-      const hold = find(holdId)
+      const hold = holdRow(rows, holdId)
       return hold === undefined ? null : toHold(hold)
     },
     reserve: (input) => reserve(input),
@@ -236,7 +155,7 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
       const claimed = rows.one("SELECT hold_id FROM claims WHERE claimant = ?", holdId)?.["hold_id"] as
         | string
         | undefined
-      const hold = find(claimed ?? holdId)
+      const hold = holdRow(rows, claimed ?? holdId)
       if (hold?.["state"] === "held") {
         rows.run("UPDATE holds SET state = 'released', reason = ?, ended_at = ? WHERE id = ?", reason, now, holdId)
         return { done: "released" }
@@ -265,18 +184,11 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
       const old = "SELECT id FROM holds WHERE state <> 'held' AND ended_at <= ? ORDER BY ended_at LIMIT ?"
       rows.run(`DELETE FROM claims WHERE hold_id IN (${old})`, now - endedHoldAge, limit)
       const forgotten =
-        rows.run(
-          "DELETE FROM idempotency WHERE (account_id, key) IN (SELECT account_id, key FROM idempotency WHERE created_at <= ? LIMIT ?)",
-          now - idempotencyAge,
-          limit,
-        ) + rows.run(`DELETE FROM holds WHERE id IN (${old})`, now - endedHoldAge, limit)
+        forget(rows, now, limit) + rows.run(`DELETE FROM holds WHERE id IN (${old})`, now - endedHoldAge, limit)
       return { expired: due.length, forgotten }
     },
   }
 }
-
-/** An entry's amount without its sign; never -0. */
-const amountOf = (amount: number) => Math.abs(amount)
 
 const ended = (holdId: string, how: AlreadyReleased["how"], reason: string) =>
   new Refusal(new AlreadyReleased({ holdId, how, reason }))

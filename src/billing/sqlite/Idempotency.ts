@@ -1,0 +1,50 @@
+import { IdempotencyConflict, IdempotencyInProgress } from "../BillingError.ts"
+import type { Reserve } from "../Operations.ts"
+import { entryOf, refundId } from "./Entries.ts"
+import { holdRow } from "./HoldRows.ts"
+import { Refusal } from "./Refusal.ts"
+import type { Rows } from "./Rows.ts"
+
+/** How long an idempotency key is remembered, in milliseconds. */
+const rememberedFor = 24 * 60 * 60 * 1000
+
+/** The hold of an earlier request with the same idempotency key and what it left, if it is paid, or overdue. */
+export const earlier = (
+  rows: Rows,
+  { accountId, idempotency, now }: Pick<Reserve, "accountId" | "idempotency" | "now">,
+) => {
+  if (idempotency === null) return undefined
+  const known = rows.one("SELECT * FROM idempotency WHERE account_id = ? AND key = ?", accountId, idempotency.key)
+  if (known === undefined || (known["created_at"] as number) <= now - rememberedFor) return undefined
+  if (known["fingerprint"] !== idempotency.fingerprint) throw new Refusal(new IdempotencyConflict())
+  const hold = holdRow(rows, known["hold_id"] as string)
+  if (hold === undefined) return undefined
+  const found = { hold, id: hold["id"] as string, outcome: known["outcome"] as string | null }
+  if (hold["state"] === "held") {
+    if ((hold["expires_at"] as number) > now) throw new Refusal(new IdempotencyInProgress())
+    return { ...found, paid: false }
+  }
+  const paid = hold["state"] === "settled" && entryOf(rows, refundId(found.id)) === undefined
+  return paid ? { ...found, paid } : undefined
+}
+
+/** Lets requests with the same idempotency key find the hold of this one. */
+export const remember = (rows: Rows, { holdId, accountId, idempotency, now }: Reserve): void => {
+  if (idempotency === null) return
+  rows.run(
+    "INSERT OR REPLACE INTO idempotency (account_id, key, fingerprint, hold_id, created_at) VALUES (?, ?, ?, ?, ?)",
+    accountId,
+    idempotency.key,
+    idempotency.fingerprint,
+    holdId,
+    now,
+  )
+}
+
+/** Forgets keys that are too old, `limit` at most; answers with how many. */
+export const forget = (rows: Rows, now: number, limit: number): number =>
+  rows.run(
+    "DELETE FROM idempotency WHERE (account_id, key) IN (SELECT account_id, key FROM idempotency WHERE created_at <= ? LIMIT ?)",
+    now - rememberedFor,
+    limit,
+  )
