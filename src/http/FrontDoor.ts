@@ -23,30 +23,29 @@ const jsonLimit = ByteSize.bytes(maxJsonBytes)
  * What every request passes, routed or not: the request id, the limits of bodies that the contract decodes, errors in
  * OpenAI's envelope, and the log line once the body has left.
  */
-export const frontDoor = (app: App, known: KnownRoutes["Service"]) =>
-  Effect.gen(function* () {
-    const request = yield* HttpServerRequest.HttpServerRequest
-    const startedAt = yield* Clock.currentTimeMillis
-    const id = requestId(request.headers["x-request-id"])
-    const path = withoutSecrets(request.url.split("?", 1)[0]!)
-    const route = known.routeOf(request.method, request.url)
+export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRoutes["Service"]) {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const startedAt = yield* Clock.currentTimeMillis
+  const id = requestId(request.headers["x-request-id"])
+  const path = withoutSecrets(request.url.split("?", 1)[0]!)
+  const route = known.routeOf(request.method, request.url)
 
-    const response = yield* (route !== undefined && encoded(request) ? notDecoded : app).pipe(
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, jsonLimit),
-      Effect.map((response) => enveloped(request, path, response)),
-      Effect.catchCause((cause) => failed(cause, request, path, known.methodsOf)),
-      Effect.annotateLogs("request_id", id),
-    )
-    const answeredAt = yield* Clock.currentTimeMillis
-    const headed = Response.setHeaders(response, {
-      "x-request-id": id,
-      "openai-processing-ms": String(answeredAt - startedAt),
-    })
-    return yield* logged(headed, request.method === "HEAD", (bytes, exit) => {
-      const line = { id, request, path, route, startedAt, answeredAt, response: headed, bytes, exit }
-      return Effect.andThen(logRequest(line), countRequest(line))
-    })
+  const response = yield* (route !== undefined && encoded(request) ? notDecoded : app).pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, jsonLimit),
+    Effect.map((response) => enveloped(request, path, response)),
+    Effect.catchCause((cause) => failed(cause, request, path, known.methodsOf)),
+    Effect.annotateLogs("request_id", id),
+  )
+  const answeredAt = yield* Clock.currentTimeMillis
+  const headed = Response.setHeaders(response, {
+    "x-request-id": id,
+    "openai-processing-ms": String(answeredAt - startedAt),
   })
+  return yield* logged(headed, request.method === "HEAD", (bytes, exit) => {
+    const line = { id, request, path, route, startedAt, answeredAt, response: headed, bytes, exit }
+    return Effect.andThen(logRequest(line), countRequest(line))
+  })
+})
 
 const failed = Effect.fnUntraced(function* (
   cause: Cause.Cause<unknown>,

@@ -13,20 +13,19 @@ const idempotencyKeys = /^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/
  * Runs `work` on the account of the caller. With an `Idempotency-Key`, requests of one account that agree in it and in
  * `body` are charged once; `body` is asked for only then.
  */
-export const paying = <A, E, R>(
+export const paying = Effect.fnUntraced(function* <A, E, R>(
   request: HttpServerRequest.HttpServerRequest,
   body: Effect.Effect<unknown, ApiError>,
   work: Effect.Effect<A, E, R>,
-): Effect.Effect<A, E | ApiError, R> =>
-  Effect.gen(function* () {
-    const { accountId, keyId } = yield* currentCaller
-    const key = request.headers["idempotency-key"]
-    if (key !== undefined && !idempotencyKeys.test(key)) {
-      return yield* Errors.invalidValue("Idempotency-Key", "expected 1 to 255 printable characters")
-    }
-    const idempotency = key === undefined ? null : { key, fingerprint: fingerprint(yield* body) }
-    return yield* Effect.provideService(work, Payer, { accountId, keyId, idempotency })
-  })
+) {
+  const { accountId, keyId } = yield* currentCaller
+  const key = request.headers["idempotency-key"]
+  if (key !== undefined && !idempotencyKeys.test(key)) {
+    return yield* Errors.invalidValue("Idempotency-Key", "expected 1 to 255 printable characters")
+  }
+  const idempotency = key === undefined ? null : { key, fingerprint: fingerprint(yield* body) }
+  return yield* Effect.provideService(work, Payer, { accountId, keyId, idempotency })
+})
 
 /** SHA-256 of a decoded body: white space, the order of members and members that are ignored make no difference. */
 const fingerprint = (body: unknown): string => createHash("sha256").update(canonical(body)).digest("hex")
