@@ -192,6 +192,24 @@ describe("idempotency keys", () => {
     }).pipe(Effect.provide(billingRoom)),
   )
 
+  it.effect("what a request left is kept up to 1 MiB; a longer one is charged once all the same", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      const request = (outcome: string) =>
+        Effect.flatMap(world.billing.reserve(hundred), (hold) =>
+          Effect.as(world.billing.settle(hold, { served: "MISS", outcome }), [hold.replayed, hold.outcome?.length]),
+        ).pipe(Effect.scoped)
+      for (const [key, length, kept] of [
+        ["k", 1_048_576, 1_048_576],
+        ["l", 1_048_577, undefined],
+      ] as const) {
+        yield* world.pays(request("x".repeat(length)), key)
+        assert.deepStrictEqual(yield* world.pays(request(""), key), [true, kept])
+      }
+      assert.deepStrictEqual((yield* world.books).entries, ["charge -100", "charge -100"])
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
   it.effect("is forgotten after 24 hours", () =>
     Effect.gen(function* () {
       const world = yield* openWorld()

@@ -1,8 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Metric } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Metric } from "effect"
 import { TestClock } from "effect/testing"
+import { Billing } from "../../src/billing/Billing.ts"
+import { Ledger } from "../../src/billing/Ledger.ts"
+import { Settings } from "../../src/Settings.ts"
 import * as Metrics from "../../src/telemetry/Metrics.ts"
-import { answerLost, billingRoom, down, hundred, LedgerFaults, openWorld, request } from "../support/billing.ts"
+import {
+  answerLost,
+  billingRoom,
+  down,
+  faultyLedger,
+  hundred,
+  LedgerFaults,
+  openWorld,
+  request,
+} from "../support/billing.ts"
 
 const untouched = { balance: 1_000, held: 0, entries: [] as Array<string> }
 
@@ -141,6 +153,40 @@ describe("what is charged", () => {
   )
 })
 
+it.effect("a gateway that starts expires what others left when they died, however much", () =>
+  Effect.gen(function* () {
+    const ledger = yield* Ledger
+    const orphan = { accountId: "anonymous", keyId: null, usage: hundred, idempotency: null, now: 1 }
+    const ids = Array.from({ length: 1_001 }, (_, index) => `orphan-${index}`)
+    yield* Effect.forEach(ids, (holdId, index) => ledger.run("reserve", { ...orphan, holdId, expiresAt: 2 + index }))
+    yield* TestClock.adjust(1_002)
+    yield* Layer.build(Billing.layer)
+    const states = yield* Effect.forEach(ids, (holdId) => ledger.run("hold", { holdId }))
+    assert.deepStrictEqual([...new Set(states.map((hold) => hold?.state))], ["expired"])
+  }).pipe(Effect.provide(Layer.merge(faultyLedger, Settings.layerTest()))),
+)
+
+it.effect("whoever fails releases its hold, once; whoever is interrupted leaves that to its scope", () =>
+  Effect.gen(function* () {
+    const world = yield* openWorld()
+    let releases = 0
+    world.faults.set("release", (run) =>
+      Effect.andThen(
+        Effect.sync(() => releases++),
+        run,
+      ),
+    )
+    yield* Effect.gen(function* () {
+      const hold = yield* world.billing.reserve(hundred)
+      yield* world.billing.release(hold, Cause.interrupt())
+      assert.strictEqual(yield* world.stateOf(hold.id), "held")
+      yield* world.billing.release(hold, Cause.fail("the engine broke off"))
+      assert.strictEqual(yield* world.stateOf(hold.id), "released: failed")
+    }).pipe(Effect.scoped, world.pays)
+    assert.strictEqual(releases, 1)
+  }).pipe(Effect.provide(billingRoom)),
+)
+
 describe("faults of the origin system", () => {
   it.effect("settling again answers as the first time, also when less than the hold was charged", () =>
     Effect.gen(function* () {
@@ -232,7 +278,9 @@ it.effect("charges, what is paid back and what expires are counted", () =>
       Metric.value(Metrics.holdsExpired),
     ]).pipe(Effect.map((all) => all.map(({ count }) => count)))
     const before = yield* counted
-    yield* world.pays(world.billing.charge(hundred, { served: "HIT" }))
+    const hit = world.billing.charge(hundred, { served: "HIT" })
+    yield* world.pays(hit)
+    for (const _ of ["first", "repeated"]) yield* world.pays(hit, "k")
     world.faults.set("charge", answerLost(9))
     const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
     yield* TestClock.adjust("1 second")
@@ -242,7 +290,7 @@ it.effect("charges, what is paid back and what expires are counted", () =>
     yield* TestClock.adjust("1 minute")
     assert.deepStrictEqual(
       (yield* counted).map((now, index) => now - before[index]!),
-      [1, 1, 1],
+      [2, 1, 1],
     )
   }).pipe(Effect.provide(billingRoom)),
 )

@@ -17,6 +17,15 @@ describe("a ledger in trouble", () => {
     }).pipe(Effect.provide(billingRoom)),
   )
 
+  it.effect("at reserve, where the answer is lost: the hold that was made is released", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      world.faults.set("reserve", answerLost(1))
+      yield* Effect.flip(Fiber.join((yield* request(world)).fiber))
+      assert.deepStrictEqual(yield* world.books, untouched)
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
   it.effect("at settle: settle fails and the hold is released", () =>
     Effect.gen(function* () {
       const world = yield* openWorld()
@@ -37,6 +46,15 @@ describe("a ledger in trouble", () => {
       world.faults.clear()
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(yield* world.books, untouched)
+      let more = 0
+      world.faults.set("release", (run) =>
+        Effect.andThen(
+          Effect.sync(() => more++),
+          run,
+        ),
+      )
+      yield* TestClock.adjust("5 minutes")
+      assert.strictEqual(more, 0)
     }).pipe(Effect.provide(billingRoom)),
   )
 
@@ -64,6 +82,35 @@ describe("a ledger in trouble", () => {
         world.ledger.run("settle", { holdId: yield* holdId, served: "MISS", outcome: null, now: 0 }),
       )
       assert.deepInclude(again.reason, { _tag: "AlreadyReleased", how: "refunded" })
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("answers that stay lost, and the ledger cannot pay back: the reaper does when it is back", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      world.faults.set("settle", answerLost(9)).set("release", down())
+      const { fiber } = yield* request(world)
+      yield* TestClock.adjust("1 second")
+      yield* Effect.flip(Fiber.join(fiber))
+      assert.strictEqual((yield* world.books).balance, 900)
+      world.faults.clear()
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* world.books, { balance: 1_000, held: 0, entries: ["charge -100", "refund 100"] })
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("settling again without an answer does not pay back what was settled before", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      yield* Effect.gen(function* () {
+        const hold = yield* world.billing.reserve(hundred)
+        yield* world.billing.settle(hold, { served: "MISS" })
+        world.faults.set("settle", answerLost(9))
+        const again = yield* Effect.forkChild(Effect.flip(world.billing.settle(hold, { served: "MISS" })))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(again)
+      }).pipe(Effect.scoped, world.pays)
+      assert.deepStrictEqual(yield* world.books, { balance: 900, held: 0, entries: ["charge -100"] })
     }).pipe(Effect.provide(billingRoom)),
   )
 
@@ -125,6 +172,20 @@ describe("a ledger in trouble", () => {
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(asked, ['{"done":"refunded"}'])
     }),
+  )
+
+  it.effect("while what is due is looked for: it is looked for again", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      const orphan = { accountId: world.id, keyId: null, usage: hundred, idempotency: null, now: 1, expiresAt: 2 }
+      yield* world.ledger.run("reserve", { ...orphan, holdId: "orphan" })
+      world.faults.set("reap", down("locked"))
+      yield* TestClock.adjust("3 minutes")
+      assert.strictEqual(yield* world.stateOf("orphan"), "held")
+      world.faults.clear()
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* world.stateOf("orphan"), "expired: its owner is gone")
+    }).pipe(Effect.provide(billingRoom)),
   )
 
   it.effect("while a hold is renewed: it is kept and renewed later", () =>
