@@ -179,6 +179,32 @@ describe("the ledger in SQLite", () => {
       ),
   )
 
+  it.live("keeps nothing of what a request left when its key is forgotten, nor of who had a claim to its charge", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        const { ledger } = yield* open(path)
+        const ask = { accountId: "anonymous", keyId: null, usage: hundred, expiresAt: 100, served: "HIT" } as const
+        const repeated = { idempotency: { key: "k", fingerprint: "body" }, outcome: "a private text", now: 2 }
+        for (const holdId of ["h", "again"]) yield* ledger.run("charge", { ...ask, ...repeated, holdId })
+        const day = 86_400_000
+        const kept = (table: string) =>
+          Effect.sync(() => {
+            const db = new DatabaseSync(path)
+            const rows = db.prepare(`SELECT * FROM ${table}`).all()
+            db.close()
+            return rows.length
+          })
+        const books = Effect.all(["idempotency", "claims", "holds", "entries"].map(kept))
+        yield* ledger.run("reap", { now: day + 1, limit: 10 })
+        assert.deepStrictEqual(yield* books, [1, 2, 1, 1])
+        yield* ledger.run("reap", { now: day + 2, limit: 10 })
+        assert.deepStrictEqual(yield* books, [0, 2, 1, 1])
+        yield* ledger.run("reap", { now: 30 * day + 2, limit: 10 })
+        assert.deepStrictEqual(yield* books, [0, 0, 0, 1])
+      }).pipe(Effect.scoped),
+    ),
+  )
+
   it.live("takes another currency until there is an entry, and keeps that one", () =>
     inFolder((path) =>
       Effect.gen(function* () {

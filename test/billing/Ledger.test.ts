@@ -24,6 +24,18 @@ for (const [name, layer] of ledgers)
       }).pipe(Effect.provide(layer)),
     )
 
+    it.live("who repeats a request whose hold is overdue takes its place: one of the two can be charged", () =>
+      Effect.gen(function* () {
+        const { reserve, settle, account } = yield* openedLedger
+        const idempotency = { key: "k", fingerprint: "body" }
+        yield* reserve("first", { expiresAt: 10, idempotency })
+        yield* reserve("repeat", { now: 10, idempotency })
+        assert.deepInclude(yield* refusal(settle("first")), { _tag: "AlreadyReleased", how: "expired" })
+        assert.deepInclude(yield* settle("repeat"), { amount: 100, replayed: false })
+        assert.deepInclude(yield* account, { balance: 100, held: 0 })
+      }).pipe(Effect.provide(layer)),
+    )
+
     it.live("reserving again with the same id reserves once", () =>
       Effect.gen(function* () {
         const { reserve, account } = yield* openedLedger
@@ -102,6 +114,8 @@ for (const [name, layer] of ledgers)
         const { ledger, reserve } = yield* openedLedger
         yield* reserve("h", { expiresAt: 10 })
         assert.deepStrictEqual(yield* ledger.run("renew", { holdId: "h", expiresAt: 20, now: 9 }), { live: true })
+        // Late, or by a clock that was set back.
+        yield* ledger.run("renew", { holdId: "h", expiresAt: 15, now: 9 })
         assert.deepInclude(yield* ledger.run("reap", { now: 19, limit: 10 }), { expired: 0 })
         assert.deepInclude(yield* ledger.run("reap", { now: 20, limit: 10 }), { expired: 1 })
         assert.deepStrictEqual(yield* ledger.run("renew", { holdId: "h", expiresAt: 30, now: 21 }), { live: false })
@@ -143,6 +157,41 @@ for (const [name, layer] of ledgers)
         assert.deepInclude(byAccount, { _tag: "CapReached", scope: "account", cap: 250, used: 200, needed: 100 })
         yield* ledger.run("release", { holdId: "three", reason: "", refund: false, now: 3 })
         yield* reserve("next month", "k", Date.UTC(1970, 1, 1))
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("the cap of a key counts what that key spent and holds, and holds it on a prepaid account too", () =>
+      Effect.gen(function* () {
+        const { ledger, reserve, settle } = yield* openedLedger
+        const limits = { requestsPerMinute: null, charactersPerMinute: null, monthlyCap: 100 }
+        const key = { id: "k", accountId: "a", name: "K", hint: "", hash: "h", expiresAt: null, limits, now: 1 }
+        yield* ledger.run("addKey", key)
+        yield* reserve("others spent", { usage: { ...hundred, characters: 30 } })
+        yield* settle("others spent")
+        yield* reserve("others hold", { usage: { ...hundred, characters: 20 } })
+        yield* reserve("own", { keyId: "k" })
+        const one = { keyId: "k", usage: { ...hundred, characters: 1 } }
+        assert.deepInclude(yield* refusal(reserve("more", one)), { scope: "key", cap: 100, used: 100, needed: 1 })
+        yield* settle("own")
+        assert.deepInclude(yield* refusal(reserve("more", one)), { scope: "key", cap: 100, used: 100, needed: 1 })
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("what is paid back is taken off the month that it was charged in, for the account and the key", () =>
+      Effect.gen(function* () {
+        const { ledger, reserve } = yield* openedLedger
+        const [january, february] = [Date.UTC(1970, 0, 31), Date.UTC(1970, 1, 1)]
+        const limits = { requestsPerMinute: null, charactersPerMinute: null, monthlyCap: 100 }
+        const key = { id: "k", accountId: "a", name: "K", hint: "", hash: "h", expiresAt: null, limits, now: 1 }
+        yield* ledger.run("addKey", key)
+        yield* reserve("h", { keyId: "k", now: january, expiresAt: february })
+        yield* ledger.run("settle", { holdId: "h", served: "MISS", outcome: null, now: january })
+        yield* ledger.run("release", { holdId: "h", reason: "", refund: true, now: february })
+        for (const now of [january, february]) {
+          assert.deepInclude(yield* ledger.run("account", { id: "a", now }), { balance: 200, spentThisMonth: 0 })
+          yield* reserve(`again ${now}`, { keyId: "k", now, expiresAt: now + 1 })
+          yield* ledger.run("release", { holdId: `again ${now}`, reason: "", refund: false, now })
+        }
       }).pipe(Effect.provide(layer)),
     )
 
