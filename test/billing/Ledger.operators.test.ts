@@ -56,6 +56,12 @@ for (const [name, layer] of ledgers)
         assert.strictEqual((yield* account).balance, 170)
         const huge = { ...posting, operationId: "q", amount: 4e15 }
         assert.deepInclude(yield* refusal(ledger.run("post", huge)), { _tag: "NotAccepted" })
+        const nothing = { ...posting, operationId: "r", amount: 0 }
+        assert.deepInclude(yield* refusal(ledger.run("post", nothing)), { message: "An adjustment is not zero." })
+        for (const amount of [0, -1]) {
+          const deposit = ledger.run("post", { ...nothing, kind: "deposit", amount })
+          assert.deepInclude(yield* refusal(deposit), { message: "A deposit is above zero." })
+        }
       }).pipe(Effect.provide(layer)),
     )
 

@@ -122,10 +122,20 @@ for (const [name, layer] of ledgers)
       }).pipe(Effect.provide(layer)),
     )
 
+    it.live("what costs nothing is never refused, however much is owed", () =>
+      Effect.gen(function* () {
+        const { ledger, reserve } = yield* openedLedger
+        const taken = { operationId: "t", accountId: "a", amount: -500, reason: "the bank took it back", now: 1 }
+        yield* ledger.run("post", { ...taken, kind: "adjustment" })
+        assert.deepInclude(yield* refusal(reserve("paid")), { _tag: "InsufficientQuota", available: -250, needed: 100 })
+        assert.deepInclude(yield* reserve("free", { usage: { ...hundred, characters: 0 } }), { amount: 0 })
+      }).pipe(Effect.provide(layer)),
+    )
+
     it.live("the caps of an account and of a key count charges and live holds of the UTC month", () =>
       Effect.gen(function* () {
         const { ledger, settle } = yield* openedLedger
-        yield* ledger.run("openAccount", { id: "m", name: "M", terms: { kind: "metered", monthlyCap: 250 }, now: 1 })
+        yield* ledger.run("openAccount", { id: "m", name: "M", terms: { kind: "metered", monthlyCap: 200 }, now: 1 })
         const limits = { requestsPerMinute: null, charactersPerMinute: null, monthlyCap: 100 }
         yield* ledger.run("addKey", {
           id: "k",
@@ -154,9 +164,11 @@ for (const [name, layer] of ledgers)
         assert.deepInclude(yield* refusal(reserve("two", "k")), { _tag: "CapReached", scope: "key" })
         yield* reserve("three", null)
         const byAccount = yield* refusal(reserve("four", null))
-        assert.deepInclude(byAccount, { _tag: "CapReached", scope: "account", cap: 250, used: 200, needed: 100 })
+        assert.deepInclude(byAccount, { _tag: "CapReached", scope: "account", cap: 200, used: 200, needed: 100 })
         yield* ledger.run("release", { holdId: "three", reason: "", refund: false, now: 3 })
-        yield* reserve("next month", "k", Date.UTC(1970, 1, 1))
+        const nextMonth = Date.UTC(1970, 1, 1)
+        assert.deepInclude(yield* refusal(reserve("this month", "k", nextMonth - 1)), { scope: "key", used: 100 })
+        yield* reserve("next month", "k", nextMonth)
       }).pipe(Effect.provide(layer)),
     )
 
