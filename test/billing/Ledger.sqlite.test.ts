@@ -118,14 +118,16 @@ describe("the ledger in SQLite", () => {
     ),
   )
 
-  it.live("refuses to start on a damaged ledger", () =>
+  it.live.each(["entries", "holds"])("refuses to start on a ledger where a page of its %s is damaged", (table) =>
     inFolder((path) =>
       Effect.gen(function* () {
         yield* Effect.scoped(Effect.flatMap(open(path), ({ charge }) => Effect.forEach(["a", "b", "c"], charge)))
         raw(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+        const db = new DatabaseSync(path)
+        const page = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").get(table)?.["rootpage"] as number
+        db.close()
         const bytes = readFileSync(path)
-        // Every page but the first, which holds the schema.
-        bytes.fill(0xa5, 4096)
+        bytes.fill(0xa5, (page - 1) * 4096, page * 4096)
         writeFileSync(path, bytes)
         assert.deepInclude(yield* whyNot(path), { _tag: "LedgerUnavailable", kind: "corrupt" })
       }),
