@@ -27,12 +27,5 @@ export const paying = Effect.fnUntraced(function* <A, E, R>(
   return yield* Effect.provideService(work, Payer, { accountId, keyId, idempotency })
 })
 
-/** SHA-256 of a decoded body: white space, the order of members and members that are ignored make no difference. */
-const fingerprint = (body: unknown): string => createHash("sha256").update(canonical(body)).digest("hex")
-
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, member: unknown) =>
-    typeof member === "object" && member !== null && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : member,
-  )
+/** SHA-256 of a decoded body. Its members come in the order of its schema, so how a client wrote them makes no difference. */
+const fingerprint = (body: unknown): string => createHash("sha256").update(JSON.stringify(body)).digest("hex")

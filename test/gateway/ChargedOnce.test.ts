@@ -5,7 +5,7 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
-import { Deferred, Effect, Exit, Layer, Scope } from "effect"
+import { Deferred, Effect, Exit, Layer, Redacted, Scope } from "effect"
 import type { NimFault } from "../../src/embedded/NimFault.ts"
 import { postSpeech } from "../support/aviary.ts"
 import { down } from "../support/billing.ts"
@@ -256,6 +256,19 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         expect([refused.status, refused.headers.get("x-should-retry")]).toEqual([429, "false"])
         expect((yield* nim.calls).routes.synthesize_online.started).toBe(before)
         expect(yield* w.settledBooks).toMatchObject({ spent: 999_901, held: 0, holds: ["none"] })
+      }),
+    )
+
+    it.effect("a key spends within its own cap, whatever its account has", () =>
+      Effect.gen(function* () {
+        const w = yield* world()
+        const capped = { accountId: w.accountId, name: "Capped", limits: { monthlyCap: 149 } }
+        const { text } = yield* w.accounts.createKey(capped)
+        const withKey = { ...w, authorization: `Bearer ${Redacted.value(text)}` }
+        expect(yield* speak(withKey)).toMatchObject({ status: 200, cache: "MISS" })
+        expect(yield* speak(withKey)).toMatchObject({ status: 429 })
+        expect(yield* speak(w)).toMatchObject({ status: 200, cache: "HIT" })
+        expect(yield* w.settledBooks).toMatchObject({ spent: 150, held: 0 })
       }),
     )
 

@@ -67,8 +67,22 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         const w = yield* world
         const first = yield* speak(w, "order 1")
         const again = yield* speak(w, "order 1", { ignored: true, speed: 1 })
-        expect([first.status, again.status]).toEqual([200, 200])
-        expect(again.bytes?.equals(first.bytes!)).toBe(true)
+        const fresh = yield* speak(w, "order 1", {}, w.authorization, { "cache-control": "no-cache" })
+        expect([first.status, again.status, fresh.status]).toEqual([200, 200, 200])
+        for (const { bytes } of [again, fresh]) expect(bytes?.equals(first.bytes!)).toBe(true)
+        const elsewhere = { response_format: "pcm", input, voice: "alloy", model: "tts-1" }
+        const response = yield* Effect.promise(() =>
+          fetch(`${w.url}/v1/audio/speech`, {
+            method: "POST",
+            headers: {
+              "content-type": "application/json",
+              authorization: w.authorization,
+              "idempotency-key": "order 1",
+            },
+            body: JSON.stringify(elsewhere, null, 2),
+          }),
+        )
+        expect(Buffer.from(yield* Effect.promise(() => response.arrayBuffer())).equals(first.bytes!)).toBe(true)
         expect(yield* w.settledBooks).toMatchObject({ spent: 12, held: 0, entries: ["charge -12 MISS"] })
       }),
     )
@@ -115,7 +129,10 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
       Effect.gen(function* () {
         const w = yield* world
         yield* speak(w, "order 1")
-        for (const body of [{ input: "Twelve sighs" }, { voice: "echo" }, { response_format: "wav" }]) {
+        for (const body of [
+          ...[{ input: "Twelve sighs" }, { voice: "echo" }, { response_format: "wav" }],
+          ...[{ sample_rate_hz: 16_000 }, { model: "tts-1-hd" }],
+        ]) {
           expect(yield* speak(w, "order 1", body)).toMatchObject({ status: 400, error: "idempotency_key_reused" })
         }
         for (const key of ["", "x".repeat(256)]) {
