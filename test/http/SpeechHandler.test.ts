@@ -1,5 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Stream } from "effect"
+import { NodeHttpServerRequest } from "@effect/platform-node"
+import { Deferred, Effect, Layer, Option, Stream } from "effect"
+import { HttpServerRequest } from "effect/http"
+import type { ServerResponse } from "node:http"
 import { Speech, type Spoken } from "../../src/speech/Speech.ts"
 import type { SpeechRequest } from "../../src/speech/SpeechRequest.ts"
 import { SpeechError, UnknownVoice } from "../../src/speech/SpeechError.ts"
@@ -218,6 +221,34 @@ it.live.each(["before the first audio", "in the middle"] as const)("a client tha
     socket.destroy()
     yield* Deferred.await(interrupted)
     yield* Deferred.await(released)
+  }),
+)
+
+it.live("the program goes on, and charges, only when Node holds nothing back of what it gave", () =>
+  Effect.gen(function* () {
+    const chunks = 20_000
+    const heldBack = new Set<number>()
+    const { port } = yield* gatewayWith(() =>
+      Effect.map(Effect.serviceOption(HttpServerRequest.HttpServerRequest), (request) => {
+        const response = NodeHttpServerRequest.toServerResponse(Option.getOrThrow(request)) as ServerResponse
+        const chunk = Effect.sync(() => {
+          heldBack.add(response.headersSent ? response.writableLength : 0)
+          return new Uint8Array(1_024)
+        })
+        const audio = Stream.range(1, chunks).pipe(
+          Stream.rechunk(1),
+          Stream.mapEffect(() => chunk),
+        )
+        return { ...spoken, contentLength: chunks * 1_024, audio }
+      }),
+    )
+    const { socket, closed } = yield* rawConnection(port)
+    socket.pause()
+    socket.write(jsonPost("/v1/audio/speech", hello).replace("\r\n", "\r\nconnection: close\r\n"))
+    yield* Effect.sleep("500 millis")
+    socket.resume()
+    expect((yield* closed).received.length).toBeGreaterThan(chunks * 1_024)
+    expect([...heldBack]).toEqual([0])
   }),
 )
 
