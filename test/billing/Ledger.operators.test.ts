@@ -198,6 +198,11 @@ for (const [name, layer] of ledgers)
           { bucketStart: 2_000, ...none, kind: "speech", requests: 1, characters: 100, seconds: 0, amount: 100 },
           { bucketStart: 2_000, ...none, kind: "transcription", requests: 1, characters: 0, seconds: 2, amount: 2 },
         ])
+        const edges = yield* ledger.run("usage", { ...query, from: 1_999, until: 2_000 })
+        assert.deepStrictEqual(
+          edges.map(({ bucketStart, requests }) => [bucketStart, requests]),
+          [[1_000, 1]],
+        )
         const net = yield* ledger.run("usage", {
           ...query,
           bucketMillis: 3_000,

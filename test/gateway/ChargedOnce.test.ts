@@ -294,7 +294,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
     it.effect("a transcription costs its begun seconds once it is answered, and nothing when it is not", () =>
       Effect.gen(function* () {
         const w = yield* world()
-        expect(yield* listen(w, 3)).toMatchObject({ status: 200 })
+        expect(yield* listen(w, 2.1)).toMatchObject({ status: 200 })
         expect(yield* w.settledBooks).toMatchObject({
           spent: 3,
           held: 0,

@@ -4,7 +4,7 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Deferred, Effect, Fiber, Layer, Redacted } from "effect"
 import { down } from "../support/billing.ts"
 import { postSpeech } from "../support/aviary.ts"
 import { NimTest } from "../support/nim.ts"
@@ -42,13 +42,13 @@ const recording = (seconds: number) => {
 }
 
 const listen = (w: World, key: string, seconds: number, format = "json") =>
-  Effect.promise(async () => {
+  Effect.promise(async (signal) => {
     const form = new FormData()
     form.set("model", "whisper-1")
     form.set("response_format", format)
     form.set("file", new Blob([recording(seconds)]), "speech.wav")
     const headers = { authorization: w.authorization, "idempotency-key": key }
-    const response = await fetch(`${w.url}/v1/audio/transcriptions`, { method: "POST", headers, body: form })
+    const response = await fetch(`${w.url}/v1/audio/transcriptions`, { method: "POST", headers, body: form, signal })
     return { status: response.status, text: await response.text() }
   })
 
@@ -192,6 +192,30 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         expect((yield* listen(w, "order 1", 3)).status).toBe(400)
         expect((yield* listen(w, "order 1", 2, "text")).status).toBe(400)
         expect(yield* w.settledBooks).toMatchObject({ spent: 2, held: 0, entries: ["charge -2 MISS"] })
+      }),
+    )
+
+    it.effect("a transcription that was answered from the first's charge has paid, though the first then leaves", () =>
+      Effect.gen(function* () {
+        const w = yield* world
+        const [made, answer, left] = yield* Effect.all([
+          Deferred.make<void>(),
+          Deferred.make<void>(),
+          Deferred.make<void>(),
+        ])
+        w.faults.set("settle", (run) =>
+          Effect.tap(run, () => Effect.andThen(Deferred.succeed(made, undefined), Deferred.await(answer))),
+        )
+        const first = yield* Effect.forkChild(listen(w, "order 1", 2))
+        yield* Deferred.await(made)
+        w.faults.clear()
+        expect((yield* listen(w, "order 1", 2)).status).toBe(200)
+        w.faults.set("release", (run) => Effect.tap(run, () => Deferred.succeed(left, undefined)))
+        yield* Fiber.interrupt(first)
+        yield* Effect.sleep("200 millis")
+        yield* Deferred.succeed(answer, undefined)
+        yield* Deferred.await(left)
+        expect(yield* w.settledBooks).toMatchObject({ spent: 2, entries: ["charge -2 MISS"] })
       }),
     )
   },

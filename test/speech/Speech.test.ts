@@ -10,12 +10,14 @@ import type { SpeechRequest } from "../../src/speech/SpeechRequest.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import { billingRoom, down, openWorld } from "../support/billing.ts"
 
-const speech = Speech.layer.pipe(
-  Layer.provide(Flights.layer),
-  Layer.provide([AtomicCache.layerMemory, EngineGuard.layerOpen, MagpieClient.layerTest()]),
-  Layer.provideMerge(billingRoom),
-  Layer.provide(Settings.layerTest()),
-)
+const speechOver = (cache: Layer.Layer<AtomicCache>) =>
+  Speech.layer.pipe(
+    Layer.provide(Flights.layer),
+    Layer.provide([cache, EngineGuard.layerOpen, MagpieClient.layerTest()]),
+    Layer.provideMerge(billingRoom),
+    Layer.provide(Settings.layerTest()),
+  )
+const speech = speechOver(AtomicCache.layerMemory)
 
 /** Forty code points: a hit costs 20 micro-units, the first synthesis 40. */
 const request: SpeechRequest = {
@@ -128,5 +130,54 @@ describe("a hit", () => {
       const other = yield* Effect.flip(world.pays(Effect.scoped(speak(request)), "k", "another body"))
       assert.deepInclude((other as { reason: unknown }).reason, { _tag: "IdempotencyConflict" })
     }).pipe(Effect.provide(speech)),
+  )
+})
+
+describe("a hit that was none yet when it was first looked for", () => {
+  const looks = { missed: 0 }
+  const late = Layer.effect(
+    AtomicCache,
+    Effect.map(AtomicCache, (cache) =>
+      AtomicCache.of({
+        ...cache,
+        get: (key) => Effect.suspend(() => (looks.missed-- > 0 ? Effect.succeedNone : cache.get(key))),
+      }),
+    ),
+  ).pipe(Layer.provide(AtomicCache.layerMemory))
+
+  const heard = Effect.fnUntraced(function* () {
+    looks.missed = 0
+    const world = yield* cached(1_000)
+    looks.missed = 1
+    return world
+  })
+
+  it.effect("costs what a hit costs", () =>
+    Effect.gen(function* () {
+      const { charges, hear } = yield* heard()
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { audio, cache } = yield* hear
+          assert.strictEqual(cache, "HIT")
+          yield* Stream.runDrain(audio)
+        }),
+      )
+      assert.deepStrictEqual(yield* charges, ["charge -20"])
+    }).pipe(Effect.provide(speechOver(late))),
+  )
+
+  it.effect("has the money back by the time that a failure is told", () =>
+    Effect.gen(function* () {
+      const { books, faults, hear } = yield* heard()
+      faults.set("settle", down())
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { audio } = yield* hear
+          assert.strictEqual((yield* books).held, 40)
+          yield* Effect.flip(Stream.runDrain(audio))
+          assert.strictEqual((yield* books).held, 0)
+        }),
+      )
+    }).pipe(Effect.provide(speechOver(late))),
   )
 })
