@@ -68,6 +68,8 @@ it.live("reports the characters of speech to OpenAI's client, in total and by gr
       usage.audioSpeeches({ ...span, bucket_width: "1h", limit: 168, api_key_ids: [ben.keyId] }),
     )
     expect(filtered.data.flatMap(({ results }) => results)).toMatchObject([{ characters: 7, num_model_requests: 1 }])
+    const ofBen = yield* Effect.promise(() => usage.audioSpeeches({ ...span, project_ids: [ben.accountId] }))
+    expect(ofBen.data.flatMap(({ results }) => results)).toMatchObject([{ characters: 7 }])
     const charactersOf = (...models: ReadonlyArray<string>) =>
       Effect.map(
         Effect.promise(() => usage.audioSpeeches({ ...span, models: [...models] })),
@@ -98,6 +100,12 @@ it.live("reports the seconds of transcription, and what all of it costs by line"
       ...{ line_item: "test-magpie, text to speech", quantity: 207, quantity_unit: "characters" },
       ...{ project_id: null, api_key_id: null },
     })
+    const byProject = yield* Effect.promise(() => usage.costs({ ...span, group_by: ["project_id"] }))
+    const projects = byProject.data.flatMap(({ results }): ReadonlyArray<unknown> => results)
+    expect(projects).toHaveLength(2)
+    expect(projects).toContainEqual(
+      expect.objectContaining({ project_id: ann.accountId, amount: { value: 0.00015, currency: "eur" } }),
+    )
     const ofAnn = yield* Effect.promise(() => usage.costs({ ...span, project_ids: [ann.accountId] }))
     expect(ofAnn.data.flatMap(({ results }) => results)).toMatchObject([
       { amount: { value: 0.00015 }, line_item: null, quantity: null },
@@ -115,6 +123,11 @@ it.live("pages through buckets, empty ones included", () =>
     expect(second.data[0]?.start_time).toBe(first.data[2]?.end_time)
     expect(second.data.at(-1)?.results).toMatchObject([{ characters: 207 }])
     expect(second.has_more).toBe(false)
+    const half = { start_time: Math.floor(Date.now() / 1000) - 179 * 86_400, limit: 180 }
+    const costs = yield* Effect.promise(() => usage.costs(half))
+    expect([costs.data.length, costs.has_more]).toEqual([180, false])
+    const tooMany = yield* Effect.promise(() => usage.costs({ ...half, limit: 181 }).catch((error: unknown) => error))
+    expect(tooMany).toMatchObject({ status: 400, param: "limit" })
   }),
 )
 
