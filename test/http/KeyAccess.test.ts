@@ -16,12 +16,15 @@ const opened = Effect.fnUntraced(function* (settings: Settings) {
     method: "GET" | "POST",
     path: string,
     authorization?: string,
-    body = twelveSigns,
+    body: string | FormData = twelveSigns,
   ) {
     const response = yield* Effect.promise(() =>
       fetch(gateway.url + path, {
         method,
-        headers: { "content-type": "application/json", ...(authorization === undefined ? {} : { authorization }) },
+        headers: {
+          ...(typeof body === "string" ? { "content-type": "application/json" } : {}),
+          ...(authorization === undefined ? {} : { authorization }),
+        },
         ...(method === "POST" ? { body } : {}),
       }),
     )
@@ -132,5 +135,23 @@ it.live("tells a text that is longer than the limit so, not to wait, and counts 
       expect(tooLong.headers.get("retry-after")).toBeNull()
       expect(families(tooLong.headers)).toEqual(["2", "2", "10", "10"])
     }
+  }),
+)
+
+it.live("counts a recording as a request without text, and a text by its code points", () =>
+  Effect.gen(function* () {
+    const { accounts, accountId, ask } = yield* opened({ access: "keys" })
+    const limits = { requestsPerMinute: 2, charactersPerMinute: 10 }
+    const { text } = yield* accounts.createKey({ accountId, name: "Test", limits })
+    const bearer = `Bearer ${Redacted.value(text)}`
+    const form = new FormData()
+    form.append("model", "whisper-1")
+    form.append("file", new Blob(["RIFF"]), "speech.wav")
+    const heard = yield* ask("POST", "/v1/audio/transcriptions", bearer, form)
+    expect([heard.status, ...families(heard.headers)]).toEqual([200, "2", "1", "10", "10"])
+    const tenBirds = JSON.stringify({ model: "tts-1", voice: "alloy", input: "🐦".repeat(10) })
+    const spoken = yield* ask("POST", speech, bearer, tenBirds)
+    expect([spoken.status, ...families(spoken.headers)]).toEqual([200, "2", "0", "10", "0"])
+    expect((yield* ask("POST", "/v1/audio/transcriptions", bearer, form)).status).toBe(429)
   }),
 )
