@@ -5,7 +5,7 @@ import { Entry } from "../billing/Entry.ts"
 import { wholeNumber } from "../billing/WholeNumber.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
-import { integer, name } from "./OperatorFields.ts"
+import { integer, knownFieldsOnly, name } from "./OperatorFields.ts"
 
 const amounts = (minimum: number) => `expected a whole number of micro-units from ${minimum} to ${largestAmount}`
 const deposited = wholeNumber(1, largestAmount, amounts(1))
@@ -77,4 +77,5 @@ export class AdminAccountsGroup extends HttpApiGroup.make("adminAccounts")
     }).annotateMerge(OpenApi.annotations({ summary: "Entries of an account, newest first" })),
   )
   .middleware(AdminAccess)
+  .annotateMerge(knownFieldsOnly)
   .annotateMerge(OpenApi.annotations({ title: "Admin: accounts" })) {}

@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
-import { integer } from "./OperatorFields.ts"
+import { integer, knownFieldsOnly } from "./OperatorFields.ts"
 
 const bytes = (description: string) => Schema.Int.annotate({ description: `${description}, in bytes.` })
 
@@ -70,4 +70,5 @@ export class AdminCacheGroup extends HttpApiGroup.make("adminCache")
     ),
   )
   .middleware(AdminAccess)
+  .annotateMerge(knownFieldsOnly)
   .annotateMerge(OpenApi.annotations({ title: "Admin: cache" })) {}

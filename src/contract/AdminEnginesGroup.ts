@@ -4,6 +4,7 @@ import { Engine } from "../health/Engine.ts"
 import { EngineState } from "../health/EngineState.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
+import { knownFieldsOnly } from "./OperatorFields.ts"
 
 const unixMillis = Schema.Finite.annotate({ description: "Unix time in milliseconds." })
 
@@ -122,4 +123,5 @@ export class AdminEnginesGroup extends HttpApiGroup.make("adminEngines")
     ),
   )
   .middleware(AdminAccess)
+  .annotateMerge(knownFieldsOnly)
   .annotateMerge(OpenApi.annotations({ title: "Admin: engines" })) {}

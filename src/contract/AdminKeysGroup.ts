@@ -3,7 +3,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/ht
 import { ApiKey, KeyLimits } from "../billing/ApiKey.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
-import { moment, name } from "./OperatorFields.ts"
+import { knownFieldsOnly, moment, name } from "./OperatorFields.ts"
 
 export const NewKey = Schema.Struct({
   accountId: Schema.String.annotate({ message: "expected the id of an account" }),
@@ -32,7 +32,7 @@ export class AdminKeysGroup extends HttpApiGroup.make("adminKeys")
         accountId: Schema.optionalKey(Schema.String.annotate({ description: "Absent: keys of all accounts." })),
       },
       success: Schema.Struct({ keys: Schema.Array(ApiKey) }),
-      error: errorsWith(404, 503),
+      error: errorsWith(400, 404, 503),
     }).annotateMerge(OpenApi.annotations({ summary: "List keys" })),
     HttpApiEndpoint.delete("revoke", "/admin/keys/:id", {
       params: { id: Schema.String },
@@ -43,4 +43,5 @@ export class AdminKeysGroup extends HttpApiGroup.make("adminKeys")
     ),
   )
   .middleware(AdminAccess)
+  .annotateMerge(knownFieldsOnly)
   .annotateMerge(OpenApi.annotations({ title: "Admin: keys" })) {}

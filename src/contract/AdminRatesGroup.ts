@@ -3,7 +3,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/ht
 import { RateCard, Rates } from "../billing/RateCard.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
-import { integer, moment } from "./OperatorFields.ts"
+import { integer, knownFieldsOnly, moment } from "./OperatorFields.ts"
 
 export const NewRates = Schema.Struct({
   ...Rates.fields,
@@ -50,4 +50,5 @@ export class AdminRatesGroup extends HttpApiGroup.make("adminRates")
     }).annotateMerge(OpenApi.annotations({ summary: "List prices, oldest version first" })),
   )
   .middleware(AdminAccess)
+  .annotateMerge(knownFieldsOnly)
   .annotateMerge(OpenApi.annotations({ title: "Admin: rates" })) {}

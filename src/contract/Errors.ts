@@ -33,6 +33,15 @@ export const Errors = {
     when: "A field that must be there is not.",
     example: ["model"],
   }),
+  unknownParameter: kind<[param: string]>({
+    status: 400,
+    type: "invalid_request_error",
+    code: "unknown_parameter",
+    param: (param) => param,
+    message: (param) => `Unknown parameter: '${param}'.`,
+    when: "The body or query of an admin route has a field that the route does not know. Elsewhere such fields are ignored.",
+    example: ["limits.requestPerMinute"],
+  }),
   invalidValue: kind<[param: string, accepted: string]>({
     status: 400,
     type: "invalid_request_error",

@@ -1,5 +1,11 @@
-import { Schema } from "effect"
+import { Context, Schema } from "effect"
+import { HttpApi } from "effect/http-api"
 import { wholeNumber } from "../billing/WholeNumber.ts"
+
+/** Annotates routes that take no field they do not know: a limit whose name is mistyped would limit nothing. */
+export const knownFieldsOnly = Context.make(HttpApi.PayloadParseOptions, { onExcessProperty: "error" }).pipe(
+  Context.add(HttpApi.QueryParseOptions, { onExcessProperty: "error" }),
+)
 
 const names = { message: "expected 1 to 200 characters" }
 

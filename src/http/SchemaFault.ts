@@ -1,8 +1,12 @@
 import { Schema, SchemaIssue } from "effect"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
+import { withoutSecrets } from "../contract/Secrets.ts"
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** Characters of a field's name that a client made up, told back. */
+const longestName = 100
 
 /** The message of the contract's JSON decoder, which has no tag of its own. */
 const notJson = "Expected a valid JSON body"
@@ -15,8 +19,9 @@ export const schemaFault = (error: Schema.SchemaError): ApiError => {
   // A member of a list is named by its list: a query has no indices.
   const path = (first?.path ?? []).filter((part) => typeof part !== "number")
   if (path.length === 0) return Errors.invalidBody()
-  const param = path.map(String).join(".")
   const leaf = leafOf(error.issue)
+  const param = path.map(String).join(".")
+  if (leaf._tag === "UnexpectedKey") return Errors.unknownParameter(withoutSecrets(param).slice(0, longestName))
   if (leaf._tag === "MissingKey") return Errors.missingParameter(param)
   return choosesLiteral(leaf) ? Errors.unsupportedValue(param, message) : Errors.invalidValue(param, message)
 }

@@ -97,6 +97,33 @@ it.live("says which field is wrong, and what does not exist", () =>
   }),
 )
 
+it.live("takes no field that it does not know: a mistyped limit would limit nothing", () =>
+  Effect.gen(function* () {
+    const { ask } = yield* opened()
+    const key = { accountId: "anonymous", name: "A" }
+    const terms = { kind: "prepaid", overdraft: 0, monthlyCap: 5 }
+    const secret = `sk-aviary-${"s".repeat(43)}`
+    const wrong: ReadonlyArray<[string, string, unknown, string]> = [
+      ["POST", "/admin/keys", { ...key, limit: { requestsPerMinute: 60 } }, "limit"],
+      ["POST", "/admin/keys", { ...key, limits: { requestPerMinute: 60 } }, "limits.requestPerMinute"],
+      ["POST", "/admin/keys", { ...key, [secret]: 1 }, "sk-aviary-…"],
+      ["POST", "/admin/keys", { ...key, ["x".repeat(5_000)]: 1 }, "x".repeat(100)],
+      ["PATCH", "/admin/accounts/anonymous", { nam: "A" }, "nam"],
+      ["POST", "/admin/accounts/anonymous/deposits", { amount: 1, operation_id: "A" }, "operation_id"],
+      ["POST", "/admin/rates", { ...rates, valid_from: 1 }, "valid_from"],
+      ["POST", "/admin/accounts", { name: "A", terms }, "terms.monthlyCap"],
+      ["GET", "/admin/accounts/anonymous/statement?page=2", undefined, "page"],
+      ["GET", "/admin/keys?account=anonymous", undefined, "account"],
+    ]
+    for (const [method, path, body, param] of wrong) {
+      const { status, json } = yield* ask(method, path, body)
+      const message = `Unknown parameter: '${param}'.`
+      expect([path, status, json["error"]]).toMatchObject([path, 400, { code: "unknown_parameter", param, message }])
+    }
+    expect((yield* ask("GET", "/admin/keys")).json).toEqual({ keys: [] })
+  }),
+)
+
 it.live("says what a field accepts in words that an operator can act on", () =>
   Effect.gen(function* () {
     const { ask } = yield* opened()
