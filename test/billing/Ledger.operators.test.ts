@@ -102,6 +102,8 @@ for (const [name, layer] of ledgers)
         yield* reserve("now", { now: 19, usage: { ...hundred, characters: 10 } })
         yield* reserve("between", { now: 39, usage: { ...hundred, characters: 10 } })
         assert.deepStrictEqual([(yield* settle("now")).amount, (yield* settle("between")).amount], [20, 30])
+        yield* reserve("later", { now: 40, usage: { ...hundred, characters: 10 } })
+        assert.strictEqual((yield* settle("later")).amount, 90)
         assert.deepStrictEqual(
           (yield* ledger.run("rates", {})).map((card) => [card.version, card.validFrom, card.validUntil]),
           [

@@ -1,10 +1,11 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Metric } from "effect"
+import { assert, describe, it, vi } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Layer, Metric } from "effect"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { monitorEventLoopDelay } from "node:perf_hooks"
+import { Worker } from "node:worker_threads"
 import { Ledger } from "../../src/billing/Ledger.ts"
 import { migrate } from "../../src/billing/sqlite/Migrations.ts"
 import { Settings } from "../../src/Settings.ts"
@@ -263,6 +264,51 @@ describe("the ledger in SQLite", () => {
         other.close()
         assert.deepStrictEqual(yield* ledger.run("verify", {}), [])
         assert.deepInclude(yield* charge("h"), { replayed: false })
+      }).pipe(Effect.scoped),
+    ),
+  )
+
+  it.live("answers what changes nothing while a charge waits for the disk", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        const { ledger, charge } = yield* open(path, { lockWaitMillis: 2_000 })
+        const look = ledger.run("account", { id: "anonymous", now: 3 })
+        yield* look
+        const other = new DatabaseSync(path)
+        other.exec("BEGIN IMMEDIATE")
+        const waiting = yield* Effect.forkChild(Effect.exit(charge("h")), { startImmediately: true })
+        yield* look
+        assert.isUndefined(waiting.pollUnsafe())
+        other.exec("COMMIT")
+        other.close()
+        assert.isTrue(Exit.isSuccess(yield* Fiber.join(waiting)))
+      }).pipe(Effect.scoped),
+    ),
+  )
+
+  it.live("does not know whether a charge was made when its thread dies meanwhile; asked again it is made once", () =>
+    inFolder((path) =>
+      Effect.gen(function* () {
+        const { ledger, charge } = yield* open(path, { lockWaitMillis: 300 })
+        const other = new DatabaseSync(path)
+        other.exec("BEGIN IMMEDIATE")
+        const asked = yield* Deferred.make<Worker>()
+        const post = Worker.prototype.postMessage
+        const spy = vi.spyOn(Worker.prototype, "postMessage").mockImplementation(function (this: Worker, ...message) {
+          Deferred.doneUnsafe(asked, Effect.succeed(this))
+          post.apply(this, message)
+        })
+        yield* Effect.addFinalizer(() => Effect.sync(() => spy.mockRestore()))
+        const waiting = yield* Effect.forkChild(Effect.flip(charge("h")))
+        const thread = yield* Deferred.await(asked)
+        yield* Effect.promise(() => thread.terminate())
+        assert.deepInclude((yield* Fiber.join(waiting)).reason, { _tag: "LedgerUnavailable", kind: "lost" })
+        other.exec("COMMIT")
+        other.close()
+        yield* charge("h")
+        yield* charge("h")
+        const entries = yield* ledger.run("statement", { accountId: "anonymous", before: null, limit: 10 })
+        assert.lengthOf(entries, 1)
       }).pipe(Effect.scoped),
     ),
   )
