@@ -190,7 +190,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("NoPartialHit", (it) =>
     () =>
       Effect.gen(function* () {
         const seed = 20_261_121
-        const { answers, calls, faults, hits, left } = yield* shareDirectory({ millis: 3_000, seed })
+        const { answers, calls, faults, hits, left } = yield* shareDirectory({ requests: 150, seed })
         expect(faults, `seed ${seed}`).toEqual([])
         expect(calls).toBeGreaterThanOrEqual(10)
         expect(calls).toBeLessThanOrEqual(20)

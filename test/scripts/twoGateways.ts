@@ -1,16 +1,16 @@
 /**
- * Two gateway processes on one cache directory under the same load, for 60 seconds unless told otherwise.
+ * Two gateway processes on one cache directory under the same load, of 5,000 requests unless told otherwise.
  *
- *     node test/scripts/twoGateways.ts [seconds] [seed]
+ *     node test/scripts/twoGateways.ts [requests] [seed]
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { shareDirectory } from "../support/sharedCache.ts"
 
-const [seconds = "60", seed = String(Date.now() % 1_000_000)] = process.argv.slice(2)
-console.log(`${seconds} s, seed ${seed}`)
+const [requests = "5000", seed = String(Date.now() % 1_000_000)] = process.argv.slice(2)
+console.log(`${requests} requests, seed ${seed}`)
 const { answers, calls, faults, hits, left } = await Effect.runPromise(
-  shareDirectory({ millis: Number(seconds) * 1_000, seed: Number(seed) }).pipe(
+  shareDirectory({ requests: Number(requests), seed: Number(seed) }).pipe(
     Effect.scoped,
     Effect.provide(NodeServices.layer),
   ),

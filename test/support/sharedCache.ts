@@ -27,11 +27,11 @@ export interface SharedFigures {
 }
 
 /**
- * Two gateway processes on one cache directory under the same load for so long: first everybody asks for everything at
- * once, then clients ask, refresh, leave in mid-stream, and entries are evicted under them.
+ * Two gateway processes on one cache directory under the same load: first everybody asks for everything at once, then
+ * clients ask `requests` times, refresh, leave in mid-stream, and entries are evicted under them.
  */
 export const shareDirectory = Effect.fnUntraced(function* (options: {
-  readonly millis: number
+  readonly requests: number
   readonly seed: number
 }) {
   const fs = yield* FileSystem.FileSystem
@@ -84,9 +84,9 @@ export const shareDirectory = Effect.fnUntraced(function* (options: {
   for (const [index, count] of counts.entries())
     if (count > gateways.length) faults.push(`announcement ${index} was made ${count} times by two gateways`)
 
-  const until = Date.now() + options.millis
+  let asked = 0
   const client = async () => {
-    while (Date.now() < until) {
+    while (asked++ < options.requests) {
       const { url } = dice.pick(gateways)
       const speech = dice.pick(speeches)
       const action = dice.below(10)

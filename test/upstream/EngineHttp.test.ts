@@ -86,7 +86,7 @@ describe("makeEngineHttp", () => {
 
   it.live("tells EngineTimedOut of a host that does not accept the connection", () =>
     Effect.gen(function* () {
-      // A thread that listens, then sleeps: once its backlog is full, the kernel lets connections wait.
+      // A thread that listens and never looks again: once its backlog is full, the kernel lets connections wait.
       const worker = yield* Effect.acquireRelease(
         Effect.sync(
           () =>
@@ -95,7 +95,7 @@ describe("makeEngineHttp", () => {
                const server = require("node:net").createServer()
                server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
                  parentPort.postMessage(server.address().port)
-                 setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 50)
+                 Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
                })`,
               { eval: true },
             ),
@@ -106,7 +106,6 @@ describe("makeEngineHttp", () => {
         worker.once("message", (listening: number) => resume(Effect.succeed(listening)))
       })
       const url = new URL(`http://127.0.0.1:${port}`)
-      yield* Effect.sleep("200 millis")
       const http = yield* makeEngineHttp(url, { connectTimeout })
       // Those that fill the backlog connect and wait for an answer; only later ones cannot connect.
       const failures = yield* Effect.forEach(Array.from({ length: 6 }), () => Effect.flip(get(http)), {
