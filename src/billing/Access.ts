@@ -116,7 +116,8 @@ const make = Effect.gen(function* () {
   return Access.of({ authenticate, admit, allowances })
 })
 
-const isLimited = ({ keyId, limits }: Caller) =>
+/** Whether anything is counted of what the caller asks. */
+export const isLimited = ({ keyId, limits }: Caller) =>
   keyId !== null && (limits.requestsPerMinute !== null || limits.charactersPerMinute !== null)
 
 /** Why a request of `characters` cannot be let in now, if it cannot: the limit that takes longest to allow it. */

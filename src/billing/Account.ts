@@ -1,10 +1,10 @@
 import { Schema } from "effect"
-import { wholeNumber } from "./WholeNumber.ts"
+import { wholeNumber, wholeNumbers } from "./WholeNumber.ts"
 
 /** Micro-units that one amount may have: 1,000,000,000.00. */
 export const largestAmount = 1_000_000_000_000_000
 
-const amounts = `expected a whole number of micro-units from 0 to ${largestAmount}`
+const amounts = wholeNumbers(0, largestAmount, "micro-units")
 const Amount = wholeNumber(0, largestAmount, amounts)
 const Cap = Schema.NullOr(Amount).annotate({ message: `${amounts}, or null for none` })
 

@@ -1,10 +1,12 @@
 import { Schema } from "effect"
 import { billedQuantity, type Served, type Usage } from "./Usage.ts"
-import { wholeNumber } from "./WholeNumber.ts"
+import { wholeNumber, wholeNumbers } from "./WholeNumber.ts"
 
-const upTo = (maximum: number, of: string) =>
-  wholeNumber(0, maximum, `expected a whole number of ${of} from 0 to ${maximum}`)
-const Rate = upTo(10_000_000_000, "micro-units")
+/** Micro-units that a million characters or a minute may cost: 10,000.00. */
+export const largestRate = 10_000_000_000
+
+const upTo = (maximum: number, of: string) => wholeNumber(0, maximum, wholeNumbers(0, maximum, of))
+const Rate = upTo(largestRate, "micro-units")
 const Share = upTo(10_000, "hundredths of a per cent")
 
 const prices = {

@@ -1,6 +1,6 @@
 import { Option, Schema } from "effect"
 import { Argument, Flag } from "effect/cli"
-import { name as nameField } from "../contract/OperatorFields.ts"
+import { integer, name as nameField } from "../contract/OperatorFields.ts"
 
 const isName = Schema.is(nameField)
 const names = () => "1 to 200 characters"
@@ -11,11 +11,7 @@ export const nameArgument = Argument.String("name").pipe(Argument.filter(isName,
 /** A name, a reason or an operation's id, as a flag. */
 export const textFlag = (name: string) => Flag.String(name).pipe(Flag.withMetavar("text"), Flag.filter(isName, names))
 
-const whole = (minimum: number, maximum: number) => (written: string) =>
-  Option.filter(
-    Option.liftPredicate(Number(written), () => /^\d+$/.test(written)),
-    (value) => value >= minimum && value <= maximum,
-  )
+const whole = (minimum: number, maximum: number) => Schema.decodeOption(integer(minimum, maximum))
 
 /** A whole number, as a flag. */
 export const wholeFlag = (name: string, minimum: number, maximum = Number.MAX_SAFE_INTEGER) =>

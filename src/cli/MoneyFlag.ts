@@ -1,6 +1,7 @@
 import { Option } from "effect"
 import { Flag } from "effect/cli"
 import { microUnits } from "../billing/Money.ts"
+import { largestRate } from "../billing/RateCard.ts"
 
 /** Which amounts a flag takes; `words` completes "Expected: …". */
 interface Range {
@@ -11,10 +12,10 @@ interface Range {
 export const fromZero: Range = { has: (amount) => amount >= 0, words: "an amount from 0" }
 export const aboveZero: Range = { has: (amount) => amount > 0, words: "an amount above 0" }
 export const notZero: Range = { has: (amount) => amount !== 0, words: "an amount other than 0" }
-/** What a rate card takes: 10,000.00 at most. */
+/** What a rate card takes. */
 export const aPrice: Range = {
-  has: (amount) => amount >= 0 && amount <= 10_000_000_000,
-  words: "an amount from 0 to 10000",
+  has: (amount) => amount >= 0 && amount <= largestRate,
+  words: `an amount from 0 to ${largestRate / 1_000_000}`,
 }
 
 const expected = (written: string, { words }: Range): string => {

@@ -84,21 +84,11 @@ const change = Command.make(
     }
     yield* asking(
       flags,
-      (client) =>
-        client.adminAccounts.get({ params: { id } }).pipe(
-          Effect.flatMap((before) =>
-            client.adminAccounts.change({
-              params: { id },
-              payload: {
-                ...given("name", name),
-                ...given(
-                  "terms",
-                  Option.map(named, (terms) => terms(before.terms)),
-                ),
-              },
-            }),
-          ),
-        ),
+      Effect.fnUntraced(function* ({ adminAccounts }) {
+        const params = { id }
+        const terms = Option.isNone(named) ? {} : { terms: named.value((yield* adminAccounts.get({ params })).terms) }
+        return yield* adminAccounts.change({ params, payload: { ...given("name", name), ...terms } })
+      }),
       showAccount,
     )
   }),

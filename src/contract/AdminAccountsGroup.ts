@@ -2,12 +2,12 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Account, largestAmount, Terms } from "../billing/Account.ts"
 import { Entry } from "../billing/Entry.ts"
-import { wholeNumber } from "../billing/WholeNumber.ts"
+import { wholeNumber, wholeNumbers } from "../billing/WholeNumber.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { integer, knownFieldsOnly, name } from "./OperatorFields.ts"
 
-const amounts = (minimum: number) => `expected a whole number of micro-units from ${minimum} to ${largestAmount}`
+const amounts = (minimum: number) => wholeNumbers(minimum, largestAmount, "micro-units")
 const deposited = wholeNumber(1, largestAmount, amounts(1))
 const eitherWay = { message: `${amounts(-largestAmount)}, and not 0` }
 const adjusted = wholeNumber(-largestAmount, largestAmount, eitherWay.message).check(

@@ -32,19 +32,21 @@ export interface ErrorKind<Args extends ReadonlyArray<unknown> = ReadonlyArray<n
 }
 
 /**
- * Describes one error. Whatever is made here belongs into the catalogue of `Errors.ts`. A message may repeat what a client
- * sent, but no key.
+ * Describes one error. Whatever is made here belongs into the catalogue of `Errors.ts`. What is repeated of what a client
+ * sent holds no key.
  */
 export const kind = <const Args extends ReadonlyArray<unknown>>(description: Description<Args>): ErrorKind<Args> =>
   Object.assign(
-    (...args: Args) =>
-      new ApiError({
+    (...args: Args) => {
+      const param = typeof description.param === "function" ? description.param(...args) : (description.param ?? null)
+      return new ApiError({
         status: description.statusOf?.(...args) ?? description.status,
         type: description.type,
         code: description.code,
-        param: typeof description.param === "function" ? description.param(...args) : (description.param ?? null),
+        param: param === null ? null : withoutSecrets(param),
         message: withoutSecrets(description.message(...args)),
         headers: description.retry === false ? { "x-should-retry": "false" } : {},
-      }),
+      })
+    },
     { description },
   )

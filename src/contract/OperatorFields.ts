@@ -1,6 +1,6 @@
 import { Context, Schema } from "effect"
 import { HttpApi } from "effect/http-api"
-import { wholeNumber } from "../billing/WholeNumber.ts"
+import { wholeNumber, wholeNumbers } from "../billing/WholeNumber.ts"
 
 /** Annotates routes that take no field they do not know: a limit whose name is mistyped would limit nothing. */
 export const knownFieldsOnly = Context.make(HttpApi.PayloadParseOptions, { onExcessProperty: "error" }).pipe(
@@ -37,6 +37,6 @@ export const digits = (accepts: { readonly message: string }) =>
 
 /** A whole number of a query or a path. */
 export const integer = (minimum: number, maximum: number) => {
-  const accepts = { message: `expected a whole number from ${minimum} to ${maximum}` }
+  const accepts = { message: wholeNumbers(minimum, maximum) }
   return digits(accepts).check(Schema.isInt(accepts), Schema.isBetween({ minimum, maximum }, accepts))
 }

@@ -28,7 +28,7 @@ const refusals: { readonly [S in EngineState]?: string } = {
 }
 
 /** The reason is a word, not the engine's message: this route is open, and messages name hosts. */
-const makeAnswer = (engine: Asked) =>
+const makeCheck = (engine: Asked) =>
   engine.ready.pipe(
     Effect.matchEffect({
       onSuccess: () => Effect.succeed({ ready: true, model: engine.model }),
@@ -48,13 +48,13 @@ export const HealthHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const deepHealth = yield* DeepHealth
     const makeReadiness = Effect.fnUntraced(function* (name: Engine, engine: Asked) {
-      const answer = yield* makeAnswer(engine)
+      const check = yield* makeCheck(engine)
       return Effect.gen(function* () {
-        const said = yield* answer
+        const checked = yield* check
         // Read after the answer: a wedge that came meanwhile counts. A wedged NIM itself says that it is ready.
         const { state } = (yield* deepHealth.status).find((report) => report.engine === name)!
         const refusal = refusals[state]
-        return refusal === undefined ? { ...said, state } : { ...said, state, ready: false, reason: refusal }
+        return refusal === undefined ? { ...checked, state } : { ...checked, state, ready: false, reason: refusal }
       })
     })
     const engines = Effect.all(

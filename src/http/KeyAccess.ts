@@ -1,7 +1,7 @@
 import { Effect, Layer, Redacted } from "effect"
 import { HttpEffect, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiSecurity } from "effect/http-api"
-import { Access, type Caller } from "../billing/Access.ts"
+import { Access, type Caller, isLimited } from "../billing/Access.ts"
 import type { BillingError } from "../billing/BillingError.ts"
 import { Errors } from "../contract/Errors.ts"
 import { KeyAccess, ListingAccess } from "../contract/KeyAccess.ts"
@@ -36,8 +36,10 @@ const make = Effect.gen(function* () {
   ) =>
     Effect.matchEffect(authenticate(presented), {
       onFailure: refused(presented),
-      onSuccess: (caller) =>
-        Effect.andThen(sayWhatIsLeft(caller), Effect.provideService(handler, CurrentCaller, caller)),
+      onSuccess: (caller) => {
+        const answered = Effect.provideService(handler, CurrentCaller, caller)
+        return isLimited(caller) ? Effect.andThen(sayWhatIsLeft(caller), answered) : answered
+      },
     })
 })
 

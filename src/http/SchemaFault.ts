@@ -1,7 +1,6 @@
 import { Schema, SchemaIssue } from "effect"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
-import { withoutSecrets } from "../contract/Secrets.ts"
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
@@ -21,7 +20,7 @@ export const schemaFault = (error: Schema.SchemaError): ApiError => {
   if (path.length === 0) return Errors.invalidBody()
   const leaf = leafOf(error.issue)
   const param = path.map(String).join(".")
-  if (leaf._tag === "UnexpectedKey") return Errors.unknownParameter(withoutSecrets(param).slice(0, longestName))
+  if (leaf._tag === "UnexpectedKey") return Errors.unknownParameter(param.slice(0, longestName))
   if (leaf._tag === "MissingKey") return Errors.missingParameter(param)
   return choosesLiteral(leaf) ? Errors.unsupportedValue(param, message) : Errors.invalidValue(param, message)
 }

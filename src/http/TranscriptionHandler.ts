@@ -12,6 +12,8 @@ import { makeRateLimits } from "./RateLimits.ts"
 import { cutStalledReader } from "./StalledReader.ts"
 import { makeUploads } from "./Upload.ts"
 
+const encoder = new TextEncoder()
+
 /** The answer's bytes: never none, since text ends in a line feed. */
 const rendered = ({ durationSeconds, text }: Transcribed, format: TranscriptionFields["response_format"]) =>
   format === "text"
@@ -25,7 +27,6 @@ const rendered = ({ durationSeconds, text }: Transcribed, format: TranscriptionF
           } satisfies TranscriptionResult),
         ),
       }
-const encoder = new TextEncoder()
 
 /**
  * `POST /v1/audio/transcriptions`. The upload and the hold live as long as the request, which the server ends once the body

@@ -1,3 +1,4 @@
+import { wholeNumbers } from "../billing/WholeNumber.ts"
 import { Errors } from "../contract/Errors.ts"
 
 /** OpenAI's widths, in seconds, with how many buckets a page has unless asked for, and at most. */
@@ -38,7 +39,7 @@ export const usageBuckets = (asked: Asked, now: number, most?: number) => {
   const { seconds: width, usual, most: widthsMost } = widths[asked.bucket_width ?? "1d"]
   const limit = asked.limit ?? usual
   const allowed = most ?? widthsMost
-  if (limit < 1 || limit > allowed) return Errors.invalidValue("limit", `expected a whole number from 1 to ${allowed}`)
+  if (limit < 1 || limit > allowed) return Errors.invalidValue("limit", wholeNumbers(1, allowed))
   if (asked.end_time !== undefined && asked.end_time <= asked.start_time) {
     return Errors.invalidValue("end_time", "expected a time after start_time")
   }

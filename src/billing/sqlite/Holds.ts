@@ -155,15 +155,15 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
       const claimed = rows.one("SELECT hold_id FROM claims WHERE claimant = ?", holdId)?.["hold_id"] as
         | string
         | undefined
-      const hold = holdRow(rows, claimed ?? holdId)
+      const charged = claimed ?? holdId
+      const hold = holdRow(rows, charged)
       if (hold?.["state"] === "held") {
         rows.run("UPDATE holds SET state = 'released', reason = ?, ended_at = ? WHERE id = ?", reason, now, holdId)
         return { done: "released" }
       }
       if (!payBack || hold?.["state"] !== "settled") return { done: "nothing" }
       rows.run("DELETE FROM claims WHERE claimant = ?", holdId)
-      if (rows.one("SELECT 1 FROM claims WHERE hold_id = ?", claimed ?? holdId) !== undefined)
-        return { done: "nothing" }
+      if (rows.one("SELECT 1 FROM claims WHERE hold_id = ?", charged) !== undefined) return { done: "nothing" }
       return { done: refund(hold, reason, now) ? "refunded" : "nothing" }
     },
     renew: ({ holdId, expiresAt }) => ({
