@@ -3,19 +3,36 @@ import { keyPrefix } from "../billing/ApiKey.ts"
 /** What every admin token that a gateway makes begins with. One of an operator's own choice may look like anything. */
 export const adminTokenPrefix = "aviary-admin-"
 
-/** A character as it is, or percent-encoded however often. */
-const written = (char: string) => `(?:${char}|%(?:25)*${char.charCodeAt(0).toString(16)})`
+/** ASCII text, each character as it is or percent-encoded however often. */
+const spelled = (text: string) =>
+  Buffer.from(text)
+    .toString("hex")
+    .replace(/../g, (hex) => `(?:\\x${hex}|%(?:25)*${hex})`)
 
-const prefixes = [keyPrefix, adminTokenPrefix].map((prefix) => ({
-  prefix,
-  pattern: new RegExp(`${[...prefix].map(written).join("")}(?:[\\w-]|%(?:25)*[0-9a-f]{2})+`, "gi"),
-}))
+/** How secrets look, and what is shown in their place; by the text that they are known by. */
+const hidden = new Map(
+  [keyPrefix, adminTokenPrefix].map((prefix) => [
+    prefix,
+    { pattern: new RegExp(`${spelled(prefix)}(?:[\\w-]|%(?:25)*[0-9a-f]{2})+`, "gi"), shown: `${prefix}…` },
+  ]),
+)
+
+/**
+ * Hides `secret`, printable ASCII, as well: an operator's own admin token has no prefix to be known by. For as long as the
+ * process lasts, since where errors are made and paths are logged nobody knows whose gateway it is.
+ */
+export const keepSecret = (secret: string): void => {
+  if (!hidden.has(secret)) hidden.set(secret, { pattern: new RegExp(spelled(secret), "gi"), shown: "…" })
+}
 
 /**
  * `text` with every API key and admin token in it cut down to what all of them begin with. For whatever a client wrote and
  * the gateway writes again: paths, names, ids. People put keys where ids belong.
  */
-export const withoutSecrets = (text: string): string =>
-  prefixes.reduce((safe, { prefix, pattern }) => safe.replace(pattern, `${prefix}…`), text)
+export const withoutSecrets = (text: string): string => {
+  let safe = text
+  for (const { pattern, shown } of hidden.values()) safe = safe.replace(pattern, shown)
+  return safe
+}
 
 export const holdsSecret = (text: string): boolean => withoutSecrets(text) !== text

@@ -1,6 +1,6 @@
 import { Context, Effect, FileSystem, Layer, Path, Redacted, Schema } from "effect"
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
-import { adminTokenPrefix } from "../contract/Secrets.ts"
+import { adminTokenPrefix, keepSecret } from "../contract/Secrets.ts"
 import { Settings, shortestAdminToken } from "../Settings.ts"
 
 /** There is no admin token to be had; `message` says why and what to do. */
@@ -40,6 +40,7 @@ const make = Effect.fnUntraced(function* (mode: "make" | "read") {
   const { adminToken, dataDir } = yield* Settings
   const path = (yield* Path.Path).resolve(dataDir, "admin-token")
   const token = adminToken ?? (mode === "make" ? yield* makeOnce(path) : yield* read(path))
+  keepSecret(Redacted.value(token))
   const expected = digest(token)
   return AdminToken.of({
     token,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { holdsSecret, withoutSecrets } from "../../src/contract/Secrets.ts"
+import { holdsSecret, keepSecret, withoutSecrets } from "../../src/contract/Secrets.ts"
 
 const key = "sk-aviary-uH4_tZ-cQ0yGmB1nF8dLr2KxWvPj5sEaT7oYiC3bN6k"
 const token = "aviary-admin-uH4_tZ-cQ0yGmB1nF8dLr2KxWvPj5sEaT7oYiC3bN6k"
@@ -41,6 +41,17 @@ it.each(["", "/v1/models", "/%zz", "key_1", "`sk-aviary-…`", "sk-proj-other", 
     expect([withoutSecrets(text), holdsSecret(text)]).toEqual([text, false])
   },
 )
+
+it("cuts out a token of an operator's own choice too, once it is known, whatever it is made of", () => {
+  const own = "c0rrect (h.rse)+ [b*ttery] 100%?"
+  const path = `/admin/keys/${own}/more`
+  expect(withoutSecrets(path)).toBe(path)
+  for (const _ of ["once", "again"]) keepSecret(own)
+  for (const spelled of [own, encodeURIComponent(own), encoded(own, 1), encoded(own, 3), own.toUpperCase()]) {
+    expect(withoutSecrets(`/admin/keys/${spelled}/more`)).toBe("/admin/keys/…/more")
+  }
+  expect(holdsSecret("c0rrect hrse bttery 100")).toBe(false)
+})
 
 it("takes no longer for text made to be slow", () => {
   const began = performance.now()

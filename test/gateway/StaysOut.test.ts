@@ -154,9 +154,12 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
       }),
     )
 
-    it.effect(
-      "no key, token or hash stands in logs, answers, metrics, traces or files, the ledger's hash of a key aside",
-      () =>
+    it.effect.each([
+      ["generated", {}],
+      ["an operator's own", { adminToken: "Kr4ken_of-the_Deep~1851" }],
+    ] as const)(
+      "no key, token (%s) or hash stands in logs, answers, metrics, traces or files, the ledger's hash of a key aside",
+      ([, settings]) =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem
           const written: Array<string> = []
@@ -173,11 +176,12 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
           })
           const gateway = yield* startAviary(
             yield* NimTest,
-            { access: "keys", logLevel: "debug", metrics: "open" },
+            { access: "keys", logLevel: "debug", metrics: "open", ...settings },
             { loggers: [logger] },
           ).pipe(Effect.provideService(Tracer.Tracer, tracer))
           const { url, dataDir } = gateway
-          const token = (yield* fs.readFileString(`${dataDir}/admin-token`)).trim()
+          const token =
+            "adminToken" in settings ? settings.adminToken : (yield* fs.readFileString(`${dataDir}/admin-token`)).trim()
           const admin = `Bearer ${token}`
           const create = yield* Effect.promise(() =>
             fetch(`${url}/admin/keys`, {
