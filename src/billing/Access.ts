@@ -1,10 +1,10 @@
-import { Clock, Context, Duration, Effect, Layer, Redacted, Semaphore } from "effect"
-import * as RateLimiter from "effect/persistence/RateLimiter"
+import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { timingSafeEqual } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import { anonymous } from "./Account.ts"
 import { unusable } from "./Admission.ts"
 import { hashKey, keyPrefix, type KeyLimits, noLimits } from "./ApiKey.ts"
+import { type Bucket, makeBucket } from "./Bucket.ts"
 import { BillingError, InvalidKey, RateLimited, TextAboveLimit } from "./BillingError.ts"
 import { Ledger } from "./Ledger.ts"
 
@@ -40,6 +40,8 @@ interface Service {
    * `TextAboveLimit`.
    */
   readonly admit: (caller: Caller, characters: number) => Effect.Effect<void, BillingError>
+  /** Takes back what `admit` counted, for a request that was then refused for want of money. */
+  readonly unadmit: (caller: Caller, characters: number) => Effect.Effect<void>
   /** What is left of the caller's limits now. */
   readonly allowances: (caller: Caller) => Effect.Effect<Allowances>
 }
@@ -49,11 +51,8 @@ export class Access extends Context.Service<Access, Service>()("aviary/billing/A
   static readonly layer = Layer.effect(
     Access,
     Effect.suspend(() => make),
-  ).pipe(Layer.provide(RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))))
+  )
 }
-
-/** In which a bucket refills, in milliseconds. */
-const minute = 60_000
 
 /** Longer than any key; what is longer is not hashed. */
 const longestKey = 200
@@ -65,7 +64,7 @@ const same = (a: string, b: string) => a.length === b.length && timingSafeEqual(
 
 const make = Effect.gen(function* () {
   const ledger = yield* Ledger
-  const limiter = yield* RateLimiter.RateLimiter
+  const buckets = new Map<string, Bucket>()
   const open = (yield* Settings).access !== "keys"
 
   const authenticate = Effect.fn("Access.authenticate")(function* (presented: Redacted.Redacted<string> | undefined) {
@@ -81,60 +80,61 @@ const make = Effect.gen(function* () {
     return { accountId: key.accountId, keyId: key.id, limits: key.limits }
   })
 
-  /** Takes `tokens` out of one of the caller's buckets, or with 0 only looks. */
-  const take = (limit: keyof Allowances, { keyId, limits }: Caller, tokens: number) => {
-    const max = limits[`${limit}PerMinute`]
-    if (keyId === null || max === null) return Effect.succeed(null)
-    return limiter
-      .consume({ algorithm: "token-bucket", window: minute, limit: max, key: `${limit}:${keyId}`, tokens })
-      .pipe(
-        Effect.map(({ remaining, resetAfter }) => ({
-          limit: max,
-          remaining: Math.floor(remaining),
-          resetMillis: Math.ceil(Duration.toMillis(resetAfter)),
-        })),
-        // Nothing is taken that is not there, and the store is this process's memory.
-        Effect.orDie,
-      )
+  const bucketOf = (limit: keyof Allowances, { keyId, limits }: Caller) => {
+    const size = limits[`${limit}PerMinute`]
+    if (keyId === null || size === null) return undefined
+    const name = `${limit}:${keyId}`
+    const bucket = buckets.get(name) ?? makeBucket(size)
+    buckets.set(name, bucket)
+    return bucket
+  }
+
+  const left = (limit: keyof Allowances, caller: Caller, now: number): Allowance | null => {
+    const bucket = bucketOf(limit, caller)
+    if (bucket === undefined) return null
+    return { limit: bucket.size, remaining: bucket.left(now), resetMillis: bucket.untilThere(bucket.size, now) }
+  }
+
+  /** Takes from all of the caller's buckets. */
+  const take = (caller: Caller, requests: number, characters: number, now: number) => {
+    bucketOf("requests", caller)?.take(requests, now)
+    bucketOf("characters", caller)?.take(characters, now)
   }
 
   const allowances = (caller: Caller) =>
-    Effect.all({ requests: take("requests", caller, 0), characters: take("characters", caller, 0) })
+    Effect.map(elapsed, (now) => ({
+      requests: left("requests", caller, now),
+      characters: left("characters", caller, now),
+    }))
 
-  const count = Effect.fn("Access.admit")(
-    function* (caller: Caller, characters: number) {
-      const refused = refusal(yield* allowances(caller), characters)
-      if (refused !== undefined) return yield* new BillingError({ reason: refused })
-      yield* take("requests", caller, 1)
-      yield* take("characters", caller, characters)
-    },
-    Semaphore.withPermits(yield* Semaphore.make(1), 1),
-  )
+  const admit = Effect.fn("Access.admit")(function* (caller: Caller, characters: number) {
+    if (!isLimited(caller)) return
+    const now = yield* elapsed
+    const wanted = { requests: 1, characters }
+    const refused = (["requests", "characters"] as const).flatMap((limit) => {
+      const [bucket, tokens] = [bucketOf(limit, caller), wanted[limit]]
+      if (bucket === undefined || bucket.left(now) >= tokens) return []
+      if (tokens > bucket.size) return new TextAboveLimit({ max: bucket.size, requested: tokens })
+      return new RateLimited({ limit, max: bucket.size, retryAfterMs: Math.max(1, bucket.untilThere(tokens, now)) })
+    })
+    const [reason] = refused.toSorted((a, b) => waitOf(b) - waitOf(a))
+    if (reason !== undefined) return yield* new BillingError({ reason })
+    take(caller, 1, characters, now)
+  })
 
-  const admit = (caller: Caller, characters: number) => (isLimited(caller) ? count(caller, characters) : Effect.void)
+  const unadmit = (caller: Caller, characters: number) =>
+    Effect.map(elapsed, (now) => take(caller, -1, -characters, now))
 
-  return Access.of({ authenticate, admit, allowances })
+  return Access.of({ authenticate, admit, unadmit, allowances })
 })
 
 /** Whether anything is counted of what the caller asks. */
 export const isLimited = ({ keyId, limits }: Caller) =>
   keyId !== null && (limits.requestsPerMinute !== null || limits.charactersPerMinute !== null)
 
-/** Why a request of `characters` cannot be let in now, if it cannot: the limit that takes longest to allow it. */
-const refusal = (left: Allowances, characters: number): RateLimited | TextAboveLimit | undefined => {
-  if (left.characters !== null && characters > left.characters.limit) {
-    return new TextAboveLimit({ max: left.characters.limit, requested: characters })
-  }
-  const wanted = { requests: 1, characters }
-  return (["requests", "characters"] as const)
-    .flatMap((limit) => {
-      const allowance = left[limit]
-      if (allowance === null || allowance.remaining >= wanted[limit]) return []
-      return new RateLimited({ limit, max: allowance.limit, retryAfterMs: untilThere(allowance, wanted[limit]) })
-    })
-    .toSorted((a, b) => b.retryAfterMs - a.retryAfterMs)[0]
-}
+/** Milliseconds; a text that is too long for its limit waits for ever. */
+const waitOf = (refused: RateLimited | TextAboveLimit) =>
+  refused._tag === "RateLimited" ? refused.retryAfterMs : Number.POSITIVE_INFINITY
 
-/** Milliseconds until the bucket, which refills steadily, holds `tokens`: as long as to fill it, less the rest of the way. */
-const untilThere = ({ limit, resetMillis }: Allowance, tokens: number): number =>
-  Math.max(1, Math.ceil(resetMillis - (limit - tokens) * (minute / limit)))
+/** Milliseconds of the clock that nobody sets. */
+const elapsed = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)

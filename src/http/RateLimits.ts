@@ -31,12 +31,24 @@ export const allowanceHeaders = ({ requests, characters }: Allowances): Record<s
   ...headersOf("tokens", characters),
 })
 
-/** Counts a request against the limits of its caller: beyond them it is answered 429. What is left `KeyAccess` says. */
+/** What was refused for want of money, before anything was done. */
+const isUnpaid = (error: RoomError | ApiError) =>
+  error._tag === "BillingError" && (error.reason._tag === "InsufficientQuota" || error.reason._tag === "CapReached")
+
+/**
+ * Counts a request against the limits of its caller: beyond them it is answered 429. One that cannot be paid does not
+ * count. What is left `KeyAccess` says.
+ */
 export const makeRateLimits = Effect.gen(function* () {
-  const { admit } = yield* Access
+  const { admit, unadmit } = yield* Access
   const answer = yield* makeAnswer
 
   /** @param characters code points of text to speak */
   return (characters: number, asked: Effect.Effect<Response, RoomError | ApiError, Scope.Scope>) =>
-    Effect.flatMap(currentCaller, (caller) => admit(caller, characters)).pipe(Effect.andThen(asked), answer)
+    Effect.flatMap(currentCaller, (caller) =>
+      Effect.andThen(
+        admit(caller, characters),
+        Effect.tapError(asked, (error) => (isUnpaid(error) ? unadmit(caller, characters) : Effect.void)),
+      ),
+    ).pipe(answer)
 })

@@ -178,6 +178,40 @@ describe("limits of a key", () => {
     }).pipe(Effect.provide(room("keys"))),
   )
 
+  it.effect("what is given back is there again, and no more than the limit", () =>
+    Effect.gen(function* () {
+      const { access, text } = yield* withKey({ limits: { requestsPerMinute: 2, charactersPerMinute: 100 } })
+      const caller = yield* access.authenticate(text)
+      const left = Effect.map(access.allowances(caller), ({ requests, characters }) => [
+        requests?.remaining,
+        characters?.remaining,
+      ])
+      yield* access.admit(caller, 70)
+      assert.deepStrictEqual(yield* left, [1, 30])
+      yield* access.unadmit(caller, 70)
+      assert.deepStrictEqual(yield* left, [2, 100])
+      yield* access.unadmit(caller, 70)
+      assert.deepStrictEqual(yield* left, [2, 100])
+      yield* access.admit(caller, 100)
+      assert.deepInclude(yield* refusal(access.admit(caller, 1)), { limit: "characters" })
+    }).pipe(Effect.provide(room("keys"))),
+  )
+
+  it.effect("a limit that was spent while the clock ran ahead is there a minute later all the same", () =>
+    Effect.gen(function* () {
+      const { access, text } = yield* withKey({ limits: { requestsPerMinute: 2 } })
+      const caller = yield* access.authenticate(text)
+      yield* TestClock.setTime(365 * 86_400_000)
+      yield* access.admit(caller, 1)
+      yield* access.admit(caller, 1)
+      yield* refusal(access.admit(caller, 1))
+      yield* TestClock.setTime(0)
+      assert.deepInclude(yield* refusal(access.admit(caller, 1)), { retryAfterMs: 30_000 })
+      yield* TestClock.adjust(30_000)
+      yield* access.admit(caller, 1)
+    }).pipe(Effect.provide(room("keys"))),
+  )
+
   it.effect("one key's limit is not another's, and none has none", () =>
     Effect.gen(function* () {
       const [one, other, none] = [
