@@ -124,6 +124,32 @@ for (const [name, layer] of ledgers)
       }).pipe(Effect.provide(layer)),
     )
 
+    it.live("prices that were to hold at once hold from then on, whatever the clock said then and says now", () =>
+      Effect.gen(function* () {
+        const { ledger, reserve, settle } = yield* openedLedger
+        const publish = (now: number, price: number, validFrom = now) =>
+          ledger.run("publishRates", { now, validFrom, rates: { ...rates, speechPerMillionCharacters: price * 1e6 } })
+        const priceAt = Effect.fnUntraced(function* (now: number) {
+          const holdId = `${now} after ${(yield* ledger.run("rates", {})).length}`
+          yield* reserve(holdId, { now, usage: { ...hundred, characters: 1 } })
+          return (yield* settle(holdId)).amount
+        })
+        const aYearAhead = 31_536_000_000
+        const { version } = yield* publish(aYearAhead, 3)
+        assert.strictEqual(yield* priceAt(20), 3)
+        assert.deepInclude(yield* refusal(ledger.run("withdrawRates", { version, now: 20 })), { _tag: "NotAccepted" })
+        yield* publish(30, 4)
+        assert.deepStrictEqual([yield* priceAt(40), yield* priceAt(aYearAhead + 1)], [4, 4])
+        // A clock without a battery begins in 1970.
+        yield* publish(5, 5)
+        assert.strictEqual(yield* priceAt(50), 5)
+        yield* publish(60, 6, 100)
+        assert.deepStrictEqual([yield* priceAt(99), yield* priceAt(100)], [5, 6])
+        yield* publish(110, 7)
+        assert.deepStrictEqual([yield* priceAt(111), yield* priceAt(aYearAhead + 2)], [7, 7])
+      }).pipe(Effect.provide(layer)),
+    )
+
     it.live("a version that has not begun can be withdrawn, and then prices nothing; one that has begun stays", () =>
       Effect.gen(function* () {
         const { ledger, reserve, settle } = yield* openedLedger

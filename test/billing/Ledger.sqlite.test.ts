@@ -182,6 +182,29 @@ describe("the ledger in SQLite", () => {
       ),
   )
 
+  it.live(
+    "brings an older ledger's prices up to date: what has priced something is in force, whatever the clock says",
+    () =>
+      inFolder((path) =>
+        Effect.gen(function* () {
+          const old = new DatabaseSync(path)
+          migrate(old, 2)
+          const later = Date.now() + 86_400_000
+          old.exec(`
+          INSERT INTO meta VALUES ('currency', 'usd');
+          INSERT INTO rates VALUES (2, ${later}, 2000000, 0, 10000, 10000), (3, ${later + 1}, 9000000, 0, 10000, 10000);
+          INSERT INTO entries (operation_id, at, account_id, kind, amount, balance, rate_version)
+            VALUES ('charge:h', ${later}, 'anonymous', 'charge', 0, 0, 2);
+        `)
+          old.close()
+          const { ledger } = yield* open(path)
+          const asked = { accountId: "anonymous", keyId: null, usage: hundred, idempotency: null }
+          const hold = yield* ledger.run("reserve", { ...asked, holdId: "h", now: later - 1_000, expiresAt: later })
+          assert.deepInclude(hold, { amount: 200, rateVersion: 2 })
+        }).pipe(Effect.scoped),
+      ),
+  )
+
   it.live("keeps nothing of what a request left when its key is forgotten, nor of who had a claim to its charge", () =>
     inFolder((path) =>
       Effect.gen(function* () {

@@ -130,6 +130,15 @@ const migrations: ReadonlyArray<string> = [
     EXISTS (SELECT 1 FROM entries WHERE at >= old.valid_from AND rate_version = old.version)
   BEGIN SELECT raise(ABORT, 'a rate card that has priced something is final'); END;
   `,
+  // Prices that were published to hold at once hold from then on, whatever the clock said. Of those that are there, what has begun
+  // or has priced something was published so.
+  `
+  ALTER TABLE rates ADD COLUMN at_once INTEGER NOT NULL DEFAULT 0;
+  DROP TRIGGER rates_stay;
+  UPDATE rates SET at_once = 1 WHERE valid_from <= unixepoch() * 1000
+    OR EXISTS (SELECT 1 FROM holds WHERE rate_version = version) OR EXISTS (SELECT 1 FROM entries WHERE rate_version = version);
+  CREATE TRIGGER rates_stay BEFORE UPDATE ON rates BEGIN SELECT raise(ABORT, 'a published rate card is final'); END;
+  `,
 ]
 
 const pragma = (db: DatabaseSync, name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]
