@@ -110,38 +110,3 @@ export const collapseVoices = (ids: ReadonlyArray<string>): ReadonlyArray<BaseVo
     variants,
   }))
 }
-
-const isEnglish = (voice: { readonly language: string | undefined }): boolean =>
-  voice.language?.startsWith("en-") === true
-
-/** The voices an alias may stand for, sorted, so that an engine that lists them in another order answers the same. */
-const aliasTargets = (bases: ReadonlyArray<BaseVoice>): ReadonlyArray<BaseVoice> => {
-  const english = bases.filter(isEnglish)
-  return (english.length > 0 ? english : bases).toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
-}
-
-/**
- * The listed voice that a client means by `wanted`, or undefined. Tried in this order: the id as spelled, the id in
- * another case, the speaker alone (`Mia`, `Mia.Angry`; English first where one name has several languages), OpenAI's
- * aliases spread over the English voices.
- */
-export const resolveVoice = (wanted: string, ids: ReadonlyArray<string>): Voice | undefined => {
-  if (ids.includes(wanted)) return parseVoice(wanted)
-  const name = wanted.trim().toLowerCase()
-  const bases = collapseVoices(ids)
-  const englishFirst = [...bases.filter(isEnglish), ...bases.filter((base) => !isEnglish(base))]
-  const spokenName = (id: string): string => {
-    const voice = parseVoice(id)
-    return voice.emotion === undefined ? voice.speaker : `${voice.speaker}.${voice.emotion}`
-  }
-  const found =
-    bases.find((base) => base.id === wanted)?.speakAs ??
-    ids.find((id) => id.toLowerCase() === name) ??
-    bases.find((base) => base.id.toLowerCase() === name)?.speakAs ??
-    englishFirst.find((base) => base.speaker.toLowerCase() === name)?.speakAs ??
-    englishFirst.flatMap((base) => base.variants).find((id) => spokenName(id).toLowerCase() === name)
-  if (found !== undefined) return parseVoice(found)
-  const alias = voiceAliases.findIndex((known) => known === name)
-  const targets = aliasTargets(bases)
-  return alias < 0 || targets.length === 0 ? undefined : parseVoice(targets[alias % targets.length]!.speakAs)
-}

@@ -5,11 +5,24 @@ import { keyOptional, KeyAccess, ListingAccess } from "./KeyAccess.ts"
 import { SpeechPayload } from "./SpeechPayload.ts"
 import { TranscriptionForm, TranscriptionResult } from "./TranscriptionForm.ts"
 
-export const VoiceList = Schema.Struct({
-  voices: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String })),
-}).annotate({
+/** A base voice; `id` and `name` are Open WebUI's, the rest is ours. */
+export const ListedVoice = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  language: Schema.NullOr(Schema.String).annotate({ description: "BCP 47. null: its name does not tell." }),
+  aliases: Schema.Array(Schema.String).annotate({ description: "OpenAI's names that are spoken with this voice." }),
+}).annotate({ identifier: "ListedVoice" })
+export type ListedVoice = typeof ListedVoice.Type
+
+export const VoiceList = Schema.Struct({ voices: Schema.Array(ListedVoice) }).annotate({
   identifier: "VoiceList",
-  examples: [{ voices: [{ id: "Magpie-Multilingual.EN-US.Mia", name: "Mia (en-US)" }] }],
+  examples: [
+    {
+      voices: [
+        { id: "Magpie-Multilingual.EN-US.Mia", name: "Mia (en-US)", language: "en-US", aliases: ["alloy", "echo"] },
+      ],
+    },
+  ],
 })
 
 export const AudioModelList = Schema.Struct({
@@ -61,7 +74,12 @@ export class AudioGroup extends HttpApiGroup.make("audio")
     HttpApiEndpoint.get("voices", "/v1/audio/voices", { success: VoiceList })
       .middleware(ListingAccess)
       .annotateMerge(keyOptional)
-      .annotateMerge(OpenApi.annotations({ summary: "List base voices" })),
+      .annotateMerge(
+        OpenApi.annotations({
+          summary: "List base voices",
+          description: "And which of OpenAI's names, such as `alloy`, each of them is here.",
+        }),
+      ),
     HttpApiEndpoint.get("models", "/v1/audio/models", { success: AudioModelList })
       .middleware(ListingAccess)
       .annotateMerge(keyOptional)

@@ -19,14 +19,7 @@ export const AudioHandlers = HttpApiBuilder.group(
       .handle("speech", ({ payload, request }) => speak(payload, request))
       .handle("entry", ({ params, request }) => fetchEntry(params.key, request))
       .handle("transcription", ({ payload, request }) => transcribe(request, payload))
-      .handle("voices", () =>
-        Effect.map(models.voices, (voices) => ({
-          voices: voices.map(({ id, speaker, language }) => ({
-            id,
-            name: language === undefined ? speaker : `${speaker} (${language})`,
-          })),
-        })),
-      )
+      .handle("voices", () => Effect.map(models.voices, (voices) => ({ voices })))
       .handle("models", () => Effect.succeed({ models: [{ id: models.speechModel }] }))
   }),
 )

@@ -1,7 +1,8 @@
-import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option } from "effect"
-import { collapseVoices, type BaseVoice } from "../audio/Voice.ts"
+import { Clock, Context, Duration, Effect, Layer, Option } from "effect"
+import type { VoiceIndex } from "../audio/VoiceIndex.ts"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
+import type { ListedVoice } from "../contract/AudioGroup.ts"
 import type { Model } from "../contract/ModelsGroup.ts"
 import { withoutSecrets } from "../contract/Secrets.ts"
 import { VoiceList } from "../speech/VoiceList.ts"
@@ -20,6 +21,15 @@ const transcribes = /^(whisper-1|gpt-transcribe|gpt-4o-transcribe|gpt-4o-mini-tr
 /** Every name that a Parakeet goes by, with or without its owner. */
 const parakeets = /^(nvidia\/)?parakeet\b/
 
+/** The base voices, each with OpenAI's names for it. */
+const listedVoices = ({ aliases, bases }: VoiceIndex): ReadonlyArray<ListedVoice> =>
+  bases.map(({ id, language, speaker }) => ({
+    id,
+    name: language === undefined ? speaker : `${speaker} (${language})`,
+    language: language ?? null,
+    aliases: Array.from(aliases).flatMap(([alias, base]) => (base === id ? [alias] : [])),
+  }))
+
 /**
  * The models that clients see, and which names they may use.
  *
@@ -33,7 +43,7 @@ export class Models extends Context.Service<
   Models,
   {
     readonly list: Effect.Effect<ReadonlyArray<Model>>
-    readonly voices: Effect.Effect<ReadonlyArray<BaseVoice>>
+    readonly voices: Effect.Effect<ReadonlyArray<ListedVoice>>
     readonly find: (id: string) => Effect.Effect<Model, ApiError>
     readonly engineOf: (id: string) => string
     readonly forSpeech: (id: string) => Effect.Effect<void, ApiError>
@@ -47,30 +57,14 @@ export class Models extends Context.Service<
       const magpie = yield* MagpieClient
       const parakeet = yield* ParakeetClient
       const voiceList = yield* VoiceList
-      const scope = yield* Effect.scope
       const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
 
-      // The listing belongs to no request: one that loses patience, or leaves, must not take it from the next.
-      let underWay: Fiber.Fiber<ReadonlyArray<string>, unknown> | undefined
-      const listed = Effect.gen(function* () {
-        if (underWay === undefined) {
-          const fiber = yield* Effect.forkIn(voiceList.voices, scope)
-          underWay = fiber
-          fiber.addObserver(() => {
-            underWay = undefined
-          })
-          return yield* Fiber.await(fiber)
-        }
-        return yield* Fiber.await(underWay)
-      }).pipe(Effect.timeoutOption(patience))
-
       /** None: Magpie did not say. */
-      const known = Effect.map(listed, (exit) =>
-        Option.isSome(exit) && Exit.isSuccess(exit.value)
-          ? Option.some(collapseVoices(exit.value.value))
-          : Option.none(),
+      const known: Effect.Effect<Option.Option<VoiceIndex>> = voiceList.known.pipe(
+        Effect.timeoutOption(patience),
+        Effect.catch(() => Effect.succeedNone),
       )
-      const voices = Effect.map(known, (found) => Option.getOrElse(found, (): ReadonlyArray<BaseVoice> => []))
+      const voices = Effect.map(known, (found) => (Option.isSome(found) ? listedVoices(found.value) : []))
 
       const model = (id: string, kind: Model["kind"]): Model => ({
         id,
@@ -101,7 +95,7 @@ export class Models extends Context.Service<
         if (isTranscription(id)) return yield* Errors.modelNotFound(id)
         // Some clients put a voice where the model goes. While the voices are unknown, the engine's own error says more.
         const found = yield* known
-        if (Option.isSome(found) && !found.value.some((voice) => voice.variants.includes(id) || voice.id === id)) {
+        if (Option.isSome(found) && !found.value.isListed(id)) {
           return yield* Errors.modelNotFound(id)
         }
       })

@@ -1,11 +1,11 @@
 import { Effect } from "effect"
 import { type AudioFormat, defaultSampleRate } from "../audio/AudioFormat.ts"
-import { collapseVoices, resolveVoice } from "../audio/Voice.ts"
 import { cacheKey } from "../cache/CacheKey.ts"
-import type { MagpieClient, MagpieError } from "../upstream/MagpieClient.ts"
+import type { MagpieClient } from "../upstream/MagpieClient.ts"
 import { BlankText, SpeechError, TextTooLong, UnknownVoice, Unsupported } from "./SpeechError.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
 import { codePoints, normalise } from "./SpokenText.ts"
+import type { VoiceList } from "./VoiceList.ts"
 
 /**
  * A speech as it will be made: everything that decides its bytes, and nothing else.
@@ -32,12 +32,18 @@ const defaultLanguage = "en-US"
 
 const fail = (reason: SpeechError["reason"]) => Effect.fail(new SpeechError({ reason }))
 
+/** A voice that the last listing did not have. */
+const voiceOf = Effect.fnUntraced(function* (wanted: string, voices: VoiceList["Service"]) {
+  const { bases, resolve } = yield* voices.latest
+  return resolve(wanted) ?? (yield* fail(new UnknownVoice({ voice: wanted, available: bases.map(({ id }) => id) })))
+})
+
 /** Decides what a request means with the engine that is there, or why it cannot be done. */
 export const plan = Effect.fnUntraced(function* (
   request: SpeechRequest,
   engine: {
     readonly magpie: MagpieClient["Service"]
-    readonly voices: Effect.Effect<ReadonlyArray<string>, MagpieError>
+    readonly voices: VoiceList["Service"]
     readonly maxCharacters: number
   },
 ) {
@@ -55,13 +61,8 @@ export const plan = Effect.fnUntraced(function* (
       }),
     )
   }
-  const ids = yield* engine.voices
-  const voice = resolveVoice(request.voice, ids)
-  if (voice === undefined) {
-    return yield* fail(
-      new UnknownVoice({ voice: request.voice, available: collapseVoices(ids).map((base) => base.id) }),
-    )
-  }
+  const known = (yield* engine.voices.known).resolve(request.voice)
+  const voice = known ?? (yield* voiceOf(request.voice, engine.voices))
   return {
     text,
     characters,

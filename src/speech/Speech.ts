@@ -1,4 +1,5 @@
 import { type Cause, Context, Effect, Layer, Option, type Scope, Stream } from "effect"
+import { contentTypeOf } from "../audio/AudioFormat.ts"
 import { Billing } from "../billing/Billing.ts"
 import type { BillingError } from "../billing/BillingError.ts"
 import { Payer } from "../billing/Payer.ts"
@@ -48,7 +49,7 @@ export class Speech extends Context.Service<
       const cache = yield* AtomicCache
       const flights = yield* Flights
       const billing = yield* Billing
-      const { known: voices } = yield* VoiceList
+      const voices = yield* VoiceList
       const { maxTextCharacters: maxCharacters, paces } = yield* Settings
       const synthesizer = {
         ...magpie,
@@ -58,8 +59,7 @@ export class Speech extends Context.Service<
       const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {
         const planned = yield* plan(request, { magpie, voices, maxCharacters })
         const key = keyOf(planned)
-        const take = synthesize(planned, synthesizer, paces)
-        const { contentType } = take
+        const contentType = contentTypeOf[planned.format]
         const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
         const hit = (entry: Entry, settle: Effect.Effect<unknown, BillingError>): Spoken => {
           const { length, sha256 } = entry.metadata
@@ -77,6 +77,7 @@ export class Speech extends Context.Service<
           }
         }
 
+        const take = synthesize(planned, synthesizer, paces)
         const hold = yield* billing.reserve(usage)
         const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
         const join = flights.join({
@@ -86,7 +87,7 @@ export class Speech extends Context.Service<
           produce: take.bytes,
           describe: () =>
             Effect.sync(() => ({
-              contentType: take.contentType,
+              contentType,
               durationMs: take.durationMs(),
               characters: planned.characters,
               voice: planned.voice,

@@ -1,5 +1,5 @@
 import { Deferred, Effect, Fiber, Scope, Stream } from "effect"
-import { contentTypeOf, encodedSampleRate } from "../audio/AudioFormat.ts"
+import { encodedSampleRate } from "../audio/AudioFormat.ts"
 import { type Encoder, makeEncoder } from "../audio/Encoder.ts"
 import { durationMs, type Pcm } from "../audio/Pcm.ts"
 import type { Utterance } from "../upstream/Utterance.ts"
@@ -17,7 +17,6 @@ import { judge, type Pace, plausible } from "./Verdict.ts"
  * @property durationMs length of what was encoded so far; the whole once `bytes` has ended
  */
 export interface Take {
-  readonly contentType: string
   readonly bytes: Stream.Stream<Uint8Array, SpeechFailure>
   readonly durationMs: () => number
 }
@@ -48,7 +47,6 @@ export const synthesize = (plan: Plan, magpie: Synthesizer, paces?: Readonly<Rec
   )
   const pcm = parts.length === 0 ? Stream.succeed(silence) : inOrder(parts)
   return {
-    contentType: contentTypeOf[plan.format],
     bytes: encode(pcm.pipe(Stream.tap((chunk) => Effect.sync(() => (played += durationMs(chunk))))), plan),
     durationMs: () => Math.round(played),
   }

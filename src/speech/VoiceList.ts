@@ -1,34 +1,70 @@
-import { Context, Duration, Effect, Exit, Layer } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, type Scope } from "effect"
+import { indexVoices, type VoiceIndex } from "../audio/VoiceIndex.ts"
 import { MagpieClient, type MagpieError } from "../upstream/MagpieClient.ts"
 
 /** How long a listing is believed, and how long a failed one, so that a dead engine is not asked on every request. */
 const believedFor = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isSuccess(exit) ? Duration.seconds(60) : Duration.seconds(1)
 
+/** How long a name that the last listing does not have waits for a newer one. */
+const patience = Duration.seconds(2)
+
 /**
- * The engine's voice ids, asked for at most once a minute. The set differs per engine release, so it is never a table.
+ * The engine's voices, asked for at most once a minute. The set differs per engine release, so it is never a table.
  *
- * - `voices`: as the engine lists them now.
- * - `known`: the same, or what it listed last, so that what is in the cache is served while the engine is down.
+ * - `known`: as the engine listed them last, answered at once while a newer listing is fetched behind it. Only before the
+ *   first listing does it wait for the engine, so what is in the cache is served while the engine hangs or is down.
+ * - `latest`: the same, but a listing that is due is waited for, for at most two seconds. For names that `known` lacks.
  */
-export class VoiceList extends Context.Service<
-  VoiceList,
-  {
-    readonly voices: Effect.Effect<ReadonlyArray<string>, MagpieError>
-    readonly known: Effect.Effect<ReadonlyArray<string>, MagpieError>
-  }
->()("aviary/speech/VoiceList") {
-  static readonly layer = Layer.effect(
-    VoiceList,
-    Effect.gen(function* () {
-      const magpie = yield* MagpieClient
-      let last: ReadonlyArray<string> | undefined
-      const voices = yield* Effect.cachedWithTTL(
-        Effect.tap(magpie.voices, (listed) => Effect.sync(() => (last = listed))),
-        believedFor,
-      )
-      const known = Effect.catch(voices, (error) => (last === undefined ? Effect.fail(error) : Effect.succeed(last)))
-      return VoiceList.of({ voices, known })
-    }),
+interface Voices {
+  readonly known: Effect.Effect<VoiceIndex, MagpieError>
+  readonly latest: Effect.Effect<VoiceIndex, MagpieError>
+}
+
+const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, MagpieClient | Scope.Scope> {
+  const magpie = yield* MagpieClient
+  const scope = yield* Effect.scope
+  let last: VoiceIndex | undefined
+  let answered: { readonly exit: Exit.Exit<VoiceIndex, MagpieError>; readonly believedUntil: bigint } | undefined
+  let underWay: Fiber.Fiber<VoiceIndex, MagpieError> | undefined
+
+  const list = magpie.voices.pipe(
+    Effect.map(indexVoices),
+    Effect.onExit((exit) =>
+      Effect.map(Clock.monotonicTimeNanos, (now) => {
+        answered = { exit, believedUntil: now + Duration.toNanosUnsafe(believedFor(exit)) }
+        if (Exit.isSuccess(exit)) last = exit.value
+      }),
+    ),
   )
+
+  /** Waits for the listing under way, begun here if one is due. It belongs to no request: one that leaves takes it from nobody. */
+  const listing = Effect.gen(function* () {
+    if (underWay === undefined) {
+      const now = yield* Clock.monotonicTimeNanos
+      if (answered !== undefined && now < answered.believedUntil) return answered.exit
+      const fiber = yield* Effect.forkIn(list, scope)
+      underWay = fiber
+      fiber.addObserver(() => {
+        underWay = undefined
+      })
+      return Fiber.join(fiber)
+    }
+    return Fiber.join(underWay)
+  })
+
+  return {
+    known: Effect.flatMap(listing, (wait) => (last === undefined ? wait : Effect.succeed(last))),
+    latest: Effect.flatMap(listing, (wait) => {
+      const before = last
+      if (before === undefined) return wait
+      const unlessItCame = () => Effect.succeed(before)
+      return wait.pipe(Effect.timeoutOrElse({ duration: patience, orElse: unlessItCame }), Effect.catch(unlessItCame))
+    }),
+  }
+})
+
+/** See `Voices`. */
+export class VoiceList extends Context.Service<VoiceList, Voices>()("aviary/speech/VoiceList") {
+  static readonly layer = Layer.effect(VoiceList, make)
 }

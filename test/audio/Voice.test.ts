@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { collapseVoices, parseVoice, resolveVoice, voiceAliases } from "../../src/audio/Voice.ts"
+import { collapseVoices, parseVoice } from "../../src/audio/Voice.ts"
 
 const listed = [
   "Magpie-Multilingual.ES-US.Diego",
@@ -64,51 +64,5 @@ describe("collapseVoices", () => {
 
   it("lists a voice once that an engine lists twice", () => {
     expect(collapseVoices(["A.EN-US.B", "A.EN-US.B"])[0]!.variants).toEqual(["A.EN-US.B"])
-  })
-})
-
-describe("resolveVoice", () => {
-  it.each([
-    ["an exact id", "Magpie-Multilingual.EN-US.Mia.Angry", "Magpie-Multilingual.EN-US.Mia.Angry"],
-    ["a base that is not listed itself", "Magpie-Multilingual.EN-US.Aria", "Magpie-Multilingual.EN-US.Aria.Neutral"],
-    ["another case, answered as listed", "magpie-multilingual.en-us.mia.angry", "Magpie-Multilingual.EN-US.Mia.Angry"],
-    ["the locale as BCP 47 writes it", "Magpie-Multilingual.en-US.Aria", "Magpie-Multilingual.EN-US.Aria.Neutral"],
-    ["a speaker, English first", "mia", "Magpie-Multilingual.EN-US.Mia"],
-    ["a speaker of another language", "Diego", "Magpie-Multilingual.ES-US.Diego"],
-    ["a speaker and an emotion", "Aria.Happy", "Magpie-Multilingual.EN-US.Aria.Happy"],
-  ])("knows %s", (_, wanted, id) => {
-    expect(resolveVoice(wanted, listed)?.id).toBe(id)
-  })
-
-  it("spreads the aliases over the English voices, whatever the order of the list", () => {
-    const chosen = voiceAliases.map((alias) => resolveVoice(alias, listed)!.id)
-    expect(new Set(chosen)).toEqual(
-      new Set([
-        "Magpie-Multilingual.EN-US.Mia",
-        "Magpie-Multilingual.EN-US.Aria.Neutral",
-        "Magpie-Multilingual.EN-US.Jason",
-      ]),
-    )
-    expect(voiceAliases.map((alias) => resolveVoice(alias, listed.toReversed())!.base)).toEqual(
-      chosen.map((id) => parseVoice(id).base),
-    )
-  })
-
-  it("speaks an alias with any voice of an engine that has no English", () => {
-    expect(resolveVoice("alloy", ["Magpie-ZeroShot.Female-1"])?.id).toBe("Magpie-ZeroShot.Female-1")
-  })
-
-  it("prefers a speaker to an alias of the same name", () => {
-    expect(resolveVoice("echo", [...listed, "Magpie-Multilingual.FR-FR.Echo"])?.id).toBe(
-      "Magpie-Multilingual.FR-FR.Echo",
-    )
-  })
-
-  it.each(["nobody", "", "Magpie-Multilingual.EN-US.Mia.Bored", "__proto__"])("does not know %j", (wanted) => {
-    expect(resolveVoice(wanted, listed)).toBeUndefined()
-  })
-
-  it("knows nobody without a list", () => {
-    expect(resolveVoice("alloy", [])).toBeUndefined()
   })
 })

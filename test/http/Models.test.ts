@@ -1,6 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { voiceAliases } from "../../src/audio/Voice.ts"
 import { Models } from "../../src/http/Models.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
@@ -33,6 +34,19 @@ it.effect("lists both models and one entry per base voice", () =>
       "voice Magpie-Multilingual.EN-US.Mia",
       "voice Magpie-Multilingual.ES-US.Diego",
     ])
+  }).pipe(Effect.provide(modelsOver(twoVoices))),
+)
+
+it.effect("tells which of OpenAI's names is which voice, each once, and as a speech resolves it", () =>
+  Effect.gen(function* () {
+    const voices = yield* (yield* Models).voices
+    expect(voices.map(({ id, language, name }) => [id, name, language])).toEqual([
+      ["Magpie-Multilingual.EN-US.Mia", "Mia (en-US)", "en-US"],
+      ["Magpie-Multilingual.ES-US.Diego", "Diego (es-US)", "es-US"],
+    ])
+    expect(voices.flatMap(({ aliases }) => aliases).toSorted()).toEqual([...voiceAliases].toSorted())
+    expect(voices[0]!.aliases).toContain("alloy")
+    expect(voices[1]!.aliases).toEqual([])
   }).pipe(Effect.provide(modelsOver(twoVoices))),
 )
 

@@ -5,6 +5,7 @@ import { OpenApi } from "effect/http-api"
 import { Api } from "../../src/contract/Api.ts"
 import { tmpdir } from "node:os"
 import { makeWebHandler } from "../../src/http/Server.ts"
+import { voiceAliases } from "../../src/audio/Voice.ts"
 import { Settings } from "../../src/Settings.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
 import { startGateway, testEngines, testPrograms, testRooms } from "../support/gateway.ts"
@@ -45,7 +46,9 @@ it.live("lists in the shapes that OpenAI and Open WebUI read, without a key", ()
       expect(yield* json(`/v1/models/${id}`)).toMatchObject({ id: "nvidia/parakeet-tdt-0.6b-v2", kind: "stt" })
     }
     expect(yield* json("/v1/models/nobody")).toMatchObject({ error: { code: "model_not_found" } })
-    expect(yield* json("/v1/audio/voices")).toEqual({ voices: [{ id: "Test.EN-US.Tone", name: "Tone (en-US)" }] })
+    expect(yield* json("/v1/audio/voices")).toEqual({
+      voices: [{ id: "Test.EN-US.Tone", name: "Tone (en-US)", language: "en-US", aliases: voiceAliases }],
+    })
     expect(yield* json("/v1/audio/models")).toEqual({ models: [{ id: "test-magpie" }] })
   }),
 )

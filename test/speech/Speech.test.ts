@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { Payer } from "../../src/billing/Payer.ts"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { Flights } from "../../src/cache/Flights.ts"
@@ -10,10 +11,10 @@ import type { SpeechRequest } from "../../src/speech/SpeechRequest.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import { billingRoom, down, openWorld } from "../support/billing.ts"
 
-const speechOver = (cache: Layer.Layer<AtomicCache>) =>
+const speechOver = (cache: Layer.Layer<AtomicCache>, magpie = MagpieClient.layerTest()) =>
   Speech.layer.pipe(
     Layer.provide(Flights.layer),
-    Layer.provide([cache, EngineGuard.layerOpen, MagpieClient.layerTest()]),
+    Layer.provide([cache, EngineGuard.layerOpen, magpie]),
     Layer.provideMerge(billingRoom),
     Layer.provide(Settings.layerTest()),
   )
@@ -129,6 +130,45 @@ describe("a hit", () => {
       assert.deepStrictEqual(yield* world.charges, ["charge -20"])
       const other = yield* Effect.flip(world.pays(Effect.scoped(speak(request)), "k", "another body"))
       assert.deepInclude((other as { reason: unknown }).reason, { _tag: "IdempotencyConflict" })
+    }).pipe(Effect.provide(speech)),
+  )
+})
+
+describe("a hit and the engine", () => {
+  const asked = { times: 0 }
+  const voices = Effect.suspend(() => (asked.times++ === 0 ? Effect.succeed(["Test.EN-US.Tone"]) : Effect.never))
+  const hanging = speechOver(AtomicCache.layerMemory, MagpieClient.layerTest({ voices }))
+  const hear = Effect.scoped(
+    Effect.flatMap(
+      Effect.flatMap(Speech, ({ speak }) => speak(request)),
+      ({ audio, cache }) => Effect.as(Stream.runDrain(audio), cache),
+    ),
+  )
+
+  it.effect("is served at once while the engine hangs, however old its list of voices is", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* hear, "MISS")
+      yield* TestClock.adjust("1 hour")
+      // Under the test clock it would wait for ever.
+      assert.strictEqual(yield* hear, "HIT")
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(yield* hear, "HIT")
+      assert.strictEqual(asked.times, 2)
+    }).pipe(Effect.provide(hanging)),
+  )
+
+  it.effect("does none of the work of a synthesis", () =>
+    Effect.gen(function* () {
+      const segment = vi.spyOn(Intl.Segmenter.prototype, "segment")
+      const long = { ...request, text: "The birds are singing. ".repeat(150) }
+      const { speak } = yield* Speech
+      const once = Effect.scoped(Effect.flatMap(speak(long), ({ audio }) => Stream.runDrain(audio)))
+      yield* once
+      assert.isAbove(segment.mock.calls.length, 0)
+      segment.mockClear()
+      yield* once
+      assert.strictEqual(segment.mock.calls.length, 0)
+      segment.mockRestore()
     }).pipe(Effect.provide(speech)),
   )
 })

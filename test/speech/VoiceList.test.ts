@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Ref } from "effect"
+import { Deferred, Effect, Fiber, Layer, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
@@ -7,47 +7,132 @@ import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
 
 const down = new MagpieError({ reason: new EngineUnreachable({ message: "refused" }) })
 
+type Listing = MagpieClient["Service"]["voices"]
+
 /** An engine that answers with what is in the ref, and counts. */
-const listing = Effect.fnUntraced(function* (first: ReadonlyArray<string> | undefined) {
-  const listed = yield* Ref.make(first)
+const listing = Effect.fnUntraced(function* (first: Listing) {
+  const answer = yield* Ref.make(first)
   const asked = yield* Ref.make(0)
-  const voices = Ref.update(asked, (n) => n + 1).pipe(
-    Effect.andThen(Ref.get(listed)),
-    Effect.flatMap((ids) => (ids === undefined ? Effect.fail(down) : Effect.succeed(ids))),
+  const voices = Effect.andThen(
+    Ref.update(asked, (n) => n + 1),
+    Effect.flatten(Ref.get(answer)),
   )
   const context = yield* Layer.build(VoiceList.layer.pipe(Layer.provide(MagpieClient.layerTest({ voices }))))
   const list = yield* Effect.provide(VoiceList, context)
-  return { ...list, asked, listed }
+  const names = <E>(index: Effect.Effect<{ readonly bases: ReadonlyArray<{ readonly id: string }> }, E>) =>
+    Effect.map(index, ({ bases }) => bases.map(({ id }) => id))
+  return { known: names(list.known), latest: names(list.latest), raw: list, answer, asked: Ref.get(asked) }
 })
 
-it.effect("asks once a minute, and once a second while the engine is down", () =>
+it.effect("asks once a minute, and builds its index once for all who ask meanwhile", () =>
   Effect.gen(function* () {
-    const { voices, asked, listed } = yield* listing(["A"])
-    yield* voices
+    const { asked, raw } = yield* listing(Effect.succeed(["A"]))
+    const first = yield* raw.known
     yield* TestClock.adjust("59 seconds")
-    yield* voices
-    expect(yield* Ref.get(asked)).toBe(1)
-    yield* Ref.set(listed, undefined)
-    yield* TestClock.adjust("2 seconds")
-    yield* Effect.flip(voices)
-    yield* Effect.flip(voices)
-    expect(yield* Ref.get(asked)).toBe(2)
-    yield* Ref.set(listed, ["B"])
-    yield* TestClock.adjust("2 seconds")
-    expect(yield* voices).toEqual(["B"])
+    expect(yield* raw.known).toBe(first)
+    expect(yield* raw.latest).toBe(first)
+    expect(yield* asked).toBe(1)
   }),
 )
 
-it.effect("remembers what was listed last while the engine is down, for what is in the cache", () =>
+it.effect("answers what it listed last at once, and has a newer listing for the next who asks", () =>
   Effect.gen(function* () {
-    const { known, voices, listed } = yield* listing(undefined)
+    const { answer, asked, known } = yield* listing(Effect.succeed(["A"]))
+    yield* known
+    yield* Ref.set(answer, Effect.succeed(["B"]))
+    yield* TestClock.adjust("61 seconds")
+    expect(yield* known).toEqual(["A"])
+    yield* TestClock.adjust(0)
+    expect(yield* known).toEqual(["B"])
+    expect(yield* asked).toBe(2)
+  }),
+)
+
+it.effect("never waits for an engine that hangs once there was a listing, and asks it once", () =>
+  Effect.gen(function* () {
+    const { answer, asked, known } = yield* listing(Effect.succeed(["A"]))
+    yield* known
+    yield* Ref.set(answer, Effect.never)
+    for (let minute = 0; minute < 5; minute++) {
+      yield* TestClock.adjust("1 minute")
+      // Under the test clock an answer that took time would never come.
+      expect(yield* known).toEqual(["A"])
+    }
+    expect(yield* asked).toBe(2)
+  }),
+)
+
+it.effect("remembers what was listed last while the engine is down, and asks it once a second", () =>
+  Effect.gen(function* () {
+    const { answer, asked, known } = yield* listing(Effect.succeed(["A"]))
+    yield* known
+    yield* Ref.set(answer, Effect.fail(down))
+    yield* TestClock.adjust("61 seconds")
+    for (let times = 0; times < 5; times++) {
+      expect(yield* known).toEqual(["A"])
+      yield* TestClock.adjust("100 millis")
+    }
+    expect(yield* asked).toBe(2)
+    yield* TestClock.adjust("1 second")
+    expect(yield* known).toEqual(["A"])
+    yield* TestClock.adjust(0)
+    expect(yield* asked).toBe(3)
+  }),
+)
+
+it.effect("before the first listing waits for the engine, fails as it does, and asks again after a second", () =>
+  Effect.gen(function* () {
+    const { answer, asked, known } = yield* listing(Effect.fail(down))
     expect(yield* Effect.flip(known)).toBe(down)
-    yield* Ref.set(listed, ["A"])
-    yield* TestClock.adjust("2 seconds")
-    expect(yield* known).toEqual(["A"])
-    yield* Ref.set(listed, undefined)
-    yield* TestClock.adjust("2 minutes")
-    expect(yield* Effect.flip(voices)).toBe(down)
-    expect(yield* known).toEqual(["A"])
+    expect(yield* Effect.flip(known)).toBe(down)
+    expect(yield* asked).toBe(1)
+    yield* Ref.set(answer, Effect.delay(Effect.succeed(["A"]), "5 seconds"))
+    yield* TestClock.adjust("1 second")
+    const waiting = yield* Effect.forkChild(known)
+    yield* TestClock.adjust("4 seconds")
+    expect(waiting.pollUnsafe()).toBeUndefined()
+    yield* TestClock.adjust("1 second")
+    expect(yield* Fiber.join(waiting)).toEqual(["A"])
+  }),
+)
+
+it.effect("lets the first to ask leave without taking the listing from the next", () =>
+  Effect.gen(function* () {
+    const come = yield* Deferred.make<ReadonlyArray<string>>()
+    const { asked, known } = yield* listing(Deferred.await(come))
+    const leaver = yield* Effect.forkChild(known)
+    yield* TestClock.adjust(1)
+    yield* Fiber.interrupt(leaver)
+    const stayer = yield* Effect.forkChild(known)
+    yield* Deferred.succeed(come, ["A"])
+    expect(yield* Fiber.join(stayer)).toEqual(["A"])
+    expect(yield* asked).toBe(1)
+  }),
+)
+
+it.effect("waits for a listing that is due where a name is not in the last one, and two seconds at most", () =>
+  Effect.gen(function* () {
+    const { answer, known, latest } = yield* listing(Effect.succeed(["A"]))
+    yield* known
+    yield* TestClock.adjust("61 seconds")
+    yield* Ref.set(answer, Effect.succeed(["B"]))
+    expect(yield* latest).toEqual(["B"])
+    yield* Ref.set(answer, Effect.never)
+    yield* TestClock.adjust("61 seconds")
+    const waiting = yield* Effect.forkChild(latest)
+    yield* TestClock.adjust("1999 millis")
+    expect(waiting.pollUnsafe()).toBeUndefined()
+    yield* TestClock.adjust("1 milli")
+    expect(yield* Fiber.join(waiting)).toEqual(["B"])
+  }),
+)
+
+it.effect("has the last listing for a name that it lacks while the engine is down", () =>
+  Effect.gen(function* () {
+    const { answer, known, latest } = yield* listing(Effect.succeed(["A"]))
+    yield* known
+    yield* Ref.set(answer, Effect.fail(down))
+    yield* TestClock.adjust("61 seconds")
+    expect(yield* latest).toEqual(["A"])
   }),
 )

@@ -13,12 +13,23 @@ export const fakeSampleRate = 22_050
 /** Samples of the fake voice per code point: 70 ms, about what a human takes. */
 export const fakeSamplesPerCharacter = 1_544
 
-const fakeVoices = [
-  "Magpie-Multilingual.EN-US.Mia",
-  "Magpie-Multilingual.EN-US.Mia.Happy",
-  "Magpie-Multilingual.EN-US.Jason",
-  "Magpie-Multilingual.ES-US.Diego",
-]
+const speakers = {
+  "EN-US": ["Mia", "Jason", "Aria", "Leo", "Sofia"],
+  "ES-US": ["Diego", "Isabela", "Mia", "Jason", "Aria"],
+  "FR-FR": ["Pascal", "Louise", "Mia", "Jason", "Aria"],
+  "DE-DE": ["Leo", "Sofia", "Mia", "Jason", "Aria"],
+  "ZH-CN": ["HouZhen", "Siwei", "Mia", "Jason", "Aria"],
+  "VI-VN": ["Long", "Phung", "Mia", "Jason", "Aria"],
+  "IT-IT": ["Leo", "Sofia", "Mia", "Jason", "Aria"],
+  "HI-IN": ["Ray", "Sofia", "Mia", "Jason", "Aria"],
+  "JA-JP": ["Ray", "Sofia", "Mia", "Jason", "Aria"],
+}
+const emotions = ["", ".Neutral", ".Calm", ".Angry", ".Happy", ".Sad"]
+
+/** As many as a Magpie lists: nine locales, five speakers each, with their emotions. */
+export const fakeVoices = Object.entries(speakers).flatMap(([locale, names]) =>
+  names.flatMap((name) => emotions.map((emotion) => `Magpie-Multilingual.${locale}.${name}${emotion}`)),
+)
 
 const utter = (character: string, voice: string): Pcm => {
   const pitch = 120 + ((character.codePointAt(0)! * 7 + voice.length * 13) % 400)

@@ -1,0 +1,68 @@
+import { type BaseVoice, collapseVoices, parseVoice, type Voice, voiceAliases } from "./Voice.ts"
+
+/**
+ * One listing of an engine's voices, made ready to be asked by name: a Magpie lists some 270 ids, and every request names one.
+ *
+ * - `bases`: one entry per base voice, in the engine's order.
+ * - `aliases`: base ids by OpenAI's names, each as `resolve` answers it. Empty without voices.
+ * - `isListed`: whether a name is a listed id, or the base of one, as spelled.
+ * - `resolve`: the listed voice that a client means, or undefined. Tried in this order: the id as spelled, the id in
+ *   another case, the speaker alone (`Mia`, `Mia.Angry`; English first where one name has several languages), OpenAI's
+ *   aliases spread over the English voices.
+ */
+export interface VoiceIndex {
+  readonly bases: ReadonlyArray<BaseVoice>
+  readonly aliases: ReadonlyMap<string, string>
+  readonly isListed: (id: string) => boolean
+  readonly resolve: (wanted: string) => Voice | undefined
+}
+
+const isEnglish = (voice: { readonly language: string | undefined }): boolean =>
+  voice.language?.startsWith("en-") === true
+
+/** The voices an alias may stand for, sorted, so that an engine that lists them in another order answers the same. */
+const aliasTargets = (bases: ReadonlyArray<BaseVoice>): ReadonlyArray<BaseVoice> => {
+  const english = bases.filter(isEnglish)
+  return (english.length > 0 ? english : bases).toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+}
+
+/** Builds the index of `ids`, as the engine lists them. */
+export const indexVoices = (ids: ReadonlyArray<string>): VoiceIndex => {
+  const voices = Array.from(new Set(ids), parseVoice)
+  const bases = collapseVoices(ids)
+  const byId = new Map(voices.map((voice) => [voice.id, voice]))
+  const spokenBy = (base: BaseVoice): Voice => byId.get(base.speakAs)!
+
+  // The first to claim a name keeps it, so the order of the claims is the order of preference.
+  const exact = new Map(byId)
+  for (const base of bases) if (!exact.has(base.id)) exact.set(base.id, spokenBy(base))
+  const named = new Map<string, Voice>()
+  const claim = (name: string, voice: Voice) => {
+    const key = name.toLowerCase()
+    if (!named.has(key)) named.set(key, voice)
+  }
+  for (const voice of voices) claim(voice.id, voice)
+  for (const base of bases) claim(base.id, spokenBy(base))
+  const englishFirst = [...bases.filter(isEnglish), ...bases.filter((base) => !isEnglish(base))]
+  for (const base of englishFirst) claim(base.speaker, spokenBy(base))
+  for (const id of englishFirst.flatMap((base) => base.variants)) {
+    const voice = byId.get(id)!
+    if (voice.emotion !== undefined) claim(`${voice.speaker}.${voice.emotion}`, voice)
+  }
+  const targets = aliasTargets(bases)
+  if (targets.length > 0) {
+    voiceAliases.forEach((alias, index) => claim(alias, spokenBy(targets[index % targets.length]!)))
+  }
+
+  return {
+    bases,
+    aliases: new Map(
+      voiceAliases.flatMap((alias) => {
+        const voice = named.get(alias)
+        return voice === undefined ? [] : [[alias, voice.base]]
+      }),
+    ),
+    isListed: (id) => exact.has(id),
+    resolve: (wanted) => exact.get(wanted) ?? named.get(wanted.trim().toLowerCase()),
+  }
+}

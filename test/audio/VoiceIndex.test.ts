@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest"
+import { parseVoice, voiceAliases } from "../../src/audio/Voice.ts"
+import { indexVoices } from "../../src/audio/VoiceIndex.ts"
+import { fakeVoices } from "../support/nim.ts"
+
+const listed = [
+  "Magpie-Multilingual.ES-US.Diego",
+  "Magpie-Multilingual.ES-US.Diego.Happy",
+  "Magpie-Multilingual.EN-US.Mia",
+  "Magpie-Multilingual.EN-US.Mia.Angry",
+  "Magpie-Multilingual.EN-US.Aria.Neutral",
+  "Magpie-Multilingual.EN-US.Aria.Happy",
+  "Magpie-Multilingual.EN-US.Jason",
+  "Magpie-Multilingual.DE-DE.Mia",
+]
+
+describe("resolve", () => {
+  it.each([
+    ["an exact id", "Magpie-Multilingual.EN-US.Mia.Angry", "Magpie-Multilingual.EN-US.Mia.Angry"],
+    ["a base that is not listed itself", "Magpie-Multilingual.EN-US.Aria", "Magpie-Multilingual.EN-US.Aria.Neutral"],
+    ["another case, answered as listed", "magpie-multilingual.en-us.mia.angry", "Magpie-Multilingual.EN-US.Mia.Angry"],
+    ["the locale as BCP 47 writes it", "Magpie-Multilingual.en-US.Aria", "Magpie-Multilingual.EN-US.Aria.Neutral"],
+    ["a speaker, English first", "mia", "Magpie-Multilingual.EN-US.Mia"],
+    ["a speaker of another language", "Diego", "Magpie-Multilingual.ES-US.Diego"],
+    ["a speaker and an emotion", "Aria.Happy", "Magpie-Multilingual.EN-US.Aria.Happy"],
+  ])("knows %s", (_, wanted, id) => {
+    expect(indexVoices(listed).resolve(wanted)?.id).toBe(id)
+  })
+
+  it("spreads the aliases over the English voices, whatever the order of the list", () => {
+    const chosen = voiceAliases.map((alias) => indexVoices(listed).resolve(alias)!.id)
+    expect(new Set(chosen)).toEqual(
+      new Set([
+        "Magpie-Multilingual.EN-US.Mia",
+        "Magpie-Multilingual.EN-US.Aria.Neutral",
+        "Magpie-Multilingual.EN-US.Jason",
+      ]),
+    )
+    expect(voiceAliases.map((alias) => indexVoices(listed.toReversed()).resolve(alias)!.base)).toEqual(
+      chosen.map((id) => parseVoice(id).base),
+    )
+  })
+
+  it("speaks an alias with any voice of an engine that has no English", () => {
+    expect(indexVoices(["Magpie-ZeroShot.Female-1"]).resolve("alloy")?.id).toBe("Magpie-ZeroShot.Female-1")
+  })
+
+  it("prefers a speaker to an alias of the same name", () => {
+    expect(indexVoices([...listed, "Magpie-Multilingual.FR-FR.Echo"]).resolve("echo")?.id).toBe(
+      "Magpie-Multilingual.FR-FR.Echo",
+    )
+  })
+
+  it.each(["nobody", "", "Magpie-Multilingual.EN-US.Mia.Bored", "__proto__"])("does not know %j", (wanted) => {
+    expect(indexVoices(listed).resolve(wanted)).toBeUndefined()
+  })
+
+  it("knows nobody without a list", () => {
+    expect(indexVoices([]).resolve("alloy")).toBeUndefined()
+  })
+})
+
+describe("aliases", () => {
+  it("tells for each of OpenAI's names the base voice that it resolves to", () => {
+    const { aliases, resolve } = indexVoices(listed)
+    expect([...aliases.keys()]).toEqual(voiceAliases)
+    for (const [alias, base] of aliases) expect(resolve(alias)!.base).toBe(base)
+    expect(indexVoices([]).aliases.size).toBe(0)
+  })
+
+  it("tells of a name that a speaker of the engine bears, too", () => {
+    expect(indexVoices([...listed, "Magpie-Multilingual.FR-FR.Echo.Sad"]).aliases.get("echo")).toBe(
+      "Magpie-Multilingual.FR-FR.Echo",
+    )
+  })
+})
+
+describe("isListed", () => {
+  it("knows ids and bases as they are spelled, and neither speakers nor aliases", () => {
+    const { isListed } = indexVoices(listed)
+    expect(listed.every(isListed)).toBe(true)
+    expect(isListed("Magpie-Multilingual.EN-US.Aria")).toBe(true)
+    for (const name of ["Mia", "alloy", "magpie-multilingual.en-us.mia", "constructor"]) {
+      expect(isListed(name)).toBe(false)
+    }
+  })
+})
+
+it("resolves by lookup: a name costs the same in a list of 270 as in one of 4", () => {
+  const { resolve } = indexVoices(fakeVoices)
+  // Every way of naming answers the very voice that the index holds, so none is parsed or searched for again.
+  for (const name of ["alloy", "Mia", "mia.happy", "magpie-multilingual.ja-jp.aria", fakeVoices.at(-1)!]) {
+    expect(resolve(name)).toBe(resolve(name))
+    expect(fakeVoices).toContain(resolve(name)!.id)
+  }
+})
