@@ -1,6 +1,5 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer } from "effect"
-import { join } from "node:path"
 import { AudioDecoder } from "./audio/AudioDecoder.ts"
 import { Access } from "./billing/Access.ts"
 import { Accounts } from "./billing/Accounts.ts"
@@ -19,6 +18,7 @@ import { Restarter } from "./health/Restarter.ts"
 import { RestartJournal } from "./health/RestartJournal.ts"
 import { AdminToken } from "./http/AdminToken.ts"
 import * as Server from "./http/Server.ts"
+import { Scratch } from "./scratch/Scratch.ts"
 import { Settings } from "./Settings.ts"
 import { Speech } from "./speech/Speech.ts"
 import * as Log from "./telemetry/Log.ts"
@@ -43,9 +43,7 @@ export const parakeet = Layer.unwrap(
 
 export const engines = Layer.mergeAll(magpie, parakeet)
 
-const decoder = Layer.unwrap(
-  Effect.map(Settings, ({ dataDir }) => AudioDecoder.layer({ directory: join(dataDir, "recordings") })),
-)
+const decoder = Layer.unwrap(Effect.map(Scratch, ({ recordings }) => AudioDecoder.layer({ scratch: recordings })))
 
 /** Who may use the gateway, and what for. */
 export const accounts = Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer)
@@ -67,6 +65,7 @@ export const programsOnLedger = Layer.mergeAll(Speech.layer, Transcription.layer
   Layer.provideMerge(cache),
   Layer.provideMerge(health),
   Layer.provideMerge(accounts),
+  Layer.provideMerge(Scratch.layer),
 )
 
 export const programs = programsOnLedger.pipe(Layer.provide(Ledger.layerSqlite))

@@ -1,15 +1,6 @@
-import {
-  Context,
-  type Duration,
-  Effect,
-  FileSystem,
-  Layer,
-  type PlatformError,
-  RcRef,
-  type Scope,
-  Semaphore,
-} from "effect"
+import { Context, type Duration, Effect, FileSystem, Layer, RcRef, type Scope, Semaphore } from "effect"
 import { ChildProcessSpawner } from "effect/process"
+import type { ScratchFolder } from "../scratch/ScratchFolder.ts"
 import { make as makePool, workerUrl } from "../workers/WorkerPool.ts"
 import { DecodeError, DecoderBusy, DecoderGaveUp, spoolFailed } from "./DecodeError.ts"
 import { DecodeRpcs } from "./decode/DecodeRpcs.ts"
@@ -17,8 +8,7 @@ import { decodeWithFfmpeg } from "./decode/Ffmpeg.ts"
 import type { Recording } from "./Recording.ts"
 
 /**
- * @property directory where recordings live while their scope is open; of this process alone, since what a killed
- * process left there is removed at the start
+ * @property scratch where recordings live while their scope is open
  * @property workers files decoded at a time; default 2
  * @property timeLimit for one file; default 5 minutes
  * @property waitLimit for a free decoder; default 1 minute
@@ -26,15 +16,13 @@ import type { Recording } from "./Recording.ts"
  * @property ffmpeg name or path of the program for AAC; default `ffmpeg`
  */
 export interface AudioDecoderOptions {
-  readonly directory: string
+  readonly scratch: ScratchFolder
   readonly workers?: number | undefined
   readonly timeLimit?: Duration.Input | undefined
   readonly waitLimit?: Duration.Input | undefined
   readonly maxSeconds?: number | undefined
   readonly ffmpeg?: string | undefined
 }
-
-const prefix = "recording-"
 
 const failure = (reason: DecodeError["reason"]) => new DecodeError({ reason })
 
@@ -55,15 +43,12 @@ export class AudioDecoder extends Context.Service<
 >()("aviary/audio/AudioDecoder") {
   static readonly layer = (
     options: AudioDecoderOptions,
-  ): Layer.Layer<
-    AudioDecoder,
-    PlatformError.PlatformError,
-    FileSystem.FileSystem | ChildProcessSpawner.ChildProcessSpawner
-  > => Layer.effect(AudioDecoder, make(options))
+  ): Layer.Layer<AudioDecoder, never, FileSystem.FileSystem | ChildProcessSpawner.ChildProcessSpawner> =>
+    Layer.effect(AudioDecoder, make(options))
 }
 
 const make = Effect.fnUntraced(function* ({
-  directory,
+  scratch,
   workers = 2,
   timeLimit = "5 minutes",
   waitLimit = "1 minute",
@@ -72,7 +57,6 @@ const make = Effect.fnUntraced(function* ({
 }: AudioDecoderOptions) {
   const fs = yield* FileSystem.FileSystem
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
-  yield* sweep(fs, directory)
   // Two idle threads hold 110 MB, which a gateway that only speaks has no use for.
   const decoders = yield* RcRef.make({
     acquire: makePool(DecodeRpcs, {
@@ -85,9 +69,7 @@ const make = Effect.fnUntraced(function* ({
   const turns = yield* Semaphore.make(workers)
 
   const decode = Effect.fn("AudioDecoder.decode")(function* (input: string) {
-    const output = yield* fs
-      .makeTempFileScoped({ directory, prefix, suffix: ".wav" })
-      .pipe(Effect.mapError((error) => spoolFailed(error.cause)))
+    const output = yield* Effect.mapError(scratch.file, (error) => spoolFailed(error.cause))
     const request = { input, output, maxSeconds }
     const samples = yield* Effect.scoped(
       Effect.gen(function* () {
@@ -112,11 +94,4 @@ const make = Effect.fnUntraced(function* ({
   })
 
   return AudioDecoder.of({ decode })
-})
-
-const sweep = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, directory: string) {
-  yield* fs.makeDirectory(directory, { recursive: true })
-  for (const name of yield* fs.readDirectory(directory)) {
-    if (name.startsWith(prefix)) yield* fs.remove(`${directory}/${name}`, { recursive: true, force: true })
-  }
 })

@@ -12,6 +12,7 @@ import {
   Semaphore,
   Stream,
 } from "effect"
+import { Scratch } from "../scratch/Scratch.ts"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import type { AtomicCache } from "./AtomicCache.ts"
@@ -22,7 +23,6 @@ import type { Entry } from "./Entry.ts"
 import { makeEntryFiles, type OpenEntry, sliceBytes } from "./EntryFiles.ts"
 import { makeMemoryTier } from "./MemoryTier.ts"
 import { makeRecency } from "./Recency.ts"
-import { makeTempFolder } from "./TempFolder.ts"
 import { makeTrouble } from "./Trouble.ts"
 
 /** How often the directory is read for what other gateways did to it. */
@@ -48,12 +48,11 @@ export const makeFiles = Effect.gen(function* () {
   const root = settings.cacheDir ?? path.join(settings.dataDir, "cache")
   const disk = makeDisk(yield* FileSystem.FileSystem)
   const trouble = makeTrouble()
-  const temps = yield* makeTempFolder(disk, path, root)
   const files = makeEntryFiles({
     disk,
     path,
     root,
-    temps,
+    scratch: (yield* Scratch).cache,
     maxBytes,
     onUnsynced: (error) => trouble.report("make a rename last", error),
   })
@@ -332,7 +331,6 @@ export const makeFiles = Effect.gen(function* () {
   const always = (task: Effect.Effect<unknown>) =>
     Effect.catchCause(task, (cause) => Effect.logError("The cache's upkeep failed and goes on.", cause))
 
-  yield* Effect.catch(Effect.asVoid(temps.sweep), (error) => trouble.report("sweep", error))
   if (enabled) {
     yield* Effect.forkScoped(Effect.repeat(always(scan), Schedule.spaced(scanInterval)))
     yield* Effect.forkScoped(Effect.delay(Effect.repeat(always(scrub), Schedule.spaced(scrubInterval)), "1 minute"))

@@ -1,4 +1,5 @@
-import { ByteSize, Effect, Exit, Fiber, FileSystem, Option, type PlatformError, Scope } from "effect"
+import { ByteSize, Effect, Exit, FileSystem, Option, type PlatformError, Scope } from "effect"
+import { walkAway } from "../scratch/WalkAway.ts"
 import { CacheError } from "./CacheError.ts"
 
 /** How long the disk may take to answer, in milliseconds. Writing is allowed more: an fsync waits for a queue of others. */
@@ -55,20 +56,10 @@ export interface Disk {
   readonly syncDirectory: (directory: string) => Effect.Effect<void, CacheError>
 }
 
-/** Waits for `call` within its time, but lets it run to its end whatever happens to the waiting. */
+/** Waits for `call` within its time. */
 const ask = <A>(kind: keyof typeof patience, operation: string, call: Effect.Effect<A, PlatformError.PlatformError>) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.forkDetach(call, { startImmediately: true, uninterruptible: true }), (fiber) =>
-      restore(
-        Fiber.join(fiber).pipe(
-          Effect.mapError(CacheError.fromPlatform),
-          Effect.timeoutOrElse({
-            duration: patience[kind],
-            orElse: () => Effect.fail(CacheError.timedOut(operation, patience[kind])),
-          }),
-        ),
-      ),
-    ),
+  walkAway(Effect.mapError(call, CacheError.fromPlatform), patience[kind], () =>
+    CacheError.timedOut(operation, patience[kind]),
   )
 
 const guard = (file: FileSystem.File, scope: Scope.Closeable) => {

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto"
 import { Clock, Effect, Option, type Path, type Scope } from "effect"
+import type { ScratchFolder } from "../scratch/ScratchFolder.ts"
 import { CacheError, EntryTooLarge, whenGone } from "./CacheError.ts"
 import { CacheKey, keyVersion } from "./CacheKey.ts"
 import type { Disk, OpenFile } from "./Disk.ts"
 import type { EntryWriter } from "./Entry.ts"
 import { decodeFooter, encodeFooter, maxFooterBytes, type Metadata } from "./EntryFormat.ts"
-import type { TempFolder } from "./TempFolder.ts"
 
 /** Read at a time; hashing as much takes 0.05 ms of the event loop. */
 export const sliceBytes = 65_536
@@ -29,12 +29,12 @@ export const makeEntryFiles = (options: {
   readonly disk: Disk
   readonly path: Path.Path
   readonly root: string
-  readonly temps: TempFolder
+  readonly scratch: ScratchFolder
   readonly maxBytes: number
   /** A rename that may not survive a loss of power: the entry is whole, but not for sure there. */
   readonly onUnsynced: (error: CacheError) => Effect.Effect<void>
 }) => {
-  const { disk, path, root, temps, maxBytes } = options
+  const { disk, path, root, scratch, maxBytes } = options
   const layout = path.join(root, "v1")
   const shardOf = (key: CacheKey) => path.join(layout, key.slice(0, 2))
   const pathOf = (key: CacheKey) => path.join(shardOf(key), key)
@@ -80,7 +80,7 @@ export const makeEntryFiles = (options: {
     )
 
   const openTemp = Effect.fnUntraced(function* (state: { committed: boolean }) {
-    const temp = yield* temps.next
+    const temp = yield* Effect.mapError(scratch.next, CacheError.fromPlatform)
     const drop = Effect.suspend(() =>
       state.committed
         ? Effect.void
@@ -93,7 +93,7 @@ export const makeEntryFiles = (options: {
     const state = { committed: false }
     const { temp, file } = yield* openTemp(state).pipe(
       // Someone removed the folder under us.
-      whenGone(() => Effect.andThen(temps.forget, openTemp(state))),
+      whenGone(() => Effect.andThen(scratch.lost, openTemp(state))),
     )
     const hash = createHash("sha256")
     let length = 0

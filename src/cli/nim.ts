@@ -5,12 +5,15 @@ import { Flite } from "../embedded/Flite.ts"
 import { Moonshine } from "../embedded/Moonshine.ts"
 import { nimEnginesEmbedded } from "../embedded/NimEnginesEmbedded.ts"
 import { NimFaults } from "../embedded/NimFaults.ts"
+import { makeScratchFolder } from "../scratch/ScratchFolder.ts"
 import { NimServer, type NimServerOptions } from "../embedded/NimServer.ts"
 
 const decoder = Layer.unwrap(
   Effect.map(
-    Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped({ prefix: "aviary-nim-" })),
-    (directory) => AudioDecoder.layer({ directory }),
+    Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped({ prefix: "aviary-nim-" })).pipe(
+      Effect.flatMap(makeScratchFolder),
+    ),
+    (scratch) => AudioDecoder.layer({ scratch }),
   ),
 )
 

@@ -1,8 +1,9 @@
-import { Cause, Duration, Effect, FileSystem, Option, Path, Schema, Stream } from "effect"
+import { Cause, Duration, Effect, FileSystem, Option, Schema, Stream } from "effect"
 import { type HttpServerRequest, Multipart } from "effect/http"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
 import { TranscriptionFields } from "../contract/TranscriptionForm.ts"
+import { Scratch } from "../scratch/Scratch.ts"
 import { Settings } from "../Settings.ts"
 import { schemaFault } from "./SchemaFault.ts"
 
@@ -23,10 +24,8 @@ export interface Upload {
  */
 export const makeUploads = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const { dataDir, uploadMaxBytes, uploadTimeout } = yield* Settings
-  const directory = path.join(dataDir, "tmp")
-  yield* fs.makeDirectory(directory, { recursive: true })
+  const { uploads } = yield* Scratch
+  const { uploadMaxBytes, uploadTimeout } = yield* Settings
 
   const limits = Multipart.limitsServices({
     maxParts,
@@ -63,10 +62,7 @@ export const makeUploads = Effect.gen(function* () {
     if (Number(request.headers["content-length"]) > uploadMaxBytes) {
       return yield* Errors.bodyTooLarge(uploadMaxBytes)
     }
-    const target = yield* Effect.mapError(
-      fs.makeTempFileScoped({ directory, prefix: "upload-" }),
-      Errors.storageUnavailable,
-    )
+    const target = yield* Effect.mapError(uploads.file, Errors.storageUnavailable)
     const fields = new Map<string, string>()
     let received = Option.none<Multipart.File>()
     yield* parts.pipe(

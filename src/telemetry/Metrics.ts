@@ -28,8 +28,8 @@ export const cacheMemoryBytes = Metric.gauge("aviary_cache_memory_bytes", {
   description: "Bytes of small hot entries in memory.",
 })
 
-export const cacheStrays = Metric.counter("aviary_cache_swept_folders_total", {
-  description: "Folders of temporary files that a dead gateway had left behind.",
+export const scratchSwept = Metric.counter("aviary_scratch_swept_folders_total", {
+  description: "Folders of temporary files, uploads or recordings that a dead gateway had left behind.",
   incremental: true,
 })
 

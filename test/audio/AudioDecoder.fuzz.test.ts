@@ -2,10 +2,11 @@
 import { NodeServices } from "@effect/platform-node"
 import { afterAll, expect, layer } from "@effect/vitest"
 import { Effect, Exit, Layer } from "effect"
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, writeFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { AudioDecoder } from "../../src/audio/AudioDecoder.ts"
+import { decoderIn, recordingsIn } from "../support/decoder.ts"
 import { seededRandom } from "../support/seededRandom.ts"
 
 /** Mutations of each fixture; 2,000 passed when this was written. */
@@ -38,7 +39,7 @@ const mutate = (good: Uint8Array, random: (limit: number) => number): Uint8Array
   return bytes
 }
 
-const decoders = AudioDecoder.layer({ directory: spool, timeLimit: "20 seconds", ffmpeg: join(folder, "none") })
+const decoders = decoderIn(spool, { timeLimit: "20 seconds", ffmpeg: join(folder, "none") })
 
 layer(decoders.pipe(Layer.provide(NodeServices.layer)), { excludeTestServices: true })("AudioDecoder", (it) => {
   it.effect.each(["-live.webm", ".webm", ".opus", ".ogg", ".mp3", ".flac", ".wav", ".m4a"])(
@@ -74,7 +75,7 @@ layer(decoders.pipe(Layer.provide(NodeServices.layer)), { excludeTestServices: t
         // Neither a hang nor a crash, and never the gateway's own fault.
         expect(outcomes.get("DecoderGaveUp") ?? 0).toBe(0)
         expect(outcomes.get("SpoolFailed") ?? 0).toBe(0)
-        expect(readdirSync(spool)).toEqual([])
+        expect(recordingsIn(spool)).toEqual([])
       }),
     600_000,
   )

@@ -1,13 +1,14 @@
 import { NodeServices } from "@effect/platform-node"
 import { afterAll, describe, expect, layer } from "@effect/vitest"
-import { Effect, Exit, Fiber, FileSystem, Layer, Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, truncateSync, writeFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { AudioDecoder, type AudioDecoderOptions } from "../../src/audio/AudioDecoder.ts"
 import { wavHeader } from "../../src/audio/Wav.ts"
 import { compareAudio } from "../support/compareAudio.ts"
+import { decoderIn, recordingsIn } from "../support/decoder.ts"
 
 const fixture = (name: string) => join(import.meta.dirname, "../support/audio", name)
 const clip = (ending: string) => fixture(`sense-and-sensibility-0930${ending}`)
@@ -31,7 +32,7 @@ const silence = (name: string, seconds: number, rate = 16_000) => {
 const endless = (name: string) => silence(name, 14_000, 8_000)
 
 const decoder = (options: Partial<AudioDecoderOptions> = {}) =>
-  AudioDecoder.layer({ directory: spool, ...options }).pipe(Layer.provideMerge(NodeServices.layer))
+  decoderIn(spool, options).pipe(Layer.provideMerge(NodeServices.layer))
 
 const samplesOf = (path: string) => new Int16Array(Uint8Array.from(readFileSync(path).subarray(44)).buffer)
 const decode = (path: string) => Effect.flatMap(AudioDecoder, (service) => service.decode(path))
@@ -71,7 +72,7 @@ layer(decoder(), live)("AudioDecoder", (it) => {
       const recording = yield* decode(clip(".mp3")).pipe(Scope.provide(scope))
       expect(samplesOf(recording.path).length).toBe(recording.samples)
       yield* Scope.close(scope, Exit.void)
-      expect(readdirSync(spool)).toEqual([])
+      expect(recordingsIn(spool)).toEqual([])
     }),
   )
 
@@ -99,7 +100,7 @@ layer(decoder(), live)("AudioDecoder", (it) => {
       const { reason } = yield* refused(upload(`bad ${name}`, bytes))
       expect(reason._tag).toBe("Undecodable")
       expect(reason.message).toMatch(/Accepted are flac, m4a, mp3, mp4, ogg, opus, wav and webm\./)
-      expect(readdirSync(spool)).toEqual([])
+      expect(recordingsIn(spool)).toEqual([])
     }),
   )
 
@@ -176,9 +177,9 @@ layer(decoder({ workers: 1, waitLimit: "50 millis" }), live)("AudioDecoder with 
     Effect.gen(function* () {
       const path = endless("left.wav")
       const fiber = yield* Effect.forkChild(Effect.scoped(decode(path)))
-      yield* waitUntil(() => readdirSync(spool).length > 0)
+      yield* waitUntil(() => recordingsIn(spool).length > 0)
       yield* Fiber.interrupt(fiber)
-      expect(readdirSync(spool)).toEqual([])
+      expect(recordingsIn(spool)).toEqual([])
       expect((yield* decode(clip(".wav"))).samples).toBe(original.length)
     }),
   )
@@ -187,20 +188,9 @@ layer(decoder({ workers: 1, waitLimit: "50 millis" }), live)("AudioDecoder with 
     Effect.gen(function* () {
       const path = endless("first.wav")
       const first = yield* Effect.forkChild(Effect.scoped(decode(path)))
-      yield* waitUntil(() => readdirSync(spool).length > 0)
+      yield* waitUntil(() => recordingsIn(spool).length > 0)
       expect((yield* refused(clip(".wav"))).reason._tag).toBe("DecoderBusy")
       yield* Fiber.interrupt(first)
-    }),
-  )
-
-  it.effect("removes at the start what a killed process left", () =>
-    Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
-      const directory = join(folder, "left")
-      yield* fs.makeDirectory(join(directory, "recording-old"), { recursive: true })
-      yield* fs.writeFileString(join(directory, "other"), "kept")
-      yield* Effect.scoped(Layer.build(decoder({ directory })))
-      expect(readdirSync(directory)).toEqual(["other"])
     }),
   )
 })

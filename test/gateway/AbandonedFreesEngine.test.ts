@@ -36,9 +36,10 @@ layer(Layer.provideMerge(NimTest.layerRealTime, NodeServices.layer), { excludeTe
         connection.socket.write(jsonPost("/v1/audio/speech", body))
         yield* connection.seen("200 OK")
         expect((yield* nim.calls).working).toBe(1)
+        expect(yield* gateway.scratchFiles).toHaveLength(1)
         connection.socket.destroy()
-        const gone = Effect.all([nim.calls, gateway.strays]).pipe(
-          Effect.map(([calls, strays]) => calls.working === 0 && strays.length === 0),
+        const gone = Effect.all([nim.calls, gateway.scratchFiles]).pipe(
+          Effect.map(([calls, files]) => calls.working === 0 && files.length === 0),
         )
         expect(yield* withinASecond(gone)).toBe(true)
         const { synthesize_online } = (yield* nim.calls).routes

@@ -6,7 +6,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Clock, Deferred, Effect, FileSystem } from "effect"
-import { readdirSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -35,7 +35,10 @@ const speaking = Effect.fnUntraced(function* (grace: string) {
   yield* listener.seen("200 OK")
   const files = Effect.sync(() =>
     ["cache", "recordings", "tmp"].flatMap((folder) =>
-      readdirSync(join(dataDir, folder), { recursive: true, withFileTypes: true })
+      (existsSync(join(dataDir, folder))
+        ? readdirSync(join(dataDir, folder), { recursive: true, withFileTypes: true })
+        : []
+      )
         .filter((entry) => entry.isFile())
         .map((entry) => entry.name),
     ),

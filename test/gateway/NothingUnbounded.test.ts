@@ -5,7 +5,7 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
-import { Clock, Effect, Fiber, FileSystem, Layer, Schema } from "effect"
+import { Clock, Effect, Fiber, FileSystem, Layer, Schedule, Schema } from "effect"
 import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { Worker } from "node:worker_threads"
@@ -108,7 +108,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
       "bodies: a JSON request of 256 KiB, an upload of AVIARY_UPLOAD_MAX_BYTES, a text of 4,096 code points",
       () =>
         Effect.gen(function* () {
-          const { port, strays, url } = yield* startAviary(yield* NimTest, { uploadMaxBytes: "1 MiB" })
+          const { port, scratchFiles, strays, url } = yield* startAviary(yield* NimTest, { uploadMaxBytes: "1 MiB" })
           expect(yield* refusal(url, { instructions: "x".repeat(300_000) })).toMatchObject({
             status: 413,
             code: "request_too_large",
@@ -128,6 +128,11 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
             "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\n" +
               `transfer-encoding: chunked\r\n\r\n${part.length.toString(16)}\r\n${part}\r\n`,
           )
+          // What is asked at the end can see it.
+          yield* Effect.repeat(scratchFiles, {
+            until: (files) => files.length === 1,
+            schedule: Schedule.spaced("5 millis"),
+          })
           for (let sent = 0; sent < 40; sent++) endless.socket.write(`8000\r\n${"x".repeat(0x8000)}\r\n`)
           const answer = yield* endless.seen('"code":"request_too_large"')
           expect(answer).toMatch(/^HTTP\/1\.1 413 /)

@@ -11,6 +11,7 @@ import { AudioDecoder } from "../../src/audio/AudioDecoder.ts"
 import { Flite } from "../../src/embedded/Flite.ts"
 import { Moonshine } from "../../src/embedded/Moonshine.ts"
 import { nimEnginesEmbedded } from "../../src/embedded/NimEnginesEmbedded.ts"
+import { makeScratchFolder } from "../../src/scratch/ScratchFolder.ts"
 import { startAviary } from "../support/aviary.ts"
 import { humanSpeech } from "../support/humanSpeech.ts"
 import { NimTest } from "../support/nim.ts"
@@ -29,8 +30,8 @@ const embedded = Layer.effect(
 
 const decoder = Layer.unwrap(
   Effect.map(
-    Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped()),
-    (directory) => AudioDecoder.layer({ directory }),
+    Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped()).pipe(Effect.flatMap(makeScratchFolder)),
+    (scratch) => AudioDecoder.layer({ scratch }),
   ),
 )
 

@@ -24,6 +24,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("SurvivesKill", (it) =>
         expect(figures.hits).toBeGreaterThan(20)
         expect(figures.cut).toBeGreaterThan(5)
         expect(figures.strays).toBeGreaterThan(0)
+        expect(figures.uploads).toBeGreaterThan(0)
       }),
     300_000,
   )

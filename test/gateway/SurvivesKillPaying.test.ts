@@ -24,6 +24,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("SurvivesKillPaying", (
         expect(figures.clean).toBeGreaterThan(10)
         expect(figures.cut).toBeGreaterThan(5)
         expect(figures.repeated).toBeGreaterThan(0)
+        expect(figures.uploads).toBeGreaterThan(0)
         expect(figures.expired).toBeGreaterThan(0)
       }),
     180_000,

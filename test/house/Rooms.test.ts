@@ -17,6 +17,7 @@ const rooms = [
   "upstream",
   "embedded",
   "audio",
+  "scratch",
   "telemetry",
   "Settings",
   "workers",

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Path, Schema } from "effect"
+import { Context, Effect, FileSystem, Layer, Path, Schedule, Schema } from "effect"
 import { NodeServices } from "@effect/platform-node"
 import { createHash, randomBytes } from "node:crypto"
 import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
+import { Scratch } from "../../src/scratch/Scratch.ts"
 import { Transcription, type TranscriptionRequest } from "../../src/transcription/Transcription.ts"
 import { speechOf, startGateway, type Parts } from "../support/gateway.ts"
 import { rawConnection } from "../support/rawHttp.ts"
@@ -29,12 +30,13 @@ const uploadGateway = Effect.fnUntraced(function* (settings: Parts["settings"] =
   })
   const tmp = path.join(dataDir, "tmp")
   /** Waits until no upload is left: the request's scope closes after the answer was sent. */
-  const swept = fs.readDirectory(tmp).pipe(
+  const { files } = Context.get(gateway.services, Scratch).uploads
+  const swept = files.pipe(
     Effect.flatMap((left) => (left.length === 0 ? Effect.void : Effect.fail("left"))),
     Effect.eventually,
     Effect.timeout("5 seconds"),
   )
-  return { ...gateway, tmp, swept, requests }
+  return { ...gateway, dataDir, tmp, files, swept, requests }
 })
 
 const form = (fields: ReadonlyArray<readonly [string, string | Blob]>) => {
@@ -202,11 +204,10 @@ it.live("an upload that dawdles is told so after the upload timeout, and leaves 
 
 it.live("a client that leaves in the middle of its upload leaves nothing", () =>
   Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const { port, swept, tmp, requests } = yield* uploadGateway()
+    const { port, swept, files, requests } = yield* uploadGateway()
     const { socket } = yield* rawConnection(port)
     socket.write(beginning)
-    const arrived = fs.readDirectory(tmp).pipe(
+    const arrived = files.pipe(
       Effect.flatMap((found) => (found.length > 0 ? Effect.void : Effect.fail("not yet"))),
       Effect.eventually,
     )
@@ -214,6 +215,24 @@ it.live("a client that leaves in the middle of its upload leaves nothing", () =>
     socket.destroy()
     yield* swept
     expect(requests).toEqual([])
+  }).pipe(Effect.provide(NodeServices.layer)),
+)
+
+it.live("a second gateway that starts and stops on the same data directory leaves an upload under way alone", () =>
+  Effect.gen(function* () {
+    const { port, swept, files, requests, dataDir } = yield* uploadGateway()
+    const { socket, seen } = yield* rawConnection(port)
+    const [head = "", ...audio] = beginning.split("RIFF")
+    const end = '\r\n--b\r\ncontent-disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n--b--\r\n'
+    const body = head.slice(head.indexOf("--b")) + "RIFF" + end
+    socket.write(head.replace("5000", String(body.length)) + "RIFF" + audio.join(""))
+    yield* files.pipe(Effect.repeat({ until: (found) => found.length === 1, schedule: Schedule.spaced("5 millis") }))
+    yield* Effect.scoped(startGateway({ settings: { dataDir } }))
+    expect(yield* files).toHaveLength(1)
+    socket.write(end)
+    expect(yield* seen('"text"')).toContain(sha(Buffer.from("RIFF")))
+    yield* swept
+    expect(requests).toHaveLength(1)
   }).pipe(Effect.provide(NodeServices.layer)),
 )
 
@@ -232,7 +251,7 @@ it.live("a disk that takes nothing is the gateway's fault, not the client's", ()
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const { url, tmp } = yield* uploadGateway()
-    yield* fs.remove(tmp, { recursive: true })
+    yield* fs.writeFileString(tmp, "in the way")
     const response = yield* send(url, [
       ["file", file],
       ["model", "whisper-1"],

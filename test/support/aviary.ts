@@ -1,8 +1,9 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, FileSystem, Layer } from "effect"
+import { Context, Effect, FileSystem, Layer, Schedule } from "effect"
 import { engines, programsOnLedger, services } from "../../src/Aviary.ts"
 import type { Ledger } from "../../src/billing/Ledger.ts"
 import { AdminToken } from "../../src/http/AdminToken.ts"
+import { Scratch } from "../../src/scratch/Scratch.ts"
 import { Settings } from "../../src/Settings.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
 import { type Parts, startGateway } from "./gateway.ts"
@@ -36,11 +37,18 @@ export const startAviary = Effect.fnUntraced(function* (
     settings: written,
     ...swapped,
   })
-  /** Files that a request or a flight left in the data directory, committed entries and records of ownership aside. */
-  const strays = Effect.map(Effect.orDie(fs.readDirectory(dataDir, { recursive: true })), (names) =>
-    names.filter((name) => /(^|\/)(tmp|recordings|uploads)\/.*\.(part|wav|tmp|upload)$/.test(name)),
+  /** The files that requests and flights have at the moment, or left behind. */
+  const { cache, recordings, uploads } = Context.get(gateway.services, Scratch)
+  const scratchFiles = Effect.orDie(
+    Effect.map(Effect.all([cache.files, uploads.files, recordings.files]), (found) => found.flat()),
   )
-  return { ...gateway, dataDir, strays }
+  /** Those that are there still after five seconds: some go a moment after their request has its answer. */
+  const strays = scratchFiles.pipe(
+    Effect.repeat({ until: (found) => found.length === 0, schedule: Schedule.spaced("10 millis") }),
+    Effect.as<ReadonlyArray<string>>([]),
+    Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => scratchFiles }),
+  )
+  return { ...gateway, dataDir, scratchFiles, strays }
 })
 
 /** `POST /v1/audio/speech`; the answer's body is not read yet. */

@@ -2,6 +2,7 @@ import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { Effect, FileSystem, Layer, Option, type Scope, Stream } from "effect"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { cacheKey } from "../../src/cache/CacheKey.ts"
+import { Scratch } from "../../src/scratch/Scratch.ts"
 import { Settings } from "../../src/Settings.ts"
 
 /** Node's file system and paths. */
@@ -38,7 +39,12 @@ type Overrides = Parameters<typeof Settings.layerTest>[0]
 /** A cache over the files below `directory`; needs a `FileSystem` and a `Path`. */
 export const cacheAt = (directory: string, overrides: Overrides = {}) =>
   // Fresh as a whole: `Settings.layer` would otherwise be remembered with what it read first.
-  Layer.fresh(AtomicCache.layer.pipe(Layer.provide(Settings.layerTest({ cacheDir: directory, ...overrides }))))
+  Layer.fresh(
+    AtomicCache.layer.pipe(
+      Layer.provide(Scratch.layer),
+      Layer.provide(Settings.layerTest({ cacheDir: directory, dataDir: `${directory}/data`, ...overrides })),
+    ),
+  )
 
 /** A folder that goes with the scope. */
 export const temporary = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped()).pipe(

@@ -19,6 +19,7 @@ import { Restarter } from "../../src/health/Restarter.ts"
 import { RestartJournal } from "../../src/health/RestartJournal.ts"
 import { AdminToken } from "../../src/http/AdminToken.ts"
 import * as Server from "../../src/http/Server.ts"
+import { Scratch } from "../../src/scratch/Scratch.ts"
 import { Settings } from "../../src/Settings.ts"
 import { Speech, type Spoken } from "../../src/speech/Speech.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
@@ -29,7 +30,7 @@ import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 type Engines = MagpieClient | ParakeetClient
 type Programs = Speech | Transcription
 /** What the routes beside the two programs look into. */
-type Rooms = AtomicCache | DeepHealth | Quarantine | Access | Accounts | Billing | AdminToken
+type Rooms = AtomicCache | DeepHealth | Quarantine | Access | Accounts | Billing | AdminToken | Scratch
 
 /** What a test may put in place of the tests' own parts. */
 export interface Parts {
@@ -72,6 +73,7 @@ export const testRooms: Layer.Layer<Rooms, unknown, Settings> = Layer.mergeAll(
   AdminToken.layer.pipe(Layer.provide(NodeServices.layer)),
   Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer).pipe(Layer.provide(Ledger.layerMemory)),
   AtomicCache.layerMemory,
+  Scratch.layer.pipe(Layer.provide(NodeServices.layer)),
   DeepHealth.layerUnscheduled.pipe(
     Layer.provide(EngineProbe.layerTest(() => Effect.succeed({ result: "passed", detail: "said so" }))),
     Layer.provide(Restarter.layerNone),

@@ -1,10 +1,10 @@
 import { Effect, FileSystem } from "effect"
 import { createHash } from "node:crypto"
-import { readdir } from "node:fs/promises"
 import { postSpeech } from "./aviary.ts"
 import { countedNim } from "./countedNim.ts"
 import { makeDice } from "./dice.ts"
 import { startProcess } from "./gatewayProcess.ts"
+import { scratchFiles, scratchFolders, unfinishedUpload } from "./killedUploads.ts"
 
 const texts = Array.from({ length: 12 }, (_, index) =>
   `Sentence ${index} is said again and again while the gateway is killed. `.repeat(1 + (index % 4)).trim(),
@@ -19,7 +19,8 @@ const clients = 8
  *
  * @property hits answers HIT after a restart, each compared with its reference
  * @property made speeches made anew after a restart, each compared too
- * @property strays temporary folders and files found dead after a kill; all were gone when the next gateway listened
+ * @property strays temporary files found dead after a kill; all were gone when the next gateway listened
+ * @property uploads those of them that were uploads
  * @property cut answers that a kill broke off in mid-stream
  * @property faults whatever was not as it must be
  */
@@ -28,6 +29,7 @@ export interface KillFigures {
   readonly hits: number
   readonly made: number
   readonly strays: number
+  readonly uploads: number
   readonly cut: number
   readonly faults: ReadonlyArray<string>
 }
@@ -36,14 +38,6 @@ const sha256 = (bytes: ArrayBuffer) => createHash("sha256").update(new Uint8Arra
 
 const name = ({ input, response_format }: (typeof speeches)[number]) =>
   `${input.slice(0, 11)}×${input.length} ${response_format}`
-
-/** Everything below the cache's `tmp`: one folder for each gateway that wrote, with its record and its files. */
-const temporaries = async (cache: string) => {
-  const names = await readdir(`${cache}/tmp`, { recursive: true }).catch(() => [])
-  return names.filter((one) => one.includes("/") && !one.endsWith("owner.json"))
-}
-
-const folders = (cache: string) => readdir(`${cache}/tmp`).catch((): Array<string> => [])
 
 /**
  * Kills the gateway's process so many times, at moments of `seed`'s choosing, while clients hear speeches from it; after
@@ -85,18 +79,19 @@ export const killRepeatedly = Effect.fnUntraced(function* (options: {
   )
 
   const dataDir = yield* fs.makeTempDirectoryScoped({ prefix: "aviary-killed-" })
-  const cache = `${dataDir}/cache`
   const faults: Array<string> = []
-  let [hits, made, strays, cut] = [0, 0, 0, 0]
-  const figures = (kills: number): KillFigures => ({ kills, hits, made, strays, cut, faults })
+  let [hits, made, strays, uploads, cut] = [0, 0, 0, 0, 0]
+  const figures = (kills: number): KillFigures => ({ kills, hits, made, strays, uploads, cut, faults })
 
   /** One life: compare what is there, then load until killed. */
   const live = Effect.fnUntraced(function* (round: number, isLast: boolean) {
-    const dead = yield* Effect.promise(() => folders(cache))
-    strays += (yield* Effect.promise(() => temporaries(cache))).length
+    const dead = yield* Effect.promise(() => scratchFolders(dataDir))
+    const left = yield* Effect.promise(() => scratchFiles(dataDir))
+    uploads += left.filter((file) => file.startsWith("tmp/")).length
+    strays += left.length
     const gateway = yield* start(dataDir)
-    const left = (yield* Effect.promise(() => folders(cache))).filter((folder) => dead.includes(folder))
-    if (left.length > 0) faults.push(`round ${round}: not swept: ${left.join(", ")}`)
+    const unswept = (yield* Effect.promise(() => scratchFolders(dataDir))).filter((folder) => dead.includes(folder))
+    if (unswept.length > 0) faults.push(`round ${round}: not swept: ${unswept.join(", ")}`)
 
     // Some at each restart, all of them at the end: what is asked for here is no longer left to be found half-made.
     const asked = speeches.filter(() => isLast || dice.chance(0.4))
@@ -126,7 +121,7 @@ export const killRepeatedly = Effect.fnUntraced(function* (options: {
         if (heard === undefined) cut++
       }
     }
-    const load = Array.from({ length: clients }, client)
+    const load = [...Array.from({ length: clients }, client), unfinishedUpload(gateway.url)]
     yield* Effect.sleep(20 + dice.below(400))
     yield* gateway.kill
     over = true

@@ -9,6 +9,7 @@ import { rates } from "./billing.ts"
 import { countedNim } from "./countedNim.ts"
 import { makeDice } from "./dice.ts"
 import { startProcess } from "./gatewayProcess.ts"
+import { scratchFiles, scratchFolders, unfinishedUpload } from "./killedUploads.ts"
 import { ledgerOf, openAccounts } from "./ledgerFile.ts"
 
 /**
@@ -18,6 +19,7 @@ import { ledgerOf, openAccounts } from "./ledgerFile.ts"
  * @property cut answers that a kill broke off, and that are not charged
  * @property handed answers that are charged and had arrived but for their clean end, which for one of a known length is its last byte
  * @property repeated requests with an idempotency key that a kill broke off, asked again in a later life and charged once
+ * @property uploads unfinished ones that a kill left behind, all gone when the next gateway listened
  * @property expired holds whose owner was killed
  * @property faults whatever was not as it must be
  */
@@ -27,6 +29,7 @@ export interface PaidFigures {
   readonly cut: number
   readonly handed: number
   readonly repeated: number
+  readonly uploads: number
   readonly expired: number
   readonly faults: ReadonlyArray<string>
 }
@@ -171,7 +174,7 @@ export const killPaying = Effect.fnUntraced(function* (options: {
   })
 
   const faults: Array<string> = []
-  let [clean, cut, handed, repeated] = [0, 0, 0, 0]
+  let [clean, cut, handed, repeated, uploads] = [0, 0, 0, 0, 0]
   const wholes = new Map<string, number>()
   /** Called at every answer that ends cleanly. */
   let begun: (() => unknown) | undefined
@@ -267,7 +270,7 @@ export const killPaying = Effect.fnUntraced(function* (options: {
   const repeaters = accounts.slice(plainClients, -1).map(repeating)
   const count = (sql: string) => Number(Object.values(book.prepare(sql).get()!)[0])
   const figures = (kills: number): PaidFigures => ({
-    ...{ kills, clean, cut, handed, repeated, faults },
+    ...{ kills, clean, cut, handed, repeated, uploads, faults },
     expired: count("SELECT count(*) FROM holds WHERE state = 'expired'"),
   })
 
@@ -281,7 +284,11 @@ export const killPaying = Effect.fnUntraced(function* (options: {
   }
 
   const live = Effect.fnUntraced(function* (round: number) {
+    const dead = yield* Effect.promise(() => scratchFolders(dataDir))
+    uploads += (yield* Effect.promise(() => scratchFiles(dataDir))).filter((file) => file.startsWith("tmp/")).length
     const gateway = yield* start
+    const unswept = (yield* Effect.promise(() => scratchFolders(dataDir))).filter((folder) => dead.includes(folder))
+    if (unswept.length > 0) faults.push(`not swept: ${unswept.join(", ")}`)
     if (round === 0) yield* Effect.promise(() => listen(gateway.url))
     plains.forEach(({ check }) => check())
     repeaters.forEach(({ check }) => check(false))
@@ -297,6 +304,7 @@ export const killPaying = Effect.fnUntraced(function* (options: {
     const load = [
       ...plains.map(({ live }) => live(gateway.url)),
       ...repeaters.map(({ live }) => live(gateway.url, () => false)),
+      unfinishedUpload(gateway.url, accounts.at(-1)!.key),
     ]
     // Counted in answers, since a gateway that has just started is slow; then at any moment.
     yield* Effect.timeoutOption(

@@ -1,12 +1,14 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync, statSync, utimesSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Scope } from "effect"
+import { Effect, type FileSystem, Logger, type Path, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
-import { audio, keyOf, life, put, read, temporary } from "../support/cache.ts"
+import { makeScratchFolder, type ScratchFolder } from "../../src/scratch/ScratchFolder.ts"
+import { audio, keyOf, life, node, put, read, temporary } from "../support/cache.ts"
 
 const turn = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1)))
+const step = Effect.andThen(TestClock.adjust("31 seconds"), Effect.repeat(turn, { times: 10 }))
 const exists = (path: string) => statSync(path, { throwIfNoEntry: false }) !== undefined
 
 const test = <E>(title: string, body: (directory: string) => Effect.Effect<void, E, Scope.Scope>) =>
@@ -49,12 +51,16 @@ describe("temporary files", () => {
       }
     }))
 
-  test("of a process that lives stay, whatever their age says for a while", (directory) =>
+  test("of a process that lives stay, however long its heart has stood still: it may be stopped, or its machine asleep", (directory) =>
     Effect.gen(function* () {
       const folder = yield* stray(directory, {})
+      utimesSync(join(folder, "owner.json"), 1_000, 1_000)
       yield* life(
         directory,
-        Effect.sync(() => expect(exists(folder)).toBe(true)),
+        Effect.gen(function* () {
+          for (let i = 0; i < 8; i++) yield* step
+          expect(exists(folder)).toBe(true)
+        }),
       )
     }))
 
@@ -64,7 +70,6 @@ describe("temporary files", () => {
       yield* life(
         directory,
         Effect.gen(function* () {
-          const step = Effect.andThen(TestClock.adjust("31 seconds"), Effect.repeat(turn, { times: 10 }))
           for (let i = 0; i < 12; i++) {
             utimesSync(join(folder, "owner.json"), Date.now() / 1_000 + i, Date.now() / 1_000 + i)
             yield* step
@@ -73,6 +78,16 @@ describe("temporary files", () => {
           for (let i = 0; i < 12; i++) yield* step
           expect(exists(folder)).toBe(false)
         }),
+      )
+    }))
+
+  test("of another machine are not judged by its clock", (directory) =>
+    Effect.gen(function* () {
+      const folder = yield* stray(directory, { boot: "another" })
+      utimesSync(join(folder, "owner.json"), 1_000, 1_000)
+      yield* life(
+        directory,
+        Effect.sync(() => expect(exists(folder)).toBe(true)),
       )
     }))
 
@@ -115,4 +130,84 @@ describe("temporary files", () => {
       )
       expect(readdirSync(join(directory, "tmp"))).toEqual([])
     }))
+})
+
+describe("a scratch folder", () => {
+  const messages: Array<string> = []
+  const logger = Logger.make(({ message }) => void messages.push(String(message)))
+  const scratch = <E>(
+    title: string,
+    body: (
+      folder: ScratchFolder,
+      all: string,
+    ) => Effect.Effect<void, E, Scope.Scope | Path.Path | FileSystem.FileSystem>,
+  ) =>
+    test(title, (directory) =>
+      Effect.gen(function* () {
+        messages.length = 0
+        yield* body(yield* makeScratchFolder(join(directory, "all")), join(directory, "all"))
+      }).pipe(Effect.scoped, Effect.provide([node, Logger.layer([logger])])),
+    )
+
+  scratch("keeps a file for as long as its scope, readable by its owner alone", (folder) =>
+    Effect.gen(function* () {
+      const path = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const path = yield* folder.file
+          expect(yield* folder.files).toEqual([path])
+          expect([statSync(path).mode & 0o777, statSync(join(path, "..")).mode & 0o777]).toEqual([0o600, 0o700])
+          return path
+        }),
+      )
+      expect(exists(path)).toBe(false)
+      expect(yield* folder.files).toEqual([])
+    }),
+  )
+
+  scratch("that was removed is made again for the next file, which the log says once", (folder, all) =>
+    Effect.gen(function* () {
+      yield* folder.file
+      rmSync(all, { recursive: true })
+      const paths = [yield* folder.file, yield* folder.file]
+      expect(yield* folder.files).toEqual(paths)
+      expect(messages).toEqual([expect.stringContaining("was removed while it was in use")])
+    }),
+  )
+
+  scratch("that was removed is made again at its next heartbeat though nobody asks for a file", (folder, all) =>
+    Effect.gen(function* () {
+      yield* folder.file
+      rmSync(all, { recursive: true })
+      yield* step
+      expect(readdirSync(all)).toHaveLength(1)
+    }),
+  )
+
+  scratch("says so where it cannot be written to", (folder, all) =>
+    Effect.gen(function* () {
+      yield* folder.check
+      rmSync(all, { recursive: true })
+      writeFileSync(all, "in the way")
+      expect((yield* Effect.flip(folder.check)).reason._tag).not.toBe("NotFound")
+      rmSync(all)
+      yield* folder.check
+    }),
+  )
+
+  scratch("of one gateway keeps its files while others start and stop on the same directory", (folder, all) =>
+    Effect.gen(function* () {
+      const path = yield* folder.file
+      for (let i = 0; i < 2; i++) {
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const other = yield* makeScratchFolder(all)
+            expect(yield* other.sweep).toBe(0)
+            const theirs = yield* other.file
+            expect((yield* other.files).toSorted()).toEqual([path, theirs].toSorted())
+          }),
+        )
+      }
+      expect(yield* folder.files).toEqual([path])
+    }),
+  )
 })

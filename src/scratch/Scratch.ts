@@ -1,0 +1,36 @@
+import { Context, Effect, Layer, Path } from "effect"
+import { Settings } from "../Settings.ts"
+import { makeScratchFolder, type ScratchFolder } from "./ScratchFolder.ts"
+
+/**
+ * Where files are kept that live no longer than a request or a flight. What a killed gateway left there is gone when the
+ * next one listens; what belongs to a living one stays, whoever shares the directories.
+ *
+ * @property cache entries that are being written: on the file system of the cache, since a rename works only there
+ */
+export class Scratch extends Context.Service<
+  Scratch,
+  { readonly cache: ScratchFolder; readonly uploads: ScratchFolder; readonly recordings: ScratchFolder }
+>()("aviary/scratch/Scratch") {
+  static readonly layer = Layer.effect(Scratch, Effect.suspend(make))
+}
+
+function make() {
+  return Effect.gen(function* () {
+    const { cacheDir, dataDir } = yield* Settings
+    const path = yield* Path.Path
+    return Scratch.of({
+      cache: yield* folder(path.join(cacheDir ?? path.join(dataDir, "cache"), "tmp")),
+      uploads: yield* folder(path.join(dataDir, "tmp")),
+      recordings: yield* folder(path.join(dataDir, "recordings")),
+    })
+  })
+}
+
+const folder = Effect.fnUntraced(function* (directory: string) {
+  const made = yield* makeScratchFolder(directory)
+  yield* Effect.catch(made.sweep, (error) =>
+    Effect.logWarning(`What earlier gateways left in ${directory} cannot be swept: ${error.message}`),
+  )
+  return made
+})
