@@ -11,8 +11,9 @@ import {
   SchemaGetter,
   SchemaTransformation,
 } from "effect"
+import { isServiceLink, unknownNames } from "./SettingNames.ts"
 
-/** A setting whose value is none of those accepted. `message` is the one line an operator sees. */
+/** A setting whose value is none of those accepted, or a variable that is no setting. `message` is the one line an operator sees. */
 export class SettingsError extends Schema.TaggedError<SettingsError>()("SettingsError", { message: Schema.String }) {}
 
 /**
@@ -258,10 +259,20 @@ export class Settings extends Context.Service<Settings, Values>()("aviary/Settin
     )
 }
 
+/** Fails where a variable in force is called like a setting and is none. */
+export const checkNames: Effect.Effect<void, SettingsError> = Effect.gen(function* () {
+  const unknown = yield* Effect.mapError(
+    unknownNames(Object.values(table).map(({ name }) => name)),
+    (error) => new SettingsError({ message: `The settings cannot be read: ${error.message}` }),
+  )
+  if (unknown.length > 0) return yield* new SettingsError({ message: unknown.join(" ") })
+})
+
 function read(): Effect.Effect<Values, SettingsError> {
   return Effect.forEach(Object.entries(table), ([key, one]) =>
     Effect.map(readOne(one), (value) => [key, value] as const),
   ).pipe(
+    Effect.tap(checkNames),
     Effect.map((pairs) => Object.fromEntries(pairs) as unknown as Written),
     Effect.flatMap((written) => {
       const isLoopback = loopback.test(written.host)
@@ -279,7 +290,10 @@ const readOne = Effect.fnUntraced(function* (one: Setting<unknown>) {
   const written = yield* Config.option(Config.String(one.name)).pipe(
     Effect.mapError((error) => new SettingsError({ message: `${one.name} cannot be read: ${error.message}` })),
   )
-  const value = Option.getOrElse(written, () => one.default)
+  const value = Option.getOrElse(
+    Option.filter(written, (value) => !isServiceLink(one.name, value)),
+    () => one.default,
+  )
   if (value === undefined) return undefined
   return yield* Schema.decodeEffect(one.codec)(value).pipe(
     Effect.mapError(

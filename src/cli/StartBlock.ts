@@ -13,7 +13,7 @@ export const startBlock = Effect.fnUntraced(function* (address: string) {
   const magpie = yield* MagpieClient
   const parakeet = yield* ParakeetClient
   const place = (url: URL | undefined) => (url === undefined ? "inside this process, English only" : url.href)
-  const key = settings.access === "keys" ? ` -H "authorization: Bearer $AVIARY_KEY"` : ""
+  const key = settings.access === "keys" ? ` -H "authorization: Bearer $OPENAI_API_KEY"` : ""
   const forKeys = [
     "",
     "  Let somebody in, and say what it costs; until then everything costs nothing:",

@@ -7,6 +7,7 @@ import { nimEnginesEmbedded } from "../embedded/NimEnginesEmbedded.ts"
 import { NimFaults } from "../embedded/NimFaults.ts"
 import { makeScratchFolder } from "../scratch/ScratchFolder.ts"
 import { NimServer, type NimServerOptions } from "../embedded/NimServer.ts"
+import { checkNames } from "../Settings.ts"
 
 const decoder = Layer.unwrap(
   Effect.map(
@@ -67,6 +68,7 @@ const flags = {
 /** `aviary nim` */
 export const nim = Command.make("nim", flags, (options) =>
   Effect.gen(function* () {
+    yield* checkNames
     const { url } = yield* NimServer
     yield* Console.log(startBlock(url, options))
     return yield* Effect.never

@@ -10,7 +10,7 @@ import { decoderIn, recordingsIn } from "../support/decoder.ts"
 import { seededRandom } from "../support/seededRandom.ts"
 
 /** Mutations of each fixture; 2,000 passed when this was written. */
-const rounds = Number(process.env["AVIARY_FUZZ_ROUNDS"] ?? 40)
+const rounds = Number(process.env["FUZZ_ROUNDS"] ?? 40)
 const folder = mkdtempSync(join(tmpdir(), "aviary-fuzz-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const spool = join(folder, "spool")

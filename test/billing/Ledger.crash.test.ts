@@ -1,5 +1,5 @@
 // kill -9 under paying load: what was told to a client stands, and nothing stands that was not at least on its way to one.
-// AVIARY_KILL_ROUNDS=200 for the long run.
+// KILL_ROUNDS=200 for the long run.
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
@@ -11,7 +11,7 @@ import { Ledger } from "../../src/billing/Ledger.ts"
 import { rates } from "../support/billing.ts"
 import { seededRandom } from "../support/seededRandom.ts"
 
-const rounds = Number(process.env["AVIARY_KILL_ROUNDS"] ?? 3)
+const rounds = Number(process.env["KILL_ROUNDS"] ?? 3)
 const clients = 8
 const load = fileURLToPath(new URL("../support/payingLoad.ts", import.meta.url))
 

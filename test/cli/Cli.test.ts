@@ -8,7 +8,9 @@ import { runWith } from "../../src/cli/Cli.ts"
 /** What a failing command line printed, and its exit status, on a machine where no gateway listens. */
 const failing = (...args: ReadonlyArray<string>) => failingAt("1", args)
 
-const failingAt = (port: string, args: ReadonlyArray<string>) =>
+const failingAt = (port: string, args: ReadonlyArray<string>) => failingWith({ AVIARY_PORT: port }, args)
+
+const failingWith = (settings: Record<string, string>, args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const error = yield* Effect.flip(runWith(args))
     return {
@@ -20,7 +22,7 @@ const failingAt = (port: string, args: ReadonlyArray<string>) =>
     Effect.provide(Layer.fresh(TestConsole.layer)),
     Effect.provide(NodeServices.layer),
     Effect.provide(
-      ConfigProvider.layer(ConfigProvider.fromUnknown({ AVIARY_ADMIN_TOKEN: "the-operator-s-own", AVIARY_PORT: port })),
+      ConfigProvider.layer(ConfigProvider.fromUnknown({ AVIARY_ADMIN_TOKEN: "the-operator-s-own", ...settings })),
     ),
   )
 
@@ -75,6 +77,20 @@ it.effect.each<[ReadonlyArray<string>]>([[[]], [["serve"]]])("%j serves, if its 
   Effect.gen(function* () {
     const { err, status } = yield* failingAt("none", args)
     expect(err).toMatch(/^aviary: AVIARY_PORT="none" is not valid/)
+    expect(status).toBe(1)
+  }),
+)
+
+it.effect.each<[ReadonlyArray<string>]>([
+  [[]],
+  [["serve"]],
+  [["nim", "--port", "0"]],
+  [["keys", "list"]],
+  [["engines", "list"]],
+])("%j stops at a variable that is called like a setting and is none", ([args]) =>
+  Effect.gen(function* () {
+    const { err, status } = yield* failingWith({ AVIARY_ACESS: "keys" }, args)
+    expect(err).toBe("aviary: AVIARY_ACESS is no setting. Did you mean AVIARY_ACCESS?")
     expect(status).toBe(1)
   }),
 )

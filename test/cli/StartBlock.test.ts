@@ -3,7 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { startBlock } from "../../src/cli/StartBlock.ts"
 import { AdminToken } from "../../src/http/AdminToken.ts"
-import { Settings } from "../../src/Settings.ts"
+import { Settings, table } from "../../src/Settings.ts"
 import { testEngines } from "../support/gateway.ts"
 
 const blockOf = (access: string) => {
@@ -21,5 +21,14 @@ it.effect("says which commands let somebody in and set prices, where keys are as
       expect(block).toContain(`aviary ${command} `)
     }
     expect(yield* blockOf("open")).not.toContain("accounts create")
+  }),
+)
+
+it.effect("names no variable that a later start would refuse", () =>
+  Effect.gen(function* () {
+    const known = Object.values(table).map(({ name }) => name)
+    const named = (yield* blockOf("keys")).match(/\bAVIARY_[A-Z_]*[A-Z]/g) ?? []
+    expect(named.length).toBeGreaterThan(0)
+    expect(named.filter((name) => !known.includes(name))).toEqual([])
   }),
 )

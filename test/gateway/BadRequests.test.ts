@@ -12,7 +12,7 @@ import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
 import { type BadRequest, badRequests } from "../support/badRequests.ts"
 import { startGateway } from "../support/gateway.ts"
 
-const seed = Number(process.env.AVIARY_TEST_SEED ?? 20_261_121)
+const seed = Number(process.env.TEST_SEED ?? 20_261_121)
 const count = 10_000
 const atOnce = 64
 

@@ -12,6 +12,8 @@ const configuration = `# Configuration
 
 Settings are environment variables. One that is set but empty counts as unset.
 A value that is not accepted stops the start with one line that names the setting, the value and what is accepted.
+So does a name that begins with \`AVIARY_\` and is none of these, or is one of these but for two slips; the line names the nearest one.
+What Kubernetes sets for a Service called \`aviary\`, \`AVIARY_PORT=tcp://…\` too, counts as unset.
 
 | name | default | accepts | meaning |
 |---|---|---|---|
