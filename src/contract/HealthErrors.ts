@@ -24,7 +24,7 @@ export const healthErrors = {
     type: "service_unavailable_error",
     code: "server_is_overloaded",
     message: (waiting) => `The engine is busy and ${waiting} requests already wait for it. Try again shortly.`,
-    when: "The queue for an engine is full. Comes with `Retry-After`.",
+    when: "The queue for an engine is full, or so slow that the wait would end before the turn comes. Comes with `Retry-After`.",
     example: [64],
   }),
   engineTurnTimedOut: kind<[seconds: number]>({

@@ -1,106 +1,156 @@
-import { Context, Duration, Effect, Layer, type Scope, Semaphore } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, type Scope } from "effect"
 import { Settings } from "../Settings.ts"
 import { type Engine, engines } from "./Engine.ts"
 import { HealthError, QueueFull, QueueWaitTimedOut } from "./HealthError.ts"
+import { makeTurns } from "./Turns.ts"
 
 /** `Retry-After` of a full queue: about as long as an engine needs for a few short calls. */
 const overloadRetryMillis = 5_000
 
+/** The most that `Retry-After` asks for when the line is measured to be longer than that. */
+const longestRetryMillis = 60_000
+
+/** How much the newest call counts in the average length of one. */
+const newestWeight = 0.2
+
+/** @property begun part of an answer that its client already receives: it goes first, and the line's length does not turn it away */
+export interface TurnOptions {
+  readonly begun?: boolean | undefined
+}
+
 /**
  * Whose turn it is: so many calls at once per engine, and a line of bounded length and wait before it.
  *
- * - `turn`: held until the scope closes. Fails with `QueueFull` or `QueueWaitTimedOut`.
+ * - `turn`: held until the scope closes. Fails with `QueueFull`, also where the line is so slow that the wait would run
+ *   out, or with `QueueWaitTimedOut`. What has begun waits only for what began before it.
  * - `probeTurn`: stands in the same line, is not turned away by its length; false when its turn did not come.
  * - `inLine`: runs a wait (for a verdict, for a recovery) that counts as waiting in line.
  * - `waiting`, `working`: how many wait and how many have their turn.
  */
-export class Admission extends Context.Service<
-  Admission,
-  {
-    readonly turn: (engine: Engine) => Effect.Effect<void, HealthError, Scope.Scope>
-    readonly probeTurn: (engine: Engine) => Effect.Effect<boolean, never, Scope.Scope>
-    readonly inLine: <A, E, R>(engine: Engine, wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E | HealthError, R>
-    readonly waiting: (engine: Engine) => Effect.Effect<number>
-    readonly working: (engine: Engine) => Effect.Effect<number>
-  }
->()("aviary/health/Admission") {
-  static readonly layer = Layer.effect(Admission, Effect.suspend(make))
+interface Turnstile {
+  readonly turn: (engine: Engine, options?: TurnOptions) => Effect.Effect<void, HealthError, Scope.Scope>
+  readonly probeTurn: (engine: Engine) => Effect.Effect<boolean, never, Scope.Scope>
+  readonly inLine: <A, E, R>(
+    engine: Engine,
+    wait: Effect.Effect<A, E, R>,
+    options?: TurnOptions,
+  ) => Effect.Effect<A, E | HealthError, R>
+  readonly waiting: (engine: Engine) => Effect.Effect<number>
+  readonly working: (engine: Engine) => Effect.Effect<number>
 }
 
-function make() {
-  return Effect.gen(function* () {
-    const settings = yield* Settings
-    const limits = { magpie: settings.magpieConcurrency, parakeet: settings.parakeetConcurrency }
-    const gates = new Map(
-      engines.map((engine) => [engine, { turns: Semaphore.makeUnsafe(limits[engine]), line: 0, working: 0 }]),
-    )
-    const of = (engine: Engine) => gates.get(engine)!
+/**
+ * How long what has begun may wait for its turn. Only speeches that began before it are in front, no more of them than
+ * turns, so two calls that take all the time they have are the worst.
+ */
+export const begunWait = (engine: Engine, settings: Settings["Service"]): Duration.Duration => {
+  const call = engine === "magpie" ? settings.magpieTimeout : settings.parakeetTimeout
+  return Duration.sum(settings.queueWait, Duration.times(call, 2))
+}
 
-    const counted = (engine: Engine) =>
-      Effect.acquireRelease(
-        Effect.sync(() => void of(engine).working++),
-        () => Effect.sync(() => void of(engine).working--),
-      )
+const make = Effect.gen(function* () {
+  const settings = yield* Settings
+  const clock = yield* Clock.Clock
+  const limits = { magpie: settings.magpieConcurrency, parakeet: settings.parakeetConcurrency }
+  const queueWaitMillis = Duration.toMillis(settings.queueWait)
+  const gates = new Map(
+    engines.map((engine) => [engine, { turns: makeTurns(limits[engine]), line: 0, working: 0, callMillis: 0 }]),
+  )
+  const of = (engine: Engine) => gates.get(engine)!
 
-    const standing = <A, E, R>(engine: Engine, wait: Effect.Effect<A, E, R>) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => void of(engine).line++),
-        () => wait,
-        () => Effect.sync(() => void of(engine).line--),
-      )
+  const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
 
-    const inLine = <A, E, R>(engine: Engine, wait: Effect.Effect<A, E, R>): Effect.Effect<A, E | HealthError, R> =>
-      Effect.suspend((): Effect.Effect<A, E | HealthError, R> =>
-        of(engine).line >= settings.queueLength
-          ? Effect.fail(
-              new HealthError({
-                reason: new QueueFull({ engine, limit: settings.queueLength, retryAfterMillis: overloadRetryMillis }),
-              }),
-            )
-          : standing(engine, wait),
-      )
-
-    // Nobody passes those who stand in line.
-    const takeIfFree = (engine: Engine) =>
-      Effect.acquireRelease(
-        Effect.suspend(() => (of(engine).line === 0 ? of(engine).turns.takeIfAvailable(1) : Effect.succeed(false))),
-        (taken) => (taken ? of(engine).turns.release(1) : Effect.void),
-      )
-
-    // Scoped even under the timeout: a turn that comes as the time runs out is given back with the caller's scope.
-    const take = (engine: Engine) => of(engine).turns.takeScoped(1).pipe(Effect.timeoutOption(settings.queueWait))
-
-    const turn = Effect.fnUntraced(function* (engine: Engine) {
-      const free = yield* takeIfFree(engine)
-      if (!free) {
-        const came = yield* inLine(engine, take(engine))
-        if (came._tag === "None") return yield* timedOut(engine)
-      }
-      yield* counted(engine)
-    })
-
-    const timedOut = (engine: Engine) =>
-      Effect.fail(
-        new HealthError({
-          reason: new QueueWaitTimedOut({
-            engine,
-            waitedMillis: Duration.toMillis(settings.queueWait),
-            retryAfterMillis: overloadRetryMillis,
-          }),
-        }),
-      )
-
-    return Admission.of({
-      turn,
-      probeTurn: Effect.fnUntraced(function* (engine) {
-        const came = yield* standing(engine, take(engine))
-        if (came._tag === "None") return false
-        yield* counted(engine)
-        return true
+  const counted = (engine: Engine) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        of(engine).working++
+        return nowMillis()
       }),
-      inLine,
-      waiting: (engine) => Effect.sync(() => of(engine).line),
-      working: (engine) => Effect.sync(() => of(engine).working),
+      (from) =>
+        Effect.sync(() => {
+          const gate = of(engine)
+          gate.working--
+          gate.callMillis += newestWeight * (nowMillis() - from - gate.callMillis)
+        }),
+    )
+
+  const standing = <A, E, R>(engine: Engine, wait: Effect.Effect<A, E, R>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => void of(engine).line++),
+      () => wait,
+      () => Effect.sync(() => void of(engine).line--),
+    )
+
+  const queueFull = (engine: Engine, retryAfterMillis: number) =>
+    new HealthError({ reason: new QueueFull({ engine, waiting: of(engine).line, retryAfterMillis }) })
+
+  const inLine = <A, E, R>(
+    engine: Engine,
+    wait: Effect.Effect<A, E, R>,
+    options?: TurnOptions,
+  ): Effect.Effect<A, E | HealthError, R> =>
+    Effect.suspend((): Effect.Effect<A, E | HealthError, R> =>
+      options?.begun !== true && of(engine).line >= settings.queueLength
+        ? Effect.fail(queueFull(engine, overloadRetryMillis))
+        : standing(engine, wait),
+    )
+
+  // Nobody passes those who stand in line.
+  const takeIfFree = (engine: Engine) =>
+    Effect.suspend(() => (of(engine).line === 0 ? of(engine).turns.takeIfFree : Effect.succeed(false)))
+
+  // Scoped even under the timeout: a turn that comes as the time runs out is given back with the caller's scope.
+  const take = (engine: Engine, begun: boolean, patience: Duration.Duration) =>
+    Effect.timeoutOption(of(engine).turns.take(begun), patience)
+
+  /** Refused now rather than when the wait has run out, where the calls in front are known to take longer than that. */
+  const notInVain = (engine: Engine) =>
+    Effect.suspend(() => {
+      const { callMillis, turns } = of(engine)
+      const excess = (turns.waiting() * callMillis) / limits[engine] - queueWaitMillis
+      if (excess <= 0) return Effect.void
+      return Effect.fail(queueFull(engine, Math.min(longestRetryMillis, Math.max(overloadRetryMillis, excess))))
     })
+
+  const turn = Effect.fnUntraced(function* (engine: Engine, options?: TurnOptions) {
+    const begun = options?.begun === true
+    const patience = begun ? begunWait(engine, settings) : settings.queueWait
+    const free = yield* takeIfFree(engine)
+    if (!free) {
+      if (!begun) yield* notInVain(engine)
+      const came = yield* inLine(engine, take(engine, begun, patience), options)
+      if (Option.isNone(came)) return yield* timedOut(engine, patience)
+    }
+    yield* counted(engine)
   })
+
+  const timedOut = (engine: Engine, patience: Duration.Duration) =>
+    Effect.fail(
+      new HealthError({
+        reason: new QueueWaitTimedOut({
+          engine,
+          waitedMillis: Duration.toMillis(patience),
+          retryAfterMillis: overloadRetryMillis,
+        }),
+      }),
+    )
+
+  const service: Turnstile = {
+    turn,
+    probeTurn: Effect.fnUntraced(function* (engine) {
+      const came = yield* standing(engine, take(engine, false, settings.queueWait))
+      if (Option.isNone(came)) return false
+      yield* counted(engine)
+      return true
+    }),
+    inLine,
+    waiting: (engine) => Effect.sync(() => of(engine).line),
+    working: (engine) => Effect.sync(() => of(engine).working),
+  }
+  return service
+})
+
+/** See `Turnstile`. */
+export class Admission extends Context.Service<Admission, Turnstile>()("aviary/health/Admission") {
+  static readonly layer = Layer.effect(Admission, make)
 }

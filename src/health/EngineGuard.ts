@@ -1,8 +1,8 @@
-import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result, Scope, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result, Schedule, Scope, Stream } from "effect"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
-import { Admission } from "./Admission.ts"
+import { Admission, begunWait, type TurnOptions } from "./Admission.ts"
 import { DeepHealth } from "./DeepHealth.ts"
 import { type Engine, engineName } from "./Engine.ts"
 import { type EngineState, takesRequests } from "./EngineState.ts"
@@ -21,13 +21,18 @@ export interface GuardOptions {
   readonly content?: string | undefined
 }
 
+/** How often an engine that is too busy is asked again for the rest of a begun answer: for about a minute. */
+const overloadRetries = Schedule.upTo(Schedule.exponential("500 millis", 1.5), { times: 10 })
+
 /**
  * Stands between the programs and the engines. It waits for the engine's turn, keeps requests from an engine that a
  * probe found wedged, and reports failures so that one probe looks and one restart follows.
  *
  * - `call`: an engine call that can be made again. With `content`, and where `AVIARY_RECOVERY_WAIT` is set, a call that
  *   met a wedge waits for the recovery and is made once more.
- * - `stream`: holds the turn until the stream ends; never made again.
+ * - `stream`: holds the turn until the stream ends. With `begun` it is the rest of an answer that a client already
+ *   receives: it goes before all that has not begun, and an engine that says it is too busy is asked again. Nothing else
+ *   is made again.
  *
  * Both fail with `EngineWedged`, `QueueFull`, `QueueWaitTimedOut` or `Quarantined`; what is the call's own failure passes.
  */
@@ -42,6 +47,7 @@ export class EngineGuard extends Context.Service<
     readonly stream: <A, E extends Failed, R>(
       engine: Engine,
       stream: Stream.Stream<A, E, R>,
+      options?: TurnOptions,
     ) => Stream.Stream<A, E | HealthError, R>
   }
 >()("aviary/health/EngineGuard") {
@@ -76,7 +82,7 @@ function make() {
       })
 
     /** Waits while the state forbids requests: for a verdict always, for a recovery until `holdMillis` have passed. */
-    const untilUsable = Effect.fnUntraced(function* (engine: Engine, holdMillis: number) {
+    const untilUsable = Effect.fnUntraced(function* (engine: Engine, holdMillis: number, options?: TurnOptions) {
       const holdUntil = (yield* Clock.currentTimeMillis) + holdMillis
       for (;;) {
         const record = yield* states.get(engine)
@@ -87,33 +93,38 @@ function make() {
         const news = states.until(engine, (state) =>
           isHeld ? takesRequests(state) || state === "exhausted" : state !== "suspect",
         )
-        const came = yield* admission.inLine(engine, Effect.timeoutOption(news, patience))
+        const came = yield* admission.inLine(engine, Effect.timeoutOption(news, patience), options)
         if (Option.isNone(came)) return yield* wedged(yield* states.get(engine))
       }
     })
 
     /** The engine's turn, unless the wait for it changed the state: then it is given back and nothing returned. */
-    const turnIfUsable = Effect.fnUntraced(function* (engine: Engine) {
+    const turnIfUsable = Effect.fnUntraced(function* (engine: Engine, options?: TurnOptions) {
       const scope = yield* Scope.fork(yield* Effect.scope)
-      yield* Scope.provide(admission.turn(engine), scope)
+      yield* Scope.provide(admission.turn(engine, options), scope)
       const record = yield* states.get(engine)
       if (takesRequests(record.state)) return record
       yield* Scope.close(scope, Exit.void)
       return undefined
     })
 
-    const enter = Effect.fnUntraced(function* (engine: Engine, holdMillis: number) {
+    const enter = Effect.fnUntraced(function* (engine: Engine, holdMillis: number, options?: TurnOptions) {
       for (;;) {
-        yield* untilUsable(engine, holdMillis)
-        const record = yield* turnIfUsable(engine)
+        yield* untilUsable(engine, holdMillis, options)
+        const record = yield* turnIfUsable(engine, options)
         if (record !== undefined) return record
       }
     })
 
-    const enterInTime = (engine: Engine, holdMillis: number): Effect.Effect<EngineRecord, HealthError, Scope.Scope> => {
-      const waitedMillis = Duration.toMillis(settings.queueWait) + verdictMillis + holdMillis
+    const enterInTime = (
+      engine: Engine,
+      holdMillis: number,
+      options?: TurnOptions,
+    ): Effect.Effect<EngineRecord, HealthError, Scope.Scope> => {
+      const queueWait = options?.begun === true ? begunWait(engine, settings) : settings.queueWait
+      const waitedMillis = Duration.toMillis(queueWait) + verdictMillis + holdMillis
       const tooLate = new HealthError({ reason: new QueueWaitTimedOut({ engine, waitedMillis, retryAfterMillis }) })
-      return enter(engine, holdMillis).pipe(
+      return enter(engine, holdMillis, options).pipe(
         Effect.timeoutOrElse({ duration: waitedMillis, orElse: () => Effect.fail(tooLate) }),
         Effect.tapError(({ reason }) =>
           Metric.update(Metric.withAttributes(Metrics.engineRefusals, { engine, reason: reason._tag }), 1),
@@ -175,10 +186,10 @@ function make() {
         const second = yield* once(engine, call, content, holdMillis)
         return yield* Effect.fromResult(second)
       }),
-      stream: (engine, stream) =>
+      stream: (engine, stream, options) =>
         Stream.unwrap(
-          Effect.map(enterInTime(engine, 0), ({ life, state }) =>
-            stream.pipe(
+          Effect.map(enterInTime(engine, 0, options), ({ life, state }) =>
+            (options?.begun === true ? patiently(engine, stream) : stream).pipe(
               Stream.catch((error) =>
                 Stream.fromEffect(Effect.flatMap(judge(engine, life, error, undefined), Effect.fail)),
               ),
@@ -189,6 +200,17 @@ function make() {
     })
   })
 }
+
+/** `stream`, asked for again while the engine says that it is too busy to begin with it. */
+const patiently = <A, E extends Failed, R>(engine: Engine, stream: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
+  Stream.suspend(() => {
+    let sounds = false
+    const isTooBusy = ({ reason }: E) => !sounds && classify(engine, reason) === "overload"
+    return stream.pipe(
+      Stream.onFirst(() => Effect.sync(() => void (sounds = true))),
+      Stream.retry(($) => Schedule.while($(overloadRetries), ({ input }) => isTooBusy(input))),
+    )
+  })
 
 function explain(engine: Engine, state: EngineState): string {
   const name = engineName(engine)

@@ -139,7 +139,7 @@ export function messageOf({ reason }: HealthError): string {
     case "RestartUnderWay":
       return `${engineName(reason.engine)} is being restarted already`
     case "QueueFull":
-      return `${reason.limit} requests already wait for ${engineName(reason.engine)}`
+      return `${reason.waiting} requests already wait for ${engineName(reason.engine)}`
     case "QueueWaitTimedOut":
       return `${engineName(reason.engine)} was busy for ${Duration.format(Duration.millis(reason.waitedMillis))}`
     default:

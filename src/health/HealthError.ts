@@ -17,10 +17,10 @@ export class EngineWedged extends Schema.TaggedError<EngineWedged>()("EngineWedg
   shouldRetry: Schema.Boolean,
 }) {}
 
-/** `limit` requests already wait for the engine. */
+/** `waiting` requests already wait for the engine: as many as may, or more than it serves within the wait. */
 export class QueueFull extends Schema.TaggedError<QueueFull>()("QueueFull", {
   engine: Engine,
-  limit: Schema.Int,
+  waiting: Schema.Int,
   retryAfterMillis: Schema.Finite,
 }) {}
 

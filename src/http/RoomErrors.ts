@@ -77,7 +77,7 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
           ? Errors.engineWedged(reason.message).retryAfter(reason.retryAfterMillis)
           : Errors.engineExhausted(reason.message).retryAfter(reason.retryAfterMillis)
       case "QueueFull":
-        return Errors.engineBusy(reason.limit).retryAfter(reason.retryAfterMillis)
+        return Errors.engineBusy(reason.waiting).retryAfter(reason.retryAfterMillis)
       case "QueueWaitTimedOut":
         return Errors.engineTurnTimedOut(Math.ceil(reason.waitedMillis / 1000)).retryAfter(reason.retryAfterMillis)
       case "Quarantined":

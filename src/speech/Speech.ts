@@ -53,7 +53,8 @@ export class Speech extends Context.Service<
       const { maxTextCharacters: maxCharacters, paces } = yield* Settings
       const synthesizer = {
         ...magpie,
-        synthesize: (utterance: Utterance) => guard.stream("magpie", magpie.synthesize(utterance)),
+        synthesize: (utterance: Utterance, begun: boolean) =>
+          guard.stream("magpie", magpie.synthesize(utterance), { begun }),
       }
 
       const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {

@@ -21,10 +21,13 @@ export interface Take {
   readonly durationMs: () => number
 }
 
-/** What a take needs of an engine: `MagpieClient`, or one with a guard in front. `maxCharacters` in code points. */
+/**
+ * What a take needs of an engine: `MagpieClient`, or one with a guard in front. `maxCharacters` in code points; `begun`:
+ * whether the utterance is the continuation of one that sounds.
+ */
 export interface Synthesizer {
   readonly maxCharacters: number
-  readonly synthesize: (utterance: Utterance) => Stream.Stream<Pcm, SpeechFailure>
+  readonly synthesize: (utterance: Utterance, begun: boolean) => Stream.Stream<Pcm, SpeechFailure>
 }
 
 /** Chunks of the next utterance that may wait for their turn: about half a minute of audio, below 2 MB. */
@@ -43,7 +46,10 @@ export const synthesize = (plan: Plan, magpie: Synthesizer, paces?: Readonly<Rec
     .filter(isSpeakable)
     .map((text): Utterance => ({ text, voice: plan.voice, language: plan.language, speed: plan.speed }))
   const parts = utterances.map((utterance, index) =>
-    fadeSeams(judged(utterance, magpie, paces), { opening: index > 0, closing: index < utterances.length - 1 }),
+    fadeSeams(judged(utterance, index > 0, magpie, paces), {
+      opening: index > 0,
+      closing: index < utterances.length - 1,
+    }),
   )
   const pcm = parts.length === 0 ? Stream.succeed(silence) : inOrder(parts)
   return {
@@ -55,6 +61,7 @@ export const synthesize = (plan: Plan, magpie: Synthesizer, paces?: Readonly<Rec
 /** One engine call and the verdict on it. Fails as soon as the engine has babbled on for too long. */
 const judged = (
   utterance: Utterance,
+  begun: boolean,
   magpie: Synthesizer,
   paces: Readonly<Record<string, Pace>> | undefined,
 ): Stream.Stream<Pcm, SpeechFailure> =>
@@ -65,7 +72,7 @@ const judged = (
       const word = judge({ ...utterance, durationMs: heard }, paces)
       return word === "complete" ? Effect.void : Effect.fail(incomplete(word, heard))
     })
-    return magpie.synthesize(utterance).pipe(
+    return magpie.synthesize(utterance, begun).pipe(
       Stream.tap((chunk) => {
         heard += durationMs(chunk)
         return heard > longest ? verdict : Effect.void

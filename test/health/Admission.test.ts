@@ -131,3 +131,93 @@ it.effect("a probe stands in line but is not turned away by its length", () =>
     assert.isFalse(yield* Fiber.join(late))
   }).pipe(admission({ queueLength: "0", queueWait: "60 seconds" })),
 )
+
+it.effect("what has begun goes before all that has not, in its order", () =>
+  Effect.gen(function* () {
+    const gate = yield* Admission
+    const order: Array<string> = []
+    const turn = (name: string, begun: boolean) =>
+      Effect.forkChild(
+        Effect.scoped(
+          Effect.andThen(
+            gate.turn("magpie", { begun }),
+            Effect.sync(() => order.push(name)),
+          ),
+        ),
+      )
+    const scope = yield* Scope.make()
+    yield* Scope.provide(gate.turn("magpie"), scope)
+    const fibers = [
+      yield* turn("new 1", false),
+      yield* turn("new 2", false),
+      yield* turn("begun 1", true),
+      yield* turn("begun 2", true),
+    ]
+    yield* TestClock.adjust(0)
+    yield* Scope.close(scope, Exit.void)
+    yield* Effect.forEach(fibers, Fiber.join)
+    assert.deepStrictEqual(order, ["begun 1", "begun 2", "new 1", "new 2"])
+  }).pipe(admission({ magpieConcurrency: "1" })),
+)
+
+it.effect("what has begun is not turned away by a full line, and its wait ends after two of the longest calls", () =>
+  Effect.gen(function* () {
+    const gate = yield* Admission
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        yield* gate.turn("magpie")
+        const begun = yield* Effect.forkChild(Effect.exit(Effect.scoped(gate.turn("magpie", { begun: true }))))
+        yield* TestClock.adjust("250 seconds")
+        assert.isUndefined(begun.pollUnsafe())
+        yield* TestClock.adjust("51 seconds")
+        assert.strictEqual(reasonOf(yield* Fiber.join(begun)), "QueueWaitTimedOut")
+      }),
+    )
+  }).pipe(
+    admission({ magpieConcurrency: "1", queueLength: "0", queueWait: "60 seconds", magpieTimeout: "120 seconds" }),
+  ),
+)
+
+it.effect("a new call is refused at once where those in front are known to take longer than its wait", () =>
+  Effect.gen(function* () {
+    const gate = yield* Admission
+    const call = Effect.scoped(Effect.andThen(gate.turn("parakeet"), Effect.sleep("25 seconds")))
+    for (let n = 0; n < 30; n++) {
+      const one = yield* Effect.forkChild(call)
+      yield* TestClock.adjust("25 seconds")
+      yield* Fiber.join(one)
+    }
+    const calls = yield* Effect.forEach([1, 2, 3, 4, 5], () => Effect.forkChild(Effect.exit(call)))
+    yield* TestClock.adjust(0)
+    assert.deepStrictEqual(
+      calls.map((fiber) => fiber.pollUnsafe() !== undefined),
+      [false, false, false, false, true],
+    )
+    const error = yield* Effect.flip(yield* Fiber.join(calls[4]!))
+    assert.deepInclude(error.reason, { _tag: "QueueFull", waiting: 3 })
+    const { retryAfterMillis } = error.reason as { retryAfterMillis: number }
+    assert.isAbove(retryAfterMillis, 10_000)
+    assert.isBelow(retryAfterMillis, 16_000)
+    // One that has begun stays.
+    const begun = yield* Effect.forkChild(Effect.scoped(gate.turn("parakeet", { begun: true })))
+    yield* TestClock.adjust("25 seconds")
+    yield* Fiber.join(begun)
+  }).pipe(admission({ queueWait: "60 seconds" })),
+)
+
+it.effect(
+  "who leaves just as its turn comes passes it on",
+  () =>
+    Effect.gen(function* () {
+      const gate = yield* Admission
+      const first = yield* held
+      const kept = Effect.scoped(Effect.andThen(gate.turn("parakeet"), Effect.never))
+      const second = yield* Effect.forkChild(kept)
+      const third = yield* Effect.forkChild(held)
+      yield* TestClock.adjust(0)
+      yield* Effect.all([Scope.close(first, Exit.void), Fiber.interrupt(second)], { concurrency: 2 })
+      yield* Fiber.join(third)
+      assert.strictEqual(yield* gate.waiting("parakeet"), 0)
+    }).pipe(admission({ parakeetConcurrency: "1" })),
+  5_000,
+)

@@ -221,3 +221,26 @@ describe("a hit that was none yet when it was first looked for", () => {
     }).pipe(Effect.provide(speechOver(late))),
   )
 })
+
+it.effect("every engine call of a speech but the first is the rest of a begun answer, which goes first", () =>
+  Effect.gen(function* () {
+    const begun: Array<boolean | undefined> = []
+    const guard = Layer.succeed(EngineGuard, {
+      call: (_, call) => call,
+      stream: (_, stream, options) => (begun.push(options?.begun), stream),
+    })
+    const program = Speech.layer.pipe(
+      Layer.provide(Flights.layer),
+      Layer.provide([AtomicCache.layerMemory, guard, MagpieClient.layerTest({ maxCharacters: 30 })]),
+      Layer.provideMerge(billingRoom),
+      Layer.provide(Settings.layerTest()),
+    )
+    yield* Effect.gen(function* () {
+      const { speak } = yield* Speech
+      const text = "The first of three. And this is the second. Here the third one ends."
+      const { audio } = yield* speak({ ...request, text })
+      yield* Stream.runDrain(audio)
+    }).pipe(Effect.scoped, Effect.provide(program))
+    assert.deepStrictEqual(begun, [false, true, true])
+  }),
+)
