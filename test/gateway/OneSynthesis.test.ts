@@ -160,7 +160,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("OneSynthesis", (it) =>
         `{\n  "model" : "tts-1",\n  "input" : "${text}",\n  "voice" : "alloy"\n}`,
         `{"model":"tts-1","input":"${text}","voice":"alloy","response_format":"mp3","speed":1,"stream_format":"audio"}`,
         `{"model":"tts-1","input":"${text}","voice":"alloy","language":null,"instructions":"Cheerfully."}`,
-        `{"model":"magpie-tts-multilingual","input":"${text}","voice":{"id":"Magpie-Multilingual.EN-US.Jason"}}`,
+        `{"model":"magpie-tts-multilingual","input":"${text}","voice":{"id":"Magpie-Multilingual.EN-US.Aria"}}`,
         `{"model":"tts-1","input":"${text}","voice":"jason","language":"en-US"}`,
         `{"model":"tts-1","input":"  ${text.replaceAll(" ", "\\n ")} ","voice":"alloy"}`,
         `{"model":"tts-1","input":"${text.replace("T", "\\u0054")}","voice":"alloy"}`,
