@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 
-/** The text fields of a transcription form, without the file. Fields not named here are ignored, `stream` among them, as OpenAI does for whisper-1. */
+/** The text fields of a transcription form, without the file. Fields not named here are ignored, as OpenAI does. */
 export const TranscriptionFields = Schema.Struct({
   model: Schema.String.annotate({
     description: "A speech-to-text model of `GET /v1/models`, or an alias such as `whisper-1`.",
@@ -20,8 +20,17 @@ export const TranscriptionFields = Schema.Struct({
       message: 'expected one of "json", "text"',
     }),
   ),
+  stream: Schema.optionalKey(
+    Schema.String.annotate({
+      description: "`true` is refused for every model but `whisper-1`, which ignores it: events are not available yet.",
+    }),
+  ),
 })
 export type TranscriptionFields = typeof TranscriptionFields.Type
+
+/** Whether the client reads events. OpenAI ignores `stream` for `whisper-1`, and clients leave it on for that model. */
+export const asksForEvents = ({ model, stream }: TranscriptionFields): boolean =>
+  model !== "whisper-1" && /^(true|1|yes|on)$/i.test(stream ?? "")
 
 /** The form as the documentation shows it. */
 export const TranscriptionForm = Schema.Struct({

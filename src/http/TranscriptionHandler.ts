@@ -3,7 +3,7 @@ import { type HttpServerRequest, HttpServerResponse, type Multipart } from "effe
 import { contentHash } from "../audio/ContentHash.ts"
 import { settledBeforeLast } from "../billing/SettledBeforeLast.ts"
 import { Errors } from "../contract/Errors.ts"
-import type { TranscriptionFields, TranscriptionResult } from "../contract/TranscriptionForm.ts"
+import { asksForEvents, type TranscriptionFields, type TranscriptionResult } from "../contract/TranscriptionForm.ts"
 import { Transcription, type Transcribed } from "../transcription/Transcription.ts"
 import { handedOver } from "./HandedOver.ts"
 import { Models } from "./Models.ts"
@@ -44,6 +44,10 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
     parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>,
   ) {
     const { path, fields } = yield* receive(request, parts)
+    // A client that waits for events finds none in JSON, and no error either.
+    if (asksForEvents(fields)) {
+      return yield* Errors.unsupportedValue("stream", "expected false; transcripts are not sent as events yet")
+    }
     yield* models.forTranscription(fields.model)
     const body = contentHash(fs, path).pipe(
       Effect.map((file) => ({ kind: "transcription", file, ...fields })),

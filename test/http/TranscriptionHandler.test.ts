@@ -10,8 +10,7 @@ const gatewayWith = (transcribe: Transcription["Service"]["transcribe"]) =>
 const send = (url: string, fields: Record<string, string> = {}, signal?: AbortSignal) => {
   const body = new FormData()
   body.append("file", new Blob(["RIFF"]), "speech.wav")
-  body.append("model", "whisper-1")
-  for (const [name, value] of Object.entries(fields)) body.append(name, value)
+  for (const [name, value] of Object.entries({ model: "whisper-1", ...fields })) body.append(name, value)
   return fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body, signal: signal ?? null })
 }
 
@@ -41,6 +40,23 @@ it.live("answers text as one line", () =>
     const response = yield* Effect.promise(() => send(url, { response_format: "text" }))
     expect(response.headers.get("content-type")).toBe("text/plain; charset=utf-8")
     expect(yield* Effect.promise(() => response.text())).toBe("The birds are back.\n")
+  }),
+)
+
+it.live("a client that wants events is told that there are none, unless it asks whisper-1, which never had them", () =>
+  Effect.gen(function* () {
+    const { url } = yield* gatewayWith(() => Effect.succeed(heard))
+    for (const stream of ["true", "True", "1"]) {
+      const refused = yield* Effect.promise(() => send(url, { model: "gpt-4o-transcribe", stream }))
+      expect([stream, refused.status]).toEqual([stream, 400])
+      expect(yield* Effect.promise(() => refused.json())).toMatchObject({
+        error: { code: "unsupported_value", param: "stream", message: expect.stringContaining("events") },
+      })
+    }
+    for (const fields of [{ stream: "true" }, { model: "gpt-4o-transcribe", stream: "false" }]) {
+      const response = yield* Effect.promise(() => send(url, fields))
+      expect([fields, response.status]).toEqual([fields, 200])
+    }
   }),
 )
 

@@ -76,7 +76,7 @@ describe("a form", () => {
     Effect.gen(function* () {
       const { url, requests } = yield* uploadGateway()
       const response = yield* send(url, [
-        ["stream", "true"],
+        ["stream", "false"],
         ["timestamp_granularities[]", "word"],
         ["timestamp_granularities[]", "segment"],
         ["model", "nvidia/parakeet-tdt-0.6b-v2"],
