@@ -62,6 +62,31 @@ const duration = setting(
 )
 const count = setting(wholeNumber.check(Schema.isGreaterThanOrEqualTo(1)), "a whole number from 1")
 const countOrNone = setting(wholeNumber, "a whole number from 0")
+
+/** Several values of one kind, separated by commas. */
+const listOf = (one: Schema.ConstraintCodec<string, string>, accepts: string) =>
+  setting(
+    Schema.String.pipe(
+      Schema.decodeTo(Schema.Array(one), {
+        decode: SchemaGetter.transform((written: string) => written.split(",").flatMap((each) => each.trim() || [])),
+        encode: SchemaGetter.transform((values: ReadonlyArray<string>) => values.join(",")),
+      }),
+    ),
+    accepts,
+  )
+const hosts = listOf(
+  Schema.String.check(Schema.isPattern(/^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])$/)),
+  "host names without a port, separated by commas, such as voice.example.com,aviary.lan",
+)
+const origins = listOf(
+  Schema.String.check(
+    Schema.makeFilter((written) => {
+      const url = URL.parse(written)
+      return written === "null" || (url !== null && url.host !== "" && written === `${url.protocol}//${url.host}`)
+    }),
+  ),
+  "origins as browsers send them, separated by commas, such as https://chat.example.com,http://localhost:3000",
+)
 const oneOf = <const L extends ReadonlyArray<string>>(...values: L) =>
   setting(Schema.Literals(values), values.map((v) => `"${v}"`).join(" or "))
 
@@ -127,6 +152,16 @@ export const table = {
     "AVIARY_ACCESS",
     undefined,
     "Who may use the API: anyone, or holders of a key. Must be said when listening beyond loopback; on loopback `open` where unset.",
+  ),
+  hosts: hosts(
+    "AVIARY_HOSTS",
+    "",
+    "Names that the gateway is called by, beside loopback ones. Listening on loopback with open access, and wherever this is set, requests to other names are refused: a web page can let any name point here.",
+  ),
+  corsOrigins: origins(
+    "AVIARY_CORS_ORIGINS",
+    "",
+    "Origins of web pages that may use the gateway from a browser (CORS). With open access, pages of other origins are refused.",
   ),
   listings: oneOf("open", "keys")(
     "AVIARY_LISTINGS",
@@ -236,8 +271,8 @@ type Values = Omit<Written, "access" | "metrics"> & {
   readonly metrics: "open" | "admin" | "off"
 }
 
-/** Addresses that only this machine reaches. */
-const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/
+/** Whether only this machine reaches the address or name. */
+export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/.test(host)
 
 /** The settings this process runs with. */
 export class Settings extends Context.Service<Settings, Values>()("aviary/Settings") {
@@ -275,9 +310,9 @@ function read(): Effect.Effect<Values, SettingsError> {
     Effect.tap(checkNames),
     Effect.map((pairs) => Object.fromEntries(pairs) as unknown as Written),
     Effect.flatMap((written) => {
-      const isLoopback = loopback.test(written.host)
-      const metrics = written.metrics ?? (isLoopback ? "open" : "admin")
-      const access = written.access ?? (isLoopback ? "open" : undefined)
+      const onlyHere = isLoopback(written.host)
+      const metrics = written.metrics ?? (onlyHere ? "open" : "admin")
+      const access = written.access ?? (onlyHere ? "open" : undefined)
       if (access !== undefined) return Effect.succeed({ ...written, access, metrics })
       return new SettingsError({
         message: `AVIARY_HOST=${JSON.stringify(written.host)} is reached from other machines: say AVIARY_ACCESS=keys to ask for a key, or AVIARY_ACCESS=open to let anyone in.`,

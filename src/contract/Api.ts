@@ -5,6 +5,7 @@ import { AdminEnginesGroup } from "./AdminEnginesGroup.ts"
 import { AdminKeysGroup } from "./AdminKeysGroup.ts"
 import { AdminRatesGroup } from "./AdminRatesGroup.ts"
 import { AudioGroup } from "./AudioGroup.ts"
+import { completed } from "./Description.ts"
 import { HealthGroup } from "./HealthGroup.ts"
 import { ModelsGroup } from "./ModelsGroup.ts"
 import { OrganizationGroup } from "./OrganizationGroup.ts"
@@ -26,5 +27,6 @@ export class Api extends HttpApi.make("aviary")
       version: "1",
       description:
         "One URL for speech: OpenAI's audio API in front of Magpie (text to speech) and Parakeet (speech to text).",
+      transform: completed,
     }),
   ) {}

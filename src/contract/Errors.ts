@@ -16,6 +16,14 @@ export const Errors = {
     when: "A JSON route got something else.",
     example: [],
   }),
+  invalidUtf8: kind<[]>({
+    status: 400,
+    type: "invalid_request_error",
+    code: "invalid_utf8",
+    message: () => "The request body is not valid UTF-8, which JSON has to be.",
+    when: "A JSON route got text in another encoding, such as Latin-1.",
+    example: [],
+  }),
   invalidBody: kind<[]>({
     status: 400,
     type: "invalid_request_error",
@@ -140,6 +148,24 @@ export const Errors = {
     message: (method, path, allowed) => `Not allowed to ${method} on ${path}. Allowed: ${allowed.join(", ")}.`,
     when: "The route exists for other methods, which `Allow` names.",
     example: ["DELETE", "/v1/models", ["GET", "HEAD"]],
+  }),
+  hostNotAllowed: kind<[host: string]>({
+    status: 403,
+    type: "invalid_request_error",
+    code: "host_not_allowed",
+    message: (host) =>
+      `The gateway does not go by the name \`${host.slice(0, 100)}\`. If it should, add the name to AVIARY_HOSTS.`,
+    when: "The `Host` is neither a loopback name nor in `AVIARY_HOSTS`, and the gateway listens on loopback with open access or `AVIARY_HOSTS` is set. A web page can let a name of its own point to this machine.",
+    example: ["rebound.example"],
+  }),
+  originNotAllowed: kind<[origin: string]>({
+    status: 403,
+    type: "invalid_request_error",
+    code: "origin_not_allowed",
+    message: (origin) =>
+      `Pages of the origin \`${origin.slice(0, 100)}\` may not use this gateway. If they should, add the origin to AVIARY_CORS_ORIGINS.`,
+    when: "Access is open, and a browser sent the request for a page of another origin, which `AVIARY_CORS_ORIGINS` does not name.",
+    example: ["https://page.example"],
   }),
   requestTimeout: kind<[]>({
     status: 408,

@@ -8,12 +8,15 @@ import {
 } from "effect/http"
 import { Errors } from "../contract/Errors.ts"
 import { withoutSecrets } from "../contract/Secrets.ts"
+import type { BrowserRules } from "./BrowserRules.ts"
 import { errorResponse } from "./ErrorResponse.ts"
 import { causeFault, maxJsonBytes } from "./RequestFault.ts"
 import type { KnownRoutes } from "./KnownRoutes.ts"
 import { requestId } from "./RequestId.ts"
 import { loggable, logRequest } from "./RequestLog.ts"
 import { countRequest } from "./RequestMetrics.ts"
+import { secured } from "./SecurityHeaders.ts"
+import { withStrictText } from "./StrictText.ts"
 
 type App = Effect.Effect<Response.HttpServerResponse, unknown, HttpServerRequest.HttpServerRequest | Scope.Scope>
 
@@ -23,21 +26,28 @@ const jsonLimit = ByteSize.bytes(maxJsonBytes)
  * What every request passes, routed or not: the request id, the limits of bodies that the contract decodes, errors in
  * OpenAI's envelope, and the log line once the body has left.
  */
-export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRoutes["Service"]) {
-  const request = yield* HttpServerRequest.HttpServerRequest
+export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRoutes["Service"], rules: BrowserRules) {
+  const request = withStrictText(yield* HttpServerRequest.HttpServerRequest)
   const startedAt = yield* Clock.currentTimeMillis
   const id = requestId(request.headers["x-request-id"])
   const path = withoutSecrets(request.url.split("?", 1)[0]!)
   const route = known.routeOf(request.method, request.url)
 
-  const response = yield* (route !== undefined && encoded(request) ? notDecoded : app).pipe(
+  const refused = rules.refusal(request)
+  const answer = Option.isSome(refused)
+    ? Effect.succeed(errorResponse(refused.value))
+    : route !== undefined && encoded(request)
+      ? notDecoded
+      : app
+  const response = yield* rules.shared(request, answer).pipe(
+    Effect.provideService(HttpServerRequest.HttpServerRequest, request),
     Effect.provideService(HttpIncomingMessage.MaxBodySize, jsonLimit),
     Effect.map((response) => enveloped(request, path, response)),
     Effect.catchCause((cause) => failed(cause, request, path, known.methodsOf)),
     Effect.annotateLogs("request_id", id),
   )
   const answeredAt = yield* Clock.currentTimeMillis
-  const headed = Response.setHeaders(response, {
+  const headed = Response.setHeaders(secured(response), {
     "x-request-id": id,
     "openai-processing-ms": String(answeredAt - startedAt),
   })

@@ -10,6 +10,7 @@ import { AdminEnginesHandlers } from "./AdminEnginesHandlers.ts"
 import { AdminKeysHandlers } from "./AdminKeysHandlers.ts"
 import { AdminRatesHandlers } from "./AdminRatesHandlers.ts"
 import { AudioHandlers } from "./AudioHandlers.ts"
+import { makeBrowserRules } from "./BrowserRules.ts"
 import * as DocsRoute from "./DocsRoute.ts"
 import { frontDoor } from "./FrontDoor.ts"
 import { HealthHandlers } from "./HealthHandlers.ts"
@@ -33,11 +34,12 @@ export const Routes = Layer.mergeAll(
 )
 
 /** The gateway as one effect from request to response, for whoever serves it. */
-const makeHttpApp = Effect.gen(function* () {
+const makeHttpApp = Effect.fnUntraced(function* (socket: { readonly listens: boolean }) {
+  const rules = yield* makeBrowserRules(socket)
   const context = yield* Layer.build(Layer.provideMerge(Routes, KnownRoutes.layer))
   return yield* Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
-    return frontDoor(router.asHttpEffect(), yield* KnownRoutes)
+    return frontDoor(router.asHttpEffect(), yield* KnownRoutes, rules)
   }).pipe(Effect.provide(context))
 })
 
@@ -50,7 +52,7 @@ const tracing = Context.make(UrlParams.CurrentRedactedNames, [/^/]).pipe(
 )
 
 /** Serves the gateway on whatever `HttpServer` there is. */
-export const layer = Layer.unwrap(Effect.map(makeHttpApp, (app) => HttpServer.serve(app))).pipe(
+export const layer = Layer.unwrap(Effect.map(makeHttpApp({ listens: true }), (app) => HttpServer.serve(app))).pipe(
   Layer.provide(Layer.succeedContext(tracing)),
 )
 
@@ -62,7 +64,7 @@ export const address = Effect.map(HttpServer.HttpServer, (server) => HttpServer.
  * traces as the program does that makes it.
  */
 export const makeWebHandler = Effect.gen(function* () {
-  const app = yield* makeHttpApp
+  const app = yield* makeHttpApp({ listens: false })
   const program = yield* Effect.context<never>()
   return HttpEffect.toWebHandlerWith<never, HttpServerRequest.HttpServerRequest | Scope.Scope>(
     Context.merge(program, tracing),

@@ -17,7 +17,7 @@ import { rawConnection } from "../support/rawHttp.ts"
 
 const adminToken = "an-admin-token-that-nobody-guesses"
 
-const open = new Set(["/health/live", "/health/ready", "/docs", "/openapi.json", "/metrics"])
+const open = new Set(["/", "/health/live", "/health/ready", "/docs", "/openapi.json", "/metrics"])
 const listings = new Set(["/v1/models", "/v1/models/{id}", "/v1/audio/voices", "/v1/audio/models"])
 const isAdmin = (path: string) => path.startsWith("/admin/") || path.startsWith("/v1/organization/")
 
@@ -82,7 +82,7 @@ const misplaced = (secret: string): ReadonlyArray<Ask> => {
 const connect = (base: string, secret: string) =>
   Effect.gen(function* () {
     const { socket, closed } = yield* rawConnection(Number(new URL(base).port))
-    socket.write(`CONNECT ${secret}:443 HTTP/1.1\r\nhost: x\r\n\r\n`)
+    socket.write(`CONNECT ${secret}:443 HTTP/1.1\r\nhost: localhost\r\n\r\n`)
     return (yield* closed).received.toString()
   })
 

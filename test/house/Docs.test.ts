@@ -21,7 +21,7 @@ ${Object.values(table)
   .map((one) =>
     [
       `\`${one.name}\``,
-      one.default === undefined ? "unset" : `\`${one.default}\``,
+      one.default === undefined ? "unset" : one.default === "" ? "none" : `\`${one.default}\``,
       cell(one.accepts) + (one.secret ? "; never shown" : ""),
       cell(one.meaning),
     ].join(" | "),

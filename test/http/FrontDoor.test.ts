@@ -38,7 +38,7 @@ it.live("every answer has a request id: the client's own if it is harmless, else
 it.live("an unknown route is 404 in the envelope, and so are the routes other servers are known by", () =>
   Effect.gen(function* () {
     const { url } = yield* startGateway()
-    for (const path of ["/", "/v1", "/v1/readyz", "/v1/test", "/health", "/v1/audio/translations", "/%zz"]) {
+    for (const path of ["/v1", "/v1/readyz", "/v1/test", "/health", "/v1/audio/translations", "/%zz"]) {
       const response = yield* get(`${url}${path}?key=secret`)
       expect([path, response.status]).toEqual([path, 404])
       expect(response.headers.get("content-type")).toBe("application/json")
@@ -139,7 +139,7 @@ it.live("a body too large without a declared length is cut, not collected", () =
     const { port } = yield* startGateway()
     const { socket, closed } = yield* rawConnection(port)
     socket.write(
-      "POST /v1/audio/speech HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+      "POST /v1/audio/speech HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
     )
     const chunk = `10000\r\n${"x".repeat(65_536)}\r\n`
     let sent = 0
@@ -229,5 +229,39 @@ it.live("the log says of a response that it broke off", () =>
     const { socket } = yield* rawConnection(port)
     socket.write(jsonPost("/v1/audio/speech", hello))
     expect(yield* Deferred.await(ended)).toEqual(["aborted", 3])
+  }),
+)
+
+it.live("text that is no UTF-8 is refused, not spoken with replacement characters", () =>
+  Effect.gen(function* () {
+    let asked = 0
+    const speech = Layer.succeed(Speech, {
+      speak: () =>
+        Effect.sync(() => {
+          asked += 1
+          return { key: "", cache: "MISS" as const, contentType: "", contentLength: 0, audio: Stream.empty }
+        }),
+    })
+    const { url } = yield* startGateway({ programs: Layer.merge(speech, transcriptionOf()) })
+    const send = (body: Buffer) =>
+      Effect.promise(() =>
+        fetch(`${url}/v1/audio/speech`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: new Uint8Array(body),
+        }),
+      )
+    const written = JSON.stringify({ ...hello, input: "Un café, \ufffd." })
+    for (const bytes of [
+      Buffer.from(written, "latin1"),
+      Buffer.from([...Buffer.from(written).subarray(0, -2), 0xc3]),
+    ]) {
+      const refused = yield* send(bytes)
+      expect([refused.status, (yield* json(refused)).error.code]).toEqual([400, "invalid_utf8"])
+    }
+    expect(asked).toBe(0)
+    // U+FFFD itself is UTF-8.
+    expect((yield* send(Buffer.from(written))).status).toBe(200)
+    expect(asked).toBe(1)
   }),
 )

@@ -1,6 +1,6 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Logger } from "effect"
+import { Effect, Layer, Logger, Schema } from "effect"
 import { OpenApi } from "effect/http-api"
 import { Api } from "../../src/contract/Api.ts"
 import { tmpdir } from "node:os"
@@ -53,13 +53,50 @@ it.live("lists in the shapes that OpenAI and Open WebUI read, without a key", ()
   }),
 )
 
-it.live("allows no other origin", () =>
+it.live("describes the routes beside the contract, and forbids no field that is accepted", () =>
   Effect.gen(function* () {
     const { url } = yield* startGateway()
-    const response = yield* Effect.promise(() =>
-      fetch(`${url}/v1/models`, { headers: { origin: "https://evil.test" } }),
+    const spec = yield* get(`${url}/openapi.json`)
+    const { paths, components } = Schema.decodeUnknownSync(
+      Schema.Struct({
+        paths: Schema.Record(Schema.String, Schema.Json),
+        components: Schema.Struct({ schemas: Schema.Record(Schema.String, Schema.Json) }),
+      }),
+    )(yield* Effect.promise(() => spec.json()))
+    for (const path of ["/", "/docs", "/openapi.json", "/metrics"]) {
+      expect(paths[path]).toMatchObject({ get: { summary: expect.any(String) } })
+      const response = yield* Effect.promise(() => fetch(url + path, { redirect: "manual" }))
+      expect([path, response.status]).toEqual([path, path === "/" ? 303 : 200])
+    }
+    expect(JSON.stringify(components.schemas["SpeechRequest"])).not.toContain("additionalProperties")
+    expect(JSON.stringify(paths["/v1/audio/transcriptions"])).not.toContain(`"additionalProperties":false`)
+    // A mistyped limit would limit nothing.
+    expect(components.schemas["NewAccount"]).toMatchObject({ additionalProperties: false })
+    const unknown = yield* Effect.promise(() =>
+      fetch(`${url}/v1/audio/speech`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ model: "tts-1", input: "Hello.", voice: "alloy", instructions: "Softly." }),
+      }),
     )
-    expect(response.headers.get("access-control-allow-origin")).toBeNull()
+    expect(unknown.status).toBe(200)
+  }),
+)
+
+it.live("tells browsers to sniff, frame, load and send on nothing", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    for (const path of ["/v1/models", "/docs", "/nope", "/openapi.json", "/health/live"]) {
+      const { headers } = yield* get(url + path)
+      expect(headers.get("x-content-type-options")).toBe("nosniff")
+      expect(headers.get("x-frame-options")).toBe("DENY")
+      expect(headers.get("referrer-policy")).toBe("no-referrer")
+      expect(headers.get("cross-origin-resource-policy")).toBe("same-origin")
+      const policy = headers.get("content-security-policy") ?? ""
+      expect(policy).toContain("default-src 'none'")
+      expect(policy).toContain("frame-ancestors 'none'")
+      expect(policy).not.toMatch(/script-src[^;]*unsafe/)
+    }
   }),
 )
 

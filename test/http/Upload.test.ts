@@ -155,7 +155,7 @@ describe("a form over the limit", () => {
       const { port, swept } = yield* uploadGateway({ uploadMaxBytes: "100000" })
       const { socket, seen } = yield* rawConnection(port)
       socket.write(
-        "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 100001\r\nexpect: 100-continue\r\n\r\n",
+        "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 100001\r\nexpect: 100-continue\r\n\r\n",
       )
       const answer = yield* seen('"request_too_large"')
       expect(answer).toMatch(/^HTTP\/1.1 413 /)
@@ -170,7 +170,7 @@ describe("a form over the limit", () => {
       const { socket, closed } = yield* rawConnection(port)
       const part = `--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n`
       socket.write(
-        `POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\ntransfer-encoding: chunked\r\n\r\n${part.length.toString(16)}\r\n${part}\r\n`,
+        `POST /v1/audio/transcriptions HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\ntransfer-encoding: chunked\r\n\r\n${part.length.toString(16)}\r\n${part}\r\n`,
       )
       const chunk = Buffer.concat([Buffer.from("10000\r\n"), Buffer.alloc(65_536), Buffer.from("\r\n")])
       let sent = 0
@@ -190,7 +190,7 @@ describe("a form over the limit", () => {
 })
 
 const beginning =
-  'POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 5000\r\n\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF'
+  'POST /v1/audio/transcriptions HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 5000\r\n\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF'
 
 it.live("an upload that dawdles is told so after the upload timeout, and leaves nothing", () =>
   Effect.gen(function* () {
@@ -266,7 +266,7 @@ it.live("a delimiter in place of a part's headers is malformed, not a fault of t
     const body = '--b\r\ncontent-disposition: form-data; name="model"\r\n\r\n--bx\r\n--b--\r\n'
     const { socket, seen } = yield* rawConnection(port)
     socket.write(
-      `POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      `POST /v1/audio/transcriptions HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     )
     expect(yield* seen('"invalid_multipart"')).toMatch(/^HTTP\/1.1 400 /)
     yield* swept

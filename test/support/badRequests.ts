@@ -143,7 +143,7 @@ export const badRequests = (seed: number): (() => BadRequest) => {
       "a form that announces too much",
       () =>
         Buffer.from(
-          `POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: ${26_214_401 + below(1e9)}\r\n\r\n--b`,
+          `POST /v1/audio/transcriptions HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: ${26_214_401 + below(1e9)}\r\n\r\n--b`,
         ),
     ],
     [
@@ -194,14 +194,14 @@ export const badRequests = (seed: number): (() => BadRequest) => {
       "two ways to say the length",
       () =>
         Buffer.from(
-          "POST /v1/audio/speech HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+          "POST /v1/audio/speech HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         ),
     ],
     [
       "broken chunks",
       () =>
         Buffer.from(
-          `POST ${pick(["/v1/audio/speech", "/v1/audio/transcriptions"])} HTTP/1.1\r\nhost: x\r\ncontent-type: ${pick(["application/json", "multipart/form-data; boundary=b"])}\r\ntransfer-encoding: chunked\r\n\r\n${pick(["zz", "-1", "fffffffffffffffff"])}\r\n{\r\n`,
+          `POST ${pick(["/v1/audio/speech", "/v1/audio/transcriptions"])} HTTP/1.1\r\nhost: localhost\r\ncontent-type: ${pick(["application/json", "multipart/form-data; boundary=b"])}\r\ntransfer-encoding: chunked\r\n\r\n${pick(["zz", "-1", "fffffffffffffffff"])}\r\n{\r\n`,
         ),
     ],
     ["an expectation", () => framed("POST", "/v1/audio/speech", [`expect: ${word()}`], Buffer.from("{}"))],
@@ -215,7 +215,10 @@ export const badRequests = (seed: number): (() => BadRequest) => {
           Buffer.from("\r\n\r\n\r\n"),
         ]),
     ],
-    ["another version", () => Buffer.from(`GET / HTTP/${pick(["9.9", "2.0", "x", "1.1.1"])}\r\nhost: x\r\n\r\n`)],
+    [
+      "another version",
+      () => Buffer.from(`GET /nowhere HTTP/${pick(["9.9", "2.0", "x", "1.1.1"])}\r\nhost: localhost\r\n\r\n`),
+    ],
     [
       "half a request",
       () => {
