@@ -26,6 +26,8 @@ const playsWhatCame = `
 
 const withPlayer = (page: string): string =>
   page
+    // Browsers ask for an icon, and would show the 404.
+    .replace("<title>", '<link rel="icon" href="data:," /><title>')
     .replace("window.onload = () => {", () => `${playsWhatCame}\n    window.onload = () => {`)
     .replace(`dom_id: "#swagger-ui",`, () => `dom_id: "#swagger-ui",\n        plugins: [PlaysWhatCame],`)
 

@@ -17,9 +17,10 @@ import { rawConnection } from "../support/rawHttp.ts"
 
 const adminToken = "an-admin-token-that-nobody-guesses"
 
-const open = new Set(["/", "/health/live", "/health/ready", "/docs", "/openapi.json", "/metrics"])
+const open = new Set(["/", "/health/live", "/health/ready", "/docs", "/openapi.json"])
 const listings = new Set(["/v1/models", "/v1/models/{id}", "/v1/audio/voices", "/v1/audio/models"])
-const isAdmin = (path: string) => path.startsWith("/admin/") || path.startsWith("/v1/organization/")
+const isAdmin = (path: string) =>
+  path === "/metrics" || path.startsWith("/admin/") || path.startsWith("/v1/organization/")
 
 /** Every route of the contract, with something in place of its parameters. */
 const routes = Object.entries(OpenApi.fromApi(Api).paths).flatMap(([path, operations]) =>
@@ -124,7 +125,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
 
     it.effect("a client's key opens no admin route, and the admin token speaks for nobody", () =>
       Effect.gen(function* () {
-        const { url, services } = yield* startAviary(yield* NimTest, { access: "keys", adminToken })
+        const { url, services } = yield* startAviary(yield* NimTest, { access: "keys", adminToken, metrics: "admin" })
         const accounts = yield* Accounts.pipe(Effect.provide(services))
         const { text } = yield* accounts.createKey({ accountId: "anonymous", name: "Test" })
         for (const route of routes) {
@@ -139,7 +140,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
 
     it.effect("admin routes need the token where clients need no key", () =>
       Effect.gen(function* () {
-        const { url } = yield* startAviary(yield* NimTest, { access: "open", adminToken })
+        const { url } = yield* startAviary(yield* NimTest, { access: "open", adminToken, metrics: "admin" })
         for (const route of routes.filter(({ path }) => isAdmin(path))) {
           for (const authorization of [
             undefined,
