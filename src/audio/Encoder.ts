@@ -3,7 +3,7 @@ import { Effect, type Scope } from "effect"
 import { createEncoder } from "wasm-media-encoders"
 import { type AudioFormat, contentTypeOf } from "./AudioFormat.ts"
 import { makeResampler } from "./Resampler.ts"
-import { wavHeader } from "./Wav.ts"
+import { wavHeader, wavHeaderBytes } from "./Wav.ts"
 
 /**
  * Turns mono samples into bytes of one format. The same samples give the same bytes, however they are cut into chunks.
@@ -13,11 +13,14 @@ import { wavHeader } from "./Wav.ts"
  *
  * @property encode the bytes that `samples` complete, possibly none; they belong to the caller
  * @property flush the rest, once, after the last samples
+ * @property head for a format whose first bytes tell the length: what they are once all `bytes` of the stream are known.
+ * As long as what `encode` began with, which had to leave before anybody knew
  */
 export interface Encoder {
   readonly contentType: string
   readonly encode: (samples: Int16Array) => Uint8Array
   readonly flush: () => Uint8Array
+  readonly head?: (bytes: number) => Uint8Array
 }
 
 /**
@@ -55,6 +58,7 @@ const wavCodec = (sampleRate: number): Codec => {
   return {
     encode: (samples) => (samples.length === 0 ? empty : headOnce(littleEndian(samples))),
     flush: () => headOnce(empty),
+    head: (bytes) => wavHeader(sampleRate, bytes - wavHeaderBytes),
   }
 }
 
@@ -68,8 +72,8 @@ const compileLame = async (): Promise<unknown> =>
   WebAssembly.compile(await readFile(new URL(import.meta.resolve("wasm-media-encoders/wasm/mp3"))))
 
 /**
- * Constant bit rate, so that a player can seek without an index frame: there is none, nor an ID3 tag, since LibreChat
- * glues MP3s together. 64 kbit/s is transparent for mono speech up to 24 kHz.
+ * Constant bit rate, so that a player can seek, and tell the length from the size, without an index frame: there is none, nor
+ * an ID3 tag, since LibreChat glues MP3s together. 64 kbit/s is transparent for mono speech up to 24 kHz.
  */
 const makeMp3Codec = async (sampleRate: number): Promise<Codec> => {
   lameModule ??= compileLame()
@@ -107,6 +111,7 @@ export const makeEncoder: (options: EncoderOptions) => Effect.Effect<Encoder, ne
     const codec = yield* makeCodec(format, sampleRate)
     const resampler = makeResampler(inputSampleRate, sampleRate)
     return {
+      ...codec,
       contentType: contentTypeOf[format],
       encode: (samples) => codec.encode(resampler.process(samples)),
       flush: () => join(codec.encode(resampler.flush()), codec.flush()),

@@ -245,8 +245,8 @@ export const makeFiles = Effect.gen(function* () {
     return {
       append: writer.append,
       read: writer.read,
-      commit: Effect.fnUntraced(function* (description: Parameters<typeof writer.commit>[0]) {
-        const { metadata, identity, size } = yield* writer.commit(description)
+      commit: Effect.fnUntraced(function* (...args: Parameters<typeof writer.commit>) {
+        const { metadata, identity, size } = yield* writer.commit(...args)
         memory.forget(key)
         verified.set(key, `${identity}:${metadata.sha256}`)
         recency.put(key, { size, created: metadata.created, used: metadata.created })

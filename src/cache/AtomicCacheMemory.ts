@@ -37,9 +37,10 @@ export const makeMemory = Effect.sync((): AtomicCache["Service"] => {
           append: (bytes) => Effect.sync(() => void chunks.push(Uint8Array.from(bytes))),
           read: (position, length) =>
             Effect.sync(() => new Uint8Array(Buffer.concat(chunks).subarray(position, position + length))),
-          commit: Effect.fnUntraced(function* (description) {
+          commit: Effect.fnUntraced(function* (description, head) {
             const bytes = new Uint8Array(Buffer.concat(chunks))
             if (bytes.length === 0) return yield* CacheError.broken("an entry cannot be empty")
+            if (head !== undefined) bytes.set(head)
             const sha256 = createHash("sha256").update(bytes).digest("hex")
             const created = yield* Clock.currentTimeMillis
             const metadata = { ...description, key, keyVersion, length: bytes.length, sha256, created }

@@ -26,10 +26,12 @@ const stamp = (info: FileSystem.File.Info): Stamp => ({
  *
  * - `read`: `length` bytes from `position`, fewer only at the end of the file. Does not move where `write` appends.
  * - `write`: appends all of `bytes`.
+ * - `rewrite`: puts `bytes` in the place of the first ones. Nothing can be appended after it.
  */
 export interface OpenFile {
   readonly read: (position: number, length: number) => Effect.Effect<Uint8Array, CacheError>
   readonly write: (bytes: Uint8Array) => Effect.Effect<void, CacheError>
+  readonly rewrite: (bytes: Uint8Array) => Effect.Effect<void, CacheError>
   readonly sync: Effect.Effect<void, CacheError>
   readonly stat: Effect.Effect<Stamp, CacheError>
 }
@@ -101,6 +103,7 @@ const guard = (file: FileSystem.File, scope: Scope.Closeable) => {
       return got
     }),
     write: (bytes) => run("writing", "write", file.writeAll(bytes)),
+    rewrite: (bytes) => run("writing", "write", Effect.andThen(file.seek(0n, "start"), file.writeAll(bytes))),
     sync: run("writing", "sync", file.sync),
     stat: Effect.map(run("reading", "stat", file.stat), stamp),
   }

@@ -24,10 +24,11 @@ export interface Entry {
  *
  * - `append`: one at a time
  * - `read`: bytes appended so far, at most `length` from `position`; safe beside `append`
- * - `commit`: makes the entry visible, at once and whole, in place of any older one of its key. Once, and last.
+ * - `commit`: makes the entry visible, at once and whole, in place of any older one of its key. Once, and last. With `head`,
+ *   the entry begins with it in place of as many bytes: a header that tells a length is known only now
  */
 export interface EntryWriter {
   readonly append: (bytes: Uint8Array) => Effect.Effect<void, CacheError>
   readonly read: (position: number, length: number) => Effect.Effect<Uint8Array, CacheError>
-  readonly commit: (description: Description) => Effect.Effect<Metadata, CacheError>
+  readonly commit: (description: Description, head?: Uint8Array) => Effect.Effect<Metadata, CacheError>
 }

@@ -64,6 +64,24 @@ export const makeEntryFiles = (options: {
     if (hash.digest("hex") !== metadata.sha256) return yield* CacheError.broken("the audio was altered")
   })
 
+  /**
+   * The checksum of what `file` will be with `head` in the place of its first bytes. For that it is read back, and has to be
+   * what was given to be written, of which `sha256` is the checksum.
+   */
+  const rehash = Effect.fnUntraced(function* (file: OpenFile, length: number, sha256: string, head: Uint8Array) {
+    const written = createHash("sha256")
+    const renewed = createHash("sha256").update(head)
+    for (let at = 0; at < length;) {
+      const slice = yield* file.read(at, Math.min(sliceBytes, length - at))
+      if (slice.length === 0) return yield* CacheError.broken("cut while it was written")
+      written.update(slice)
+      renewed.update(slice.subarray(Math.max(0, head.length - at)))
+      at += slice.length
+    }
+    if (written.digest("hex") !== sha256) return yield* CacheError.broken("altered while it was written")
+    return renewed.digest("hex")
+  })
+
   const makeShard = Effect.fnUntraced(function* (key: CacheKey) {
     const shard = shardOf(key)
     if (shardsMade.has(shard)) return
@@ -108,11 +126,13 @@ export const makeEntryFiles = (options: {
         length += bytes.length
       }),
       read: (position, wanted) => file.read(position, Math.max(0, Math.min(wanted, length - position))),
-      commit: Effect.fnUntraced(function* (description) {
+      commit: Effect.fnUntraced(function* (description, head) {
         if (!whole) return yield* CacheError.broken("some of the audio was not written")
         if (length === 0) return yield* CacheError.broken("an entry cannot be empty")
         const created = yield* Clock.currentTimeMillis
-        const metadata = { ...description, key, keyVersion, length, sha256: hash.digest("hex"), created }
+        const given = hash.digest("hex")
+        const sha256 = head === undefined ? given : yield* rehash(file, length, given, head)
+        const metadata = { ...description, key, keyVersion, length, sha256, created }
         const footer = encodeFooter(metadata)
         if (Option.isNone(footer)) return yield* CacheError.broken("the metadata does not fit the footer")
         const total = length + footer.value.length
@@ -120,6 +140,8 @@ export const makeEntryFiles = (options: {
           return yield* new CacheError({ reason: new EntryTooLarge({ bytes: total, limit: maxBytes }) })
         }
         yield* file.write(footer.value)
+        // Listeners who read the file from its beginning get the old head or the new one, never some of both: they read more at a time.
+        if (head !== undefined) yield* file.rewrite(head)
         yield* file.sync
         const { size, identity } = yield* file.stat
         if (size !== total) return yield* CacheError.broken(`the file has ${size} bytes instead of ${total}`)

@@ -14,12 +14,14 @@ import type { Trouble } from "./Trouble.ts"
  * @property mode `use` what is there; `refresh` makes the entry anew, following whoever is just making it; `bypass` flies alone and leaves nothing behind
  * @property produce the encoded audio; interrupting it ends the engine's work. Its chunks are shared and may not be altered later
  * @property describe the verdict on what `produce` made, run once it has ended: a failure fails the flight, a success commits it. `length` in bytes
+ * @property head what the entry begins with instead, now that its length is known; exactly as long as what it replaces. Undefined: it stays as it was
  */
 export interface FlightPlan<E> {
   readonly key: CacheKey
   readonly mode: "use" | "refresh" | "bypass"
   readonly produce: Stream.Stream<Uint8Array, E>
   readonly describe: (made: { readonly length: number }) => Effect.Effect<Description, E>
+  readonly head?: (made: { readonly length: number }) => Uint8Array | undefined
 }
 
 /**
@@ -97,7 +99,7 @@ export const makeFlight = <E>(
     yield* tape.wake
     const writer = yield* Fiber.join(spooler)
     if (Option.isNone(writer) || plan.mode === "bypass" || !cache.enabled) return "uncached"
-    return yield* writer.value.commit(description).pipe(
+    return yield* writer.value.commit(description, plan.head?.({ length: tape.length })).pipe(
       Effect.andThen(trouble.over("write entries")),
       Effect.as("committed" as const),
       Effect.catch((error) => Effect.as(trouble.report("write entries", error), "uncached" as const)),

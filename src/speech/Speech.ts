@@ -86,6 +86,7 @@ export class Speech extends Context.Service<
           // A repetition costs nothing, so it has no claim to a fresh synthesis. What was not to be stored is made again.
           mode: hold.replayed && request.cacheControl === "refresh" ? "use" : request.cacheControl,
           produce: take.bytes,
+          head: ({ length }) => take.head(length),
           describe: () =>
             Effect.sync(() => ({
               contentType,

@@ -15,10 +15,12 @@ import { judge, type Pace, plausible } from "./Verdict.ts"
  *
  * @property bytes encoded audio as it is made; ends only after a good verdict on every utterance and the encoder's flush
  * @property durationMs length of what was encoded so far; the whole once `bytes` has ended
+ * @property head what the first of so many bytes are, now that they are counted; undefined where they stay as they left
  */
 export interface Take {
   readonly bytes: Stream.Stream<Uint8Array, SpeechFailure>
   readonly durationMs: () => number
+  readonly head: (bytes: number) => Uint8Array | undefined
 }
 
 /**
@@ -53,7 +55,7 @@ export const synthesize = (plan: Plan, magpie: Synthesizer, paces?: Readonly<Rec
   )
   const pcm = parts.length === 0 ? Stream.succeed(silence) : inOrder(parts)
   return {
-    bytes: encode(pcm.pipe(Stream.tap((chunk) => Effect.sync(() => (played += durationMs(chunk))))), plan),
+    ...encode(pcm.pipe(Stream.tap((chunk) => Effect.sync(() => (played += durationMs(chunk))))), plan),
     durationMs: () => Math.round(played),
   }
 }
@@ -136,36 +138,37 @@ const from = (
   )
 }
 
-const encode = (pcm: Stream.Stream<Pcm, SpeechFailure>, plan: Plan): Stream.Stream<Uint8Array, SpeechFailure> =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      const scope = yield* Effect.scope
-      let encoder: Encoder | undefined
-      const encoderFor = (inputSampleRate: number) =>
-        encoder === undefined
-          ? makeEncoder({
-              format: plan.format,
-              sampleRate: encodedSampleRate(plan.format, inputSampleRate, plan.sampleRate),
-              inputSampleRate,
-            }).pipe(
-              Scope.provide(scope),
-              Effect.tap((made) => Effect.sync(() => (encoder = made))),
-            )
-          : Effect.succeed(encoder)
-      return pcm.pipe(
+const encode = (pcm: Stream.Stream<Pcm, SpeechFailure>, plan: Plan): Pick<Take, "bytes" | "head"> => {
+  let encoder: Encoder | undefined
+  const encoderFor = (scope: Scope.Scope, inputSampleRate: number) =>
+    encoder === undefined
+      ? makeEncoder({
+          format: plan.format,
+          sampleRate: encodedSampleRate(plan.format, inputSampleRate, plan.sampleRate),
+          inputSampleRate,
+        }).pipe(
+          Scope.provide(scope),
+          Effect.tap((made) => Effect.sync(() => (encoder = made))),
+        )
+      : Effect.succeed(encoder)
+  const bytes = Stream.unwrap(
+    Effect.map(Effect.scope, (scope) =>
+      pcm.pipe(
         Stream.map(slices),
         Stream.flattenIterable,
         Stream.mapEffect((slice) =>
           Effect.yieldNow.pipe(
-            Effect.andThen(encoderFor(slice.sampleRate)),
+            Effect.andThen(encoderFor(scope, slice.sampleRate)),
             Effect.map((one) => one.encode(slice.samples)),
           ),
         ),
         Stream.concat(Stream.suspend(() => (encoder === undefined ? Stream.empty : Stream.succeed(encoder.flush())))),
-        Stream.filter((bytes) => bytes.length > 0),
-      )
-    }),
+        Stream.filter((encoded) => encoded.length > 0),
+      ),
+    ),
   )
+  return { bytes, head: (length) => encoder?.head?.(length) }
+}
 
 const slices = (chunk: Pcm): Array<Pcm> => {
   const width = Math.max(1, Math.round((chunk.sampleRate * sliceMs) / 1000))

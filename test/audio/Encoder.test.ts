@@ -114,6 +114,32 @@ describe("makeEncoder", () => {
     }),
   )
 
+  it.effect("wav: knows the header of the whole once its bytes are counted, and no other format has one", () =>
+    Effect.gen(function* () {
+      const wav = yield* makeEncoder({ format: "wav", sampleRate: 24_000, inputSampleRate: 22_050 })
+      const bytes = Buffer.concat([wav.encode(speechLike(22_050)), wav.flush()])
+      expect(wav.head?.(bytes.length)).toEqual(wavHeader(24_000, 48_000))
+      for (const format of ["mp3", "pcm"] as const) {
+        expect((yield* makeEncoder({ format, sampleRate: 24_000 })).head).toBeUndefined()
+      }
+    }),
+  )
+
+  it.effect("mp3: the size tells the length to within two frames, at every rate", () =>
+    Effect.gen(function* () {
+      for (const sampleRate of [8_000, 16_000, 22_050, 24_000, 44_100, 48_000]) {
+        const seconds = 7.3
+        const bytes = yield* encode({ format: "mp3", sampleRate }, speechLike(Math.round(seconds * sampleRate)))
+        const bitsPerSecond = sampleRate > 24_000 ? 96_000 : 64_000
+        const frame = (sampleRate > 24_000 ? 1_152 : 576) / sampleRate
+        const shown = (bytes.length * 8) / bitsPerSecond
+        expect(shown, `${sampleRate} Hz`).toBeGreaterThanOrEqual(seconds)
+        // The encoder's own delay and what fills the last frame.
+        expect(shown, `${sampleRate} Hz`).toBeLessThan(seconds + 0.001 + 3 * frame)
+      }
+    }),
+  )
+
   it.effect("wav: without samples there is still a header", () =>
     Effect.gen(function* () {
       expect(yield* encode({ format: "wav", sampleRate: 24_000 }, new Int16Array(0))).toEqual(

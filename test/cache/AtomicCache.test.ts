@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import { createHash } from "node:crypto"
 import { Effect, Layer, Option, Stream } from "effect"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { audio, cacheAt, description, keyOf, node, put, read, temporary } from "../support/cache.ts"
@@ -21,6 +22,26 @@ for (const [name, make] of [
         expect(yield* read("a")).toEqual(audio(1))
         const entry = yield* Effect.scoped(cache.get(keyOf("a")))
         expect(Option.getOrThrow(entry).metadata).toMatchObject({ ...description, key: keyOf("a"), length: 1_000 })
+      }),
+    )
+
+    live(
+      "begins an entry with the head that its commit brought, and answers for the bytes as they are then",
+      Effect.gen(function* () {
+        const cache = yield* AtomicCache
+        const head = new Uint8Array(44).fill(7)
+        const bytes = audio(1, 200_000)
+        const { sha256, length } = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const writer = yield* cache.write(keyOf("a"))
+            for (let at = 0; at < bytes.length; at += 70_000) yield* writer.append(bytes.subarray(at, at + 70_000))
+            return yield* writer.commit(description, head)
+          }),
+        )
+        const kept = new Uint8Array(Buffer.concat([head, bytes.subarray(44)]))
+        expect(yield* read("a")).toEqual(kept)
+        expect([sha256, length]).toEqual([createHash("sha256").update(kept).digest("hex"), bytes.length])
+        expect(yield* read("a", { start: 40, end: 50 })).toEqual(kept.slice(40, 50))
       }),
     )
 

@@ -7,6 +7,8 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Deferred, Effect, Layer } from "effect"
 import { createHash } from "node:crypto"
+import { wavHeader } from "../../src/audio/Wav.ts"
+import { declaredWavBytes } from "../support/audioDigest.ts"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { countedNim } from "../support/countedNim.ts"
 import { NimTest } from "../support/nim.ts"
@@ -59,6 +61,30 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
       expect([hit.header("x-cache"), hit.header("etag"), hit.header("content-location")]).toEqual(["HIT", etag, place])
       expect(hit.header("content-length")).toBe(String(miss.bytes.length))
       expect(hit.bytes.equals(miss.bytes)).toBe(true)
+    }),
+  )
+
+  it.effect("says its true length where its stream could not: a player of the WAV shows that, not 24 hours", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startAviary(yield* NimTest)
+      const sayWav = whole(postSpeech(url, { input, response_format: "wav" }))
+      const miss = yield* sayWav
+      expect([miss.header("x-cache"), declaredWavBytes(miss.bytes)]).toEqual(["MISS", undefined])
+      const audio = miss.bytes.subarray(44)
+      const kept = Buffer.concat([wavHeader(24_000, audio.length), audio])
+      const etag = `"${createHash("sha256").update(kept).digest("hex")}"`
+
+      const hit = yield* sayWav
+      expect([hit.header("x-cache"), hit.header("etag"), hit.bytes.equals(kept)]).toEqual(["HIT", etag, true])
+      const place = url + hit.header("content-location")!
+      const fetched = yield* get(place)
+      expect([fetched.header("etag"), fetched.bytes.equals(kept)]).toEqual([etag, true])
+      const begin = yield* get(place, { range: "bytes=0-99", "if-range": etag })
+      expect([begin.status, begin.bytes.equals(kept.subarray(0, 100))]).toEqual([206, true])
+      // Who lost the connection half-way goes on where it broke off.
+      const rest = yield* get(place, { range: "bytes=5000-" })
+      expect(rest.bytes.equals(miss.bytes.subarray(5_000))).toBe(true)
+      expect((yield* get(place, { "if-none-match": etag })).status).toBe(304)
     }),
   )
 

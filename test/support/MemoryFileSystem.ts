@@ -68,9 +68,15 @@ export const makeMemoryFileSystem = (pause: Effect.Effect<void> = Effect.void): 
   }
 
   const fileOf = (inode: Inode): FileSystem.File => {
-    const appendAll = (bytes: Uint8Array) =>
+    let position = 0
+    const writeAll = (bytes: Uint8Array) =>
       call(() => {
-        inode.bytes = new Uint8Array(Buffer.concat([inode.bytes, bytes]))
+        const { bytes: before } = inode
+        const after = new Uint8Array(Math.max(before.length, position + bytes.length))
+        after.set(before)
+        after.set(bytes, position)
+        inode.bytes = after
+        position += bytes.length
         return Effect.void
       })
     const slice = (size: number, options?: FileSystem.File.ReadOptions) => {
@@ -80,7 +86,7 @@ export const makeMemoryFileSystem = (pause: Effect.Effect<void> = Effect.void): 
     return {
       [FileSystem.FileTypeId]: FileSystem.FileTypeId,
       stat: call(() => Effect.succeed(infoOf(inode))),
-      seek: () => Effect.succeed(0n),
+      seek: (offset) => Effect.sync(() => BigInt((position = Number(offset)))),
       sync: call(() => {
         inode.synced = inode.bytes
         return Effect.void
@@ -92,8 +98,8 @@ export const makeMemoryFileSystem = (pause: Effect.Effect<void> = Effect.void): 
           return Effect.succeed(bytes.length === 0 ? Option.none() : Option.some(bytes))
         }),
       truncate: () => Effect.die("not used by the cache"),
-      write: (bytes) => Effect.as(appendAll(bytes), bytes.length),
-      writeAll: appendAll,
+      write: (bytes) => Effect.as(writeAll(bytes), bytes.length),
+      writeAll,
     }
   }
 

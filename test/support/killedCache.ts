@@ -1,5 +1,5 @@
 import { Effect, FileSystem } from "effect"
-import { createHash } from "node:crypto"
+import { audioDigest } from "./audioDigest.ts"
 import { postSpeech } from "./aviary.ts"
 import { countedNim } from "./countedNim.ts"
 import { makeDice } from "./dice.ts"
@@ -34,8 +34,6 @@ export interface KillFigures {
   readonly faults: ReadonlyArray<string>
 }
 
-const sha256 = (bytes: ArrayBuffer) => createHash("sha256").update(new Uint8Array(bytes)).digest("hex")
-
 const name = ({ input, response_format }: (typeof speeches)[number]) =>
   `${input.slice(0, 11)}×${input.length} ${response_format}`
 
@@ -66,7 +64,8 @@ export const killRepeatedly = Effect.fnUntraced(function* (options: {
   const hear = async (url: string, speech: (typeof speeches)[number]) => {
     const response = await Effect.runPromise(postSpeech(url, speech))
     const bytes = await response.arrayBuffer()
-    return { status: response.status, cache: response.headers.get("x-cache"), sha256: sha256(bytes) }
+    const cache = response.headers.get("x-cache")
+    return { status: response.status, cache, sha256: audioDigest(bytes, cache) }
   }
 
   const references = yield* Effect.scoped(
