@@ -161,7 +161,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("OneSynthesis", (it) =>
         `{"model":"tts-1","input":"${text}","voice":"alloy","response_format":"mp3","speed":1,"stream_format":"audio"}`,
         `{"model":"tts-1","input":"${text}","voice":"alloy","language":null,"instructions":"Cheerfully."}`,
         `{"model":"magpie-tts-multilingual","input":"${text}","voice":{"id":"Magpie-Multilingual.EN-US.Aria"}}`,
-        `{"model":"tts-1","input":"${text}","voice":"jason","language":"en-US"}`,
+        `{"model":"tts-1","input":"${text}","voice":"aria","language":"en-US"}`,
         `{"model":"tts-1","input":"  ${text.replaceAll(" ", "\\n ")} ","voice":"alloy"}`,
         `{"model":"tts-1","input":"${text.replace("T", "\\u0054")}","voice":"alloy"}`,
       ]) {
