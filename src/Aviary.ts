@@ -7,6 +7,7 @@ import { Billing } from "./billing/Billing.ts"
 import { Ledger } from "./billing/Ledger.ts"
 import { AtomicCache } from "./cache/AtomicCache.ts"
 import { Flights } from "./cache/Flights.ts"
+import { OwnedKeys } from "./cache/OwnedKeys.ts"
 import { Admission } from "./health/Admission.ts"
 import { DeepHealth } from "./health/DeepHealth.ts"
 import { EngineGuard } from "./health/EngineGuard.ts"
@@ -57,8 +58,8 @@ export const health = EngineGuard.layer.pipe(
   Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer)),
 )
 
-/** What was said before, and what is being said. */
-export const cache = Flights.layer.pipe(Layer.provideMerge(AtomicCache.layer))
+/** What was said before, what is being said, and whose it is. */
+export const cache = Flights.layer.pipe(Layer.provideMerge(Layer.merge(AtomicCache.layer, OwnedKeys.layer)))
 
 /** Text to audio and audio to text, over whatever engines and ledger there are. */
 export const programsOnLedger = Layer.mergeAll(Speech.layer, Transcription.layer.pipe(Layer.provide(decoder))).pipe(

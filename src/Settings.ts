@@ -198,6 +198,11 @@ export const table = {
     undefined,
     "Cache directory; several gateways may share one. Unset: `cache` in the data directory.",
   ),
+  cacheShared: oneOf("all", "account")(
+    "AVIARY_CACHE_SHARED",
+    undefined,
+    "Whom a speech in the cache is for: every account, or the one alone that had it made. Unset: `account` with AVIARY_ACCESS=keys, otherwise `all`.",
+  ),
   cacheMaxBytes: bytes("AVIARY_CACHE_MAX_BYTES", "10 GiB", "Bytes the cache may hold. None turns the cache off."),
   cacheMaxAge: duration("AVIARY_CACHE_MAX_AGE", "30 days", "Age after which an entry is removed."),
   cacheMemoryBytes: bytes("AVIARY_CACHE_MEMORY_BYTES", "32 MiB", "Bytes of small hot entries kept in memory."),
@@ -266,8 +271,9 @@ export const table = {
 }
 
 type Written = { readonly [K in keyof typeof table]: (typeof table)[K] extends Setting<infer A> ? A : never }
-type Values = Omit<Written, "access" | "metrics"> & {
+type Values = Omit<Written, "access" | "cacheShared" | "metrics"> & {
   readonly access: "open" | "keys"
+  readonly cacheShared: "all" | "account"
   readonly metrics: "open" | "admin" | "off"
 }
 
@@ -313,7 +319,8 @@ function read(): Effect.Effect<Values, SettingsError> {
       const onlyHere = isLoopback(written.host)
       const metrics = written.metrics ?? (onlyHere ? "open" : "admin")
       const access = written.access ?? (onlyHere ? "open" : undefined)
-      if (access !== undefined) return Effect.succeed({ ...written, access, metrics })
+      const cacheShared = written.cacheShared ?? (access === "keys" ? "account" : "all")
+      if (access !== undefined) return Effect.succeed({ ...written, access, cacheShared, metrics })
       return new SettingsError({
         message: `AVIARY_HOST=${JSON.stringify(written.host)} is reached from other machines: say AVIARY_ACCESS=keys to ask for a key, or AVIARY_ACCESS=open to let anyone in.`,
       })

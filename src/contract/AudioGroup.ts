@@ -54,14 +54,14 @@ export class AudioGroup extends HttpApiGroup.make("audio")
     HttpApiEndpoint.get("entry", "/v1/audio/speech/:key", {
       params: { key: Schema.String },
       success: [audio, part, HttpApiSchema.Empty(304)],
-      error: errorsWith(404, 412, 416),
+      error: errorsWith(404, 412, 416, 429),
     })
       .middleware(KeyAccess)
       .annotateMerge(
         OpenApi.annotations({
           summary: "Fetch a speech that was made before",
           description:
-            "The speech that the `content-location` of an earlier answer names, once it is whole. With `etag`, `Range`, conditional requests and `HEAD` (RFC 9110). Not charged.",
+            "The speech that the `content-location` of an earlier answer names, once it is whole. With `etag`, `Range`, conditional requests and `HEAD` (RFC 9110). Not charged; it counts as a request against a key's limits. With `AVIARY_CACHE_SHARED=account` only the account has it that had it made.",
         }),
       ),
     HttpApiEndpoint.post("transcription", "/v1/audio/transcriptions", {

@@ -3,10 +3,13 @@ import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { AtomicCache } from "../cache/AtomicCache.ts"
 import { CacheKey } from "../cache/CacheKey.ts"
 import type { Entry } from "../cache/Entry.ts"
+import { OwnedKeys } from "../cache/OwnedKeys.ts"
 import { Errors } from "../contract/Errors.ts"
 import { wantedRange } from "./ByteRange.ts"
+import { currentCaller } from "./CurrentCaller.ts"
 import { errorResponse } from "./ErrorResponse.ts"
 import { evaluate, rangeApplies } from "./Precondition.ts"
+import { makeRateLimits } from "./RateLimits.ts"
 import { cutStalledReader } from "./StalledReader.ts"
 
 /** An entry may be made anew under its key, so it is fresh for an hour, not for ever. It may be somebody's private text. */
@@ -16,17 +19,26 @@ const freshness = "private, max-age=3600"
 const absent = (key: string) =>
   HttpServerResponse.setHeader(errorResponse(Errors.speechNotFound(key)), "cache-control", "no-store")
 
-/** `GET` and `HEAD /v1/audio/speech/{key}`: a committed entry by RFC 9110. Never synthesizes, never charges. */
+/**
+ * `GET` and `HEAD /v1/audio/speech/{key}`: a committed entry of the caller's by RFC 9110. Never synthesizes, never charges,
+ * and counts as a request against the limits of a key.
+ */
 export const makeEntryHandler = Effect.gen(function* () {
   const cache = yield* AtomicCache
+  const keys = yield* OwnedKeys
+  const limited = yield* makeRateLimits
 
-  return Effect.fn("http.entry")(function* (key: string, request: HttpServerRequest.HttpServerRequest) {
-    if (!Schema.is(CacheKey)(key)) return absent(key)
+  const fetchEntry = Effect.fn("http.entry")(function* (key: string, request: HttpServerRequest.HttpServerRequest) {
+    const { accountId } = yield* currentCaller
+    // What is another's is not even looked for: a client must not learn from how long it takes that it is there.
+    if (!Schema.is(CacheKey)(key) || !keys.owns(accountId, key)) return absent(key)
     const found = yield* cache.get(key)
     if (Option.isNone(found)) return absent(key)
     yield* cutStalledReader(request)
     return answer(found.value, request)
   })
+
+  return (key: string, request: HttpServerRequest.HttpServerRequest) => limited(0, fetchEntry(key, request))
 })
 
 const answer = ({ metadata, bytes }: Entry, request: HttpServerRequest.HttpServerRequest) => {

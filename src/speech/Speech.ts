@@ -8,6 +8,7 @@ import type { Served } from "../billing/Usage.ts"
 import { AtomicCache } from "../cache/AtomicCache.ts"
 import type { Entry } from "../cache/Entry.ts"
 import { Flights } from "../cache/Flights.ts"
+import { OwnedKeys } from "../cache/OwnedKeys.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { Settings } from "../Settings.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
@@ -48,6 +49,7 @@ export class Speech extends Context.Service<
       const guard = yield* EngineGuard
       const cache = yield* AtomicCache
       const flights = yield* Flights
+      const keys = yield* OwnedKeys
       const billing = yield* Billing
       const voices = yield* VoiceList
       const { maxTextCharacters: maxCharacters, paces } = yield* Settings
@@ -59,7 +61,7 @@ export class Speech extends Context.Service<
 
       const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {
         const planned = yield* plan(request, { magpie, voices, maxCharacters })
-        const key = keyOf(planned)
+        const key = keys.of((yield* Payer).accountId, keyOf(planned))
         const contentType = contentTypeOf[planned.format]
         const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
         const hit = (entry: Entry, settle: Effect.Effect<unknown, BillingError>): Spoken => {

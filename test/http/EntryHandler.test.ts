@@ -1,7 +1,8 @@
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Logger, References, Stream } from "effect"
+import { Deferred, Effect, Layer, Logger, Redacted, References, Stream } from "effect"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { CacheError } from "../../src/cache/CacheError.ts"
+import { OwnedKeys } from "../../src/cache/OwnedKeys.ts"
 import { audio, keyOf, put } from "../support/cache.ts"
 import { startGateway, testRooms } from "../support/gateway.ts"
 import { rawConnection } from "../support/rawHttp.ts"
@@ -146,5 +147,21 @@ it.live("breaks the answer off where the file is cut under it", () =>
     yield* Deferred.fail(cut, CacheError.broken("cut"))
     const { received } = yield* connection.closed
     expect(received.subarray(received.indexOf("\r\n\r\n") + 4)).toHaveLength(5_000)
+  }),
+)
+
+it.live("does not look for what is another account's: how long it takes says nothing of what there is", () =>
+  Effect.gen(function* () {
+    const cache = yield* Effect.provide(AtomicCache, yield* Layer.build(AtomicCache.layerMemory))
+    const asked: Array<string> = []
+    const watched = AtomicCache.of({ ...cache, get: (key) => Effect.suspend(() => (asked.push(key), cache.get(key))) })
+    const owned = OwnedKeys.layerApart(Redacted.make("a secret"))
+    const keys = yield* Effect.provide(OwnedKeys, owned)
+    const rooms = Layer.mergeAll(testRooms, Layer.succeed(AtomicCache, watched), owned)
+    const { url } = yield* startGateway({ rooms })
+    const [own, foreign] = ["anonymous", "acct_other"].map((account) => keys.of(account, keyOf("kept")))
+    for (const key of [own, foreign, "0".repeat(64)])
+      expect((yield* ask(`${url}/v1/audio/speech/${key}`)).status).toBe(404)
+    expect(asked).toEqual([own])
   }),
 )

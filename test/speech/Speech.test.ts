@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { Payer } from "../../src/billing/Payer.ts"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { Flights } from "../../src/cache/Flights.ts"
+import { OwnedKeys } from "../../src/cache/OwnedKeys.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { Settings } from "../../src/Settings.ts"
 import { Speech } from "../../src/speech/Speech.ts"
@@ -14,7 +15,7 @@ import { billingRoom, down, openWorld } from "../support/billing.ts"
 const speechOver = (cache: Layer.Layer<AtomicCache>, magpie = MagpieClient.layerTest()) =>
   Speech.layer.pipe(
     Layer.provide(Flights.layer),
-    Layer.provide([cache, EngineGuard.layerOpen, magpie]),
+    Layer.provide([cache, OwnedKeys.layerShared, EngineGuard.layerOpen, magpie]),
     Layer.provideMerge(billingRoom),
     Layer.provide(Settings.layerTest()),
   )
@@ -231,7 +232,12 @@ it.effect("every engine call of a speech but the first is the rest of a begun an
     })
     const program = Speech.layer.pipe(
       Layer.provide(Flights.layer),
-      Layer.provide([AtomicCache.layerMemory, guard, MagpieClient.layerTest({ maxCharacters: 30 })]),
+      Layer.provide([
+        AtomicCache.layerMemory,
+        OwnedKeys.layerShared,
+        guard,
+        MagpieClient.layerTest({ maxCharacters: 30 }),
+      ]),
       Layer.provideMerge(billingRoom),
       Layer.provide(Settings.layerTest()),
     )

@@ -9,6 +9,7 @@ import { Accounts } from "../../src/billing/Accounts.ts"
 import { Billing } from "../../src/billing/Billing.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
+import { OwnedKeys } from "../../src/cache/OwnedKeys.ts"
 import { Admission } from "../../src/health/Admission.ts"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineProbe } from "../../src/health/EngineProbe.ts"
@@ -30,7 +31,7 @@ import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 type Engines = MagpieClient | ParakeetClient
 type Programs = Speech | Transcription
 /** What the routes beside the two programs look into. */
-type Rooms = AtomicCache | DeepHealth | Quarantine | Access | Accounts | Billing | AdminToken | Scratch
+type Rooms = AtomicCache | OwnedKeys | DeepHealth | Quarantine | Access | Accounts | Billing | AdminToken | Scratch
 
 /** What a test may put in place of the tests' own parts. */
 export interface Parts {
@@ -74,6 +75,7 @@ export const testRooms: Layer.Layer<Rooms, unknown, Settings> = Layer.mergeAll(
   Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer).pipe(Layer.provide(Ledger.layerMemory)),
   AtomicCache.layerMemory,
   Scratch.layer.pipe(Layer.provide(NodeServices.layer)),
+  OwnedKeys.layerShared,
   DeepHealth.layerUnscheduled.pipe(
     Layer.provide(EngineProbe.layerTest(() => Effect.succeed({ result: "passed", detail: "said so" }))),
     Layer.provide(Restarter.layerNone),

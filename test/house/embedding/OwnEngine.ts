@@ -2,6 +2,7 @@ import { Effect, Layer, Stream } from "effect"
 import { Billing } from "aviary/billing/Billing"
 import { AtomicCache } from "aviary/cache/AtomicCache"
 import { Flights } from "aviary/cache/Flights"
+import { OwnedKeys } from "aviary/cache/OwnedKeys"
 import { EngineGuard } from "aviary/health/EngineGuard"
 import { Settings } from "aviary/Settings"
 import { Speech } from "aviary/speech/Speech"
@@ -23,7 +24,8 @@ const Beeper = Layer.succeed(MagpieClient, {
 /** The speech program on it: no HTTP, no disk, nothing charged. */
 const Speaking = Speech.layer.pipe(
   Layer.provide(Flights.layer),
-  Layer.provide([AtomicCache.layerMemory, Billing.layerFree, EngineGuard.layerOpen, Beeper]),
+  Layer.provide([AtomicCache.layerMemory, OwnedKeys.layerShared, Billing.layerFree]),
+  Layer.provide([EngineGuard.layerOpen, Beeper]),
   Layer.provide(Settings.layerTest()),
 )
 

@@ -1,0 +1,95 @@
+import { Context, Effect, FileSystem, Layer, Path, Redacted, Schema } from "effect"
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
+import { Settings } from "../Settings.ts"
+import { CacheKey } from "./CacheKey.ts"
+
+/** Entries cannot be kept apart; `message` says why and what to do. */
+export class CacheSecretError extends Schema.TaggedError<CacheSecretError>()("CacheSecretError", {
+  message: Schema.String,
+}) {}
+
+interface Service {
+  /** Under which key `accountId` has the speech that `key` names. */
+  readonly of: (accountId: string, key: CacheKey) => CacheKey
+  /** Whether `key` is one that `of` gave `accountId`, in a time that does not depend on the answer, nor on what there is. */
+  readonly owns: (accountId: string, key: CacheKey) => boolean
+}
+
+/**
+ * Whose entry a key names. Where accounts are kept apart (`AVIARY_CACHE_SHARED=account`), entries and flights are theirs
+ * alone: a key is made with a secret, so that none can be computed from a guessed text, and it shows whether it is an
+ * account's own before anything is looked up, so that what another account has cannot be told from what nobody has.
+ */
+export class OwnedKeys extends Context.Service<OwnedKeys, Service>()("aviary/cache/OwnedKeys") {
+  /** As the settings say. The secret is `cache-secret` in the data directory, which gateways on it share. */
+  static readonly layer = Layer.effect(
+    OwnedKeys,
+    Effect.suspend(() => make),
+  )
+
+  /** Every entry is everybody's. */
+  static readonly layerShared = Layer.sync(OwnedKeys, () => shared)
+
+  /** Kept apart with a secret of one's own. */
+  static readonly layerApart = (secret: Redacted.Redacted<string>) => Layer.sync(OwnedKeys, () => apart(secret))
+}
+
+const shared: Service = { of: (_, key) => key, owns: () => true }
+
+/** Hexadecimal digits of either half of a key: 128 bits. */
+const half = 32
+
+/** The first half names account and speech, the second proves that the first was made for the account. */
+const apart = (secret: Redacted.Redacted<string>): Service => {
+  const mac = (use: string, accountId: string, text: string) =>
+    // Account ids have no line feed, so no two of these are one.
+    createHmac("sha256", Redacted.value(secret)).update(`${use}\n${accountId}\n${text}`).digest("hex").slice(0, half)
+  const proof = (accountId: string, name: string) => mac("owner", accountId, name)
+  return {
+    of: (accountId, key) => {
+      const name = mac("entry", accountId, key)
+      return CacheKey.make(name + proof(accountId, name))
+    },
+    owns: (accountId, key) =>
+      timingSafeEqual(Buffer.from(key.slice(half)), Buffer.from(proof(accountId, key.slice(0, half)))),
+  }
+}
+
+const make = Effect.gen(function* () {
+  const { cacheShared, dataDir } = yield* Settings
+  return cacheShared === "all" ? shared : apart(yield* secretIn(dataDir))
+})
+
+/** Shorter is not what was written here. */
+const secretLength = 64
+
+/**
+ * Readable by its owner alone before anything is in it, and whole before it has its name: of gateways that start at once on
+ * one directory one's link succeeds, and the others read that one's secret.
+ */
+const secretIn = Effect.fnUntraced(function* (dataDir: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = (yield* Path.Path).resolve(dataDir, "cache-secret")
+  const failed = (how: string) => (error: { readonly reason: { readonly _tag: string } }) =>
+    new CacheSecretError({
+      message: `The cache's secret cannot be ${how} ${path} (${error.reason._tag}): let this user read and write the data directory, or set AVIARY_CACHE_SHARED=all.`,
+    })
+  const made = Effect.gen(function* () {
+    if (yield* fs.exists(path)) return
+    yield* fs.makeDirectory(dataDir, { recursive: true })
+    const draft = `${path}.${randomBytes(8).toString("hex")}`
+    yield* Effect.acquireUseRelease(
+      fs.writeFileString(draft, `${randomBytes(secretLength / 2).toString("hex")}\n`, { flag: "wx", mode: 0o600 }),
+      () => fs.link(draft, path).pipe(Effect.catchReason("PlatformError", "AlreadyExists", () => Effect.void)),
+      () => Effect.ignore(fs.remove(draft, { force: true })),
+    )
+  })
+  yield* Effect.mapError(made, failed("written to"))
+  const text = (yield* Effect.mapError(fs.readFileString(path), failed("read from"))).trim()
+  if (text.length < secretLength) {
+    return yield* new CacheSecretError({
+      message: `${path} holds no secret: remove it, and the next start makes another. What the cache has is then made again.`,
+    })
+  }
+  return Redacted.make(text, { label: "cache secret" })
+})
