@@ -1,5 +1,5 @@
 /**
- * The image is built from `docker/Dockerfile` and run as `docker/compose.yaml` runs it: without root, without capabilities,
+ * The image is built from `docker/Dockerfile` and run as `docker/compose.gateway.yaml` runs it: without root, without capabilities,
  * on a root that nobody can write. What fails there fails nowhere else: a file that was left out, a folder not its own.
  */
 import { expect, it } from "@effect/vitest"

@@ -3,7 +3,8 @@ import { table } from "../../src/Settings.ts"
 import { read } from "./Tree.ts"
 
 const composes = ["docker/compose.yaml", "docker/compose.embedded.yaml"]
-const told = [...composes, "docker/Dockerfile", "docs/operations.md"]
+const shared = "docker/compose.gateway.yaml"
+const told = [...composes, shared, "docker/Dockerfile", "docs/operations.md"]
 const all = (path: string, pattern: RegExp) => new Set(Array.from(read(path).matchAll(pattern), ([, one]) => one!))
 
 it("what containers and operators are told to set are settings", () => {
@@ -21,8 +22,17 @@ it("metrics that operators are told to watch are measured", () => {
 })
 
 it("the gateway restarts containers that are there, and the socket proxy lets it", () => {
-  const restarted = [...all("docker/compose.yaml", /: docker:(\w+)$/gm)]
+  const restarted = [...all(shared, /: docker:(\w+)$/gm)]
   expect(restarted).toEqual(["magpie", "parakeet"])
-  expect([...all("docker/compose.yaml", /^ +CONTAINERS: (\S+)$/gm)]).toEqual([restarted.join(",")])
+  expect([...all(shared, /^ +CONTAINERS: (\S+)$/gm)]).toEqual([restarted.join(",")])
   for (const path of composes) expect([...all(path, /container_name: (\w+)$/gm)]).toEqual(restarted)
+})
+
+// Compose wants every variable of a file of which one service is extended.
+it("without a GPU nobody is asked for a key of NVIDIA's", () => {
+  const extended = (path: string): ReadonlyArray<string> =>
+    [...all(path, /^ +file: (\S+)$/gm)].flatMap((name) => [`docker/${name}`, ...extended(`docker/${name}`)])
+  const wanted = (path: string) => new Set([path, ...extended(path)].flatMap((each) => [...all(each, /\$\{(\w+):\?/g)]))
+  expect(wanted("docker/compose.embedded.yaml")).toEqual(new Set(["DOCKER_GROUP"]))
+  expect(wanted("docker/compose.yaml")).toEqual(new Set(["DOCKER_GROUP", "NGC_API_KEY"]))
 })
