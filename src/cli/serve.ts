@@ -2,6 +2,7 @@ import { Console, Duration, Effect, Layer, Schema } from "effect"
 import { gateway } from "../Aviary.ts"
 import { address } from "../http/Server.ts"
 import { Settings } from "../Settings.ts"
+import { exitNow } from "../workers/NativeCalls.ts"
 import { startBlock } from "./StartBlock.ts"
 
 /** The gateway cannot start; `message` says what to do. */
@@ -30,7 +31,7 @@ const lastMoments = Duration.seconds(10)
  */
 const endAfter = (limit: Duration.Duration) =>
   Console.error(`aviary: not everything could be closed within ${Duration.format(limit)}; ending all the same`).pipe(
-    Effect.andThen(Effect.sync(() => process.exit(1))),
+    Effect.andThen(Effect.sync(() => exitNow(1))),
     Effect.delay(limit),
   )
 

@@ -4,7 +4,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { OfflineRecognizer, Vad } from "./SherpaOnnx.ts"
+import { type OfflineRecognizer, sherpaOnnx, type Vad } from "./SherpaOnnx.ts"
 
 const sampleRate = 16_000
 
@@ -25,7 +25,7 @@ export const loadRecognizer = (numThreads: number): OfflineRecognizer => {
   try {
     const tokens = join(directory, "tokens.txt")
     writeFileSync(tokens, tokensFile())
-    return new OfflineRecognizer({
+    return new (sherpaOnnx().OfflineRecognizer)({
       modelConfig: {
         moonshine: {
           encoder: fileURLToPath(new URL("encoder_model.onnx", weights)),
@@ -56,7 +56,7 @@ const longStretch = 15
 
 /** A fresh Silero VAD, which ends a stretch of speech at a pause. */
 export const makeVad = (): Vad =>
-  new Vad(
+  new (sherpaOnnx().Vad)(
     {
       sileroVad: {
         model: createRequire(import.meta.resolve("@usefulsensors/moonshine-js")).resolve(

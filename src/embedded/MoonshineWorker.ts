@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers/promises"
 import { workerData } from "node:worker_threads"
 import { recordingSampleRate } from "../audio/Recording.ts"
 import { wavHeaderBytes } from "../audio/Wav.ts"
+import { nativeCall } from "../workers/NativeCalls.ts"
 import { serve } from "../workers/WorkerServer.ts"
 import { loadRecognizer, makeVad, recognize, vadWindow } from "./MoonshineModel.ts"
 import { MoonshineFailed, MoonshineRpcs } from "./MoonshineRpcs.ts"
@@ -21,7 +22,7 @@ const blockSamples = 32 * vadWindow
 const samplesPerMs = recordingSampleRate / 1000
 
 const { numThreads } = workerData as { readonly numThreads: number }
-const recognizer = loadRecognizer(numThreads)
+const recognizer = nativeCall(() => loadRecognizer(numThreads))
 
 const attempt = <A>(work: () => Promise<A>) =>
   Effect.tryPromise({
@@ -44,18 +45,22 @@ interface Stretch {
 
 const stretches = (file: FileHandle, samples: number): Stream.Stream<Stretch, MoonshineFailed> =>
   Stream.suspend(() => {
-    const vad = makeVad()
+    const vad = nativeCall(makeVad)
     return Stream.range(0, Math.ceil(samples / blockSamples) - 1).pipe(
       Stream.mapEffect((n) => read(file, n * blockSamples, Math.min((n + 1) * blockSamples, samples))),
-      Stream.map((block) => {
-        for (let i = 0; i < block.length; i += vadWindow) vad.acceptWaveform(block.subarray(i, i + vadWindow))
-        return [...found(vad)]
-      }),
-      Stream.concat(
-        Stream.sync(() => {
-          vad.flush()
+      Stream.map((block) =>
+        nativeCall(() => {
+          for (let i = 0; i < block.length; i += vadWindow) vad.acceptWaveform(block.subarray(i, i + vadWindow))
           return [...found(vad)]
         }),
+      ),
+      Stream.concat(
+        Stream.sync(() =>
+          nativeCall(() => {
+            vad.flush()
+            return [...found(vad)]
+          }),
+        ),
       ),
       Stream.flattenIterable,
     )
@@ -86,7 +91,7 @@ const listen = (path: string, samples: number) =>
           return {
             startMs: Math.round(from / samplesPerMs),
             endMs: Math.round(to / samplesPerMs),
-            text: audio.length < shortest ? "" : recognize(recognizer, audio),
+            text: audio.length < shortest ? "" : nativeCall(() => recognize(recognizer, audio)),
           }
         }),
       )

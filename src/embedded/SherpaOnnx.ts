@@ -48,5 +48,5 @@ export interface Vad {
   readonly flush: () => void
 }
 
-// CommonJS around a native addon.
-export const { OfflineRecognizer, Vad } = createRequire(import.meta.url)("sherpa-onnx-node") as SherpaOnnx
+/** CommonJS around a native addon: loading it, making what it offers and every method belong in a `nativeCall`. */
+export const sherpaOnnx = () => createRequire(import.meta.url)("sherpa-onnx-node") as SherpaOnnx

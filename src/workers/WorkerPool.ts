@@ -7,6 +7,7 @@ import type * as RpcGroup from "effect/rpc/RpcGroup"
 import { WorkerError } from "effect/workers/WorkerError"
 import { type ResourceLimits, Worker } from "node:worker_threads"
 import { basename } from "node:path"
+import { makeNativeCalls, remember } from "./NativeCalls.ts"
 import { Ping } from "./Ping.ts"
 
 /** The worker that had a call died, was stopped for not answering, or could not start. It is replaced; the call is not repeated. */
@@ -22,7 +23,7 @@ type Lost<E> = Exclude<E, RpcClientError> | WorkerLost
  * - `stream`: the same for streamed answers; the worker is taken until the stream ends.
  *
  * Interrupting either interrupts the handler at its next yield. A worker that then does not answer within `unresponsiveAfter`
- * is stuck in synchronous work and is stopped, with whatever else it was doing.
+ * is stuck in synchronous work and is stopped, with whatever else it was doing; within a `nativeCall`, once that is over.
  */
 export interface WorkerPool<Rpcs extends Rpc.Any> {
   readonly run: <A, E, R>(use: (client: Client<Rpcs>) => Effect.Effect<A, E, R>) => Effect.Effect<A, Lost<E>, R>
@@ -34,14 +35,14 @@ export interface WorkerPool<Rpcs extends Rpc.Any> {
  * @property size threads
  * @property concurrency calls that one thread may have at a time; default 1
  * @property unresponsiveAfter how long a worker may take to answer after an interruption; default 10 seconds
- * @property workerData what the thread finds as `workerData` of `node:worker_threads`
+ * @property workerData what the thread finds in `workerData` of `node:worker_threads`, beside what `nativeCall` needs
  */
 export interface WorkerPoolOptions {
   readonly url: URL
   readonly size: number
   readonly concurrency?: number
   readonly unresponsiveAfter?: Duration.Input
-  readonly workerData?: unknown
+  readonly workerData?: object
   readonly resourceLimits?: ResourceLimits
 }
 
@@ -123,11 +124,20 @@ const start = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
   let lost = false
   let thread: Worker | undefined
   const spawn = () => {
-    thread = new Worker(options.url, {
-      workerData: options.workerData,
+    const calls = makeNativeCalls()
+    const started = new Worker(options.url, {
+      workerData: { ...options.workerData, nativeCalls: calls.shared },
       resourceLimits: { maxYoungGenerationSizeMb: youngMb, ...options.resourceLimits },
     })
-    return thread.once("exit", () => (lost = true))
+    const { forget } = remember(calls)
+    // Effect's platform ends threads by it, too.
+    const terminate = started.terminate.bind(started)
+    started.terminate = () => calls.end().then(terminate)
+    thread = started.once("exit", () => {
+      lost = true
+      forget()
+    })
+    return thread
   }
   // One thread per protocol: Effect's own pool fails the calls of all its workers when one of them dies.
   const protocol = yield* Layer.build(

@@ -14,4 +14,6 @@ export const EchoRpcs = RpcGroup.make(
   Rpc.make("Refuse", { error: Schema.Literal("no") }),
   Rpc.make("Crash"),
   Rpc.make("Spin"),
+  /** Waits in an addon, as it were, until the first number of `workerData.gate` is 1. Then the second is; the third, once it waits. */
+  Rpc.make("Native"),
 )

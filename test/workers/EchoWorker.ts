@@ -1,5 +1,6 @@
 import { Effect, Stream } from "effect"
-import { threadId } from "node:worker_threads"
+import { threadId, workerData } from "node:worker_threads"
+import { nativeCall } from "../../src/workers/NativeCalls.ts"
 import { serve } from "../../src/workers/WorkerServer.ts"
 import { EchoRpcs } from "./EchoRpcs.ts"
 
@@ -32,5 +33,15 @@ serve(
       Effect.sync(() => {
         for (;;);
       }),
+    Native: () =>
+      Effect.sync(() =>
+        nativeCall(() => {
+          const { gate } = workerData as { readonly gate: Int32Array }
+          Atomics.store(gate, 2, 1)
+          Atomics.notify(gate, 2)
+          Atomics.wait(gate, 0, 0)
+          Atomics.store(gate, 1, 1)
+        }),
+      ),
   }),
 )

@@ -83,6 +83,24 @@ describe("WorkerPool", () => {
     }),
   )
 
+  it.live("stops a worker that is inside an addon only once it is outside", () =>
+    Effect.gen(function* () {
+      const gate = new Int32Array(new SharedArrayBuffer(12))
+      const { run } = yield* pool({ size: 1, unresponsiveAfter: 1, workerData: { gate } })
+      const before = yield* run((client) => client.ThreadId())
+      const inside = yield* Effect.forkChild(run((client) => client.Native()))
+      yield* Effect.promise(async () => await Atomics.waitAsync(gate, 2, 0).value)
+      const after = yield* Effect.forkChild(run((client) => client.ThreadId()))
+      yield* Fiber.interrupt(inside)
+      // By now a thread that can be stopped would have been, and replaced.
+      yield* Effect.timeoutOption(Fiber.join(after), "300 millis")
+      Atomics.store(gate, 0, 1)
+      Atomics.notify(gate, 0)
+      assert.notStrictEqual(yield* Fiber.join(after), before)
+      assert.strictEqual(Atomics.load(gate, 1), 1)
+    }),
+  )
+
   it.live("survives a bug in a handler: the call dies, the worker stays", () =>
     Effect.gen(function* () {
       const { run } = yield* pool({ size: 1 })
