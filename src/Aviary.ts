@@ -1,5 +1,5 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Layer } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { AudioDecoder } from "./audio/AudioDecoder.ts"
 import { Access } from "./billing/Access.ts"
 import { Accounts } from "./billing/Accounts.ts"
@@ -44,7 +44,13 @@ export const parakeet = Layer.unwrap(
 
 export const engines = Layer.mergeAll(magpie, parakeet)
 
-const decoder = Layer.unwrap(Effect.map(Scratch, ({ recordings }) => AudioDecoder.layer({ scratch: recordings })))
+const decoder = Layer.unwrap(
+  Effect.gen(function* () {
+    const { recordings } = yield* Scratch
+    const { recordingMaxDuration } = yield* Settings
+    return AudioDecoder.layer({ scratch: recordings, maxSeconds: Duration.toSeconds(recordingMaxDuration) })
+  }),
+)
 
 /** Who may use the gateway, and what for. */
 export const accounts = Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer)

@@ -190,6 +190,11 @@ export const table = {
     "Slowest and fastest plausible pace by language, in letters and digits per second. Audio outside of it is not the whole speech.",
   ),
   uploadMaxBytes: bytes("AVIARY_UPLOAD_MAX_BYTES", "26214400", "Largest transcription request, in bytes."),
+  recordingMaxDuration: duration(
+    "AVIARY_RECORDING_MAX_DURATION",
+    "4 hours",
+    "Longest recording that is transcribed, whatever its size in bytes. An hour takes 115 MB of disk while it waits.",
+  ),
   uploadTimeout: duration("AVIARY_UPLOAD_TIMEOUT", "5 minutes", "Time for a request body to arrive."),
   shutdownGrace: duration("AVIARY_SHUTDOWN_GRACE", "20 seconds", "How long requests may finish after SIGTERM."),
 

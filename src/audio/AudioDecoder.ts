@@ -36,10 +36,16 @@ const busy = () => failure(new DecoderBusy({ message: "Every audio decoder is bu
 /**
  * Turns an uploaded file into a recording: wav, flac, mp3, and Opus or Vorbis in Ogg, Opus in WebM in worker threads, AAC
  * by ffmpeg. The bytes say what a file is, not its name. The recording's file goes with the scope.
+ *
+ * - `decode`: no further than `maxSeconds`, if that is less than the longest audio; then it fails with `TooLong`
+ * - `maxSeconds`: the longest audio
  */
 export class AudioDecoder extends Context.Service<
   AudioDecoder,
-  { readonly decode: (path: string) => Effect.Effect<Recording, DecodeError, Scope.Scope> }
+  {
+    readonly decode: (path: string, maxSeconds?: number) => Effect.Effect<Recording, DecodeError, Scope.Scope>
+    readonly maxSeconds: number
+  }
 >()("aviary/audio/AudioDecoder") {
   static readonly layer = (
     options: AudioDecoderOptions,
@@ -68,9 +74,9 @@ const make = Effect.fnUntraced(function* ({
   })
   const turns = yield* Semaphore.make(workers)
 
-  const decode = Effect.fn("AudioDecoder.decode")(function* (input: string) {
+  const decode = Effect.fn("AudioDecoder.decode")(function* (input: string, limit = maxSeconds) {
     const output = yield* Effect.mapError(scratch.file, (error) => spoolFailed(error.cause))
-    const request = { input, output, maxSeconds }
+    const request = { input, output, maxSeconds: Math.min(limit, maxSeconds) }
     const samples = yield* Effect.scoped(
       Effect.gen(function* () {
         yield* turns.takeScoped(1).pipe(Effect.timeoutOrElse({ duration: waitLimit, orElse: busy }))
@@ -93,5 +99,5 @@ const make = Effect.fnUntraced(function* ({
     return { path: output, samples }
   })
 
-  return AudioDecoder.of({ decode })
+  return AudioDecoder.of({ decode, maxSeconds })
 })

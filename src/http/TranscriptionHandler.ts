@@ -1,10 +1,13 @@
 import { Effect, FileSystem, Stream } from "effect"
 import { type HttpServerRequest, HttpServerResponse, type Multipart } from "effect/http"
 import { contentHash } from "../audio/ContentHash.ts"
+import { Billing } from "../billing/Billing.ts"
+import { Payer } from "../billing/Payer.ts"
 import { settledBeforeLast } from "../billing/SettledBeforeLast.ts"
 import { Errors } from "../contract/Errors.ts"
 import { asksForEvents, type TranscriptionFields, type TranscriptionResult } from "../contract/TranscriptionForm.ts"
 import { Transcription, type Transcribed } from "../transcription/Transcription.ts"
+import { currentCaller } from "./CurrentCaller.ts"
 import { handedOver } from "./HandedOver.ts"
 import { Models } from "./Models.ts"
 import { paying } from "./Paying.ts"
@@ -38,11 +41,24 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
   const receive = yield* makeUploads
   const limited = yield* makeRateLimits
   const fs = yield* FileSystem.FileSystem
+  const billing = yield* Billing
+
+  /** Refuses a caller without money before the upload is taken in; one with a key may have paid for this very upload. */
+  const solvent = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+    if (request.headers["idempotency-key"] !== undefined) return
+    const { accountId, keyId } = yield* currentCaller
+    yield* Effect.provideService(billing.afford({ kind: "transcription", model: "", audioMillis: 1 }, "MISS"), Payer, {
+      accountId,
+      keyId,
+      idempotency: null,
+    })
+  })
 
   const transcribe = Effect.fn("http.transcription")(function* (
     request: HttpServerRequest.HttpServerRequest,
     parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>,
   ) {
+    yield* solvent(request)
     const { path, fields } = yield* receive(request, parts)
     // A client that waits for events finds none in JSON, and no error either.
     if (asksForEvents(fields)) {

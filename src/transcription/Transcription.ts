@@ -4,6 +4,7 @@ import { contentHash } from "../audio/ContentHash.ts"
 import { spoolFailed } from "../audio/DecodeError.ts"
 import { durationSeconds, type Recording } from "../audio/Recording.ts"
 import { Billing } from "../billing/Billing.ts"
+import type { BillingError } from "../billing/BillingError.ts"
 import { Payer } from "../billing/Payer.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
@@ -36,6 +37,27 @@ export interface Transcribed extends Heard {
   readonly settle: Effect.Effect<void, TranscriptionFailure>
 }
 
+/**
+ * How much of a recording the payer has money for.
+ *
+ * @property refusal what to say to whoever sends more; absent where the gateway's own limit comes first
+ */
+interface Means {
+  readonly seconds: number
+  readonly refusal?: BillingError
+}
+
+/** How many of `seconds` an account or key can pay for that was refused them. Prices are in proportion, but for rounding. */
+const lessThan = (seconds: number, { reason }: BillingError): number => {
+  const share =
+    reason._tag === "InsufficientQuota"
+      ? reason.available / reason.needed
+      : reason._tag === "CapReached"
+        ? (reason.cap - reason.used) / reason.needed
+        : 0
+  return Math.min(seconds - 1, Math.floor(seconds * share))
+}
+
 /** The transcription program: audio to text. The scope is the client's: closing it before `settle` has run charges nothing. */
 export class Transcription extends Context.Service<
   Transcription,
@@ -59,12 +81,33 @@ export class Transcription extends Context.Service<
         return yield* guard.call("parakeet", parakeet.transcribe(recording, { language }), { content })
       })
 
+      const affordable = (means: Means): Effect.Effect<Means, BillingError> =>
+        billing
+          .afford({ kind: "transcription", model: parakeet.model, audioMillis: means.seconds * 1_000 }, "MISS")
+          .pipe(
+            Effect.as(means),
+            Effect.catch((refusal) => {
+              const seconds = lessThan(means.seconds, refusal)
+              return seconds < 1 ? Effect.fail(refusal) : affordable({ seconds, refusal })
+            }),
+          )
+
+      /** What cannot be paid for is not decoded: a few bytes can hold hours of silence. */
+      const decode = Effect.fnUntraced(function* (path: string) {
+        const { refusal, seconds } = yield* affordable({ seconds: Math.ceil(decoder.maxSeconds) })
+        return yield* decoder
+          .decode(path, seconds)
+          .pipe(
+            Effect.mapError((error) => (refusal !== undefined && error.reason._tag === "TooLong" ? refusal : error)),
+          )
+      })
+
       const transcribe = Effect.fn("Transcription.transcribe")(function* (request: TranscriptionRequest) {
         const client = yield* Effect.scope
         // The recording is done with once it is heard; the hold only when the client has the answer.
         return yield* Effect.scoped(
           Effect.gen(function* () {
-            const recording = yield* decoder.decode(request.path)
+            const recording = yield* decode(request.path)
             const seconds = durationSeconds(recording)
             const hold = yield* billing
               .reserve({ kind: "transcription", model: parakeet.model, audioMillis: Math.ceil(seconds * 1000) })

@@ -114,6 +114,22 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
       }),
     )
 
+    it.effect("who has no money is told so before the upload is taken in", () =>
+      Effect.gen(function* () {
+        const w = yield* world()
+        yield* w.accounts.adjust({ accountId: w.accountId, amount: -1_000_000, reason: "spent elsewhere" })
+        const connection = yield* rawConnection(w.port)
+        connection.socket.write(
+          "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\n" +
+            `authorization: ${w.authorization}\r\ncontent-length: 1000000\r\n\r\n` +
+            '--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF',
+        )
+        // The rest of the body is never sent.
+        expect(yield* connection.seen('"insufficient_quota"')).toMatch(/^HTTP\/1\.1 429 /)
+        expect(yield* w.scratchFiles).toEqual([])
+      }),
+    )
+
     it.effect("a follower pays the share of a follower, whoever leads pays the price", () =>
       Effect.gen(function* () {
         const w = yield* world([{ kind: "slow", millis: 10, route: "synthesize_online" }])
