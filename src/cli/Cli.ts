@@ -41,9 +41,15 @@ export const runWith = (args: ReadonlyArray<string>): Effect.Effect<void, unknow
     ),
   )
 
+/** A reader that has gone (`| head`) or a full disk is no reason to end, nor for a stack trace: an unheard error would be both. */
+const printOrNot = Effect.sync(() => {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
+})
+
 /** Reads the command line and does what it says. */
 export const run: Effect.Effect<void, unknown> = Stdio.Stdio.use(({ args }) => Effect.flatMap(args, runWith)).pipe(
   Effect.provide(NodeServices.layer),
+  (program) => Effect.andThen(printOrNot, program),
 )
 
 const isShowHelp = (error: unknown): error is CliError.ShowHelp =>

@@ -1,12 +1,38 @@
-import { Effect, Layer, Logger, References } from "effect"
+import { Console, Effect, Layer, Logger, References } from "effect"
+import { Console as NodeConsole } from "node:console"
+import { Writable } from "node:stream"
 import { Settings } from "../Settings.ts"
+import { makeLogOutput } from "./LogOutput.ts"
 
 const levels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const
-const loggers = { pretty: Logger.consolePretty(), json: Logger.consoleJson, logfmt: Logger.consoleLogFmt }
+const formats = { json: Logger.formatJson, logfmt: Logger.formatLogFmt }
 
 /** Where log lines go and how they look. One line on standard output each, unless `pretty`. */
 export const layer = Layer.unwrap(
-  Effect.map(Settings, ({ logFormat, logLevel }) =>
-    Layer.merge(Logger.layer([loggers[logFormat]]), Layer.succeed(References.MinimumLogLevel, levels[logLevel])),
-  ),
+  Effect.gen(function* () {
+    const { logFormat, logLevel } = yield* Settings
+    const output = yield* makeLogOutput((dropped, code) =>
+      Effect.provide(
+        Effect.logWarning(`${dropped} log lines were dropped, since the log could not be written (${code}).`),
+        looks,
+      ),
+    )
+    const looks: Layer.Layer<never> =
+      logFormat === "pretty"
+        ? Layer.merge(Logger.layer([Logger.consolePretty()]), Layer.succeed(Console.Console, consoleOver(output.line)))
+        : Logger.layer([Logger.map(formats[logFormat], output.line)])
+    return Layer.merge(looks, Layer.succeed(References.MinimumLogLevel, levels[logLevel]))
+  }),
 )
+
+/** A console that prints line by line: the pretty logger knows no other place to print to. */
+const consoleOver = (line: (text: string) => void): Console.Console => {
+  const stdout = new Writable({
+    decodeStrings: false,
+    write: (text: string | Uint8Array, _encoding, done) => {
+      line(String(text).replace(/\n$/, ""))
+      done()
+    },
+  })
+  return new NodeConsole({ stdout, colorMode: process.stdout.isTTY })
+}

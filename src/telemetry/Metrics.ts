@@ -150,6 +150,12 @@ export const firstAudioSeconds = Metric.histogram("aviary_speech_first_audio_sec
   boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30],
 })
 
+export const logDropped = Metric.counter("aviary_log_dropped_lines_total", {
+  description:
+    "Log lines dropped since the log could not be written: a full disk, or a reader that does not read or has gone.",
+  incremental: true,
+})
+
 export const residentBytes = Metric.gauge("process_resident_memory_bytes", {
   description: "Memory of the process that is in RAM, in bytes.",
 })
