@@ -2,7 +2,7 @@ import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { timingSafeEqual } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import { anonymous } from "./Account.ts"
-import { unusable } from "./Admission.ts"
+import { stopped, unusable } from "./Admission.ts"
 import { hashKey, keyPrefix, type KeyLimits, noLimits } from "./ApiKey.ts"
 import { type Bucket, makeBucket } from "./Bucket.ts"
 import { BillingError, InvalidKey, RateLimited, TextAboveLimit } from "./BillingError.ts"
@@ -31,8 +31,8 @@ export interface Allowances {
 interface Service {
   /**
    * The caller behind the text of a key. Without keys (`AVIARY_ACCESS=open`) anything that does not look like one of ours is anonymous,
-   * since OpenAI's clients must send something; a key of ours must be good either way. Fails with `InvalidKey`, `KeyExpired`, `KeyRevoked`
-   * or `LedgerUnavailable`.
+   * since OpenAI's clients must send something; a key of ours must be good either way. Fails with `InvalidKey`, `KeyExpired`, `KeyRevoked`,
+   * `AccountFrozen`, `AccountClosed` or `LedgerUnavailable`.
    */
   readonly authenticate: (presented: Redacted.Redacted<string> | undefined) => Effect.Effect<Caller, BillingError>
   /**
@@ -74,8 +74,8 @@ const make = Effect.gen(function* () {
     const hash = Redacted.value(hashKey(presented))
     const found = yield* ledger.run("keyByHash", { hash })
     if (found === null || !same(found.hash, hash)) return yield* invalid
-    const { key } = found
-    const reason = unusable(key, yield* Clock.currentTimeMillis)
+    const { key, accountState } = found
+    const reason = stopped(key.accountId, accountState) ?? unusable(key, yield* Clock.currentTimeMillis)
     if (reason !== undefined) return yield* new BillingError({ reason })
     return { accountId: key.accountId, keyId: key.id, limits: key.limits }
   })

@@ -20,6 +20,14 @@ export const Terms = Schema.Union([Prepaid, Metered]).annotate({
 export type Terms = typeof Terms.Type
 
 /**
+ * - `open`
+ * - `frozen`: its keys are refused and nothing new is begun for it, until it is unfrozen. What is under way goes on and is charged
+ * - `closed`: the same for good, and its keys are revoked. Its entries and its balance stay, which only adjustments change
+ */
+export const AccountState = Schema.Literals(["open", "frozen", "closed"])
+export type AccountState = typeof AccountState.Type
+
+/**
  * Who pays.
  *
  * @property balance sum of the account's entries, in micro-units; below zero it is owed
@@ -30,6 +38,7 @@ export const Account = Schema.Struct({
   id: Schema.String,
   name: Schema.String,
   terms: Terms,
+  state: AccountState,
   createdAt: Schema.Int,
   balance: Schema.Int,
   held: Schema.Int,

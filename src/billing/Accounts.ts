@@ -1,6 +1,6 @@
 import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { randomUUID } from "node:crypto"
-import type { Account, Terms } from "./Account.ts"
+import type { Account, AccountState, Terms } from "./Account.ts"
 import { type ApiKey, generateKey, hashKey, hintOf, type KeyLimits, noLimits } from "./ApiKey.ts"
 import type { BillingError } from "./BillingError.ts"
 import type { Entry } from "./Entry.ts"
@@ -30,6 +30,11 @@ interface Service {
     id: string,
     options: { readonly name?: string | undefined; readonly terms?: Terms | undefined },
   ) => Effect.Effect<Account, BillingError>
+  /** Its keys are refused until it is unfrozen; what is under way goes on. Fails with `UnknownAccount` or `NotAccepted`. */
+  readonly freeze: (id: string) => Effect.Effect<Account, BillingError>
+  readonly unfreeze: (id: string) => Effect.Effect<Account, BillingError>
+  /** For good: its keys are revoked, its entries and balance stay. Fails with `UnknownAccount` or `NotAccepted`. */
+  readonly close: (id: string) => Effect.Effect<Account, BillingError>
   /** Fails with `UnknownAccount`. */
   readonly get: (id: string) => Effect.Effect<Account, BillingError>
   /** Oldest first. */
@@ -89,6 +94,12 @@ const make = Effect.gen(function* () {
     })
   })
 
+  const put = Effect.fnUntraced(function* (id: string, state: AccountState) {
+    const account = yield* ledger.run("changeAccountState", { id, state, now: yield* Clock.currentTimeMillis })
+    yield* Effect.annotateLogs(Effect.logInfo(`An account is ${state}, on an operator's word`), { account: id })
+    return account
+  })
+
   return Accounts.of({
     open: Effect.fn("Accounts.open")(function* ({ name, terms }) {
       return yield* ledger.run("openAccount", {
@@ -102,6 +113,9 @@ const make = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       return yield* ledger.run("changeAccount", { id, name: name ?? null, terms: terms ?? null, now })
     }),
+    freeze: Effect.fn("Accounts.freeze")((id) => put(id, "frozen")),
+    unfreeze: Effect.fn("Accounts.unfreeze")((id) => put(id, "open")),
+    close: Effect.fn("Accounts.close")((id) => put(id, "closed")),
     get,
     list: Effect.flatMap(Clock.currentTimeMillis, (now) => ledger.run("accounts", { now })).pipe(
       Effect.withSpan("Accounts.list"),

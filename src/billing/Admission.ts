@@ -1,6 +1,14 @@
-import type { Terms } from "./Account.ts"
+import type { AccountState, Terms } from "./Account.ts"
 import type { ApiKey } from "./ApiKey.ts"
-import { type BillingReason, CapReached, InsufficientQuota, KeyExpired, KeyRevoked } from "./BillingError.ts"
+import {
+  AccountClosed,
+  AccountFrozen,
+  type BillingReason,
+  CapReached,
+  InsufficientQuota,
+  KeyExpired,
+  KeyRevoked,
+} from "./BillingError.ts"
 
 /** What an account and a key have spent and reserved, in micro-units; `held` counts live holds. */
 export interface Standing {
@@ -35,4 +43,16 @@ export const unusable = (key: ApiKey, now: number): KeyRevoked | KeyExpired | un
   if (key.revokedAt !== null) return new KeyRevoked({ keyId: key.id, at: key.revokedAt })
   if (key.expiresAt !== null && key.expiresAt <= now) return new KeyExpired({ keyId: key.id, at: key.expiresAt })
   return undefined
+}
+
+/** Why nothing may be begun for an account, or undefined. */
+export const stopped = (accountId: string, state: AccountState): AccountFrozen | AccountClosed | undefined => {
+  switch (state) {
+    case "open":
+      return undefined
+    case "frozen":
+      return new AccountFrozen({ accountId })
+    case "closed":
+      return new AccountClosed({ accountId })
+  }
 }

@@ -48,6 +48,12 @@ export class KeyRevoked extends Schema.TaggedError<KeyRevoked>()("KeyRevoked", {
   at: Schema.Int,
 }) {}
 
+/** Nothing new is begun for the account until an operator unfreezes it. */
+export class AccountFrozen extends Schema.TaggedError<AccountFrozen>()("AccountFrozen", { accountId: Schema.String }) {}
+
+/** Nothing is begun for the account any more. */
+export class AccountClosed extends Schema.TaggedError<AccountClosed>()("AccountClosed", { accountId: Schema.String }) {}
+
 /** More than `max` requests or characters (code points) in a minute. */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   limit: Schema.Literals(["requests", "characters"]),
@@ -86,6 +92,8 @@ export const BillingReason = Schema.Union([
   InvalidKey,
   KeyExpired,
   KeyRevoked,
+  AccountFrozen,
+  AccountClosed,
   RateLimited,
   TextAboveLimit,
   IdempotencyConflict,

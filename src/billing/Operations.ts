@@ -1,4 +1,4 @@
-import type { Account, Terms } from "./Account.ts"
+import type { Account, AccountState, Terms } from "./Account.ts"
 import type { ApiKey, KeyLimits } from "./ApiKey.ts"
 import type { Entry } from "./Entry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
@@ -88,6 +88,8 @@ export interface Operations {
   readonly changeAccount: (
     input: At & { readonly id: string; readonly name: string | null; readonly terms: Terms | null },
   ) => Account
+  /** Closed is for good. To say again what it is already changes nothing. */
+  readonly changeAccountState: (input: At & { readonly id: string; readonly state: AccountState }) => Account
   readonly account: (input: At & { readonly id: string }) => Account
   readonly accounts: (input: At) => ReadonlyArray<Account>
   /** A deposit (above zero) or an adjustment (either way, with its reason). Asked again in all the same, it answers with the first entry. */
@@ -116,7 +118,9 @@ export interface Operations {
   readonly keys: (input: { readonly accountId: string | null }) => ReadonlyArray<ApiKey>
   /** Revoked once and for all; again answers with the first time. */
   readonly revokeKey: (input: At & { readonly id: string }) => ApiKey
-  readonly keyByHash: (input: { readonly hash: string }) => { readonly key: ApiKey; readonly hash: string } | null
+  readonly keyByHash: (input: {
+    readonly hash: string
+  }) => { readonly key: ApiKey; readonly hash: string; readonly accountState: AccountState } | null
 
   /** Adds a version that holds from `validFrom` until the next later one's. It cannot begin in the past, or when another does. */
   readonly publishRates: (input: At & { readonly validFrom: number; readonly rates: Rates }) => RateCard

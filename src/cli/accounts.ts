@@ -8,6 +8,7 @@ import { AdminCallError } from "../http/AdminCallError.ts"
 import { type AdminFlags, adminFlags, asking, type Client } from "./AdminCommand.ts"
 import { given, nameArgument, textFlag, wholeFlag } from "./Fields.ts"
 import { aboveZero, moneyFlag, notZero } from "./MoneyFlag.ts"
+import { program } from "./Program.ts"
 import { record, table } from "./Table.ts"
 import { namedTerms, termsFlags, termsWords } from "./Terms.ts"
 import { time } from "./Time.ts"
@@ -20,6 +21,7 @@ const showAccount = (account: Account) =>
     account: account.id,
     name: account.name,
     terms: termsWords(account.terms),
+    state: account.state,
     balance: money(account.balance),
     reserved: money(account.held),
     "this month": money(account.spentThisMonth),
@@ -93,6 +95,25 @@ const change = Command.make(
     )
   }),
 ).pipe(Command.withDescription("Change an account's name or terms; what no flag names stays"))
+
+const freeze = Command.make("freeze", { id, ...adminFlags }, ({ id, ...flags }) =>
+  asking(flags, (client) => client.adminAccounts.freeze({ params: { id } }), showAccount),
+).pipe(Command.withDescription("Refuse an account's keys until it is unfrozen; what is under way goes on"))
+
+const unfreeze = Command.make("unfreeze", { id, ...adminFlags }, ({ id, ...flags }) =>
+  asking(flags, (client) => client.adminAccounts.unfreeze({ params: { id } }), showAccount),
+).pipe(Command.withDescription("Let a frozen account's keys in again"))
+
+const close = Command.make("close", { id, ...adminFlags }, ({ id, ...flags }) =>
+  asking(
+    flags,
+    (client) => client.adminAccounts.close({ params: { id } }),
+    (account) =>
+      account.balance === 0
+        ? showAccount(account)
+        : `${showAccount(account)}\n\nIts balance stays. To pay it out or write it off: ${program} accounts adjust ${account.id} --amount ${money(-account.balance)} --reason …`,
+  ),
+).pipe(Command.withDescription("Close an account, for good: its keys are revoked, its entries stay"))
 
 const operationId = textFlag("operation-id").pipe(
   Flag.optional,
@@ -195,5 +216,5 @@ const statement = Command.make(
 /** `aviary accounts` */
 export const accounts = Command.make("accounts").pipe(
   Command.withDescription("Accounts of a running gateway: who pays, and what for"),
-  Command.withSubcommands([create, list, show, change, topUp, adjust, statement]),
+  Command.withSubcommands([create, list, show, change, freeze, unfreeze, close, topUp, adjust, statement]),
 )

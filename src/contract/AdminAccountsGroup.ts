@@ -48,6 +48,32 @@ export class AdminAccountsGroup extends HttpApiGroup.make("adminAccounts")
       success: Account,
       error: errorsWith(400, 404, 503),
     }).annotateMerge(OpenApi.annotations({ summary: "Change an account's name or terms" })),
+    HttpApiEndpoint.post("freeze", "/admin/accounts/:id/freeze", {
+      params: byId,
+      success: Account,
+      error: errorsWith(400, 404, 503),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Freeze an account",
+        description: "Its keys are refused until it is unfrozen. What is under way goes on and is charged.",
+      }),
+    ),
+    HttpApiEndpoint.post("unfreeze", "/admin/accounts/:id/unfreeze", {
+      params: byId,
+      success: Account,
+      error: errorsWith(400, 404, 503),
+    }).annotateMerge(OpenApi.annotations({ summary: "Unfreeze an account" })),
+    HttpApiEndpoint.delete("close", "/admin/accounts/:id", {
+      params: byId,
+      success: Account,
+      error: errorsWith(400, 404, 503),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Close an account",
+        description:
+          "For good: its keys are revoked, and what is under way is the last that is charged. Its entries stay, and so does its balance, which only adjustments change from then on.",
+      }),
+    ),
     HttpApiEndpoint.post("deposit", "/admin/accounts/:id/deposits", {
       params: byId,
       payload: Schema.Struct({ amount: deposited, reason: Schema.optionalKey(name), operationId }).annotate({

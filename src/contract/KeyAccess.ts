@@ -10,13 +10,13 @@ const key = HttpApiSecurity.bearer.pipe(
 
 /** Marks endpoints that need a client's key. */
 export class KeyAccess extends HttpApiMiddleware.Service<KeyAccess>()("aviary/contract/KeyAccess", {
-  error: errorsWith(401, 503),
+  error: errorsWith(401, 403, 503),
   security: { key },
 }) {}
 
 /** Marks listings, which need one only with `AVIARY_LISTINGS=keys`: Open WebUI asks for them without. */
 export class ListingAccess extends HttpApiMiddleware.Service<ListingAccess>()("aviary/contract/ListingAccess", {
-  error: errorsWith(401, 503),
+  error: errorsWith(401, 403, 503),
 }) {}
 
 /** What `/openapi.json` says of an endpoint with `ListingAccess`. */

@@ -29,6 +29,9 @@ export const AdminAccountsHandlers = HttpApiBuilder.group(
       .handle("list", () => answer(Effect.map(accounts.list, (found) => ({ currency, accounts: found }))))
       .handle("get", ({ params }) => answer(accounts.get(params.id)))
       .handle("change", ({ params, payload }) => answer(accounts.change(params.id, payload)))
+      .handle("freeze", ({ params }) => answer(accounts.freeze(params.id)))
+      .handle("unfreeze", ({ params }) => answer(accounts.unfreeze(params.id)))
+      .handle("close", ({ params }) => answer(accounts.close(params.id)))
       .handle("deposit", ({ params, payload }) => answer(accounts.deposit({ accountId: params.id, ...payload })))
       .handle("adjust", ({ params, payload }) => answer(accounts.adjust({ accountId: params.id, ...payload })))
       .handle("statement", ({ params, query }) =>

@@ -113,6 +113,10 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
         return Errors.endedKey("expired")
       case "KeyRevoked":
         return Errors.endedKey("revoked")
+      case "AccountFrozen":
+        return Errors.accountFrozen()
+      case "AccountClosed":
+        return Errors.accountClosed()
       case "RateLimited":
         return Errors.rateLimited(reason.limit, reason.max).retryAfter(reason.retryAfterMs)
       case "TextAboveLimit":

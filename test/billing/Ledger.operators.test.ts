@@ -124,6 +124,37 @@ for (const [name, layer] of ledgers)
       }).pipe(Effect.provide(layer)),
     )
 
+    it.live(
+      "nothing is reserved of an account that was stopped meanwhile; a hold of before is settled all the same",
+      () =>
+        Effect.gen(function* () {
+          const { ledger, reserve, settle } = yield* openedLedger
+          yield* reserve("before")
+          const asked = {
+            accountId: "a",
+            keyId: null,
+            usage: hundred,
+            idempotency: null,
+            served: "HIT",
+            now: 3,
+          } as const
+          for (const [state, _tag] of [
+            ["frozen", "AccountFrozen"],
+            ["closed", "AccountClosed"],
+          ] as const) {
+            yield* ledger.run("changeAccountState", { id: "a", state, now: 3 })
+            assert.deepInclude(yield* refusal(reserve("after")), { _tag, accountId: "a" })
+            assert.deepInclude(yield* refusal(ledger.run("afford", asked)), { _tag })
+            const charge = ledger.run("charge", { ...asked, holdId: "hit", expiresAt: 100, outcome: null })
+            assert.deepInclude(yield* refusal(charge), { _tag })
+          }
+          assert.deepStrictEqual(yield* ledger.run("renew", { holdId: "before", expiresAt: 200, now: 4 }), {
+            live: true,
+          })
+          assert.deepInclude(yield* settle("before"), { amount: 100, balance: 100 })
+        }).pipe(Effect.provide(layer)),
+    )
+
     it.live("prices that were to hold at once hold from then on, whatever the clock said then and says now", () =>
       Effect.gen(function* () {
         const { ledger, reserve, settle } = yield* openedLedger

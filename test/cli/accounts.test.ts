@@ -68,6 +68,21 @@ layer(NodeServices.layer)("aviary accounts, keys and rates", (it) => {
     }),
   )
 
+  it.effect("freeze, unfreeze and close an account, and say how to pay out what is left", () =>
+    Effect.gen(function* () {
+      const { run, json } = yield* commands
+      const { id } = yield* json("accounts", "create", "Home")
+      yield* run("accounts", "top-up", id, "--amount", "5")
+      expect(yield* run("accounts", "freeze", id)).toMatch(/^state +frozen$/m)
+      expect(yield* json("accounts", "unfreeze", id)).toMatchObject({ state: "open" })
+      expect(yield* run("accounts", "close", id)).toMatch(
+        new RegExp(`^state +closed$[^]*Its balance stays.* accounts adjust ${id} --amount -5.00 --reason`, "m"),
+      )
+      yield* run("accounts", "adjust", id, "--amount", "-5.00", "--reason", "paid out")
+      expect(yield* run("accounts", "close", id)).not.toContain("Its balance stays")
+    }),
+  )
+
   it.effect("change the terms that are named, and keep what is not", () =>
     Effect.gen(function* () {
       const { json } = yield* commands

@@ -1,4 +1,4 @@
-import { type Account, anonymous, type Terms } from "../Account.ts"
+import { type Account, type AccountState, anonymous, type Terms } from "../Account.ts"
 import type { ApiKey } from "../ApiKey.ts"
 import { UnknownAccount, UnknownKey } from "../BillingError.ts"
 import type { Entry } from "../Entry.ts"
@@ -10,6 +10,7 @@ import type { Row, Rows } from "./Rows.ts"
 type Names =
   | "openAccount"
   | "changeAccount"
+  | "changeAccountState"
   | "account"
   | "accounts"
   | "post"
@@ -22,6 +23,8 @@ export const termsOf = (row: Row): Terms =>
   row["kind"] === "prepaid"
     ? { kind: "prepaid", overdraft: row["overdraft"] as number }
     : { kind: "metered", monthlyCap: row["monthly_cap"] as number | null }
+
+export const stateOf = (row: Row): AccountState => row["state"] as AccountState
 
 const columnsOf = (terms: Terms) =>
   [
@@ -49,6 +52,7 @@ const toAccount = (rows: Rows, row: Row, now: number): Account => ({
   id: row["id"] as string,
   name: row["name"] as string,
   terms: termsOf(row),
+  state: stateOf(row),
   createdAt: row["created_at"] as number,
   balance: row["balance"] as number,
   held: heldBy(rows, row["id"] as string),
@@ -76,6 +80,11 @@ export const keyById = (rows: Rows, id: string): ApiKey => {
   return toKey(row)
 }
 
+/** What a closed account takes no more; `refused` completes "The account … is closed: ". */
+const refuseClosed = (row: Row, refused: string) => {
+  if (stateOf(row) === "closed") throw Refusal.notAccepted(`The account ${String(row["id"])} is closed: ${refused}.`)
+}
+
 const kindOf = ({ kind }: Entry) => (kind === "adjustment" ? "an adjustment" : `a ${kind}`)
 
 export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
@@ -91,6 +100,7 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
   },
   changeAccount: ({ id, name, terms, now }) => {
     const before = accountRow(rows, id)
+    refuseClosed(before, "it cannot be changed")
     if (id === anonymous && terms?.kind === "prepaid") {
       throw Refusal.notAccepted(
         `The account ${anonymous} pays for requests without a key, so it stays metered: prepaid, it would refuse all of them. To limit them, give it a monthly cap.`,
@@ -102,6 +112,22 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
       ...columnsOf(terms ?? termsOf(before)),
       id,
     )
+    return toAccount(rows, accountRow(rows, id), now)
+  },
+  changeAccountState: ({ id, state, now }) => {
+    const before = stateOf(accountRow(rows, id))
+    if (id === anonymous && state !== "open") {
+      throw Refusal.notAccepted(
+        `The account ${anonymous} pays for requests without a key, so it stays open. To let in nobody without a key, set AVIARY_ACCESS=keys.`,
+      )
+    }
+    if (before === "closed" && state !== "closed") {
+      throw Refusal.notAccepted(`The account ${id} is closed for good. Open another.`)
+    }
+    rows.run("UPDATE accounts SET state = ? WHERE id = ?", state, id)
+    if (state === "closed") {
+      rows.run("UPDATE keys SET revoked_at = ? WHERE account_id = ? AND revoked_at IS NULL", now, id)
+    }
     return toAccount(rows, accountRow(rows, id), now)
   },
   account: ({ id, now }) => toAccount(rows, accountRow(rows, id), now),
@@ -120,8 +146,10 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
     if (kind === "deposit" ? amount <= 0 : amount === 0) {
       throw Refusal.notAccepted(kind === "deposit" ? "A deposit is above zero." : "An adjustment is not zero.")
     }
+    const account = accountRow(rows, accountId)
+    if (kind === "deposit") refuseClosed(account, "it takes no deposit. Its balance can be adjusted, with a reason")
     // Far enough below 2^53 that no charge can carry a balance past it.
-    if (Math.abs((accountRow(rows, accountId)["balance"] as number) + amount) > 4e15) {
+    if (Math.abs((account["balance"] as number) + amount) > 4e15) {
       throw Refusal.notAccepted("The balance would pass 4,000,000,000.00, above or below zero.")
     }
     return append(rows, {
@@ -142,7 +170,7 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
   },
 
   addKey: ({ id, accountId, name, hint, hash, expiresAt, limits, now }) => {
-    accountRow(rows, accountId)
+    refuseClosed(accountRow(rows, accountId), "it gets no more keys")
     if (expiresAt !== null && expiresAt <= now) {
       throw Refusal.notAccepted(`The key would have expired already, at ${new Date(expiresAt).toISOString()}.`)
     }
@@ -173,7 +201,10 @@ export const accountOperations = (rows: Rows): Pick<Operations, Names> => ({
     return keyById(rows, id)
   },
   keyByHash: ({ hash }) => {
-    const row = rows.one("SELECT * FROM keys WHERE hash = ?", hash)
-    return row === undefined ? null : { key: toKey(row), hash: row["hash"] as string }
+    const row = rows.one(
+      "SELECT keys.*, state FROM keys JOIN accounts ON accounts.id = account_id WHERE hash = ?",
+      hash,
+    )
+    return row === undefined ? null : { key: toKey(row), hash: row["hash"] as string, accountState: stateOf(row) }
   },
 })

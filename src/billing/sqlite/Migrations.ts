@@ -139,6 +139,9 @@ const migrations: ReadonlyArray<string> = [
     OR EXISTS (SELECT 1 FROM holds WHERE rate_version = version) OR EXISTS (SELECT 1 FROM entries WHERE rate_version = version);
   CREATE TRIGGER rates_stay BEFORE UPDATE ON rates BEGIN SELECT raise(ABORT, 'a published rate card is final'); END;
   `,
+  `
+  ALTER TABLE accounts ADD COLUMN state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'frozen', 'closed'));
+  `,
 ]
 
 const pragma = (db: DatabaseSync, name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]

@@ -1,7 +1,7 @@
-import { type Standing, unusable } from "../Admission.ts"
+import { type Standing, stopped, unusable } from "../Admission.ts"
 import { InvalidKey } from "../BillingError.ts"
 import type { Reserve } from "../Operations.ts"
-import { accountRow, heldBy, keyById, termsOf } from "./Accounts.ts"
+import { accountRow, heldBy, keyById, stateOf, termsOf } from "./Accounts.ts"
 import { spentInMonth } from "./Entries.ts"
 import { Refusal } from "./Refusal.ts"
 import type { Rows } from "./Rows.ts"
@@ -13,6 +13,8 @@ export const standing = (
   dueAfter = 0,
 ): Standing => {
   const account = accountRow(rows, accountId)
+  const halt = stopped(accountId, stateOf(account))
+  if (halt !== undefined) throw new Refusal(halt)
   const key = keyId === null ? undefined : keyById(rows, keyId)
   if (key !== undefined) {
     const reason = key.accountId === accountId ? unusable(key, now) : new InvalidKey()
