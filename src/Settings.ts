@@ -196,7 +196,11 @@ export const table = {
     "Longest recording that is transcribed, whatever its size in bytes. An hour takes 115 MB of disk while it waits.",
   ),
   uploadTimeout: duration("AVIARY_UPLOAD_TIMEOUT", "5 minutes", "Time for a request body to arrive."),
-  shutdownGrace: duration("AVIARY_SHUTDOWN_GRACE", "20 seconds", "How long requests may finish after SIGTERM."),
+  shutdownGrace: duration(
+    "AVIARY_SHUTDOWN_GRACE",
+    "20 seconds",
+    "How long requests may finish after SIGTERM. A second signal ends it.",
+  ),
 
   cacheDir: text(
     "AVIARY_CACHE_DIR",

@@ -1,10 +1,39 @@
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { resolve } from "node:path"
 import { AdminToken } from "../http/AdminToken.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
+import type { EngineFailure } from "../upstream/EngineFailure.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
 import { Settings } from "../Settings.ts"
 import { program } from "./Program.ts"
+
+/** How long the start waits for an engine to say that it is ready. */
+const patience = "2 seconds"
+
+/** Where an engine is, and whether it answers there. */
+const place = (url: URL | undefined, ready: Effect.Effect<void, { readonly reason: EngineFailure }>) =>
+  url === undefined
+    ? Effect.succeed("inside this process, English only")
+    : ready.pipe(
+        Effect.match({ onSuccess: () => "ready", onFailure: ({ reason }) => trouble(reason) }),
+        Effect.timeoutOption(patience),
+        Effect.map((state) => `${url.href}: ${Option.getOrElse(state, () => `NO ANSWER within ${patience}`)}`),
+      )
+
+const trouble = (reason: EngineFailure): string => {
+  switch (reason._tag) {
+    case "EngineUnreachable":
+      return "NOBODY ANSWERS there yet"
+    case "EngineTimedOut":
+      return "NO ANSWER in time"
+    case "EngineLoading":
+      return "still loading its model"
+    case "EngineRejected":
+    case "EngineMalformed":
+    case "EngineCut":
+      return `answers, but NOT READY: ${reason.message}`
+  }
+}
 
 /** What a person sees once the gateway listens at `address`: where it is, what is behind it, and what to try. */
 export const startBlock = Effect.fnUntraced(function* (address: string) {
@@ -12,7 +41,10 @@ export const startBlock = Effect.fnUntraced(function* (address: string) {
   const token = yield* AdminToken
   const magpie = yield* MagpieClient
   const parakeet = yield* ParakeetClient
-  const place = (url: URL | undefined) => (url === undefined ? "inside this process, English only" : url.href)
+  const [magpiePlace, parakeetPlace] = yield* Effect.all(
+    [place(settings.magpieUrl, magpie.ready), place(settings.parakeetUrl, parakeet.ready)],
+    { concurrency: 2 },
+  )
   const key = settings.access === "keys" ? ` -H "authorization: Bearer $OPENAI_API_KEY"` : ""
   const forKeys = [
     "",
@@ -25,8 +57,8 @@ export const startBlock = Effect.fnUntraced(function* (address: string) {
     "",
     `  Aviary is listening on ${address}`,
     "",
-    `  text to speech   ${magpie.model} (${place(settings.magpieUrl)})`,
-    `  speech to text   ${parakeet.model} (${place(settings.parakeetUrl)})`,
+    `  text to speech   ${magpie.model} (${magpiePlace})`,
+    `  speech to text   ${parakeet.model} (${parakeetPlace})`,
     `  data             ${resolve(settings.dataDir)}`,
     `  access           ${settings.access === "open" ? "open: no key is asked for" : "keys: a key is asked for"}`,
     `  admin token      ${token.path ?? "AVIARY_ADMIN_TOKEN"}`,

@@ -1,21 +1,29 @@
-import { Console, Duration, Effect, Layer, Schema } from "effect"
+import { Console, Duration, Effect, Layer, Option, Schema } from "effect"
+import { GlobalFlag } from "effect/cli"
 import { gateway } from "../Aviary.ts"
+import { Hurry } from "../http/NodeServer.ts"
 import { address } from "../http/Server.ts"
 import { Settings } from "../Settings.ts"
+import * as Log from "../telemetry/Log.ts"
 import { exitNow } from "../workers/NativeCalls.ts"
 import { startBlock } from "./StartBlock.ts"
+import { hurried } from "./StopSignals.ts"
 
 /** The gateway cannot start; `message` says what to do. */
 class StartError extends Schema.TaggedError<StartError>()("StartError", { message: Schema.String }) {}
 
-/** Serves until the process is told to stop, and says where once it listens. */
+/** Serves until the process is told to stop, and says where once it listens. `--log-level` comes before the setting. */
 export const serve = Effect.gen(function* () {
-  const { host, port, shutdownGrace } = yield* Settings
+  const { host, magpieUrl, parakeetUrl, port, shutdownGrace } = yield* Settings
+  if (magpieUrl === undefined || parakeetUrl === undefined) yield* Console.log("Loading the embedded engines …")
   const context = yield* Layer.build(gateway).pipe(
+    Effect.provideService(Log.Level, Option.getOrUndefined(yield* GlobalFlag.LogLevel)),
+    Effect.provideService(Hurry, hurried),
     Effect.catchTag("ServeError", ({ cause }) => Effect.fail(notListening(host, port, cause))),
+    Effect.onInterrupt(() => endAfter(Duration.zero)),
   )
   // Added last, so it runs first: the time begins when the process is told to stop.
-  yield* Effect.addFinalizer(() => Effect.forkDetach(endAfter(Duration.sum(shutdownGrace, lastMoments))))
+  yield* Effect.addFinalizer(() => endAfter(shutdownGrace))
   return yield* Effect.gen(function* () {
     yield* Console.log(yield* startBlock(yield* address))
     return yield* Effect.never
@@ -26,13 +34,20 @@ export const serve = Effect.gen(function* () {
 const lastMoments = Duration.seconds(10)
 
 /**
- * Ends the process with status 1 if it is still there after `limit`. A disk that answers no more could keep it for a minute, with its
- * clients connected. What it leaves is what a kill leaves, and the next start recovers from that.
+ * From now on: ends the process with status 1 if it is still there some moments after `grace`. A disk that answers no more could keep
+ * it for a minute, with its clients connected. What it leaves is what a kill leaves, and the next start recovers from that.
  */
-const endAfter = (limit: Duration.Duration) =>
-  Console.error(`aviary: not everything could be closed within ${Duration.format(limit)}; ending all the same`).pipe(
+const endAfter = (grace: Duration.Duration) =>
+  Effect.sleep(grace).pipe(
+    Effect.raceFirst(hurried),
+    Effect.andThen(Effect.sleep(lastMoments)),
+    Effect.andThen(
+      Console.error(
+        `aviary: not everything could be closed within ${Duration.format(Duration.sum(grace, lastMoments))}; ending all the same`,
+      ),
+    ),
     Effect.andThen(Effect.sync(() => exitNow(1))),
-    Effect.delay(limit),
+    Effect.forkDetach,
   )
 
 const notListening = (host: string, port: number, cause: unknown) => {

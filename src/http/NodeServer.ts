@@ -1,5 +1,5 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { createServer, type Server } from "node:http"
 import { Settings } from "../Settings.ts"
@@ -17,9 +17,17 @@ const closeIdleWhileStopping = (server: Server): void => {
   })
 }
 
+/** What ends the grace period of a stop before its time; nothing unless it is provided. */
+export const Hurry = Context.Reference<Effect.Effect<void>>("aviary/http/NodeServer/Hurry", {
+  defaultValue: () => Effect.never,
+})
+
+/** Accepts no more, and waits until the last connection is gone. */
+const closed = (server: Server) => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
+
 /**
  * The Node server of `AVIARY_HOST` and `AVIARY_PORT`, with its clocks. When its layer ends, requests are given the grace
- * period of the settings; then whatever is still connected is cut.
+ * period of the settings, as far as nobody is in a hurry; then whatever is still connected is cut.
  */
 export const layer = Layer.merge(
   Layer.effect(
@@ -38,11 +46,25 @@ export const layer = Layer.merge(
       })
       answerClientErrors(server)
       closeIdleWhileStopping(server)
-      const serving = yield* NodeHttpServer.make(() => server, { host, port, gracefulShutdownTimeout: shutdownGrace })
+      const hurry = yield* Hurry
+      const { address, serve } = yield* NodeHttpServer.make(() => server, {
+        host,
+        port,
+        disablePreemptiveShutdown: true,
+      })
+      const drained = closed(server).pipe(Effect.raceFirst(Effect.sleep(shutdownGrace)), Effect.raceFirst(hurry))
       // Runs after the grace period and before the wait for the last connection, which Node bounds by nothing once it
       // closes: a client that only connects would keep the gateway from stopping.
       yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
-      return serving
+      return HttpServer.make({
+        address,
+        serve: (app, middleware) =>
+          Effect.andThen(
+            middleware === undefined ? serve(app) : serve(app, middleware),
+            // Added last, so it runs before the requests are interrupted.
+            Effect.addFinalizer(() => drained),
+          ),
+      })
     }),
   ),
   NodeHttpServer.layerHttpServices,

@@ -1,4 +1,4 @@
-import { Console, Effect, Layer, Logger, References } from "effect"
+import { Console, Context, Effect, Layer, Logger, type LogLevel, References } from "effect"
 import { Console as NodeConsole } from "node:console"
 import { Writable } from "node:stream"
 import { Settings } from "../Settings.ts"
@@ -6,6 +6,11 @@ import { makeLogOutput } from "./LogOutput.ts"
 
 const levels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const
 const formats = { json: Logger.formatJson, logfmt: Logger.formatLogFmt }
+
+/** The least severe level that is logged, where something else than the settings says so: a command line. */
+export const Level = Context.Reference<LogLevel.LogLevel | undefined>("aviary/telemetry/Log/Level", {
+  defaultValue: () => undefined,
+})
 
 /** Where log lines go and how they look. One line on standard output each, unless `pretty`. */
 export const layer = Layer.unwrap(
@@ -21,7 +26,7 @@ export const layer = Layer.unwrap(
       logFormat === "pretty"
         ? Layer.merge(Logger.layer([Logger.consolePretty()]), Layer.succeed(Console.Console, consoleOver(output.line)))
         : Logger.layer([Logger.map(formats[logFormat], output.line)])
-    return Layer.merge(looks, Layer.succeed(References.MinimumLogLevel, levels[logLevel]))
+    return Layer.merge(looks, Layer.succeed(References.MinimumLogLevel, (yield* Level) ?? levels[logLevel]))
   }),
 )
 

@@ -1,15 +1,21 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
 import { startBlock } from "../../src/cli/StartBlock.ts"
 import { AdminToken } from "../../src/http/AdminToken.ts"
 import { Settings, table } from "../../src/Settings.ts"
+import { EngineLoading, EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
+import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
+import { ParakeetClient, ParakeetError } from "../../src/upstream/ParakeetClient.ts"
 import { testEngines } from "../support/gateway.ts"
 
-const blockOf = (access: string) => {
-  const settings = Settings.layerTest({ access, adminToken: "the-operator-s-own" })
+const urls = { magpieUrl: "http://spark:9000", parakeetUrl: "http://spark:9001" }
+
+const blockOf = (access: string, engines = testEngines) => {
+  const settings = Settings.layerTest({ access, adminToken: "the-operator-s-own", ...urls })
   return startBlock("http://127.0.0.1:8000").pipe(
-    Effect.provide(Layer.mergeAll(AdminToken.layer, testEngines).pipe(Layer.provideMerge(settings))),
+    Effect.provide(Layer.mergeAll(AdminToken.layer, engines).pipe(Layer.provideMerge(settings))),
     Effect.provide(NodeServices.layer),
   )
 }
@@ -30,5 +36,23 @@ it.effect("names no variable that a later start would refuse", () =>
     const named = (yield* blockOf("keys")).match(/\bAVIARY_[A-Z_]*[A-Z]/g) ?? []
     expect(named.length).toBeGreaterThan(0)
     expect(named.filter((name) => !known.includes(name))).toEqual([])
+  }),
+)
+
+it.effect("says of every engine whether it answers, and waits for none longer than 2 seconds", () =>
+  Effect.gen(function* () {
+    expect(yield* blockOf("open")).toMatch(
+      /text to speech .*spark:9000.*: ready\)\n.*speech to text .*spark:9001.*: ready\)/,
+    )
+    const magpie = (ready: (typeof MagpieClient.Service)["ready"]) => MagpieClient.layerTest({ ready })
+    const away = magpie(new MagpieError({ reason: new EngineUnreachable({ message: "ECONNREFUSED" }) }))
+    const loading = ParakeetClient.layerTest({
+      ready: new ParakeetError({ reason: new EngineLoading({ message: "503" }) }),
+    })
+    const block = yield* blockOf("open", Layer.merge(away, loading))
+    expect(block).toMatch(/spark:9000.*: NOBODY ANSWERS there yet\)\n.*spark:9001.*: still loading its model\)/)
+    const deaf = blockOf("open", Layer.merge(magpie(Effect.never), loading))
+    const [silent] = yield* Effect.all([deaf, TestClock.adjust("2 seconds")], { concurrency: "unbounded" })
+    expect(silent).toMatch(/spark:9000.*: NO ANSWER within 2 seconds\)/)
   }),
 )

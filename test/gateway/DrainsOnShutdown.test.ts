@@ -92,6 +92,39 @@ layer(NodeServices.layer, { excludeTestServices: true })("DrainsOnShutdown", (it
     }),
   )
 
+  it.effect.each([["SIGHUP"], ["SIGQUIT"]] as const)(
+    "%s lets streams end like SIGTERM; SIGUSR1 does nothing",
+    ([signal]) =>
+      Effect.gen(function* () {
+        const { gateway, goOn, listener, states } = yield* speaking("20 seconds")
+        gateway.signal("SIGUSR1")
+        gateway.signal(signal)
+        yield* until(refuses(gateway.port))
+        yield* Deferred.succeed(goOn, undefined)
+        expect(endsCleanly((yield* listener.closed).received)).toBe(true)
+        expect(yield* gateway.exited).toEqual({ code: 0, signal: null })
+        expect(yield* states).toEqual(["settled"])
+        expect(gateway.output()).not.toContain("Debugger listening")
+      }),
+  )
+
+  it.effect("a second SIGTERM ends the grace period: what streams is aborted, released and cleaned up at once", () =>
+    Effect.gen(function* () {
+      const { files, gateway, listener, states } = yield* speaking("5 minutes")
+      gateway.signal("SIGTERM")
+      // Two that come together are one: npm and a terminal pass on a Ctrl-C each.
+      gateway.signal("SIGTERM")
+      yield* until(refuses(gateway.port))
+      yield* Effect.sleep("600 millis")
+      expect(listener.socket.readyState).toBe("open")
+      gateway.signal("SIGTERM")
+      expect(endsCleanly((yield* listener.closed).received)).toBe(false)
+      expect(yield* gateway.exited).toEqual({ code: 0, signal: null })
+      expect(yield* states).toEqual(["released"])
+      expect(yield* files).toEqual([])
+    }),
+  )
+
   it.effect("a stream that does not is aborted, not ended, and leaves nothing behind", () =>
     Effect.gen(function* () {
       const { files, gateway, listener, states } = yield* speaking("400 millis")

@@ -32,8 +32,8 @@ export interface GatewayProcess {
   readonly memory: () => { readonly now: number; readonly peak: number }
 }
 
-/** V8's and the allocator's options of `npm start` and of the command's first line: with them 1,000 listeners fit into 300 MB. */
-const asStarted = ["--max-semi-space-size=4", "--heap-growing-percent=20"]
+/** Node's and the allocator's options of `npm start` and of the command's first line: with them 1,000 listeners fit into 300 MB. */
+const asStarted = ["--max-semi-space-size=4", "--heap-growing-percent=20", "--disable-sigusr1"]
 const oneArena = { MALLOC_ARENA_MAX: "1" }
 
 const memoryOf = (pid: number) => {
@@ -43,7 +43,7 @@ const memoryOf = (pid: number) => {
 }
 
 /**
- * Runs `node src/main.ts` on a free port with `settings`, variables of the environment, and waits until it listens. It is
+ * Runs `node src/main.ts` with `args` on a free port with `settings`, variables of the environment, and waits until it listens. It is
  * killed with the scope. Both engines' URLs must be among the settings: the embedded ones take seconds to start.
  */
 export const startProcess = Effect.fnUntraced(function* (
@@ -52,6 +52,7 @@ export const startProcess = Effect.fnUntraced(function* (
     readonly AVIARY_MAGPIE_URL: string
     readonly AVIARY_PARAKEET_URL: string
   },
+  args: ReadonlyArray<string> = [],
 ) {
   const ended = yield* Deferred.make<Ended>()
   const listening = yield* Deferred.make<string, Error>()
@@ -59,7 +60,7 @@ export const startProcess = Effect.fnUntraced(function* (
   const child: ChildProcess = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const inherited = Object.entries(process.env).filter(([name]) => !/^(AVIARY_|VITEST|NODE_OPTIONS)/.test(name))
-      const started = spawn(process.execPath, [...asStarted, main], {
+      const started = spawn(process.execPath, [...asStarted, main, ...args], {
         stdio: ["ignore", "pipe", "pipe"],
         env: {
           ...Object.fromEntries(inherited),

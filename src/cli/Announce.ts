@@ -1,0 +1,16 @@
+import { writeSync } from "node:fs"
+
+/** Whether a command line starts something that takes seconds. */
+const isSlow = (args: ReadonlyArray<string>): boolean =>
+  ["serve", "nim", undefined].includes(args.find((arg) => !arg.startsWith("-"))) &&
+  !args.some((arg) => /^(-h|--help|-v|--version|--completions|--wizard)\b/.test(arg))
+
+/** The first words of a process, before it has read the rest of its program: a slow machine takes seconds for that. */
+export const announce = (args: ReadonlyArray<string>): void => {
+  if (!isSlow(args)) return
+  try {
+    writeSync(1, "Aviary is starting …\n")
+  } catch {
+    // Nobody can be told. That is no reason not to start.
+  }
+}

@@ -1,0 +1,55 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { expect, layer } from "@effect/vitest"
+import { Effect, FileSystem } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+import { startProcess } from "../support/gatewayProcess.ts"
+
+const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
+const unused = "http://127.0.0.1:1"
+
+layer(NodeServices.layer, { excludeTestServices: true })("aviary, launched", (it) => {
+  it.effect("says at once that it starts and what takes time; a stop meanwhile ends in peace", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const dataDir = yield* fs.makeTempDirectoryScoped({ prefix: "aviary-launch-" })
+      const [output, code] = yield* Effect.promise(async (abort) => {
+        const env = { PATH: process.env["PATH"], AVIARY_PORT: "0", AVIARY_DATA_DIR: dataDir }
+        const child = spawn(process.execPath, [main], { env, signal: abort, killSignal: "SIGKILL" })
+        let text = ""
+        const said = (chunk: string) => {
+          text += chunk
+          if (text.endsWith("Loading the embedded engines …\n")) child.kill("SIGTERM")
+        }
+        child.stdout.setEncoding("utf8").on("data", said)
+        child.stderr.setEncoding("utf8").on("data", said)
+        const [status] = (await once(child, "close")) as [number | null]
+        return [text, status] as const
+      })
+      expect(output).toBe("Aviary is starting …\nLoading the embedded engines …\n")
+      expect(code).toBe(0)
+    }),
+  )
+
+  it.effect("--log-level comes before AVIARY_LOG_LEVEL", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const logged = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+        const settings = {
+          AVIARY_DATA_DIR: yield* fs.makeTempDirectoryScoped({ prefix: "aviary-launch-" }),
+          AVIARY_MAGPIE_URL: unused,
+          AVIARY_PARAKEET_URL: unused,
+          AVIARY_LOG_LEVEL: "info",
+        }
+        const gateway = yield* startProcess(settings, args)
+        yield* Effect.promise(() => fetch(`${gateway.url}/v1/models/whisper-1`).then((response) => response.text()))
+        gateway.signal("SIGTERM")
+        yield* gateway.exited
+        return gateway.output().includes("message=Request")
+      })
+      expect(yield* logged([])).toBe(true)
+      expect(yield* logged(["serve", "--log-level", "error"])).toBe(false)
+    }),
+  )
+})
