@@ -26,14 +26,19 @@ export type Client = Parameters<Parameters<typeof AdminClient.Service.ask>[0]>[0
 /**
  * Asks the gateway with the admin token of the settings or the data directory, and prints the answer: for people as
  * `show` writes it, with `--json` as it came.
+ *
+ * @param more what `show` needs beside the answer, such as names; asked for only then
  */
-export const asking = <A, E>(
+export const asking = <A, E, B = undefined, E2 = never>(
   { url, json }: AdminFlags,
-  call: Parameters<typeof AdminClient.Service.ask<A, E>>[0],
-  show: (answer: A) => string,
+  call: (client: Client) => Effect.Effect<A, E>,
+  show: (answer: A, more: B) => string,
+  more?: (client: Client, answer: A) => Effect.Effect<B, E2>,
 ) =>
   Effect.gen(function* () {
     const { ask } = yield* AdminClient
     const answer = yield* ask(call)
-    yield* Console.log(json ? JSON.stringify(answer, null, 2) : show(answer))
+    if (json) return yield* Console.log(JSON.stringify(answer, null, 2))
+    const beside = more === undefined ? undefined : yield* ask((client) => more(client, answer))
+    yield* Console.log(show(answer, beside as B))
   }).pipe(Effect.provide(AdminClient.layer(Option.getOrUndefined(url)).pipe(Layer.provide(Settings.layer))))

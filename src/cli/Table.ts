@@ -16,6 +16,17 @@ const pad = (cell: string, width: number, right: boolean): string => {
   return right ? space + cell : cell + space
 }
 
+/** `text` within so many cells of a terminal: a table is for people, and `--json` has the whole. */
+export const within = (width: number, text: string | null): string | null => {
+  if (text === null || CliOutput.displayWidth(text) <= width) return text
+  let cut = ""
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    if (CliOutput.displayWidth(cut + segment) >= width) break
+    cut += segment
+  }
+  return `${cut}…`
+}
+
 /** Rows under their headings, in columns; numbers to the right. An empty table is one line that says so. */
 export const table = (headings: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<Cell>>): string => {
   if (rows.length === 0) return "None."

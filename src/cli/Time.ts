@@ -46,6 +46,9 @@ export const endingFlag = (name: string) =>
     Flag.filterMap(ending, () => 'a time from now such as "90 days", at most 36500, or a date such as 2027-01-01'),
   )
 
+/** The UTC day of Unix milliseconds, for a person. */
+export const day = (millis: number): string => new Date(millis).toISOString().slice(0, 10)
+
 /** Unix milliseconds for a person, in UTC. */
 export const time = (millis: number | null | undefined): string =>
   millis === null || millis === undefined ? "-" : `${new Date(millis).toISOString().slice(0, 19).replace("T", " ")}Z`

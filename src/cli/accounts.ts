@@ -9,12 +9,13 @@ import { type AdminFlags, adminFlags, asking, type Client } from "./AdminCommand
 import { given, nameArgument, textFlag, wholeFlag } from "./Fields.ts"
 import { aboveZero, moneyFlag, notZero } from "./MoneyFlag.ts"
 import { program } from "./Program.ts"
-import { record, table } from "./Table.ts"
+import { accountOf, type NameOf, namesOf, shortIds } from "./Named.ts"
+import { record, table, within } from "./Table.ts"
 import { namedTerms, termsFlags, termsWords } from "./Terms.ts"
 import { time } from "./Time.ts"
 import { UsageError } from "./UsageError.ts"
 
-const id = Argument.String("account").pipe(Argument.withDescription("Id of the account"))
+const id = Argument.String("account").pipe(Argument.withDescription("Name or id of the account"))
 
 const showAccount = (account: Account) =>
   record({
@@ -31,15 +32,22 @@ const showAccount = (account: Account) =>
 const what = (entry: Entry) =>
   entry.usage === null
     ? entry.reason
-    : `${entry.quantity} ${entry.usage === "speech" ? "characters" : "seconds"}, ${entry.model}, ${entry.served}`
+    : `${entry.quantity} ${entry.usage === "speech" ? "characters" : "seconds"}, ${entry.served}, ${entry.model}`
 
-const showEntries = (entries: ReadonlyArray<Entry>) =>
+const showEntries = (entries: ReadonlyArray<Entry>, keyName: NameOf) =>
   table(
     ["entry", "time", "kind", "amount", "balance", "what", "key"],
     entries.map((entry) => [
-      ...[entry.id, time(entry.at), entry.kind, money(entry.amount), money(entry.balance), what(entry), entry.keyId],
+      ...[entry.id, time(entry.at), entry.kind, money(entry.amount), money(entry.balance)],
+      ...[within(36, what(entry)), within(16, keyName(entry.keyId))],
     ]),
   )
+
+/** Runs `call` with the id of the account that `given` names. */
+const onAccount = <A, E>(given: string, call: (client: Client, id: string) => Effect.Effect<A, E>) =>
+  Effect.fnUntraced(function* (client: Client) {
+    return yield* call(client, yield* accountOf(client, given))
+  })
 
 const create = Command.make(
   "create",
@@ -55,18 +63,25 @@ const list = Command.make("list", adminFlags, (flags) =>
   asking(
     flags,
     (client) => client.adminAccounts.list(),
-    ({ accounts, currency }) =>
-      table(
-        ["account", "name", "terms", `balance ${currency}`, "reserved", "this month"],
+    ({ accounts, currency }) => {
+      const short = shortIds(accounts.map(({ id }) => id))
+      return table(
+        ["account", "name", "state", "terms", `balance ${currency}`, "reserved", "this month"],
         accounts.map((one) => [
-          ...[one.id, one.name, termsWords(one.terms), money(one.balance), money(one.held), money(one.spentThisMonth)],
+          ...[short(one.id), within(22, one.name), one.state, termsWords(one.terms)],
+          ...[money(one.balance), money(one.held), money(one.spentThisMonth)],
         ]),
-      ),
+      )
+    },
   ),
 ).pipe(Command.withDescription("List accounts"))
 
 const show = Command.make("show", { id, ...adminFlags }, ({ id, ...flags }) =>
-  asking(flags, (client) => client.adminAccounts.get({ params: { id } }), showAccount),
+  asking(
+    flags,
+    onAccount(id, ({ adminAccounts }, id) => adminAccounts.get({ params: { id } })),
+    showAccount,
+  ),
 ).pipe(Command.withDescription("Show one account"))
 
 const change = Command.make(
@@ -86,8 +101,9 @@ const change = Command.make(
     }
     yield* asking(
       flags,
-      Effect.fnUntraced(function* ({ adminAccounts }) {
-        const params = { id }
+      Effect.fnUntraced(function* (client) {
+        const { adminAccounts } = client
+        const params = { id: yield* accountOf(client, id) }
         const terms = Option.isNone(named) ? {} : { terms: named.value((yield* adminAccounts.get({ params })).terms) }
         return yield* adminAccounts.change({ params, payload: { ...given("name", name), ...terms } })
       }),
@@ -97,17 +113,25 @@ const change = Command.make(
 ).pipe(Command.withDescription("Change an account's name or terms; what no flag names stays"))
 
 const freeze = Command.make("freeze", { id, ...adminFlags }, ({ id, ...flags }) =>
-  asking(flags, (client) => client.adminAccounts.freeze({ params: { id } }), showAccount),
+  asking(
+    flags,
+    onAccount(id, ({ adminAccounts }, id) => adminAccounts.freeze({ params: { id } })),
+    showAccount,
+  ),
 ).pipe(Command.withDescription("Refuse an account's keys until it is unfrozen; what is under way goes on"))
 
 const unfreeze = Command.make("unfreeze", { id, ...adminFlags }, ({ id, ...flags }) =>
-  asking(flags, (client) => client.adminAccounts.unfreeze({ params: { id } }), showAccount),
+  asking(
+    flags,
+    onAccount(id, ({ adminAccounts }, id) => adminAccounts.unfreeze({ params: { id } })),
+    showAccount,
+  ),
 ).pipe(Command.withDescription("Let a frozen account's keys in again"))
 
 const close = Command.make("close", { id, ...adminFlags }, ({ id, ...flags }) =>
   asking(
     flags,
-    (client) => client.adminAccounts.close({ params: { id } }),
+    onAccount(id, ({ adminAccounts }, id) => adminAccounts.close({ params: { id } })),
     (account) =>
       account.balance === 0
         ? showAccount(account)
@@ -123,15 +147,16 @@ const operationId = textFlag("operation-id").pipe(
 /** Posts money. Where it is not certain that nothing was done, the message says how to repeat it without doing it twice. */
 const posting = (
   flags: AdminFlags,
+  account: string,
   chosen: Option.Option<string>,
-  post: (client: Client, operationId: string) => Effect.Effect<Entry, unknown>,
+  post: (client: Client, id: string, operationId: string) => Effect.Effect<Entry, unknown>,
 ) =>
   Effect.suspend(() => {
     const operationId = Option.getOrElse(chosen, () => randomUUID())
     return asking(
       flags,
-      (client) => post(client, operationId),
-      (entry) => showEntries([entry]),
+      onAccount(account, (client, id) => post(client, id, operationId)),
+      (entry) => showEntries([entry], (id) => id),
     ).pipe(
       Effect.catchTag(
         "AdminCallError",
@@ -157,7 +182,7 @@ const topUp = Command.make(
     ...adminFlags,
   },
   ({ id, amount, reason, operationId, ...flags }) =>
-    posting(flags, operationId, (client, operationId) =>
+    posting(flags, id, operationId, (client, id, operationId) =>
       client.adminAccounts.deposit({
         params: { id },
         payload: { amount, operationId, ...given("reason", reason) },
@@ -178,7 +203,7 @@ const adjust = Command.make(
     ...adminFlags,
   },
   ({ id, amount, reason, operationId, ...flags }) =>
-    posting(flags, operationId, (client, operationId) =>
+    posting(flags, id, operationId, (client, id, operationId) =>
       client.adminAccounts.adjust({ params: { id }, payload: { amount, reason, operationId } }),
     ),
 ).pipe(
@@ -203,13 +228,14 @@ const statement = Command.make(
   ({ id, limit, before, ...flags }) =>
     asking(
       flags,
-      (client) =>
-        client.adminAccounts.statement({
-          params: { id },
-          query: { limit, ...given("before", before) },
-        }),
-      ({ entries, hasMore }) =>
-        showEntries(entries) + (hasMore ? `\nThere are more: --before ${entries.at(-1)?.id}` : ""),
+      onAccount(id, ({ adminAccounts }, id) =>
+        adminAccounts.statement({ params: { id }, query: { limit, ...given("before", before) } }),
+      ),
+      ({ entries, hasMore }, keyName: NameOf) =>
+        showEntries(entries, keyName) + (hasMore ? `\nThere are more: --before ${entries.at(-1)?.id}` : ""),
+      onAccount(id, ({ adminKeys }, accountId) =>
+        Effect.map(adminKeys.list({ query: { accountId } }), ({ keys }) => namesOf(keys)),
+      ),
     ),
 ).pipe(Command.withDescription("List an account's entries"))
 

@@ -1,8 +1,10 @@
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { adminFlags, asking } from "./AdminCommand.ts"
+import { notSent } from "../http/AdminCallError.ts"
+import { adminFlags, asking, type Client } from "./AdminCommand.ts"
 import { given, switchFlag, wholeFlag } from "./Fields.ts"
-import { record, table } from "./Table.ts"
+import { shortIds } from "./Named.ts"
+import { record, table, within } from "./Table.ts"
 import { time } from "./Time.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -40,10 +42,14 @@ const list = Command.make(
       flags,
       (client) => client.adminCache.list({ query: { limit, ...given("after", after) } }),
       ({ entries, hasMore }) => {
+        const short = shortIds(
+          entries.map(({ key }) => key),
+          16,
+        )
         const shown = table(
           ["key", "made", "voice", "type", "characters", "seconds", "bytes"],
           entries.map((entry) => [
-            ...[entry.key, time(entry.created), entry.voice, entry.contentType, entry.characters],
+            ...[short(entry.key), time(entry.created), within(32, entry.voice), entry.contentType, entry.characters],
             ...[Math.round(entry.durationMs / 100) / 10, entry.length],
           ]),
         )
@@ -52,10 +58,23 @@ const list = Command.make(
     ),
 ).pipe(Command.withDescription("List entries, by key"))
 
+/** The key that begins with `given`; what no key begins with is left for the gateway to refuse. */
+const wholeKey = Effect.fnUntraced(function* ({ adminCache }: Client, given: string) {
+  if (!/^[0-9a-f]{4,63}$/.test(given)) return given
+  const { entries } = yield* adminCache.list({ query: { after: given.padEnd(64, "0"), limit: 2 } })
+  const [one, other] = entries.map(({ key }) => key).filter((key) => key.startsWith(given))
+  if (other !== undefined)
+    return yield* notSent("ambiguous", `Several entries begin with \`${given}\`. Give more of the key.`)
+  return one ?? given
+})
+
 const purge = Command.make(
   "purge",
   {
-    key: Argument.String("key").pipe(Argument.withDescription("The one entry to remove"), Argument.optional),
+    key: Argument.String("key").pipe(
+      Argument.withDescription("The one entry to remove, by its key or enough of its beginning"),
+      Argument.optional,
+    ),
     all: switchFlag("all").pipe(Flag.withDescription("Remove every entry")),
     ...adminFlags,
   },
@@ -64,7 +83,12 @@ const purge = Command.make(
       return yield* new UsageError({ message: "Say which entry to remove, or --all." })
     }
     yield* Option.match(key, {
-      onSome: (key) => asking(flags, (client) => client.adminCache.remove({ params: { key } }), removed),
+      onSome: (given) =>
+        asking(
+          flags,
+          (client) => Effect.flatMap(wholeKey(client, given), (key) => client.adminCache.remove({ params: { key } })),
+          removed,
+        ),
       onNone: () => asking(flags, (client) => client.adminCache.purge(), removed),
     })
   }),

@@ -9,18 +9,22 @@ import { time } from "./Time.ts"
 const engine = Argument.Literals("engine", names).pipe(Argument.withDescription("magpie or parakeet"))
 const reason = Flag.String("reason").pipe(Flag.withDescription("Why, for the log and the journal"))
 
-const showEngines = (engines: ReadonlyArray<EngineReport>) =>
-  table(
-    ["engine", "state", "since", "waiting", "working", "restarts left", "restarted by", "last probe", "reason"],
-    engines.map((report) => {
-      const probe = report.probes.at(-1)
-      return [
-        ...[report.engine, report.state, time(report.since), report.waiting, report.working],
-        ...[`${report.budget.left} of ${report.budget.limit}`, report.backend],
-        ...[probe === undefined ? "none yet" : `${probe.outcome} ${time(probe.at)}`, report.reason],
-      ]
-    }),
+/** A row each, and below them what may be long: why an engine is in its state, and what restarts it. */
+const showEngines = (engines: ReadonlyArray<EngineReport>) => {
+  const rows = engines.map((report) => {
+    const probe = report.probes.at(-1)
+    return [
+      ...[report.engine, report.state, time(report.since), report.waiting, report.working],
+      `${report.budget.left} of ${report.budget.limit}`,
+      probe === undefined ? "none yet" : `${probe.outcome} ${time(probe.at)}`,
+    ]
+  })
+  const shown = table(["engine", "state", "since", "waiting", "working", "restarts left", "last probe"], rows)
+  const reasons = record(
+    Object.fromEntries(engines.map(({ engine, reason, backend }) => [engine, `${reason}; restarted by ${backend}`])),
   )
+  return `${shown}\n\n${reasons}`
+}
 
 const list = Command.make("list", adminFlags, (flags) =>
   asking(

@@ -2,39 +2,65 @@ import { Clock, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { ApiKey } from "../billing/ApiKey.ts"
 import { money } from "../billing/Money.ts"
-import { adminFlags, asking } from "./AdminCommand.ts"
+import { adminFlags, asking, type Client } from "./AdminCommand.ts"
 import { given, nameArgument, wholeFlag } from "./Fields.ts"
 import { fromZero, moneyFlag } from "./MoneyFlag.ts"
-import { table } from "./Table.ts"
-import { endingFlag, time } from "./Time.ts"
+import { accountOf, keyOf, namesOf, shortIds } from "./Named.ts"
+import { record, table, within } from "./Table.ts"
+import { day, endingFlag, time } from "./Time.ts"
 import { UsageError } from "./UsageError.ts"
 
 const limitWords = ({ limits }: ApiKey): string =>
   [
-    limits.requestsPerMinute === null ? [] : `${limits.requestsPerMinute} requests/min`,
-    limits.charactersPerMinute === null ? [] : `${limits.charactersPerMinute} characters/min`,
+    limits.requestsPerMinute === null ? [] : `${limits.requestsPerMinute} req/min`,
+    limits.charactersPerMinute === null ? [] : `${limits.charactersPerMinute} chars/min`,
     limits.monthlyCap === null ? [] : `${money(limits.monthlyCap)}/month`,
   ]
     .flat()
     .join(", ") || "-"
 
 const state = ({ revokedAt, expiresAt }: ApiKey, now: number): string => {
-  if (revokedAt !== null) return `revoked ${time(revokedAt)}`
+  if (revokedAt !== null) return `revoked ${day(revokedAt)}`
   if (expiresAt === null) return "good"
-  return `${expiresAt <= now ? "expired" : "until"} ${time(expiresAt)}`
+  return `${expiresAt <= now ? "expired" : "until"} ${day(expiresAt)}`
 }
 
-const showKeys = (keys: ReadonlyArray<ApiKey>, now: number) =>
-  table(
-    ["key", "name", "ends in", "account", "limits", "state"],
-    keys.map((key) => [key.id, key.name, key.hint, key.accountId, limitWords(key), state(key, now)]),
+type Accounts = ReadonlyArray<{ readonly id: string; readonly name: string }>
+
+const allAccounts = ({ adminAccounts }: Client) => Effect.map(adminAccounts.list(), ({ accounts }) => accounts)
+
+const showKeys = (keys: ReadonlyArray<ApiKey>, accounts: Accounts, now: number) => {
+  const short = shortIds(keys.map(({ id }) => id))
+  const nameOf = namesOf(accounts)
+  return table(
+    ["key", "name", "ends in", "account", "req/min", "chars/min", "a month", "state"],
+    keys.map((key) => [
+      ...[short(key.id), within(22, key.name), key.hint, within(20, nameOf(key.accountId))],
+      ...[key.limits.requestsPerMinute, key.limits.charactersPerMinute],
+      key.limits.monthlyCap === null ? null : money(key.limits.monthlyCap),
+      state(key, now),
+    ]),
   )
+}
+
+const showKey = (key: ApiKey, accounts: Accounts, now: number) =>
+  record({
+    key: key.id,
+    name: key.name,
+    "ends in": key.hint,
+    account: `${namesOf(accounts)(key.accountId)} (${key.accountId})`,
+    limits: limitWords(key),
+    state: state(key, now),
+    made: time(key.createdAt),
+    ...(key.expiresAt === null ? {} : { expires: time(key.expiresAt) }),
+    ...(key.revokedAt === null ? {} : { revoked: time(key.revokedAt) }),
+  })
 
 const create = Command.make(
   "create",
   {
     name: nameArgument.pipe(Argument.withDescription("What the key is for")),
-    account: Flag.String("account").pipe(Flag.withDescription("Id of the account that pays")),
+    account: Flag.String("account").pipe(Flag.withDescription("Name or id of the account that pays")),
     ending: endingFlag("expires-in").pipe(
       Flag.withDescription('Such as "90 days", or a date such as 2027-01-01; without it the key does not expire'),
       Flag.optional,
@@ -63,35 +89,53 @@ const create = Command.make(
     }
     yield* asking(
       flags,
-      (client) =>
-        client.adminKeys.create({ payload: { accountId: account, name, limits, ...given("expiresAt", expiresAt) } }),
-      ({ key, text }) => `${showKeys([key], now)}\n\n${text}\n\nKeep it: it is not shown again.`,
+      Effect.fnUntraced(function* (client) {
+        const accountId = yield* accountOf(client, account)
+        return yield* client.adminKeys.create({
+          payload: { accountId, name, limits, ...given("expiresAt", expiresAt) },
+        })
+      }),
+      ({ key, text }, accounts: Accounts) =>
+        `${showKey(key, accounts, now)}\n\n${text}\n\nKeep it: it is not shown again.`,
+      // Whatever becomes of the names: the key is shown now or never.
+      (client) => Effect.orElseSucceed(allAccounts(client), (): Accounts => []),
     )
   }),
 ).pipe(Command.withDescription("Make a key and show it once"))
 
 const list = Command.make(
   "list",
-  { account: Flag.String("account").pipe(Flag.optional, Flag.withDescription("Only its keys")), ...adminFlags },
+  {
+    account: Flag.String("account").pipe(
+      Flag.optional,
+      Flag.withDescription("Only the keys of this one, by its name or id"),
+    ),
+    ...adminFlags,
+  },
   Effect.fnUntraced(function* ({ account, ...flags }) {
     const now = yield* Clock.currentTimeMillis
     yield* asking(
       flags,
-      (client) => client.adminKeys.list({ query: given("accountId", account) }),
-      ({ keys }) => showKeys(keys, now),
+      Effect.fnUntraced(function* (client) {
+        const accountId = Option.isNone(account) ? account : Option.some(yield* accountOf(client, account.value))
+        return yield* client.adminKeys.list({ query: given("accountId", accountId) })
+      }),
+      ({ keys }, accounts: Accounts) => showKeys(keys, accounts, now),
+      allAccounts,
     )
   }),
 ).pipe(Command.withDescription("List keys"))
 
 const revoke = Command.make(
   "revoke",
-  { id: Argument.String("key").pipe(Argument.withDescription("Id of the key, key_…")), ...adminFlags },
+  { id: Argument.String("key").pipe(Argument.withDescription("Id of the key, key_…, or its name")), ...adminFlags },
   Effect.fnUntraced(function* ({ id, ...flags }) {
     const now = yield* Clock.currentTimeMillis
     yield* asking(
       flags,
-      (client) => client.adminKeys.revoke({ params: { id } }),
-      (key) => showKeys([key], now),
+      (client) => Effect.flatMap(keyOf(client, id), (id) => client.adminKeys.revoke({ params: { id } })),
+      (key, accounts: Accounts) => showKey(key, accounts, now),
+      allAccounts,
     )
   }),
 ).pipe(Command.withDescription("Revoke a key, at once and for good"))

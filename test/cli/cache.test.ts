@@ -32,10 +32,10 @@ it.live("lists entries, and says how to go on where there are more", () =>
   Effect.gen(function* () {
     const run = yield* started
     const first = yield* run("list", "--limit", "2")
-    expect(first.printed).toMatch(new RegExp(`^${keys[0]} .* v +audio/mpeg +5 +1 +1000$`, "m"))
+    expect(first.printed).toMatch(new RegExp(`^${keys[0]!.slice(0, 16)} .* v +audio/mpeg +5 +1 +1000$`, "m"))
     expect(first.printed).toContain(`There are more: --after ${keys[1]}`)
     const second = yield* run("list", "--limit", "2", "--after", keys[1]!)
-    expect(second.printed).toContain(keys[2])
+    expect(second.printed).toContain(keys[2]!.slice(0, 16))
     expect(second.printed).not.toMatch(/There are more|--after/)
   }),
 )
@@ -46,7 +46,7 @@ it.live("removes one entry or all, and nothing that was not named", () =>
     expect((yield* run("purge")).error).toBe("Say which entry to remove, or --all.")
     expect((yield* run("purge", keys[0]!, "--all")).error).toBe("Say which entry to remove, or --all.")
     expect((yield* run("stats")).printed).toMatch(/^entries +3$/m)
-    expect((yield* run("purge", keys[0]!)).printed).toBe("Removed 1 entry.")
+    expect((yield* run("purge", keys[0]!.slice(0, 16))).printed).toBe("Removed 1 entry.")
     expect((yield* run("purge", keys[0]!)).error).toContain(`There is no speech \`${keys[0]}\``)
     expect((yield* run("purge", "--all")).printed).toBe("Removed 2 entries.")
     expect((yield* run("stats")).printed).toMatch(/^entries +0$/m)
