@@ -59,15 +59,25 @@ const designFilter = (from: number, to: number): Filter => {
   return { up, down: from / common, phases, half, weights }
 }
 
-/** A filter takes milliseconds to design and streams share few pairs of rates; hostile rates push each other out. */
+/**
+ * A filter takes milliseconds to design and streams share few pairs of rates. Those of odd rates are tens of times larger
+ * than any that is in use, and are not kept: 8 MiB is all that stays in a thread, whatever the rates of what it has read.
+ */
 const filters = new Map<string, Filter>()
+const mostKept = 8
+const largestKeptBytes = 1_048_576
+
+/** What the filters that are kept take, for a test. */
+export const keptFilterBytes = (): number =>
+  [...filters.values()].reduce((sum, { weights }) => sum + weights.byteLength, 0)
 
 const filterFor = (from: number, to: number): Filter => {
   const key = `${from}:${to}`
   const known = filters.get(key)
   if (known !== undefined) return known
   const designed = designFilter(from, to)
-  if (filters.size >= 8) filters.delete(filters.keys().next().value!)
+  if (designed.weights.byteLength > largestKeptBytes) return designed
+  if (filters.size >= mostKept) filters.delete(filters.keys().next().value!)
   filters.set(key, designed)
   return designed
 }

@@ -1,4 +1,5 @@
 import { Result, Schema } from "effect"
+import { highestSampleRate, lowestSampleRate } from "./InputLimits.ts"
 
 /** Length of the header that `wavHeader` writes, in bytes. SillyTavern drops this many without looking. */
 export const wavHeaderBytes = 44
@@ -88,7 +89,7 @@ const parseFormat = (chunk: Uint8Array): Result.Result<Format, WavError> => {
   if (known === undefined || !known.bits.includes(bits)) {
     return fail("Unsupported", `WAV with format code ${code} and ${bits} bits per sample cannot be read.`)
   }
-  if (channels < 1 || channels > 32 || sampleRate < 1_000 || sampleRate > 768_000) {
+  if (channels < 1 || channels > 32 || sampleRate < lowestSampleRate || sampleRate > highestSampleRate) {
     return fail("Unsupported", `WAV with ${channels} channels at ${sampleRate} Hz cannot be read.`)
   }
   // The block alignment of the header is often wrong and never needed.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { makeResampler } from "../../src/audio/Resampler.ts"
+import { keptFilterBytes, makeResampler } from "../../src/audio/Resampler.ts"
 import { seededRandom } from "../support/seededRandom.ts"
 
 const sine = (hertz: number, rate: number, length: number, level = 20_000) =>
@@ -84,4 +84,12 @@ describe("makeResampler", () => {
     input[0] = 9
     expect(Array.from(output)).toEqual([1, 2, 3])
   })
+})
+
+it("keeps no more than 8 MiB of filters, whatever the rates of what it has read", () => {
+  for (const rate of [22_050, 44_100, 11_025, 44_099, 47_999, 30_001, 192_000, 96_000, 8_000])
+    makeResampler(rate, 16_000)
+  for (let rate = 383_999; rate > 383_900; rate -= 10) makeResampler(rate, 16_000)
+  expect(keptFilterBytes()).toBeGreaterThan(0)
+  expect(keptFilterBytes()).toBeLessThanOrEqual(8 * 1_048_576)
 })

@@ -12,6 +12,13 @@ interface FfmpegOptions extends DecodeFile {
   readonly demuxer: NeedsFfmpeg["demuxer"]
 }
 
+/** What a file says of itself may ask for gigabytes: a rate of 16 MHz, a table of a billion samples. */
+const largestAllocationBytes = 134_217_728
+
+/** Audio alone: a film's pictures would be decoded too, to learn what they are. */
+const codecs =
+  "aac,alac,mp3float,mp3,mp2float,mp2,opus,libopus,vorbis,flac,ac3,eac3,pcm_s16le,pcm_s16be,pcm_s24le,pcm_f32le"
+
 /**
  * The demuxer is named and only files may be opened, since a playlist in disguise would have ffmpeg fetch what the
  * client likes. None of the gateway's secrets are in its environment.
@@ -21,6 +28,7 @@ const ffmpeg = ({ command, demuxer, input, maxSeconds }: FfmpegOptions) =>
     command,
     [
       ...["-nostdin", "-hide_banner", "-loglevel", "quiet", "-threads", "1"],
+      ...["-max_alloc", String(largestAllocationBytes), "-codec_whitelist", codecs, "-vn", "-sn", "-dn"],
       ...["-protocol_whitelist", "file,pipe", "-f", demuxer, "-i", `file:${input}`],
       ...["-map", "0:a:0", "-ac", "1", "-ar", String(recordingSampleRate)],
       ...["-t", String(maxSeconds + 1), "-f", "s16le", "pipe:1"],

@@ -1,4 +1,5 @@
 import { OpusDecoder } from "opus-decoder"
+import { checkDeclared } from "../InputLimits.ts"
 import { recordingSampleRate } from "../Recording.ts"
 import { type AudioSource, mixDown } from "./AudioSource.ts"
 
@@ -44,6 +45,7 @@ export async function* opusSource(packets: Iterable<Uint8Array>): AudioSource {
     for (const packet of packets) {
       if (decoder === undefined) {
         const { channels, preSkip, mapping } = opusHead(packet)
+        checkDeclared({ channels, sampleRate: recordingSampleRate })
         skip = Math.round((preSkip * recordingSampleRate) / 48_000)
         decoder = new OpusDecoder({ sampleRate: recordingSampleRate, channels, ...mapping })
         await decoder.ready

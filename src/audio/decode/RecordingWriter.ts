@@ -7,8 +7,10 @@ import { wavHeader, wavHeaderBytes } from "../Wav.ts"
 
 /** Writes a `Recording`, resampling what comes in. Blocks its thread: for workers only. */
 export interface RecordingWriter {
-  /** Throws a `DecodeError`: too long, or the disk failed. */
+  /** Throws a `DecodeError`: too long, or the disk failed. As slow and as large as `pcm` is long, so that is to be cut. */
   readonly write: (pcm: Pcm) => void
+  /** How many samples were written. */
+  readonly samples: () => number
   /** Writes the header, and answers how many samples follow it. */
   readonly finish: () => number
 }
@@ -34,6 +36,7 @@ export const makeRecordingWriter = (file: number, maxSeconds: number): Recording
   }
 
   return {
+    samples: () => samples,
     write: (pcm) => {
       if (pcm.sampleRate !== inputRate) {
         append(resampler.flush())

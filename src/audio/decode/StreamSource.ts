@@ -1,6 +1,7 @@
 import { FLACDecoder } from "@wasm-audio-decoders/flac"
 import { OggVorbisDecoder } from "@wasm-audio-decoders/ogg-vorbis"
 import { MPEGDecoder } from "mpg123-decoder"
+import { checkDeclared } from "../InputLimits.ts"
 import { type AudioSource, mixDown } from "./AudioSource.ts"
 import type { ReadAt } from "./Container.ts"
 
@@ -20,14 +21,31 @@ interface Audio {
 }
 
 /**
- * @property blockBytes how much is decoded at a time. A FLAC or Vorbis frame of a dozen bytes can hold a second of
- * silence, so their blocks are small: 2 KiB are at most some 90 MB of samples.
+ * @property blockBytes how much is decoded at a time. A FLAC or Vorbis frame of a dozen bytes or less can hold thousands of
+ * samples of silence in each of eight channels, so their blocks are small: at most some 70 MB of samples come of one.
  */
 const decoders = {
   mp3: { blockBytes: 16_384, make: (): StreamDecoder => new MPEGDecoder() },
-  flac: { blockBytes: 2_048, make: (): StreamDecoder => new FLACDecoder() },
-  "ogg-flac": { blockBytes: 2_048, make: (): StreamDecoder => new FLACDecoder() },
-  "ogg-vorbis": { blockBytes: 2_048, make: (): StreamDecoder => new OggVorbisDecoder() },
+  flac: { blockBytes: 512, make: (): StreamDecoder => new FLACDecoder() },
+  "ogg-flac": { blockBytes: 512, make: (): StreamDecoder => new FLACDecoder() },
+  "ogg-vorbis": { blockBytes: 1_024, make: (): StreamDecoder => new OggVorbisDecoder() },
+}
+
+const vorbisHead = Buffer.from("\u0001vorbis")
+
+/**
+ * Throws a `DecodeError` if a Vorbis stream that begins within `bytes` has more channels, or another rate, than any file
+ * needs. Its decoder believes whatever the header says. There can be one in any page, and of a header in two pieces it
+ * reads nothing.
+ */
+const checkVorbisHeads = (read: ReadAt, offset: number, bytes: Uint8Array): void => {
+  const some = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  for (let at = some.indexOf(vorbisHead); at >= 0; at = some.indexOf(vorbisHead, at + 1)) {
+    const head = read(offset + at, 16)
+    if (head.length < 16) return
+    const view = new DataView(head.buffer, head.byteOffset)
+    checkDeclared({ channels: head[11]!, sampleRate: view.getUint32(12, true) })
+  }
 }
 
 /** Formats whose decoder finds the frames itself. */
@@ -44,6 +62,8 @@ export async function* streamSource(read: ReadAt, container: keyof typeof decode
     for (let offset = 0; ; offset += blockBytes) {
       const bytes = read(offset, blockBytes)
       if (bytes.length === 0) break
+      // A head may lie across the end of a block.
+      if (container === "ogg-vorbis") checkVorbisHeads(read, offset, read(offset, blockBytes + vorbisHead.length - 1))
       yield piece(await decoder.decode(bytes))
     }
     if (decoder.flush !== undefined) yield piece(await decoder.flush())

@@ -1,9 +1,11 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 import { setImmediate } from "node:timers/promises"
 import { spoolFailed, undecodable } from "../DecodeError.ts"
+import { checkDeclared } from "../InputLimits.ts"
 import { recordingSampleRate } from "../Recording.ts"
 import type { AudioSource } from "./AudioSource.ts"
 import { type ReadAt, sniffContainer } from "./Container.ts"
+import { makeEffort } from "./Effort.ts"
 import { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
 import { oggPackets } from "./OggPackets.ts"
 import { opusSource } from "./OpusSource.ts"
@@ -30,8 +32,15 @@ const openFile = (path: string, flags: string) => {
   }
 }
 
-/** Reads through a window, since the demuxers ask for a few bytes at a time. What is answered is the caller's to keep. */
-const readerOf = (file: number): ReadAt => {
+/** Samples resampled and written at a time: at the lowest rate half a megabyte comes of them, at the highest some milliseconds. */
+const sliceSamples = 16_384
+
+/**
+ * Reads through a window, since the demuxers ask for a few bytes at a time. What is answered is the caller's to keep.
+ *
+ * @param onRead called now and then: a demuxer can read a whole file without finding anything
+ */
+const readerOf = (file: number, onRead: () => void): ReadAt => {
   const { size } = fstatSync(file)
   const window = new Uint8Array(65_536)
   let start = 0
@@ -47,7 +56,9 @@ const readerOf = (file: number): ReadAt => {
     }
     return done
   }
+  let reads = 0
   return (offset, length) => {
+    if (++reads % 1_024 === 0) onRead()
     // Hostile sizes point past any file, and past what a position may be.
     if (offset >= size) return new Uint8Array(0)
     if (length > window.length / 2) {
@@ -94,7 +105,9 @@ const sourceFor = (read: ReadAt): AudioSource => {
  */
 export const decodeFile = async ({ input, output, maxSeconds }: DecodeFile, signal: AbortSignal): Promise<number> => {
   const source = openFile(input, "r")
-  const read = readerOf(source)
+  const effort = makeEffort()
+  let written = 0
+  const read = readerOf(source, () => effort.check(written))
   try {
     // Not created here: once the caller has left and removed it, nothing must bring it back.
     const target = openFile(output, "r+")
@@ -103,9 +116,15 @@ export const decodeFile = async ({ input, output, maxSeconds }: DecodeFile, sign
       let damaged = 0
       for await (const piece of sourceFor(read)) {
         damaged += piece.damaged
-        if (piece.samples.length > 0) writer.write(piece)
-        await setImmediate()
-        signal.throwIfAborted()
+        if (piece.samples.length > 0) checkDeclared(piece)
+        for (let from = 0; from === 0 || from < piece.samples.length; from += sliceSamples) {
+          const slice = piece.samples.subarray(from, from + sliceSamples)
+          if (slice.length > 0) writer.write({ sampleRate: piece.sampleRate, samples: slice })
+          written = writer.samples()
+          effort.check(written)
+          await setImmediate()
+          signal.throwIfAborted()
+        }
       }
       const samples = writer.finish()
       if (samples === 0) throw undecodable("The file has no audio in it.")
