@@ -213,6 +213,11 @@ export const table = {
     "Whom a speech in the cache is for: every account, or the one alone that had it made. Unset: `account` with AVIARY_ACCESS=keys, otherwise `all`.",
   ),
   cacheMaxBytes: bytes("AVIARY_CACHE_MAX_BYTES", "10 GiB", "Bytes the cache may hold. None turns the cache off."),
+  cacheReserveBytes: bytes(
+    "AVIARY_CACHE_RESERVE_BYTES",
+    "512 MiB",
+    "Bytes that the cache leaves free on its disk, for the ledger above all. Where fewer are left, entries give way.",
+  ),
   cacheMaxAge: duration("AVIARY_CACHE_MAX_AGE", "30 days", "Age after which an entry is removed."),
   cacheMemoryBytes: bytes("AVIARY_CACHE_MEMORY_BYTES", "32 MiB", "Bytes of small hot entries kept in memory."),
   flightMemoryBytes: bytes(

@@ -23,10 +23,14 @@ import type { Entry } from "./Entry.ts"
 import { makeEntryFiles, type OpenEntry, sliceBytes } from "./EntryFiles.ts"
 import { makeMemoryTier } from "./MemoryTier.ts"
 import { makeRecency } from "./Recency.ts"
+import { makeReserve } from "./Reserve.ts"
 import { makeTrouble } from "./Trouble.ts"
 
 /** How often the directory is read for what other gateways did to it. */
 const scanInterval = "10 minutes"
+
+/** How often the disk is looked at for what others wrote to it. */
+const reserveInterval = "5 seconds"
 
 /** A hot entry is served without a look at its file for this long, in milliseconds: what another gateway purged stays that much longer. */
 const hotFor = 10_000
@@ -56,6 +60,7 @@ export const makeFiles = Effect.gen(function* () {
     maxBytes,
     onUnsynced: (error) => trouble.report("make a rename last", error),
   })
+  const reserve = yield* makeReserve(root, settings.cacheReserveBytes)
   const memory = makeMemoryTier(settings.cacheMemoryBytes)
   const recency = makeRecency()
   /** Entries whose checksum was found right in this life, by the identity of the file it was computed over. */
@@ -86,7 +91,7 @@ export const makeFiles = Effect.gen(function* () {
     yield* Effect.forkIn(Effect.ignore(files.touch(key, now)), scope)
   })
 
-  const evict = Effect.fnUntraced(function* (key: CacheKey, reason: "bytes" | "age") {
+  const evict = Effect.fnUntraced(function* (key: CacheKey, reason: "bytes" | "age" | "room") {
     yield* files.remove(key)
     forget(key)
     counts.evicted += 1
@@ -102,15 +107,28 @@ export const makeFiles = Effect.gen(function* () {
       trimming.withPermitsIfAvailable(1),
     )
 
-  /** Back within the bytes allowed, longest unused first; what is being read stays for now. */
-  const trim = upkeep(
-    Effect.gen(function* () {
-      for (const key of recency.oldest()) {
-        if (recency.bytes <= maxBytes) return
-        if (!readers.has(key)) yield* evict(key, "bytes")
-      }
-    }),
-  )
+  /** Back within the bytes allowed and out of the disk's reserve, longest unused first; what is being read stays for now. */
+  const trim = (full = false) =>
+    upkeep(
+      Effect.gen(function* () {
+        let lacking = yield* reserve.lacking(full)
+        let gone = 0
+        for (const key of recency.oldest()) {
+          const over = recency.bytes > maxBytes
+          // What was removed is counted down; the disk is asked again before that is believed.
+          if (!over && lacking <= 0 && (gone === 0 || (lacking = yield* reserve.lacking(full)) <= 0)) break
+          if (readers.has(key)) continue
+          lacking -= recency.get(key)?.size ?? 0
+          if (!over) gone += 1
+          yield* evict(key, over ? "bytes" : "room")
+        }
+        yield* reserve.gaveWay(gone)
+      }),
+    )
+
+  /** A disk that is full is made less so, for whoever writes next. */
+  const whenFull = <A, R>(writing: Effect.Effect<A, CacheError, R>) =>
+    Effect.tapError(writing, (error) => (error.isFull ? Effect.forkIn(trim(true), scope) : Effect.void))
 
   /** Removes what is too old. An entry that was not opened in this life is at least as old as its last use. */
   const expire = upkeep(
@@ -241,16 +259,20 @@ export const makeFiles = Effect.gen(function* () {
   })
 
   const write = Effect.fn("AtomicCache.write")(function* (key: CacheKey) {
-    const writer = yield* files.write(key)
+    if ((yield* reserve.lacking()) > 0) {
+      yield* trim()
+      if ((yield* reserve.lacking()) > 0) return yield* reserve.refusal
+    }
+    const writer = yield* whenFull(files.write(key))
     return {
-      append: writer.append,
+      append: (bytes: Uint8Array) => whenFull(writer.append(bytes)),
       read: writer.read,
       commit: Effect.fnUntraced(function* (...args: Parameters<typeof writer.commit>) {
-        const { metadata, identity, size } = yield* writer.commit(...args)
+        const { metadata, identity, size } = yield* whenFull(writer.commit(...args))
         memory.forget(key)
         verified.set(key, `${identity}:${metadata.sha256}`)
         recency.put(key, { size, created: metadata.created, used: metadata.created })
-        if (recency.bytes > maxBytes) yield* trim
+        if (recency.bytes > maxBytes) yield* trim()
         else yield* gauge
         return metadata
       }),
@@ -300,7 +322,7 @@ export const makeFiles = Effect.gen(function* () {
     }
     scanned = true
     yield* expire
-    yield* trim
+    yield* trim()
   }).pipe(Effect.catch((error) => trouble.report("read the directory", error)))
 
   const scrubOne = Effect.fnUntraced(function* (key: CacheKey) {
@@ -331,7 +353,10 @@ export const makeFiles = Effect.gen(function* () {
   const always = (task: Effect.Effect<unknown>) =>
     Effect.catchCause(task, (cause) => Effect.logError("The cache's upkeep failed and goes on.", cause))
 
+  const keepReserve = Effect.flatMap(reserve.lacking(), (lacking) => (lacking > 0 ? trim() : Effect.void))
+
   if (enabled) {
+    yield* Effect.forkScoped(Effect.schedule(always(keepReserve), Schedule.spaced(reserveInterval)))
     yield* Effect.forkScoped(Effect.repeat(always(scan), Schedule.spaced(scanInterval)))
     yield* Effect.forkScoped(Effect.delay(Effect.repeat(always(scrub), Schedule.spaced(scrubInterval)), "1 minute"))
   }

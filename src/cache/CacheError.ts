@@ -16,6 +16,9 @@ export class EntryTooLarge extends Schema.TaggedError<EntryTooLarge>()("EntryToo
   limit: Schema.Int,
 }) {}
 
+/** What is left of the disk is kept for others. */
+export class DiskReserved extends Schema.TaggedError<DiskReserved>()("DiskReserved", { message: Schema.String }) {}
+
 /** What was read is not what was committed: cut short, altered, or another entry's. */
 export class EntryBroken extends Schema.TaggedError<EntryBroken>()("EntryBroken", { message: Schema.String }) {}
 
@@ -27,7 +30,7 @@ export class FlightStopped extends Schema.TaggedError<FlightStopped>()("FlightSt
 
 /** Why the cache or a flight could not do its part. */
 export class CacheError extends Schema.TaggedError<CacheError>()("CacheError", {
-  reason: Schema.Union([DiskTrouble, EntryTooLarge, EntryBroken, FlightOverflow, FlightStopped]),
+  reason: Schema.Union([DiskTrouble, DiskReserved, EntryTooLarge, EntryBroken, FlightOverflow, FlightStopped]),
 }) {
   /** One word for logs and metrics: the disk's code, or the reason's name. */
   get kind(): string {
@@ -37,6 +40,11 @@ export class CacheError extends Schema.TaggedError<CacheError>()("CacheError", {
   /** One line for a log. */
   get detail(): string {
     return this.reason.message === "" ? this.reason._tag : this.reason.message
+  }
+
+  /** The disk, or this user's share of it, is full. */
+  get isFull(): boolean {
+    return this.kind === "ENOSPC" || this.kind === "EDQUOT"
   }
 
   static readonly fromPlatform = (error: PlatformError.PlatformError): CacheError => {

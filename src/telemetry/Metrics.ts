@@ -14,10 +14,14 @@ export const cacheBroken = Metric.counter("aviary_cache_broken_entries_total", {
   incremental: true,
 })
 
-/** By `reason`: bytes, age. */
+/** By `reason`: bytes, age, room. */
 export const cacheEvicted = Metric.counter("aviary_cache_evicted_entries_total", {
   description: "Entries removed to keep within the cache's limits.",
   incremental: true,
+})
+
+export const cacheDiskFree = Metric.gauge("aviary_cache_disk_free_bytes", {
+  description: "Bytes that can still be written to the disk of the cache.",
 })
 
 export const cacheBytes = Metric.gauge("aviary_cache_bytes", { description: "Bytes of all entries on disk." })

@@ -50,6 +50,8 @@ const onDisk = Effect.fnUntraced(function* (cacheDir: string) {
   const { output, url } = yield* startProcess({
     AVIARY_DATA_DIR: dataDir,
     AVIARY_CACHE_DIR: cacheDir,
+    // These disks are smaller than what is left free by default.
+    AVIARY_CACHE_RESERVE_BYTES: "0",
     AVIARY_MAGPIE_URL: nim.url.href,
     AVIARY_PARAKEET_URL: nim.url.href,
   })
@@ -125,7 +127,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("NoPartialHit", (it) =>
     Effect.gen(function* () {
       const disk = yield* smallDisk("256k")
       const nim = yield* countedNim()
-      const { url } = yield* startAviary(nim, { cacheDir: disk.directory })
+      const { url } = yield* startAviary(nim, { cacheDir: disk.directory, cacheReserveBytes: "0" })
       const trouble = Metric.value(
         Metric.withAttributes(Metrics.cacheTrouble, { operation: "write entries", kind: "ENOSPC" }),
       )
