@@ -19,6 +19,7 @@ import { Restarter } from "./health/Restarter.ts"
 import { RestartJournal } from "./health/RestartJournal.ts"
 import { AdminToken } from "./http/AdminToken.ts"
 import * as Server from "./http/Server.ts"
+import { Neighbours } from "./scratch/Neighbours.ts"
 import { Scratch } from "./scratch/Scratch.ts"
 import { Settings } from "./Settings.ts"
 import { Speech } from "./speech/Speech.ts"
@@ -72,7 +73,7 @@ export const programsOnLedger = Layer.mergeAll(Speech.layer, Transcription.layer
   Layer.provideMerge(cache),
   Layer.provideMerge(health),
   Layer.provideMerge(accounts),
-  Layer.provideMerge(Scratch.layer),
+  Layer.provideMerge(Layer.merge(Scratch.layer, Neighbours.layer)),
 )
 
 export const programs = programsOnLedger.pipe(Layer.provide(Ledger.layerSqlite))

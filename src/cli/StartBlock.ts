@@ -4,6 +4,7 @@ import { AdminToken } from "../http/AdminToken.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
+import { Neighbours } from "../scratch/Neighbours.ts"
 import { Settings } from "../Settings.ts"
 import { program } from "./Program.ts"
 
@@ -45,6 +46,7 @@ export const startBlock = Effect.fnUntraced(function* (address: string) {
     [place(settings.magpieUrl, magpie.ready), place(settings.parakeetUrl, parakeet.ready)],
     { concurrency: 2 },
   )
+  const others = yield* (yield* Neighbours).count
   const key = settings.access === "keys" ? ` -H "authorization: Bearer $OPENAI_API_KEY"` : ""
   const forKeys = [
     "",
@@ -60,6 +62,9 @@ export const startBlock = Effect.fnUntraced(function* (address: string) {
     `  text to speech   ${magpie.model} (${magpiePlace})`,
     `  speech to text   ${parakeet.model} (${parakeetPlace})`,
     `  data             ${resolve(settings.dataDir)}`,
+    ...(others === 0
+      ? []
+      : [`  shared with      ${others} other ${others === 1 ? "gateway" : "gateways"} on the same ledger`]),
     `  access           ${settings.access === "open" ? "open: no key is asked for" : "keys: a key is asked for"}`,
     `  admin token      ${token.path ?? "AVIARY_ADMIN_TOKEN"}`,
     ...(settings.access === "keys" ? forKeys : []),

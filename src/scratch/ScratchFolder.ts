@@ -27,6 +27,7 @@ const ownerFile = "owner.json"
  * - `next`: a fresh path, for whoever makes and removes the file itself. The folder is there.
  * - `lost`: what was asked of a path said that there is no such folder
  * - `files`: the paths of all files that are there, of this process and of all others
+ * - `others`: the folders of other processes, what can be seen of those, and when they last showed that theirs is in use
  * - `check`: whether the folder can be written to; makes it where somebody removed it
  * - `sweep`: removes the folders of processes that are no more; their number
  */
@@ -35,8 +36,16 @@ export interface ScratchFolder {
   readonly next: Effect.Effect<string, PlatformError.PlatformError>
   readonly lost: Effect.Effect<void>
   readonly files: Effect.Effect<ReadonlyArray<string>, PlatformError.PlatformError>
+  readonly others: Effect.Effect<ReadonlyArray<OtherFolder>, PlatformError.PlatformError>
   readonly check: Effect.Effect<void, PlatformError.PlatformError>
   readonly sweep: Effect.Effect<number, PlatformError.PlatformError>
+}
+
+/** @property beat Unix milliseconds by the clock of whoever wrote it */
+interface OtherFolder {
+  readonly name: string
+  readonly life: Life
+  readonly beat: number
 }
 
 const isGone = (error: PlatformError.PlatformError) => error.reason._tag === "NotFound"
@@ -135,12 +144,30 @@ export const makeScratchFolder = Effect.fnUntraced(function* (
   const modified = (target: string) =>
     Effect.map(fs.stat(target), ({ mtime }) => Option.match(mtime, { onNone: () => 0, onSome: (at) => at.getTime() }))
 
+  const seenOf = (owner: Option.Option<Owner>): Effect.Effect<Life> =>
+    Option.isSome(owner) ? lifeOf(fs, self, owner.value) : Effect.succeed("unseen")
+
+  const beatOf = (folder: string) => modified(path.join(folder, ownerFile)).pipe(Effect.catch(() => modified(folder)))
+
+  const others = Effect.gen(function* () {
+    const found: Array<OtherFolder> = []
+    for (const other of yield* foldersOfAll) {
+      if (other === name) continue
+      const folder = path.join(all, other)
+      const seen = Effect.all({ life: Effect.flatMap(ownerOf(folder), seenOf), beat: beatOf(folder) })
+      // Removed while we look.
+      const one = yield* patiently("readFile", Effect.option(seen))
+      if (Option.isSome(one)) found.push({ name: other, ...one.value })
+    }
+    return found
+  })
+
   /** How old a heartbeat is nobody asks: the clocks of other machines may be wrong by any amount. */
   const isStray = Effect.fnUntraced(function* (folder: string) {
     const owner = yield* ownerOf(folder)
-    const life: Life = Option.isSome(owner) ? yield* lifeOf(fs, self, owner.value) : "unseen"
+    const life = yield* seenOf(owner)
     if (life !== "unseen") return life === "gone"
-    const beat = yield* modified(path.join(folder, ownerFile)).pipe(Effect.catch(() => modified(folder)))
+    const beat = yield* beatOf(folder)
     const now = yield* Clock.currentTimeMillis
     if (Option.isNone(owner) && now - beat > ownerlessForMillis) return true
     const before = watched.get(folder)
@@ -174,5 +201,5 @@ export const makeScratchFolder = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(Effect.repeat(keepUp, Schedule.spaced(heartbeat)))
   yield* Effect.forkScoped(Effect.schedule(Effect.ignoreCause(sweep), Schedule.spaced(sweepInterval)))
 
-  return { file, next, lost, files, check, sweep }
+  return { file, next, lost, files, others, check, sweep }
 })

@@ -32,6 +32,10 @@ export const cacheMemoryBytes = Metric.gauge("aviary_cache_memory_bytes", {
   description: "Bytes of small hot entries in memory.",
 })
 
+export const gateways = Metric.gauge("aviary_gateways", {
+  description: "Gateways that work on this one's ledger, itself included.",
+})
+
 export const scratchSwept = Metric.counter("aviary_scratch_swept_folders_total", {
   description: "Folders of temporary files, uploads or recordings that a dead gateway had left behind.",
   incremental: true,

@@ -4,6 +4,7 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { startBlock } from "../../src/cli/StartBlock.ts"
 import { AdminToken } from "../../src/http/AdminToken.ts"
+import { Neighbours } from "../../src/scratch/Neighbours.ts"
 import { Settings, table } from "../../src/Settings.ts"
 import { EngineLoading, EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
 import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
@@ -12,10 +13,10 @@ import { testEngines } from "../support/gateway.ts"
 
 const urls = { magpieUrl: "http://spark:9000", parakeetUrl: "http://spark:9001" }
 
-const blockOf = (access: string, engines = testEngines) => {
+const blockOf = (access: string, engines = testEngines, neighbours = Neighbours.layerNone) => {
   const settings = Settings.layerTest({ access, adminToken: "the-operator-s-own", ...urls })
   return startBlock("http://127.0.0.1:8000").pipe(
-    Effect.provide(Layer.mergeAll(AdminToken.layer, engines).pipe(Layer.provideMerge(settings))),
+    Effect.provide(Layer.mergeAll(AdminToken.layer, engines, neighbours).pipe(Layer.provideMerge(settings))),
     Effect.provide(NodeServices.layer),
   )
 }
@@ -27,6 +28,14 @@ it.effect("says which commands let somebody in and set prices, where keys are as
       expect(block).toContain(`aviary ${command} `)
     }
     expect(yield* blockOf("open")).not.toContain("accounts create")
+  }),
+)
+
+it.effect("says that another gateway works on the same ledger, where one does", () =>
+  Effect.gen(function* () {
+    const shared = Layer.succeed(Neighbours, { count: Effect.succeed(1) })
+    expect(yield* blockOf("open", testEngines, shared)).toMatch(/^ +shared with +1 other gateway on the same ledger$/m)
+    expect(yield* blockOf("open")).not.toContain("shared with")
   }),
 )
 
