@@ -187,7 +187,7 @@ export const table = {
   )(
     "AVIARY_PACES",
     "{}",
-    "Slowest and fastest plausible pace by language, in letters and digits per second. Audio outside of it is not the whole speech.",
+    "Slowest and fastest plausible pace by language, in letters per second. Audio outside of it is not the whole speech.",
   ),
   uploadMaxBytes: bytes("AVIARY_UPLOAD_MAX_BYTES", "26214400", "Largest transcription request, in bytes."),
   recordingMaxDuration: duration(

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { reasonWords } from "../telemetry/ReasonWords.ts"
 
 const accepted = "Accepted are flac, m4a, mp3, mp4, ogg, opus, wav and webm."
 
@@ -26,7 +27,11 @@ export class SpoolFailed extends Schema.TaggedError<SpoolFailed>()("SpoolFailed"
 const Reason = Schema.Union([Undecodable, TooLong, FfmpegMissing, DecoderGaveUp, DecoderBusy, SpoolFailed])
 
 /** Why an upload gave no recording. Each reason's `message` is fit for a client. */
-export class DecodeError extends Schema.TaggedError<DecodeError>()("DecodeError", { reason: Reason }) {}
+export class DecodeError extends Schema.TaggedError<DecodeError>()("DecodeError", { reason: Reason }) {
+  override get message(): string {
+    return reasonWords(this.reason)
+  }
+}
 
 /** @param why a sentence about the file; the accepted formats are added */
 export const undecodable = (why: string): DecodeError =>

@@ -77,6 +77,16 @@ export const Errors = {
     when: "A speech was asked for without text.",
     example: [],
   }),
+  unspeakableText: kind<[voice: string, language: string]>({
+    status: 400,
+    type: "invalid_request_error",
+    code: "unspeakable_text",
+    param: "input",
+    message: (voice, language) =>
+      `Invalid 'input': the voice \`${voice}\` speaks ${language} and cannot say this text, or less than half of it. Choose a voice of the text's language (GET /v1/audio/voices lists them), or write the text in the voice's.`,
+    when: "The text is in another script than the voice reads. A few words that it does not know are left out; more than it knows are refused.",
+    example: ["Flite.EN-US.SLT", "en-US"],
+  }),
   textTooLong: kind<[length: number, limit: number]>({
     status: 400,
     type: "invalid_request_error",
@@ -336,8 +346,8 @@ export const Errors = {
     type: "engine_error",
     code: "incomplete_audio",
     message: (message) => `The text-to-speech engine made audio that cannot be the whole speech: ${message}`,
-    when: "The engine ended properly, but the audio is empty or far too short for the text.",
-    example: ["0.1 seconds for 120 characters."],
+    when: "The engine ended properly, but the audio is empty, far too short or far too long for the text.",
+    example: ["it ended after 0.1 s, and the text takes 4.7 s at least."],
   }),
   storageUnavailable: kind<[]>({
     status: 503,

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { reasonWords } from "../telemetry/ReasonWords.ts"
 
 /** Nothing in the text has a sound in English. */
 export class NothingToSay extends Schema.TaggedError<NothingToSay>()("NothingToSay", {}) {}
@@ -24,4 +25,8 @@ export class EngineBroke extends Schema.TaggedError<EngineBroke>()("EngineBroke"
 /** Why an engine inside the gateway did not do its work. */
 export class EmbeddedError extends Schema.TaggedError<EmbeddedError>()("EmbeddedError", {
   reason: Schema.Union([NothingToSay, NoSuchVoice, EnglishOnly, ThreadLost, TookTooLong, EngineBroke]),
-}) {}
+}) {
+  override get message(): string {
+    return reasonWords(this.reason)
+  }
+}

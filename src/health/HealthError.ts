@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { reasonWords } from "../telemetry/ReasonWords.ts"
 import { Engine } from "./Engine.ts"
 
 /**
@@ -87,4 +88,8 @@ export class HealthError extends Schema.TaggedError<HealthError>()("HealthError"
     RestartFailed,
     JournalFailed,
   ]),
-}) {}
+}) {
+  override get message(): string {
+    return reasonWords(this.reason)
+  }
+}

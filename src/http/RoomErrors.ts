@@ -49,6 +49,8 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
         return Errors.unknownVoice(reason.voice, reason.available)
       case "Unsupported":
         return Errors.unsupportedValue(reason.param, reason.message)
+      case "Unspeakable":
+        return Errors.unspeakableText(reason.voice, reason.language)
       case "Incomplete":
         return Errors.incompleteAudio(reason.message)
     }

@@ -2,9 +2,9 @@ import { Effect } from "effect"
 import { type AudioFormat, defaultSampleRate } from "../audio/AudioFormat.ts"
 import { cacheKey } from "../cache/CacheKey.ts"
 import type { MagpieClient } from "../upstream/MagpieClient.ts"
-import { BlankText, SpeechError, TextTooLong, UnknownVoice, Unsupported } from "./SpeechError.ts"
+import { BlankText, SpeechError, TextTooLong, UnknownVoice, Unspeakable, Unsupported } from "./SpeechError.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
-import { codePoints, normalise } from "./SpokenText.ts"
+import { codePoints, isSpeakable, normalise, speakableCharacters } from "./SpokenText.ts"
 import type { VoiceList } from "./VoiceList.ts"
 
 /**
@@ -63,11 +63,16 @@ export const plan = Effect.fnUntraced(function* (
   }
   const known = (yield* engine.voices.known).resolve(request.voice)
   const voice = known ?? (yield* voiceOf(request.voice, engine.voices))
+  const language = request.language ?? voice.language ?? defaultLanguage
+  const audible = engine.magpie.audible?.(text) ?? text
+  if (isSpeakable(text) && speakableCharacters(audible) * 2 < speakableCharacters(text)) {
+    return yield* fail(new Unspeakable({ voice: voice.id, language }))
+  }
   return {
     text,
     characters,
     voice: voice.id,
-    language: request.language ?? voice.language ?? defaultLanguage,
+    language,
     speed: request.speed,
     format: request.format,
     sampleRate: request.sampleRate,

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { reasonWords } from "../telemetry/ReasonWords.ts"
 import type { BillingError } from "../billing/BillingError.ts"
 import type { CacheError } from "../cache/CacheError.ts"
 import type { HealthError } from "../health/HealthError.ts"
@@ -25,6 +26,12 @@ export class Unsupported extends Schema.TaggedError<Unsupported>()("Unsupported"
   message: Schema.String,
 }) {}
 
+/** The voice can say none of the text, or less than half of it: it is in a script that its language is not written in. */
+export class Unspeakable extends Schema.TaggedError<Unspeakable>()("Unspeakable", {
+  voice: Schema.String,
+  language: Schema.String,
+}) {}
+
 /** The engine ended properly, yet what it made cannot be the whole speech. */
 export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
   verdict: Schema.Literals(["empty", "too short", "too long"]),
@@ -33,8 +40,12 @@ export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
 
 /** Why the speech program itself would not deliver. */
 export class SpeechError extends Schema.TaggedError<SpeechError>()("SpeechError", {
-  reason: Schema.Union([BlankText, TextTooLong, UnknownVoice, Unsupported, Incomplete]),
-}) {}
+  reason: Schema.Union([BlankText, TextTooLong, UnknownVoice, Unsupported, Unspeakable, Incomplete]),
+}) {
+  override get message(): string {
+    return reasonWords(this.reason)
+  }
+}
 
 /** Why a speech was not delivered, by the room that says so. */
 export type SpeechFailure = SpeechError | MagpieError | CacheError | HealthError | BillingError

@@ -17,25 +17,11 @@ export const codePoints = (text: string): number => {
   return length
 }
 
-/** Whether an engine would say anything. Home Assistant checks a server with the text "." and needs audio in answer. */
-export const isSpeakable = (text: string): boolean => /[\p{L}\p{N}\p{Sc}\p{Sm}]/u.test(text)
-
 /**
- * How many letters and digits are spoken, for judging a duration; `latin` are those of Latin script and ASCII digits, which
- * a Chinese or Japanese voice says as fast as any other. A letter drawn out ("Nooooo") counts at most twice, since engines
- * do not draw it out as far.
+ * Whether there is anything to say: a letter or a digit. Symbols alone are not, whatever an engine makes of them. Home
+ * Assistant checks a server with the text "." and needs audio in answer.
  */
-export const spokenCharacters = (text: string): { readonly latin: number; readonly other: number } => {
-  let latin = 0
-  let other = 0
-  let run = 0
-  let previous = ""
-  for (const character of text) {
-    run = character === previous ? run + 1 : 1
-    previous = character
-    if (run > 2) continue
-    if (/[\p{sc=Latin}0-9]/u.test(character)) latin++
-    else if (/[\p{L}\p{N}]/u.test(character)) other++
-  }
-  return { latin, other }
-}
+export const isSpeakable = (text: string): boolean => /[\p{L}\p{N}]/u.test(text)
+
+/** How many letters and digits there are to say. */
+export const speakableCharacters = (text: string): number => text.match(/[\p{L}\p{N}]/gu)?.length ?? 0

@@ -5,7 +5,7 @@ import { durationMs, type Pcm } from "../audio/Pcm.ts"
 import type { Utterance } from "../upstream/Utterance.ts"
 import type { Plan } from "./Plan.ts"
 import { fadeSeams } from "./Seam.ts"
-import { Incomplete, SpeechError, type SpeechFailure } from "./SpeechError.ts"
+import { Incomplete, SpeechError, type SpeechFailure, Unspeakable } from "./SpeechError.ts"
 import { isSpeakable } from "./SpokenText.ts"
 import { split } from "./Utterances.ts"
 import { judge, type Pace, plausible } from "./Verdict.ts"
@@ -29,6 +29,7 @@ export interface Take {
  */
 export interface Synthesizer {
   readonly maxCharacters: number
+  readonly audible?: (text: string) => string
   readonly synthesize: (utterance: Utterance, begun: boolean) => Stream.Stream<Pcm, SpeechFailure>
 }
 
@@ -45,7 +46,7 @@ const silence: Pcm = { sampleRate: 24_000, samples: new Int16Array(6_000) }
 export const synthesize = (plan: Plan, magpie: Synthesizer, paces?: Readonly<Record<string, Pace>>): Take => {
   let played = 0
   const utterances = split(plan.text, magpie.maxCharacters, plan.language)
-    .filter(isSpeakable)
+    .filter((text) => isSpeakable(text) && isSpeakable(magpie.audible?.(text) ?? text))
     .map((text): Utterance => ({ text, voice: plan.voice, language: plan.language, speed: plan.speed }))
   const parts = utterances.map((utterance, index) =>
     fadeSeams(judged(utterance, index > 0, magpie, paces), {
@@ -54,8 +55,11 @@ export const synthesize = (plan: Plan, magpie: Synthesizer, paces?: Readonly<Rec
     }),
   )
   const pcm = parts.length === 0 ? Stream.succeed(silence) : inOrder(parts)
+  const counted = Stream.tap(pcm, (chunk) => Effect.sync(() => (played += durationMs(chunk))))
+  const nothing = new SpeechError({ reason: new Unspeakable({ voice: plan.voice, language: plan.language }) })
+  const heard = Effect.suspend(() => (played === 0 ? Effect.fail(nothing) : Effect.void))
   return {
-    ...encode(pcm.pipe(Stream.tap((chunk) => Effect.sync(() => (played += durationMs(chunk))))), plan),
+    ...encode(Stream.concat(counted, Stream.fromEffectDrain(heard)), plan),
     durationMs: () => Math.round(played),
   }
 }
@@ -69,30 +73,34 @@ const judged = (
 ): Stream.Stream<Pcm, SpeechFailure> =>
   Stream.suspend(() => {
     let heard = 0
-    const { longest } = plausible(utterance, paces)
+    const bounds = plausible(utterance, paces)
     const verdict = Effect.suspend(() => {
       const word = judge({ ...utterance, durationMs: heard }, paces)
-      return word === "complete" ? Effect.void : Effect.fail(incomplete(word, heard))
+      return word === "complete" ? Effect.void : Effect.fail(incomplete(word, heard, bounds))
     })
     return magpie.synthesize(utterance, begun).pipe(
       Stream.tap((chunk) => {
         heard += durationMs(chunk)
-        return heard > longest ? verdict : Effect.void
+        return heard > bounds.longest ? verdict : Effect.void
       }),
       Stream.concat(Stream.fromEffectDrain(verdict)),
     )
   })
 
-const incomplete = (word: "empty" | "too short" | "too long", heard: number) =>
-  new SpeechError({
-    reason: new Incomplete({
-      verdict: word,
-      message:
-        word === "empty"
-          ? "The engine ended without any audio."
-          : `The engine's audio of ${Math.round(heard)} ms is ${word} for the text.`,
-    }),
-  })
+const incomplete = (
+  verdict: "empty" | "too short" | "too long",
+  heard: number,
+  { longest, shortest }: ReturnType<typeof plausible>,
+) => {
+  const seconds = (millis: number) => (millis / 1000).toFixed(1)
+  const message =
+    verdict === "empty"
+      ? "it ended without any audio."
+      : verdict === "too short"
+        ? `it ended after ${seconds(heard)} s, and the text takes ${seconds(shortest)} s at least.`
+        : `${seconds(heard)} s and no end, and the text takes ${seconds(longest)} s at most.`
+  return new SpeechError({ reason: new Incomplete({ verdict, message }) })
+}
 
 /** The parts one after the other, the next one asked for as soon as the one before it has begun to sound. */
 const inOrder = (parts: ReadonlyArray<Stream.Stream<Pcm, SpeechFailure>>): Stream.Stream<Pcm, SpeechFailure> =>
@@ -114,6 +122,8 @@ const start = Effect.fnUntraced(function* (part: Stream.Stream<Pcm, SpeechFailur
   const first = yield* Deferred.make<void>()
   const queue = yield* part.pipe(
     Stream.onFirst(() => Deferred.succeed(first, undefined)),
+    // One in a script that the voice skips never sounds.
+    Stream.onEnd(Deferred.succeed(first, undefined)),
     Stream.toQueue({ capacity: aheadChunks }),
     Scope.provide(scope),
   )

@@ -1,6 +1,6 @@
-import { spokenCharacters } from "./SpokenText.ts"
+import { longestSaid, mustSound, surelySaid } from "./SpokenLength.ts"
 
-/** Slowest and fastest plausible pace of a language, in letters and digits per second at speed 1. */
+/** Slowest and fastest plausible pace of a language, in letters per second at speed 1. */
 export type Pace = readonly [slowest: number, fastest: number]
 
 /**
@@ -24,9 +24,6 @@ const paces: Readonly<Record<string, Pace>> = {
 }
 const anyPace: Pace = [0.6, 22]
 
-/** Letters a second of a Latin word within a language whose own letters are slower. */
-const fastestLatin = 20
-
 /** Milliseconds that a short text may take beyond its pace: breath, and the silence before and after. */
 const allowanceMs = 6_000
 
@@ -49,25 +46,26 @@ export interface Evidence {
 /** `complete`, or why it cannot be the whole speech. The words are label values of a metric. */
 export type Verdict = "complete" | "empty" | "too short" | "too long"
 
-/** Milliseconds between which the speech of a text plausibly lies. */
+/** Milliseconds between which the speech of a text plausibly lies. `shortest` is 0 where it can not be judged. */
 export const plausible = (
   { text, language, speed }: Omit<Evidence, "durationMs">,
   overrides: Readonly<Record<string, Pace>> = {},
 ): { readonly shortest: number; readonly longest: number } => {
   const primary = language.split("-")[0]?.toLowerCase() ?? ""
   const [slowest, fastest] = overrides[primary] ?? paces[primary] ?? anyPace
-  const { latin, other } = spokenCharacters(text)
-  const letters = latin + other
-  const seconds = latin / Math.max(fastest, fastestLatin) + other / fastest
+  const letters = surelySaid(text, language)
   return {
-    shortest: letters < judgedFrom ? 0 : (seconds * 1000) / speed,
-    longest: ((letters / slowest) * 1000 + allowanceMs) / speed,
+    shortest: letters < judgedFrom ? 0 : ((letters / fastest) * 1000) / speed,
+    longest: (longestSaid(text, language, slowest) * 1000 + allowanceMs) / speed,
   }
 }
 
-/** The one decision whether what an engine made can be the whole of what it was asked for. */
+/**
+ * The one decision whether what an engine made can be the whole of what it was asked for. Silence is, of a text in
+ * scripts that the voice may skip.
+ */
 export const judge = (evidence: Evidence, overrides?: Readonly<Record<string, Pace>>): Verdict => {
-  if (evidence.durationMs === 0) return "empty"
+  if (evidence.durationMs === 0) return mustSound(evidence.text, evidence.language) ? "empty" : "complete"
   const { shortest, longest } = plausible(evidence, overrides)
   if (evidence.durationMs < shortest) return "too short"
   if (evidence.durationMs > longest) return "too long"

@@ -2,13 +2,18 @@ import { Context, Effect, Layer, Schema, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
 import { Flite } from "../embedded/Flite.ts"
 import { Settings } from "../Settings.ts"
+import { reasonWords } from "../telemetry/ReasonWords.ts"
 import { EngineFailure } from "./EngineFailure.ts"
 import { makeMagpieEmbedded } from "./MagpieEmbedded.ts"
 import { makeMagpieNim } from "./MagpieNim.ts"
 import type { Utterance } from "./Utterance.ts"
 
 /** A synthesis or a voice listing that Magpie did not deliver. */
-export class MagpieError extends Schema.TaggedError<MagpieError>()("MagpieError", { reason: EngineFailure }) {}
+export class MagpieError extends Schema.TaggedError<MagpieError>()("MagpieError", { reason: EngineFailure }) {
+  override get message(): string {
+    return reasonWords(this.reason)
+  }
+}
 
 /**
  * Text to speech.
@@ -16,6 +21,7 @@ export class MagpieError extends Schema.TaggedError<MagpieError>()("MagpieError"
  * - `model`: the engine's own name and version, such as `magpie-tts-multilingual`; part of every cache key.
  * - `maxCharacters`: longest text of one utterance, in code points.
  * - `supportsSpeed`: whether `speed` other than 1 changes the audio; a NIM has no such field.
+ * - `audible`: what of a text its voices can say, known without asking; absent: the engine alone knows.
  * - `voices`: voice ids as the engine lists them now.
  * - `synthesize`: PCM as it is made. Interrupting the stream ends the engine's work.
  * - `ready`: fails unless the engine says that it takes calls. Says nothing about whether it can infer.
@@ -26,6 +32,7 @@ export class MagpieClient extends Context.Service<
     readonly model: string
     readonly maxCharacters: number
     readonly supportsSpeed: boolean
+    readonly audible?: (text: string) => string
     readonly voices: Effect.Effect<ReadonlyArray<string>, MagpieError>
     readonly synthesize: (utterance: Utterance) => Stream.Stream<Pcm, MagpieError>
     readonly ready: Effect.Effect<void, MagpieError>

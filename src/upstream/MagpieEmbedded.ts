@@ -1,6 +1,7 @@
 import { Effect, Stream } from "effect"
 import { requireEnglish } from "../embedded/English.ts"
 import { Flite } from "../embedded/Flite.ts"
+import { toAscii } from "../embedded/Sentences.ts"
 import { embeddedFailure } from "./EmbeddedFailure.ts"
 import type { Utterance } from "./Utterance.ts"
 
@@ -11,6 +12,7 @@ export const makeMagpieEmbedded = Effect.gen(function* () {
     model: "flite",
     maxCharacters: 2_000,
     supportsSpeed: true,
+    audible: toAscii,
     voices: Effect.succeed(flite.voices),
     synthesize: ({ language, speed, text, voice }: Utterance) =>
       Stream.unwrap(Effect.as(requireEnglish(language), flite.speak(text, voice, speed))).pipe(

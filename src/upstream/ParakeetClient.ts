@@ -2,13 +2,18 @@ import { Context, Effect, Layer, Schema } from "effect"
 import type { Recording } from "../audio/Recording.ts"
 import { Moonshine } from "../embedded/Moonshine.ts"
 import { Settings } from "../Settings.ts"
+import { reasonWords } from "../telemetry/ReasonWords.ts"
 import { EngineFailure } from "./EngineFailure.ts"
 import { makeParakeetEmbedded } from "./ParakeetEmbedded.ts"
 import { makeParakeetNim } from "./ParakeetNim.ts"
 import type { Transcript } from "./Transcript.ts"
 
 /** A transcription that Parakeet did not deliver. */
-export class ParakeetError extends Schema.TaggedError<ParakeetError>()("ParakeetError", { reason: EngineFailure }) {}
+export class ParakeetError extends Schema.TaggedError<ParakeetError>()("ParakeetError", { reason: EngineFailure }) {
+  override get message(): string {
+    return reasonWords(this.reason)
+  }
+}
 
 /**
  * Speech to text.

@@ -4,7 +4,7 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Cause, Effect, Layer, Logger, Queue } from "effect"
 import type { NimFault } from "../../src/embedded/NimFault.ts"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { NimTest } from "../support/nim.ts"
@@ -46,6 +46,25 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         const whole = yield* Effect.promise(() => again.arrayBuffer())
         expect(whole.byteLength / 48_000).toBeCloseTo(input.length * 0.07, 1)
         expect(yield* gateway.strays).toEqual([])
+      }),
+    )
+
+    it.effect("says in the log why it broke off", () =>
+      Effect.gen(function* () {
+        const nim = yield* NimTest
+        const lines = yield* Queue.unbounded<string>()
+        const logger = Logger.make<unknown, void>(({ cause, message }) => {
+          if (String(message).includes("broken off")) Queue.offerUnsafe(lines, Cause.pretty(cause))
+        })
+        const gateway = yield* startAviary(nim, {}, { loggers: [logger] })
+        yield* nim.setFaults([{ kind: "shorten", afterBytes: half, route: "synthesize_online" }])
+        const connection = yield* rawConnection(gateway.port)
+        connection.socket.write(jsonPost("/v1/audio/speech", body))
+        yield* connection.closed
+        expect(yield* Queue.take(lines)).toMatch(
+          /^SpeechError: Incomplete: it ended after \d\.\d s, and the text takes \d\.\d s at least\./,
+        )
+        yield* nim.setFaults([])
       }),
     )
 

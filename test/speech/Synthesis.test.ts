@@ -109,6 +109,52 @@ describe("synthesize", () => {
     }),
   )
 
+  it.effect("goes on past an utterance that the voice passes over, since it is in another script", () =>
+    Effect.gen(function* () {
+      const magpie = yield* engine(({ text }: Utterance) => (/[a-z]/.test(text) ? Stream.make(level(2)) : Stream.empty))
+      const text = "First sentence is here. Второе предложение здесь. Third sentence is here."
+      const samples = samplesOf(yield* Stream.runCollect(synthesize({ ...base, text }, magpie).bytes))
+      expect(samples.length).toBe(2 * 2 * rate)
+    }),
+  )
+
+  it.effect("asks an engine only for what it says it can say", () =>
+    Effect.gen(function* () {
+      const asked = yield* Ref.make<ReadonlyArray<string>>([])
+      const magpie = yield* engine(({ text }: Utterance) =>
+        Stream.unwrap(
+          Effect.as(
+            Ref.update(asked, (all) => [...all, text]),
+            Stream.make(level(2)),
+          ),
+        ),
+      )
+      const audible = (text: string) => text.replaceAll(/[^\x20-\x7e]/gu, "")
+      const text = "First sentence is here. Второе предложение здесь. Third sentence is here."
+      yield* Stream.runDrain(synthesize({ ...base, text }, { ...magpie, audible }).bytes)
+      expect(yield* Ref.get(asked)).toEqual(["First sentence is here.", "Third sentence is here."])
+    }),
+  )
+
+  it.effect("says that the voice cannot speak a text of which the engine made nothing, before any byte", () =>
+    Effect.gen(function* () {
+      const magpie = yield* engine(() => Stream.empty)
+      const bytes = yield* Ref.make(0)
+      const take = synthesize({ ...base, text: "今天的天气非常好。我们去公园。", format: "wav" }, magpie)
+      const error = yield* Effect.flip(Stream.runForEach(take.bytes, () => Ref.update(bytes, (n) => n + 1)))
+      expect(error.reason).toMatchObject({ _tag: "Unspeakable", voice: base.voice, language: "en-US" })
+      expect(yield* Ref.get(bytes)).toBe(0)
+    }),
+  )
+
+  it.effect("says in its error how long the audio is and how long the text takes", () =>
+    Effect.gen(function* () {
+      const magpie = yield* engine(() => Stream.make(level(0.4)), 2_000)
+      const error = yield* Effect.flip(Stream.runDrain(synthesize(base, magpie).bytes))
+      expect(error.message).toMatch(/^Incomplete: it ended after 0\.4 s, and the text takes \d\.\d s at least\.$/)
+    }),
+  )
+
   it.effect("fails the whole when the second utterance is cut, whatever was heard of the first", () =>
     Effect.gen(function* () {
       const cut = new MagpieError({ reason: new EngineCut({ message: "gone" }) })

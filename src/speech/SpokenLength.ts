@@ -1,0 +1,82 @@
+/** ISO 15924 names that stand for several of Unicode's scripts, or for a part of one. */
+const composed: Readonly<Record<string, ReadonlyArray<string>>> = {
+  Hans: ["Hani"],
+  Hant: ["Hani"],
+  Jpan: ["Hani", "Hira", "Kana"],
+  Kore: ["Hang"],
+}
+
+/** The script that a language is written in, or undefined where that is not known. `language` is BCP 47. */
+const scriptOf = (language: string): string | undefined => {
+  try {
+    return new Intl.Locale(language).maximize().script
+  } catch {
+    return undefined
+  }
+}
+
+const letters = new Map<string, RegExp>()
+
+/** Matches the letters of a script; for one that this Node does not know, nothing. */
+const lettersOf = (script: string | undefined): RegExp => {
+  const known = letters.get(script ?? "")
+  if (known !== undefined) return known
+  let made = /(?!)/gu
+  try {
+    const names = script === undefined ? [] : (composed[script] ?? [script])
+    if (names.length > 0) made = new RegExp(`[[${names.map((name) => `\\p{sc=${name}}`).join("")}]&&\\p{L}]`, "gv")
+  } catch {
+    // Not one of Unicode's scripts.
+  }
+  letters.set(script ?? "", made)
+  return made
+}
+
+/** Something of up to 24 characters three times in a row or more: a drawn-out letter, HaHaHa, "very very very". */
+const repeated = /(.{1,24}?)\1{2,}/giu
+
+/** Letters a syllable that take time of their own: "through" has seven of them and is as short as "true". */
+const lettersASyllable = 4
+
+/**
+ * How many letters of `text` every voice of `language` is sure to say, whatever it makes of the rest. Left out: other
+ * scripts than the language's, which voices may skip; symbols and digits, which each reads in its own way; and of
+ * what is repeated all but two, since voices tire of it or run it together.
+ */
+export const surelySaid = (text: string, language: string): number => {
+  const script = scriptOf(language)
+  const once = text.replace(repeated, "$1$1")
+  if (script !== "Latn") return once.match(lettersOf(script))?.length ?? 0
+  let sum = 0
+  for (const [word] of once
+    .normalize("NFD")
+    .replaceAll(/\p{M}/gu, "")
+    .matchAll(/[a-z]+/gi)) {
+    const syllables = word.match(/[aeiouy]+/gi)?.length ?? 1
+    sum += Math.min(word.length, syllables * lettersASyllable)
+  }
+  return sum
+}
+
+/** Whether a voice of `language` has to make a sound of `text`: it has digits, or letters of the language's script. */
+export const mustSound = (text: string, language: string): boolean =>
+  /\p{Nd}/u.test(text) || text.search(lettersOf(scriptOf(language))) >= 0
+
+/** Seconds that a digit, or a symbol read out by its name, may take. "greater than sign" takes one, an emoji's name two. */
+const secondsASymbol = 2
+
+/** Seconds that a letter of another script may take: Chinese, read unhurriedly, has the longest. */
+const secondsAForeignLetter = 1 / 0.6
+
+/**
+ * Seconds that `text` may take at most at speed 1, when everything in it is read out, symbols by their names.
+ *
+ * @param slowest letters a second
+ */
+export const longestSaid = (text: string, language: string, slowest: number): number => {
+  const home = text.match(lettersOf(scriptOf(language)))?.length ?? 0
+  const all = text.match(/[\p{L}\p{M}]/gu)?.length ?? 0
+  const symbols = text.match(/[^\p{L}\p{M}\s]/gu)?.length ?? 0
+  const foreign = Math.max(secondsAForeignLetter, 1 / slowest)
+  return home / slowest + Math.max(0, all - home) * foreign + symbols * secondsASymbol
+}
