@@ -2,6 +2,7 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Socket } from "node:net"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
+import { isLingering, linger } from "./Linger.ts"
 import { requestId } from "./RequestId.ts"
 
 const told = (code: string | undefined): ApiError => {
@@ -29,6 +30,24 @@ const written = (error: ApiError): string => {
 }
 
 /**
+ * Takes `socket` away from a response that has not begun, so that nothing is answered twice. Whoever makes it hears of it at
+ * once, but for a handler that is reading the body: giving that up would close the socket under the answer.
+ */
+const abandon = (response: ServerResponse, socket: Socket): void => {
+  if (response.destroyed || response.headersSent) return
+  response.detachSocket(socket)
+  response.destroy()
+  if (response.req.complete) response.emit("close")
+  else socket.once("close", () => response.emit("close"))
+}
+
+/** What `socket` carries cannot be told apart any more, or nobody will read it: the answer is its last. */
+const answer = (socket: Socket, error: ApiError): void => {
+  socket.write(written(error))
+  linger(socket)
+}
+
+/**
  * Answers in the envelope what never becomes a request (bytes that are not HTTP, headers too large or too slow, `CONNECT`,
  * expectations), as far as nothing else is being written on the connection; then closes it, as Node does without this.
  */
@@ -38,15 +57,18 @@ export const answerClientErrors = (server: Server): void => {
   server.prependListener("request", remember)
   server.prependListener("checkContinue", remember)
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    // Node's clock for whole requests runs on for one that was answered already.
+    if (isLingering(socket)) return
     const response = current.get(socket)
     // The error is about the request last seen if that is still being received, however far its answer is.
     const answered = response?.headersSent === true && !(response.writableFinished && response.req.complete)
     if (!socket.writable || answered || error.code === "ECONNRESET") return void socket.destroy()
-    socket.end(written(told(error.code)), () => socket.destroySoon())
+    if (response !== undefined) abandon(response, socket)
+    answer(socket, told(error.code))
   })
-  server.on("connect", (request: IncomingMessage, socket: Socket) => {
-    socket.on("error", () => socket.destroy())
-    socket.end(written(Errors.unknownUrl("CONNECT", request.url ?? "")), () => socket.destroySoon())
+  server.on("connect", (request: IncomingMessage) => {
+    // Not the stream that comes with the event, which is no socket where the tunnel has a body.
+    answer(request.socket, Errors.unknownUrl("CONNECT", request.url ?? ""))
   })
   server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
     const error = Errors.expectationFailed()

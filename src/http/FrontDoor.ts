@@ -6,12 +6,14 @@ import {
   HttpServerRequest,
   HttpServerResponse as Response,
 } from "effect/http"
+import { IncomingMessage } from "node:http"
 import { Errors } from "../contract/Errors.ts"
 import { withoutSecrets } from "../contract/Secrets.ts"
 import type { BrowserRules } from "./BrowserRules.ts"
 import { errorResponse } from "./ErrorResponse.ts"
 import { causeFault, maxJsonBytes } from "./RequestFault.ts"
 import type { KnownRoutes } from "./KnownRoutes.ts"
+import { hasRest } from "./NodeResponse.ts"
 import { requestId } from "./RequestId.ts"
 import { loggable, logRequest } from "./RequestLog.ts"
 import { countRequest } from "./RequestMetrics.ts"
@@ -46,6 +48,8 @@ export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRout
     Effect.catchCause((cause) => failed(cause, request, path, known.methodsOf)),
     Effect.annotateLogs("request_id", id),
   )
+  // A small body is often here already, unless its request was handled before the parser came to it.
+  if (isArriving(request)) yield* Effect.yieldNow
   const answeredAt = yield* Clock.currentTimeMillis
   const headed = Response.setHeaders(secured(response), {
     "x-request-id": id,
@@ -81,6 +85,11 @@ const failed = Effect.fnUntraced(function* (
   yield* Effect.logError("Request failed", loggable(cause))
   return errorResponse(Errors.internal())
 })
+
+const isArriving = (request: HttpServerRequest.HttpServerRequest): boolean => {
+  const source: unknown = request.source
+  return source instanceof IncomingMessage && hasRest(source)
+}
 
 const isRouteNotFound = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some(

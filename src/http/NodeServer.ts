@@ -4,6 +4,7 @@ import { HttpServer } from "effect/http"
 import { createServer, type Server } from "node:http"
 import { Settings } from "../Settings.ts"
 import { answerClientErrors } from "./ClientError.ts"
+import { NodeResponse } from "./NodeResponse.ts"
 
 /**
  * Once a server has been told to close, Node lets go of idle connections only at that moment. One whose last request ends
@@ -36,6 +37,9 @@ export const layer = Layer.merge(
       const { host, port, uploadTimeout, shutdownGrace } = yield* Settings
       const bodyTime = Math.max(1, Duration.toMillis(uploadTimeout))
       const server = createServer({
+        ServerResponse: NodeResponse,
+        // Nothing here upgrades, so a client that offers to (Java's do, to HTTP/2) is answered as any other.
+        shouldUpgradeCallback: () => false,
         // Slow headers hold a socket for nothing. Bodies that a handler reads itself have a clock there as well.
         headersTimeout: Math.min(15_000, bodyTime),
         requestTimeout: bodyTime,

@@ -134,24 +134,16 @@ it.live("the longest text fits, even if every character is written as two escape
   }),
 )
 
-it.live("a body too large without a declared length is cut, not collected", () =>
+it.live("a body too large without a declared length is refused where it is too large, not collected", () =>
   Effect.gen(function* () {
     const { port } = yield* startGateway()
-    const { socket, closed } = yield* rawConnection(port)
+    const { socket, seen } = yield* rawConnection(port)
     socket.write(
       "POST /v1/audio/speech HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
     )
     const chunk = `10000\r\n${"x".repeat(65_536)}\r\n`
-    let sent = 0
-    const pump = () => {
-      while (!socket.destroyed && socket.write(chunk)) if (++sent > 1_000) return
-    }
-    socket.on("drain", pump)
-    pump()
-    const { received } = yield* closed
-    expect(received.toString()).toContain("HTTP/1.1 413")
-    expect(received.toString()).toContain('"code":"request_too_large"')
-    expect(sent).toBeLessThan(1_000)
+    for (let sent = 0; sent < 8; sent++) socket.write(chunk)
+    expect(yield* seen('"code":"request_too_large"')).toContain("HTTP/1.1 413")
   }),
 )
 

@@ -45,6 +45,8 @@ const memoryOf = (pid: number) => {
 /**
  * Runs `node src/main.ts` with `args` on a free port with `settings`, variables of the environment, and waits until it listens. It is
  * killed with the scope. Both engines' URLs must be among the settings: the embedded ones take seconds to start.
+ *
+ * @param within a command that runs the one that follows it, such as `nsenter` with its options
  */
 export const startProcess = Effect.fnUntraced(function* (
   settings: Record<string, string> & {
@@ -53,6 +55,7 @@ export const startProcess = Effect.fnUntraced(function* (
     readonly AVIARY_PARAKEET_URL: string
   },
   args: ReadonlyArray<string> = [],
+  within: ReadonlyArray<string> = [],
 ) {
   const ended = yield* Deferred.make<Ended>()
   const listening = yield* Deferred.make<string, Error>()
@@ -60,7 +63,8 @@ export const startProcess = Effect.fnUntraced(function* (
   const child: ChildProcess = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const inherited = Object.entries(process.env).filter(([name]) => !/^(AVIARY_|VITEST|NODE_OPTIONS)/.test(name))
-      const started = spawn(process.execPath, [...asStarted, main, ...args], {
+      const [program, ...options] = [...within, process.execPath, ...asStarted, main] as const
+      const started = spawn(program, [...options, ...args], {
         stdio: ["ignore", "pipe", "pipe"],
         env: {
           ...Object.fromEntries(inherited),
