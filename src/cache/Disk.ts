@@ -125,7 +125,8 @@ export const makeDisk = (fs: FileSystem.FileSystem): Disk => {
           done = true
           return Effect.void
         })
-        const opening = fs.open(path, { flag }).pipe(
+        // What it makes is for its owner alone: entries are what somebody had spoken.
+        const opening = fs.open(path, { flag, mode: 0o600 }).pipe(
           Scope.provide(scope),
           Effect.onExit((exit) => (Exit.isFailure(exit) ? close : second)),
         )

@@ -85,7 +85,7 @@ export const makeEntryFiles = (options: {
   const makeShard = Effect.fnUntraced(function* (key: CacheKey) {
     const shard = shardOf(key)
     if (shardsMade.has(shard)) return
-    yield* disk.run("writing", "makeDirectory", (fs) => fs.makeDirectory(shard, { recursive: true }))
+    yield* disk.run("writing", "makeDirectory", (fs) => fs.makeDirectory(shard, { recursive: true, mode: 0o700 }))
     if (shardsMade.size === 0) yield* Effect.catch(disk.syncDirectory(root), options.onUnsynced)
     yield* Effect.catch(disk.syncDirectory(layout), options.onUnsynced)
     shardsMade.add(shard)

@@ -76,7 +76,7 @@ const secretIn = Effect.fnUntraced(function* (dataDir: string) {
     })
   const made = Effect.gen(function* () {
     if (yield* fs.exists(path)) return
-    yield* fs.makeDirectory(dataDir, { recursive: true })
+    yield* fs.makeDirectory(dataDir, { recursive: true, mode: 0o700 })
     const draft = `${path}.${randomBytes(8).toString("hex")}`
     yield* Effect.acquireUseRelease(
       fs.writeFileString(draft, `${randomBytes(secretLength / 2).toString("hex")}\n`, { flag: "wx", mode: 0o600 }),

@@ -78,7 +78,7 @@ function makeFile() {
         const line = yield* Effect.orDie(encodeLine(record))
         yield* Effect.gen(function* () {
           const isNew = !(yield* fs.exists(file))
-          if (isNew) yield* fs.makeDirectory(dataDir, { recursive: true })
+          if (isNew) yield* fs.makeDirectory(dataDir, { recursive: true, mode: 0o700 })
           yield* Effect.scoped(
             Effect.gen(function* () {
               const handle = yield* fs.open(file, { flag: "a", mode: 0o600 })

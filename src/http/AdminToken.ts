@@ -81,7 +81,7 @@ const makeOnce = Effect.fnUntraced(function* (path: string) {
   const draft = `${path}.${randomBytes(8).toString("hex")}`
   yield* Effect.gen(function* () {
     const directory = (yield* Path.Path).dirname(path)
-    yield* fs.makeDirectory(directory, { recursive: true })
+    yield* fs.makeDirectory(directory, { recursive: true, mode: 0o700 })
     const text = `${adminTokenPrefix}${randomBytes(32).toString("base64url")}\n`
     yield* Effect.acquireUseRelease(
       fs.writeFileString(draft, text, { flag: "wx", mode: 0o600 }),

@@ -1,5 +1,6 @@
 import { Context, Effect, Layer, Path } from "effect"
 import { Settings } from "../Settings.ts"
+import { makePrivate } from "./PrivateFolders.ts"
 import { makeScratchFolder, type ScratchFolder } from "./ScratchFolder.ts"
 
 /**
@@ -19,8 +20,10 @@ function make() {
   return Effect.gen(function* () {
     const { cacheDir, dataDir } = yield* Settings
     const path = yield* Path.Path
+    const entries = cacheDir ?? path.join(dataDir, "cache")
+    yield* makePrivate(dataDir, entries)
     return Scratch.of({
-      cache: yield* folder(path.join(cacheDir ?? path.join(dataDir, "cache"), "tmp")),
+      cache: yield* folder(path.join(entries, "tmp")),
       uploads: yield* folder(path.join(dataDir, "tmp")),
       recordings: yield* folder(path.join(dataDir, "recordings")),
     })

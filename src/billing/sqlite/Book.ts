@@ -69,7 +69,7 @@ const open = ({
   maxPages,
 }: BookOptions): DatabaseSync => {
   if (path !== ":memory:" && !readOnly) {
-    mkdirSync(dirname(path), { recursive: true })
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     // Made here, since SQLite would make it readable by others. Its log takes the same mode.
     closeSync(openSync(path, "a", 0o600))
   }
