@@ -1,7 +1,7 @@
-import { codePoints } from "./SpokenText.ts"
+import { writtenOut } from "./SpokenLength.ts"
 
 /**
- * `text` in pieces of at most `limit` code points, cut at the ends of sentences, or of words where one sentence is longer,
+ * `text` in pieces of at most `limit` code points once written out, cut at the ends of sentences, or of words where one sentence is longer,
  * or of graphemes where one word is. Joined by the white space that was between them they are `text` again.
  *
  * @param language BCP 47, for the rules of where a sentence ends
@@ -26,7 +26,7 @@ function pack(
     length = 0
   }
   for (const piece of pieces) {
-    const pieceLength = codePoints(piece)
+    const pieceLength = writtenOut(piece)
     if (length + pieceLength > limit) close()
     const [next, ...rest] = finer
     if (pieceLength > limit && next !== undefined) {

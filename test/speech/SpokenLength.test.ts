@@ -11,6 +11,7 @@ describe("surelySaid", () => {
     ["two of a syllable repeated", "Hahahahaha", "en-US", 4],
     ["two of a word repeated", "no ".repeat(20), "en-US", 4],
     ["two of a phrase repeated", "you and me, ".repeat(9), "en-US", 16],
+    ["two of a word, whatever stands between", "No, no; no - NO!", "en-US", 4],
     ["a word that is repeated once", "bye bye", "en-US", 6],
     ["no other script", "Good morning is Доброе утро", "en-US", 13],
     ["its own script in Russian", "Доброе утро", "ru-RU", 10],

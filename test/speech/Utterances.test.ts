@@ -22,6 +22,18 @@ describe("split", () => {
     const family = "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}"
     expect(split(family.repeat(3), 5, "en-US")).toEqual([family, family, family])
   })
+  it("leaves room for digits and symbols to be spelled out: a thousand are not one call of a thousand characters", () => {
+    for (const text of ["7".repeat(1_000), "= ".repeat(500), "1 + 1 = 2, ".repeat(90), "€".repeat(999)]) {
+      const pieces = split(text, 1_000, "en-US")
+      // What an engine makes of them: "seven ", "equals ".
+      const spelled = (piece: string) => piece.replaceAll(/\d/g, "seven ").replaceAll(/[=+€]/g, "equals ")
+      expect(Math.max(...pieces.map((piece) => codePoints(spelled(piece))))).toBeLessThanOrEqual(2_000)
+      expect(pieces.join("").replaceAll(" ", "")).toBe(text.replaceAll(" ", ""))
+    }
+  })
+  it("cuts plain text where it did: letters and the marks of sentences count once", () => {
+    expect(split(`${"a".repeat(90)}, (b) c-d; "e"!`, 106, "en-US")).toHaveLength(1)
+  })
   it("falls back to English rules for a tag that is no language", () => {
     expect(split("One. Two.", 5, "not a tag")).toEqual(["One.", "Two."])
   })
