@@ -1,6 +1,7 @@
 import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { timingSafeEqual } from "node:crypto"
 import { Settings } from "../Settings.ts"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import { anonymous } from "./Account.ts"
 import { stopped, unusable } from "./Admission.ts"
 import { hashKey, keyPrefix, type KeyLimits, noLimits } from "./ApiKey.ts"
@@ -102,14 +103,14 @@ const make = Effect.gen(function* () {
   }
 
   const allowances = (caller: Caller) =>
-    Effect.map(elapsed, (now) => ({
+    Effect.map(elapsedMillis, (now) => ({
       requests: left("requests", caller, now),
       characters: left("characters", caller, now),
     }))
 
   const admit = Effect.fn("Access.admit")(function* (caller: Caller, characters: number) {
     if (!isLimited(caller)) return
-    const now = yield* elapsed
+    const now = yield* elapsedMillis
     const wanted = { requests: 1, characters }
     const refused = (["requests", "characters"] as const).flatMap((limit) => {
       const [bucket, tokens] = [bucketOf(limit, caller), wanted[limit]]
@@ -123,7 +124,7 @@ const make = Effect.gen(function* () {
   })
 
   const unadmit = (caller: Caller, characters: number) =>
-    Effect.map(elapsed, (now) => take(caller, -1, -characters, now))
+    Effect.map(elapsedMillis, (now) => take(caller, -1, -characters, now))
 
   return Access.of({ authenticate, admit, unadmit, allowances })
 })
@@ -135,6 +136,3 @@ export const isLimited = ({ keyId, limits }: Caller) =>
 /** Milliseconds; a text that is too long for its limit waits for ever. */
 const waitOf = (refused: RateLimited | TextAboveLimit) =>
   refused._tag === "RateLimited" ? refused.retryAfterMs : Number.POSITIVE_INFINITY
-
-/** Milliseconds of the clock that nobody sets. */
-const elapsed = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)

@@ -14,6 +14,7 @@ import {
 } from "effect"
 import { Scratch } from "../scratch/Scratch.ts"
 import { Settings } from "../Settings.ts"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import type { AtomicCache } from "./AtomicCache.ts"
 import { CacheError, whenGone } from "./CacheError.ts"
@@ -162,7 +163,8 @@ export const makeFiles = Effect.gen(function* () {
     if (hot === undefined) return Option.none<Entry>()
     const now = yield* Clock.currentTimeMillis
     if (now - hot.metadata.created > maxAge) return Option.none<Entry>()
-    if (now - hot.checked > hotFor) {
+    const since = yield* elapsedMillis
+    if (since - hot.checked > hotFor) {
       const still = yield* files.stat(key).pipe(
         Effect.map((stamp) => stamp.identity === hot.identity),
         Effect.catch((error) => Effect.succeed(error.kind !== "ENOENT")),
@@ -171,7 +173,7 @@ export const makeFiles = Effect.gen(function* () {
         forget(key)
         return Option.none<Entry>()
       }
-      hot.checked = now
+      hot.checked = since
     }
     return Option.some<Entry>({
       metadata: hot.metadata,
@@ -189,7 +191,7 @@ export const makeFiles = Effect.gen(function* () {
     verified.set(key, mark)
     if (!small) return
     const bytes = slices.length === 1 ? slices[0]! : Buffer.concat(slices)
-    memory.put(key, { metadata, bytes, identity, checked: yield* Clock.currentTimeMillis })
+    memory.put(key, { metadata, bytes, identity, checked: yield* elapsedMillis })
   })
 
   const reading = (key: CacheKey) => {

@@ -1,4 +1,5 @@
-import { Clock, Effect, Metric } from "effect"
+import { Effect, Metric } from "effect"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import type { CacheError } from "./CacheError.ts"
 
@@ -22,7 +23,7 @@ export const makeTrouble = (): Trouble => {
     report: Effect.fnUntraced(function* (during, error) {
       const { kind } = error
       yield* Metric.update(Metric.withAttributes(Metrics.cacheTrouble, { operation: during, kind }), 1)
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* elapsedMillis
       const id = `${during} ${kind}`
       const last = reported.get(id)
       if (last !== undefined && now - last.at < silence) return

@@ -1,5 +1,6 @@
-import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result, Schedule, Scope, Stream } from "effect"
+import { Context, Duration, Effect, Exit, Layer, Metric, Option, Result, Schedule, Scope, Stream } from "effect"
 import { Settings } from "../Settings.ts"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
 import { Admission, begunWait, type TurnOptions } from "./Admission.ts"
@@ -83,12 +84,12 @@ function make() {
 
     /** Waits while the state forbids requests: for a verdict always, for a recovery until `holdMillis` have passed. */
     const untilUsable = Effect.fnUntraced(function* (engine: Engine, holdMillis: number, options?: TurnOptions) {
-      const holdUntil = (yield* Clock.currentTimeMillis) + holdMillis
+      const holdUntil = (yield* elapsedMillis) + holdMillis
       for (;;) {
         const record = yield* states.get(engine)
         if (takesRequests(record.state)) return
         const isHeld = record.state !== "suspect"
-        const patience = isHeld ? holdUntil - (yield* Clock.currentTimeMillis) : verdictMillis
+        const patience = isHeld ? holdUntil - (yield* elapsedMillis) : verdictMillis
         if (patience <= 0 || record.state === "exhausted") return yield* wedged(record)
         const news = states.until(engine, (state) =>
           isHeld ? takesRequests(state) || state === "exhausted" : state !== "suspect",

@@ -1,4 +1,5 @@
 import { Clock, DateTime, Duration, Effect, Metric, Random, Result } from "effect"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { type Engine, engineName } from "./Engine.ts"
 import type { EngineProbe } from "./EngineProbe.ts"
@@ -84,9 +85,9 @@ export function makeHealing(needs: Needs) {
   })
 
   const recover = Effect.fnUntraced(function* (engine: Engine, wedged: boolean) {
-    const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(needs.recoveryTimeout)
+    const deadline = (yield* elapsedMillis) + Duration.toMillis(needs.recoveryTimeout)
     let pause = readiness.firstMillis
-    while ((yield* Clock.currentTimeMillis) < deadline) {
+    while ((yield* elapsedMillis) < deadline) {
       if (yield* engineProbe.ready(engine)) yield* probe(engine)
       if ((yield* states.get(engine)).state !== "recovering") return
       yield* unlessChanged(engine, Effect.sleep(pause))

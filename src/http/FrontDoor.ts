@@ -1,4 +1,4 @@
-import { ByteSize, Cause, Clock, Effect, Exit, Option, type Scope, Stream } from "effect"
+import { ByteSize, Cause, Effect, Exit, Option, type Scope, Stream } from "effect"
 import {
   HttpBody,
   HttpIncomingMessage,
@@ -19,6 +19,7 @@ import { loggable, logRequest } from "./RequestLog.ts"
 import { countRequest } from "./RequestMetrics.ts"
 import { secured } from "./SecurityHeaders.ts"
 import { withStrictText } from "./StrictText.ts"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 
 type App = Effect.Effect<Response.HttpServerResponse, unknown, HttpServerRequest.HttpServerRequest | Scope.Scope>
 
@@ -30,7 +31,7 @@ const jsonLimit = ByteSize.bytes(maxJsonBytes)
  */
 export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRoutes["Service"], rules: BrowserRules) {
   const request = withStrictText(yield* HttpServerRequest.HttpServerRequest)
-  const startedAt = yield* Clock.currentTimeMillis
+  const startedAt = yield* elapsedMillis
   const id = requestId(request.headers["x-request-id"])
   const path = withoutSecrets(request.url.split("?", 1)[0]!)
   const route = known.routeOf(request.method, request.url)
@@ -50,10 +51,10 @@ export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRout
   )
   // A small body is often here already, unless its request was handled before the parser came to it.
   if (isArriving(request)) yield* Effect.yieldNow
-  const answeredAt = yield* Clock.currentTimeMillis
+  const answeredAt = yield* elapsedMillis
   const headed = Response.setHeaders(secured(response), {
     "x-request-id": id,
-    "openai-processing-ms": String(answeredAt - startedAt),
+    "openai-processing-ms": String(Math.round(answeredAt - startedAt)),
   })
   return yield* logged(headed, request.method === "HEAD", (bytes, exit) => {
     const line = { id, request, path, route, startedAt, answeredAt, response: headed, bytes, exit }

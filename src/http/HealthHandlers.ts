@@ -7,6 +7,7 @@ import type { EngineState } from "../health/EngineState.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
+import { cachedFor } from "../telemetry/Elapsed.ts"
 
 /** How long readiness waits for an engine's answer. Orchestrators give a probe one to a few seconds. */
 const patience = Duration.seconds(2)
@@ -38,7 +39,7 @@ const makeCheck = (engine: Asked) =>
       duration: patience,
       orElse: () => Effect.succeed({ ready: false, model: engine.model, reason: "EngineTimedOut" }),
     }),
-    Effect.cachedWithTTL(believedFor),
+    (checked) => cachedFor(checked, believedFor),
   )
 
 /** `/health`. */

@@ -1,9 +1,10 @@
-import { Cause, Clock, Effect, Exit } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { holdsSecret, withoutSecrets } from "../contract/Secrets.ts"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 
 /**
- * A request that is over. Times are Unix milliseconds.
+ * A request that is over. Times are of `elapsedMillis`.
  *
  * @property path without the query, and without keys
  * @property route as the contract writes it; absent where there is none for the path and method
@@ -38,13 +39,13 @@ export const loggable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> | st
  * clients put keys there.
  */
 export const logRequest = Effect.fnUntraced(function* (line: EndedRequest) {
-  const now = yield* Clock.currentTimeMillis
+  const now = yield* elapsedMillis
   const cache = line.response.headers["x-cache"]
   yield* Effect.annotateLogs(Effect.logInfo("Request"), {
     method: line.request.method,
     path: line.path,
     status: line.response.status,
-    ms: now - line.startedAt,
+    ms: Math.round(now - line.startedAt),
     bytes: line.bytes,
     request_id: line.id,
     ...(cache === undefined ? {} : { x_cache: cache }),

@@ -1,4 +1,5 @@
-import { Clock, Effect, Metric } from "effect"
+import { Effect, Metric } from "effect"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { endOf, type EndedRequest } from "./RequestLog.ts"
 
@@ -10,7 +11,7 @@ export const countRequest = Effect.fnUntraced(function* (line: EndedRequest) {
   const { request, response } = line
   const route = line.route ?? noRoute
   const ended = endOf(line)
-  const seconds = ((yield* Clock.currentTimeMillis) - line.startedAt) / 1_000
+  const seconds = ((yield* elapsedMillis) - line.startedAt) / 1_000
   const labels = { method: request.method, route, status: String(response.status), ended }
   yield* Metric.update(Metric.withAttributes(Metrics.httpRequests, labels), 1)
   yield* Metric.update(Metric.withAttributes(Metrics.httpSeconds, { route }), seconds)

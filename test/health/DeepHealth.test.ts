@@ -10,6 +10,7 @@ import { RestartBudget } from "../../src/health/RestartBudget.ts"
 import { Restarter } from "../../src/health/Restarter.ts"
 import { RestartJournal } from "../../src/health/RestartJournal.ts"
 import { Settings } from "../../src/Settings.ts"
+import { withWallClock } from "../support/wallClock.ts"
 import { healthRoom, SickEngine } from "../support/sickEngine.ts"
 
 const state = Effect.flatMap(EngineStates, ({ get }) => Effect.map(get("parakeet"), (record) => record.state))
@@ -126,6 +127,23 @@ it.effect("an engine that is loading is waited for, never restarted", () =>
       assert.strictEqual(yield* state, "healthy")
     }).pipe(Effect.provide(healthRoom(engine)))
   }).pipe(quiet),
+)
+
+it.effect("an engine has its time to recover, whatever the clock is set to meanwhile", () =>
+  withWallClock((set) =>
+    Effect.gen(function* () {
+      const engine = Object.assign(new SickEngine(), { readyAt: Number.POSITIVE_INFINITY })
+      yield* Effect.gen(function* () {
+        yield* probe
+        set(86_400_000)
+        yield* TestClock.adjust("29 minutes")
+        assert.strictEqual(yield* state, "recovering")
+        set(-86_400_000)
+        yield* TestClock.adjust("2 minutes")
+        assert.strictEqual(yield* state, "down")
+      }).pipe(Effect.provide(healthRoom(engine)))
+    }),
+  ).pipe(quiet),
 )
 
 it.effect("an engine that does not come back from a restart is restarted again, within the budget", () =>
