@@ -61,8 +61,15 @@ export function permitsOut(
   now: number,
 ): Map<string, number> {
   const out = new Map<string, number>()
+  // What was written before cannot be later, but by a clock that ran ahead. It must not lock the budget for longer than a
+  // restart just begun would.
+  const noLaterThan = (at: number) => {
+    const latest = at + rules.unendedMillis + rules.windowMillis
+    for (const [id, until] of out) out.set(id, Math.min(until, latest))
+  }
   for (const record of records) {
-    if (record.engine !== engine) continue
+    noLaterThan(record.at)
+    if (record.type === "clock" || record.engine !== engine) continue
     switch (record.type) {
       case "claimed":
         dropBack(out, record.at)
@@ -78,16 +85,17 @@ export function permitsOut(
         out.clear()
     }
   }
-  // A clock that was set back must not lock the budget for longer than a restart just begun would.
-  const latest = now + rules.unendedMillis + rules.windowMillis
   dropBack(out, now)
-  for (const [id, until] of out) out.set(id, Math.min(until, latest))
+  noLaterThan(now)
   return out
 }
 
 const dropBack = (out: Map<string, number>, now: number) => {
   for (const [id, until] of out) if (until <= now) out.delete(id)
 }
+
+/** How far the clocks of machines that share a journal may be apart. */
+const clocksDisagreeMillis = 60_000
 
 function make() {
   return Effect.gen(function* () {
@@ -106,8 +114,16 @@ function make() {
     const of = (engine: Engine) => purses.get(engine)!
 
     const out = Effect.fnUntraced(function* (engine: Engine) {
-      const records = yield* journal.read
-      return permitsOut(records, engine, rules, yield* Clock.currentTimeMillis)
+      const records = [...(yield* journal.read)]
+      const at = yield* Clock.currentTimeMillis
+      const last = records.at(-1)
+      if (last !== undefined && last.at > at + clocksDisagreeMillis) {
+        // Without it the wait would begin anew whenever somebody looks.
+        yield* journal.append({ type: "clock", at })
+        yield* Effect.logWarning("The restart journal's last record is of a time to come: the clock was set back")
+        records.push({ type: "clock", at })
+      }
+      return permitsOut(records, engine, rules, at)
     })
 
     const giveBackAfter = Effect.fnUntraced(function* (engine: Engine, millis: number) {

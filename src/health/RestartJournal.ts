@@ -10,6 +10,7 @@ import { HealthError, JournalFailed } from "./HealthError.ts"
  * - `ended`: the restart is over, well or not; the permit comes back one window later
  * - `returned`: the restart certainly did not happen
  * - `restored`: an operator gave the whole budget back
+ * - `clock`: it is this time, though the record before is of a later one: the clock ran ahead then
  */
 export const JournalRecord = Schema.Union([
   Schema.Struct({
@@ -21,6 +22,7 @@ export const JournalRecord = Schema.Union([
   }),
   Schema.Struct({ type: Schema.Literals(["ended", "returned"]), id: Schema.String, engine: Engine, at: Schema.Finite }),
   Schema.Struct({ type: Schema.Literals(["restored"]), engine: Engine, at: Schema.Finite, reason: Schema.String }),
+  Schema.Struct({ type: Schema.Literals(["clock"]), at: Schema.Finite }),
 ])
 export type JournalRecord = typeof JournalRecord.Type
 

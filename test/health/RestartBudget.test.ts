@@ -165,6 +165,24 @@ it.effect("without its journal nothing is restarted", () =>
   }),
 )
 
+it.effect("restarts of a time to come, when the clock ran ahead, lock the budget for one window and no longer", () => {
+  const aYear = 365 * 86_400_000
+  const ahead = (["1", "2", "3"] as const).flatMap((id): Array<JournalRecord> => [
+    { type: "claimed", id, engine: "parakeet", at: aYear, reason: "" },
+    { type: "ended", id, engine: "parakeet", at: aYear },
+  ])
+  return Effect.gen(function* () {
+    assert.strictEqual(yield* left, 0)
+    yield* TestClock.adjust("10 minutes")
+    assert.strictEqual(tag(yield* Effect.exit(spend)), "BudgetSpent")
+    // A restart that nobody wrote the end of may have taken 2 minutes of its own.
+    yield* TestClock.adjust("22 minutes")
+    assert.strictEqual(yield* left, 3)
+    yield* Effect.all([spend, spend, spend])
+    assert.strictEqual(tag(yield* Effect.exit(spend)), "BudgetSpent")
+  }).pipe(Effect.provide(budget(ahead)), Effect.provide(Logger.layer([])))
+})
+
 it("a clock that was set back locks the budget no longer than a restart just begun would", () => {
   const rules = { limit: 1, windowMillis: 1_000, unendedMillis: 100 }
   const ahead: JournalRecord = { type: "claimed", id: "1", engine: "parakeet", at: 1_000_000, reason: "" }
