@@ -1,127 +1,28 @@
+import { Config, ConfigProvider, Context, Effect, Layer, Option, Schema } from "effect"
 import {
-  ByteSize,
-  Config,
-  ConfigProvider,
-  Context,
-  Duration,
-  Effect,
-  Layer,
-  Option,
-  Schema,
-  SchemaGetter,
-  SchemaTransformation,
-} from "effect"
+  adminToken,
+  bytes,
+  bytesFrom,
+  count,
+  countOrNone,
+  countTo,
+  currency,
+  duration,
+  durationFrom,
+  durationOrNone,
+  hosts,
+  oneOf,
+  origins,
+  port,
+  setting,
+  text,
+  url,
+  type Setting,
+} from "./SettingKinds.ts"
 import { isServiceLink, unknownNames } from "./SettingNames.ts"
 
 /** A setting whose value is none of those accepted, or a variable that is no setting. `message` is the one line an operator sees. */
 export class SettingsError extends Schema.TaggedError<SettingsError>()("SettingsError", { message: Schema.String }) {}
-
-/**
- * One environment variable.
- *
- * @property accepts completes the sentence "accepts …" in the message about a bad value
- * @property secret whether the value stays out of that message
- */
-export interface Setting<A> {
-  readonly name: string
-  readonly codec: Schema.ConstraintCodec<A, unknown>
-  readonly default: string | undefined
-  readonly accepts: string
-  readonly meaning: string
-  readonly secret: boolean
-}
-
-type Defaulted<A, D> = D extends string ? A : A | undefined
-
-const setting =
-  <A>(codec: Schema.ConstraintCodec<A, unknown>, accepts: string, secret = false) =>
-  <const D extends string | undefined>(name: string, byDefault: D, meaning: string): Setting<Defaulted<A, D>> => ({
-    name,
-    codec,
-    default: byDefault,
-    accepts,
-    meaning,
-    secret,
-  })
-
-/** Digits alone: `Number` would also read white space as 0, and "0x50" and "1e3" as numbers. */
-const wholeNumber = Schema.String.check(Schema.isPattern(/^\d+$/)).pipe(Schema.decodeTo(Schema.FiniteFromString))
-
-const text = setting(Schema.NonEmptyString, "text")
-const port = setting(
-  wholeNumber.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })),
-  "a port number from 0 to 65535; 0 takes a free one",
-)
-const url = setting(
-  Schema.URLFromString.check(Schema.makeFilter((u) => u.protocol === "http:" || u.protocol === "https:")),
-  "a URL that starts with http:// or https://, such as http://spark:9000",
-)
-const duration = setting(
-  Schema.DurationFromString.check(Schema.makeFilter((d) => Duration.isFinite(d) && !Duration.isNegative(d))),
-  'a duration such as "500 millis", "60 seconds" or "5 minutes"',
-)
-const count = setting(wholeNumber.check(Schema.isGreaterThanOrEqualTo(1)), "a whole number from 1")
-const countOrNone = setting(wholeNumber, "a whole number from 0")
-
-/** Several values of one kind, separated by commas. */
-const listOf = (one: Schema.ConstraintCodec<string, string>, accepts: string) =>
-  setting(
-    Schema.String.pipe(
-      Schema.decodeTo(Schema.Array(one), {
-        decode: SchemaGetter.transform((written: string) => written.split(",").flatMap((each) => each.trim() || [])),
-        encode: SchemaGetter.transform((values: ReadonlyArray<string>) => values.join(",")),
-      }),
-    ),
-    accepts,
-  )
-const hosts = listOf(
-  Schema.String.check(Schema.isPattern(/^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])$/)),
-  "host names without a port, separated by commas, such as voice.example.com,aviary.lan",
-)
-const origins = listOf(
-  Schema.String.check(
-    Schema.makeFilter((written) => {
-      const url = URL.parse(written)
-      return written === "null" || (url !== null && url.host !== "" && written === `${url.protocol}//${url.host}`)
-    }),
-  ),
-  "origins as browsers send them, separated by commas, such as https://chat.example.com,http://localhost:3000",
-)
-const oneOf = <const L extends ReadonlyArray<string>>(...values: L) =>
-  setting(Schema.Literals(values), values.map((v) => `"${v}"`).join(" or "))
-
-/** In characters. A token that can be guessed opens every account, so one of an operator's own is held to it too. */
-export const shortestAdminToken = 16
-
-/** What an `Authorization` header can carry, less the white space that a file or a shell left around it. */
-const adminToken = setting(
-  Schema.RedactedFromValue(
-    Schema.Trim.check(Schema.isPattern(/^[\x20-\x7e]*$/), Schema.isMinLength(shortestAdminToken)),
-  ),
-  `a token of at least ${shortestAdminToken} ASCII characters, such as \`openssl rand -hex 32\` prints`,
-  true,
-)
-
-const currencies: ReadonlySet<string> = new Set(Intl.supportedValuesOf("currency"))
-const currency = setting(
-  Schema.String.pipe(Schema.decode(SchemaTransformation.toLowerCase())).check(
-    Schema.makeFilter((code) => currencies.has(code.toUpperCase())),
-  ),
-  "the three letters of an ISO 4217 currency, such as eur",
-)
-
-const withUnit = (written: string) => (/^\d+$/.test(written.trim()) ? `${written.trim()} B` : written)
-const bytes = setting(
-  Schema.String.check(Schema.makeFilter((written) => Option.isSome(ByteSize.fromString(withUnit(written))))).pipe(
-    Schema.decodeTo(Schema.Finite, {
-      decode: SchemaGetter.transform((written: string) =>
-        ByteSize.toNumberUnsafe(ByteSize.fromStringUnsafe(withUnit(written))),
-      ),
-      encode: SchemaGetter.transform((size: number) => `${size} B`),
-    }),
-  ),
-  'a number of bytes, with or without a unit, such as "10 GiB" or "500000000"; 0 for none',
-)
 
 /**
  * Every setting there is. `docs/configuration.md` is this table, which a test holds to it.
@@ -182,21 +83,32 @@ export const table = {
 
   maxTextCharacters: count("AVIARY_MAX_TEXT_CHARACTERS", "4096", "Longest text of one speech, in code points."),
   paces: setting(
-    Schema.fromJsonString(Schema.Record(Schema.String, Schema.Tuple([Schema.Finite, Schema.Finite]))),
+    Schema.fromJsonString(
+      Schema.Record(
+        Schema.String,
+        Schema.Tuple([Schema.Finite, Schema.Finite]).check(
+          Schema.makeFilter(([slowest, fastest]) => slowest > 0 && slowest < fastest),
+        ),
+      ),
+    ),
     'JSON such as {"en":[1.5,20]}',
   )(
     "AVIARY_PACES",
     "{}",
     "Slowest and fastest plausible pace by language, in letters per second. Audio outside of it is not the whole speech.",
   ),
-  uploadMaxBytes: bytes("AVIARY_UPLOAD_MAX_BYTES", "26214400", "Largest transcription request, in bytes."),
+  uploadMaxBytes: bytesFrom(1_024, "at least 1 KiB")(
+    "AVIARY_UPLOAD_MAX_BYTES",
+    "26214400",
+    "Largest transcription request, in bytes.",
+  ),
   recordingMaxDuration: duration(
     "AVIARY_RECORDING_MAX_DURATION",
     "4 hours",
     "Longest recording that is transcribed, whatever its size in bytes. An hour takes 115 MB of disk while it waits.",
   ),
   uploadTimeout: duration("AVIARY_UPLOAD_TIMEOUT", "5 minutes", "Time for a request body to arrive."),
-  shutdownGrace: duration(
+  shutdownGrace: durationOrNone(
     "AVIARY_SHUTDOWN_GRACE",
     "20 seconds",
     "How long requests may finish after SIGTERM. A second signal ends it.",
@@ -218,7 +130,11 @@ export const table = {
     "512 MiB",
     "Bytes that the cache leaves free on its disk, for the ledger above all. Where fewer are left, entries give way.",
   ),
-  cacheMaxAge: duration("AVIARY_CACHE_MAX_AGE", "30 days", "Age after which an entry is removed."),
+  cacheMaxAge: durationFrom("1 minute", "3650 days", "from a minute to ten years")(
+    "AVIARY_CACHE_MAX_AGE",
+    "30 days",
+    "Age after which an entry is removed.",
+  ),
   cacheMemoryBytes: bytes("AVIARY_CACHE_MEMORY_BYTES", "32 MiB", "Bytes of small hot entries kept in memory."),
   flightMemoryBytes: bytes(
     "AVIARY_FLIGHT_MEMORY_BYTES",
@@ -226,14 +142,14 @@ export const table = {
     "Bytes of one speech under way that may wait in memory when the cache directory takes no more.",
   ),
 
-  magpieConcurrency: count("AVIARY_MAGPIE_CONCURRENCY", "4", "Calls that Magpie is given at once."),
-  parakeetConcurrency: count(
+  magpieConcurrency: countTo(1_000)("AVIARY_MAGPIE_CONCURRENCY", "4", "Calls that Magpie is given at once."),
+  parakeetConcurrency: countTo(1_000)(
     "AVIARY_PARAKEET_CONCURRENCY",
     "1",
     "Calls that Parakeet is given at once. Concurrent ones trip a race on some GPUs.",
   ),
   queueLength: countOrNone("AVIARY_QUEUE_LENGTH", "64", "Requests that may wait for an engine's turn."),
-  queueWait: duration("AVIARY_QUEUE_WAIT", "60 seconds", "How long a request waits for an engine's turn."),
+  queueWait: durationOrNone("AVIARY_QUEUE_WAIT", "60 seconds", "How long a request waits for an engine's turn."),
 
   magpieRestart: text(
     "AVIARY_MAGPIE_RESTART",
@@ -241,22 +157,34 @@ export const table = {
     'How to restart Magpie: `none`, `docker:<container>`, or `command:["program","argument",…]`.',
   ),
   parakeetRestart: text("AVIARY_PARAKEET_RESTART", "none", "The same for Parakeet."),
-  restartLimit: count("AVIARY_RESTART_LIMIT", "3", "Restarts of one engine within the window."),
-  restartWindow: duration("AVIARY_RESTART_WINDOW", "30 minutes", "Window of the restart limit."),
+  restartLimit: countTo(20)("AVIARY_RESTART_LIMIT", "3", "Restarts of one engine within the window."),
+  restartWindow: durationFrom("1 minute", "7 days", "from a minute to a week")(
+    "AVIARY_RESTART_WINDOW",
+    "30 minutes",
+    "Window of the restart limit.",
+  ),
   restartTimeout: duration("AVIARY_RESTART_TIMEOUT", "2 minutes", "Time for a restart command or call to return."),
   recoveryTimeout: duration(
     "AVIARY_RECOVERY_TIMEOUT",
     "30 minutes",
     "Time for an engine to be ready after a restart. NIM cold starts take minutes.",
   ),
-  recoveryWait: duration(
+  recoveryWait: durationOrNone(
     "AVIARY_RECOVERY_WAIT",
     "0 seconds",
     "How long a transcription that met a wedge waits to be replayed. None: it is answered 503 at once.",
   ),
-  probeInterval: duration("AVIARY_PROBE_INTERVAL", "5 minutes", "Time between probes of an engine."),
+  probeInterval: durationFrom("1 second", "1 day", "from a second to a day")(
+    "AVIARY_PROBE_INTERVAL",
+    "5 minutes",
+    "Time between probes of an engine.",
+  ),
   probeTimeout: duration("AVIARY_PROBE_TIMEOUT", "30 seconds", "Time for one probe."),
-  retryAfter: duration("AVIARY_RETRY_AFTER", "60 seconds", "`Retry-After` of a 503 about a wedged engine."),
+  retryAfter: durationFrom("1 second", "1 hour", "from a second to an hour")(
+    "AVIARY_RETRY_AFTER",
+    "60 seconds",
+    "`Retry-After` of a 503 about a wedged engine.",
+  ),
   dockerHost: text(
     "AVIARY_DOCKER_HOST",
     "unix:///var/run/docker.sock",
@@ -273,7 +201,11 @@ export const table = {
     "usd",
     "Currency of accounts and prices, in any case. A ledger keeps the one that its first entry was made in.",
   ),
-  holdTimeout: duration("AVIARY_HOLD_TIMEOUT", "15 minutes", "Age after which a hold whose owner is gone is released."),
+  holdTimeout: durationFrom("1 second", "7 days", "from a second to a week")(
+    "AVIARY_HOLD_TIMEOUT",
+    "15 minutes",
+    "Age after which a hold whose owner is gone is released.",
+  ),
 
   metrics: oneOf("open", "admin", "off")(
     "AVIARY_METRICS",

@@ -61,6 +61,8 @@ it.effect.each([
   ["AVIARY_CACHE_MAX_BYTES", "ten"],
   ["AVIARY_CACHE_MAX_BYTES", "-1"],
   ["AVIARY_MAGPIE_CONCURRENCY", "0"],
+  ["AVIARY_PACES", '{"en":[0,20]}'],
+  ["AVIARY_PACES", '{"en":[20,1.5]}'],
   ["AVIARY_ACCESS", "closed"],
   ["AVIARY_LOG_LEVEL", "INFO!"],
 ] as const)("%s=%s is refused in one line that says what is accepted", ([name, value]) =>
@@ -70,6 +72,37 @@ it.effect.each([
       `${name}=${JSON.stringify(value)} is not valid: it accepts ${accepts}.`,
     )
   }),
+)
+
+/** What may be none: a wait that is not waited, a line nobody stands in, a cache that is off. */
+const mayBeNone = new Set([
+  "AVIARY_SHUTDOWN_GRACE",
+  "AVIARY_QUEUE_LENGTH",
+  "AVIARY_QUEUE_WAIT",
+  "AVIARY_RECOVERY_WAIT",
+  "AVIARY_CACHE_MAX_BYTES",
+  "AVIARY_CACHE_MEMORY_BYTES",
+  "AVIARY_CACHE_RESERVE_BYTES",
+  "AVIARY_FLIGHT_MEMORY_BYTES",
+])
+
+it.effect(
+  "every duration, count and size has a most, and is at least something where none would storm or refuse all",
+  () =>
+    Effect.gen(function* () {
+      const isAccepted = (name: string, value: string) => Effect.isSuccess(from({ [name]: value }))
+      for (const { name, accepts } of Object.values(table)) {
+        const kind = /^a (duration|whole number|number of bytes)/.exec(accepts)?.[1]
+        if (kind === undefined) continue
+        const [none, absurd] = kind === "duration" ? ["0 seconds", "40000 days"] : ["0", "999999999999999999"]
+        expect([name, yield* isAccepted(name, none)]).toEqual([name, mayBeNone.has(name)])
+        expect([name, yield* isAccepted(name, absurd)]).toEqual([name, false])
+      }
+      expect(yield* isAccepted("AVIARY_RESTART_WINDOW", "59 seconds")).toBe(false)
+      expect(yield* isAccepted("AVIARY_RESTART_WINDOW", "1 minute")).toBe(true)
+      expect(yield* isAccepted("AVIARY_RESTART_LIMIT", "21")).toBe(false)
+      expect(yield* isAccepted("AVIARY_CACHE_MAX_AGE", "365 days")).toBe(true)
+    }),
 )
 
 it.effect("listening beyond loopback needs a word on who may come in", () =>

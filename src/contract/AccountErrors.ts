@@ -106,7 +106,7 @@ export const accountErrors = {
     code: "hold_lost",
     message: () =>
       "The money reserved for this request was released before it was done. Nothing is charged. Try again.",
-    when: "A hold had ended before the request did.",
+    when: "A hold had ended before the request did. Comes with `Retry-After`.",
     example: [],
   }),
   idempotencyConflict: kind<[]>({

@@ -18,8 +18,12 @@ export class ApiError extends Data.TaggedError("ApiError")<{
     return { error: { message: this.message, type: this.type, param: this.param, code: this.code } }
   }
 
-  /** The same, with `Retry-After` in whole seconds: at least 1, as OpenAI documents it. */
+  /**
+   * The same, with `Retry-After` in whole seconds: at least 1, as OpenAI documents it. An error that asks not to be retried
+   * stays as it is: no answer says both.
+   */
   retryAfter(millis: number): ApiError {
+    if (this.headers["x-should-retry"] === "false") return this
     const seconds = Math.max(1, Math.ceil(millis / 1000))
     return new ApiError({ ...this.members, headers: { ...this.headers, "retry-after": String(seconds) } })
   }

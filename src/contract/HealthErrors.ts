@@ -15,7 +15,7 @@ export const healthErrors = {
     type: "service_unavailable_error",
     code: "engine_exhausted",
     message: (message) => message,
-    when: "The engine is wedged and every restart of the window is spent. An operator has to look.",
+    when: "The engine is wedged and every restart of the window is spent. An operator has to look. No `Retry-After`.",
     example: ["The speech-to-text engine stopped working and its restarts are used up. An operator has to look at it."],
     retry: false,
   }),

@@ -1,6 +1,11 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { EngineState } from "../health/EngineState.ts"
+import { errorsWith } from "./ErrorEnvelope.ts"
+
+/** What is asked about: the gateway as one address, or one half of what it does. */
+export const ReadyFor = Schema.Literals(["speech", "transcription"])
+export type ReadyFor = typeof ReadyFor.Type
 
 const EngineReadiness = Schema.Struct({
   ready: Schema.Boolean,
@@ -21,16 +26,21 @@ export const Ready = Schema.Struct({ status: Schema.tag("ready"), engines }).ann
   examples: [{ status: "ready", engines: { magpie: example, parakeet: { ...example, model: "moonshine-tiny" } } }],
 })
 
+const out = { ready: false, model: "parakeet-tdt-0.6b-v2", state: "wedged", reason: "EngineWedged" } as const
+
+export const Degraded = Schema.Struct({ status: Schema.tag("degraded"), engines }).annotate({
+  identifier: "Degraded",
+  description: "One half works, the other does not. Still 200: a balancer must not take away the half that works.",
+  examples: [{ status: "degraded", engines: { magpie: example, parakeet: out } }],
+})
+
 export const Unready = Schema.Struct({ status: Schema.tag("unready"), engines })
   .annotate({
     identifier: "Unready",
     examples: [
       {
         status: "unready",
-        engines: {
-          magpie: example,
-          parakeet: { ready: false, model: "parakeet-tdt-0.6b-v2", state: "wedged", reason: "EngineWedged" },
-        },
+        engines: { magpie: { ...out, model: "magpie-tts-multilingual" }, parakeet: out },
       },
     ],
   })
@@ -44,11 +54,20 @@ export class HealthGroup extends HttpApiGroup.make("health")
     }).annotateMerge(
       OpenApi.annotations({ summary: "Is the gateway up?", description: "Answered without touching an engine." }),
     ),
-    HttpApiEndpoint.get("ready", "/health/ready", { success: [Ready, Unready] }).annotateMerge(
+    HttpApiEndpoint.get("ready", "/health/ready", {
+      query: {
+        for: Schema.optional(ReadyFor).annotate({
+          description:
+            "`speech` or `transcription`: whether that half works. Left out: whether the gateway is worth sending anything.",
+        }),
+      },
+      success: [Ready, Degraded, Unready],
+      error: errorsWith(400),
+    }).annotateMerge(
       OpenApi.annotations({
         summary: "Would a request be served?",
         description:
-          "Asks both engines whether they take calls, for at most two seconds. 503 if one does not, or if a probe has found it wedged.",
+          "Asks both engines whether they take calls, for at most two seconds. An engine is out if it does not, or if a probe has found it wedged. Three questions: without `for` it is 503 only when both are out; with `for=speech` or `for=transcription` when that half is. A balancer in front of the whole gateway asks the first, one that has a pool for each route the other two.",
       }),
     ),
   )

@@ -20,6 +20,7 @@ import { type Attempt, EngineProbe } from "./EngineProbe.ts"
 import { type EngineRecord, EngineStates, type ProbeReport, type RestartReport } from "./EngineStates.ts"
 import { makeHealing } from "./Healing.ts"
 import { HealthError, RestartUnderWay } from "./HealthError.ts"
+import { Quarantine } from "./Quarantine.ts"
 import { type BudgetStatus, RestartBudget } from "./RestartBudget.ts"
 import { Restarter } from "./Restarter.ts"
 
@@ -75,6 +76,7 @@ function make() {
     const engineProbe = yield* EngineProbe
     const restarter = yield* Restarter
     const budget = yield* RestartBudget
+    const quarantine = yield* Quarantine
     const probes = yield* FiberMap.make<Engine, ProbeReport, never>()
     const healings = yield* FiberMap.make<Engine, void, never>()
 
@@ -101,6 +103,7 @@ function make() {
       yield* states.addProbe(report)
       if (report.outcome === "acquitted")
         yield* Effect.logWarning(`the probe of ${engineName(engine)} could not tell: ${report.detail}`)
+      yield* quarantine.verdict(engine, report.outcome === "confirmed")
       const { state } = yield* states.apply(engine, report.outcome, report.detail)
       if (state === "wedged" || state === "recovering") yield* startHealing(engine)
       return report

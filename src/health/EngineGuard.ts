@@ -6,7 +6,7 @@ import type { EngineFailure } from "../upstream/EngineFailure.ts"
 import { Admission, begunWait, type TurnOptions } from "./Admission.ts"
 import { DeepHealth } from "./DeepHealth.ts"
 import { type Engine, engineName } from "./Engine.ts"
-import { type EngineState, takesRequests } from "./EngineState.ts"
+import { type EngineState, refusesRequests, takesRequests } from "./EngineState.ts"
 import { type EngineRecord, EngineStates } from "./EngineStates.ts"
 import { EngineWedged, HealthError, QueueWaitTimedOut } from "./HealthError.ts"
 import { Quarantine } from "./Quarantine.ts"
@@ -77,8 +77,7 @@ function make() {
           engine,
           state,
           message: explain(engine, state),
-          retryAfterMillis,
-          shouldRetry: state !== "exhausted",
+          ...(state !== "exhausted" && { retryAfterMillis }),
         }),
       })
 
@@ -146,7 +145,12 @@ function make() {
       // The first probe to pass ends no life: a call that came before it is of the same process.
       const isOld = record.life !== life && (life > 0 || record.restarts.length > 0)
       if (finding === "wedge") {
-        if (content !== undefined) yield* quarantine.strike(content, life)
+        // A wedge that a probe has confirmed counts at once; of a suspicion the verdict says whether it was one.
+        if (content !== undefined && !isOld) {
+          yield* refusesRequests(record.state)
+            ? quarantine.strike(content, life)
+            : quarantine.suspect(engine, content, life)
+        }
         if (!isOld) yield* deepHealth.suspect(engine, describe(error.reason))
         return wedged(yield* states.get(engine))
       }

@@ -7,15 +7,13 @@ import { Engine } from "./Engine.ts"
  * is worthless.
  *
  * @property state the engine's state, a word of `EngineState`
- * @property retryAfterMillis when a further attempt makes sense
- * @property shouldRetry false once no restart is left, so that clients do not pile up
+ * @property retryAfterMillis when a further attempt makes sense; absent once no restart is left, so that clients do not pile up
  */
 export class EngineWedged extends Schema.TaggedError<EngineWedged>()("EngineWedged", {
   engine: Engine,
   state: Schema.String,
   message: Schema.String,
-  retryAfterMillis: Schema.Finite,
-  shouldRetry: Schema.Boolean,
+  retryAfterMillis: Schema.optionalKey(Schema.Finite),
 }) {}
 
 /** `waiting` requests already wait for the engine: as many as may, or more than it serves within the wait. */

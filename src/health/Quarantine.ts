@@ -1,4 +1,5 @@
 import { Clock, Context, DateTime, Effect, Layer } from "effect"
+import { type Engine, engines } from "./Engine.ts"
 import { HealthError, Quarantined } from "./HealthError.ts"
 
 /** A recording that was in flight when the engine wedged; times are Unix milliseconds. */
@@ -23,6 +24,8 @@ const capacity = 1_000
  * for a day. At most 1,000 are remembered; the oldest go first.
  *
  * - `check`: fails if `content` is refused.
+ * - `suspect`: `content` was in flight when the engine began to look wedged. Counts for nothing before the verdict.
+ * - `verdict`: whether it was wedged: then each that `suspect` named since the last verdict gets a strike, else none.
  * - `strike`: `content` was in flight at a wedge in the engine's given life. Once per life, however many calls it made.
  * - `list`, `clear`: what an operator sees and forgives; without `content` all. `clear` gives how many it removed.
  */
@@ -30,6 +33,8 @@ export class Quarantine extends Context.Service<
   Quarantine,
   {
     readonly check: (content: string) => Effect.Effect<void, HealthError>
+    readonly suspect: (engine: Engine, content: string, life: number) => Effect.Effect<void>
+    readonly verdict: (engine: Engine, isWedged: boolean) => Effect.Effect<void>
     readonly strike: (content: string, life: number) => Effect.Effect<void>
     readonly list: Effect.Effect<ReadonlyArray<Suspicion>>
     readonly clear: (content?: string) => Effect.Effect<number>
@@ -43,23 +48,37 @@ export class Quarantine extends Context.Service<
       return entries.get(content)
     }
 
+    const suspects = new Map(engines.map((engine) => [engine, new Map<string, number>()]))
+
+    const strike = Effect.fnUntraced(function* (content: string, life: number) {
+      const now = yield* Clock.currentTimeMillis
+      const before = live(content, now)
+      if (before?.life === life) return
+      entries.delete(content)
+      const strikes = (before?.strikes ?? 0) + 1
+      entries.set(content, { content, strikes, life, lastStrikeAt: now, untilMillis: now + keptMillis })
+      if (entries.size > capacity) entries.delete(entries.keys().next().value!)
+      if (strikes === strikesAllowed)
+        yield* Effect.logWarning(`recording ${content} is quarantined: in flight at ${strikes} wedges`)
+    })
+
     return Quarantine.of({
+      suspect: (engine, content, life) =>
+        Effect.sync(() => {
+          const named = suspects.get(engine)!
+          if (named.size < capacity) named.set(content, life)
+        }),
+      verdict: Effect.fnUntraced(function* (engine, isWedged) {
+        const named = Array.from(suspects.get(engine)!)
+        suspects.get(engine)!.clear()
+        if (isWedged) yield* Effect.forEach(named, ([content, life]) => strike(content, life), { discard: true })
+      }),
+      strike,
       check: Effect.fnUntraced(function* (content) {
         const entry = live(content, yield* Clock.currentTimeMillis)
         if (entry === undefined || entry.strikes < strikesAllowed) return
         const message = `This recording was being transcribed at ${entry.strikes} failures of the engine that only a restart mends. It is refused until ${DateTime.formatIso(DateTime.makeUnsafe(entry.untilMillis))}.`
         return yield* new HealthError({ reason: new Quarantined({ content, message, untilMillis: entry.untilMillis }) })
-      }),
-      strike: Effect.fnUntraced(function* (content, life) {
-        const now = yield* Clock.currentTimeMillis
-        const before = live(content, now)
-        if (before?.life === life) return
-        entries.delete(content)
-        const strikes = (before?.strikes ?? 0) + 1
-        entries.set(content, { content, strikes, life, lastStrikeAt: now, untilMillis: now + keptMillis })
-        if (entries.size > capacity) entries.delete(entries.keys().next().value!)
-        if (strikes === strikesAllowed)
-          yield* Effect.logWarning(`recording ${content} is quarantined: in flight at ${strikes} wedges`)
       }),
       list: Effect.map(Clock.currentTimeMillis, (now) =>
         Array.from(entries.keys(), (content) => live(content, now)).flatMap((entry) =>

@@ -1,7 +1,8 @@
 import { Context, Effect, FileSystem, Layer, Path, Redacted, Schema } from "effect"
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 import { adminTokenPrefix, keepSecret } from "../contract/Secrets.ts"
-import { Settings, shortestAdminToken } from "../Settings.ts"
+import { shortestAdminToken } from "../SettingKinds.ts"
+import { Settings } from "../Settings.ts"
 
 /** There is no admin token to be had; `message` says why and what to do. */
 export class AdminTokenError extends Schema.TaggedError<AdminTokenError>()("AdminTokenError", {

@@ -67,12 +67,15 @@ export const HealthHandlers = HttpApiBuilder.group(
     )
     return handlers
       .handle("live", () => Effect.succeed({ status: "live" as const }))
-      .handle("ready", () =>
-        Effect.map(engines, (engines) =>
-          engines.magpie.ready && engines.parakeet.ready
-            ? { status: "ready" as const, engines }
-            : { status: "unready" as const, engines },
-        ),
+      .handle("ready", ({ query }) =>
+        Effect.map(engines, (engines) => {
+          const { magpie, parakeet } = engines
+          const asked = { speech: magpie.ready, transcription: parakeet.ready }
+          // One half out takes nothing from the other, so the gateway as a whole stays in its balancer's pool.
+          const serves = query.for === undefined ? magpie.ready || parakeet.ready : asked[query.for]
+          if (!serves) return { status: "unready" as const, engines }
+          return { status: magpie.ready && parakeet.ready ? ("ready" as const) : ("degraded" as const), engines }
+        }),
       )
   }),
 )

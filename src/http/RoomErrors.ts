@@ -75,9 +75,9 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
   const health = (reason: HealthError["reason"]): ApiError => {
     switch (reason._tag) {
       case "EngineWedged":
-        return reason.shouldRetry
-          ? Errors.engineWedged(reason.message).retryAfter(reason.retryAfterMillis)
-          : Errors.engineExhausted(reason.message).retryAfter(reason.retryAfterMillis)
+        return reason.retryAfterMillis === undefined
+          ? Errors.engineExhausted(reason.message)
+          : Errors.engineWedged(reason.message).retryAfter(reason.retryAfterMillis)
       case "QueueFull":
         return Errors.engineBusy(reason.waiting).retryAfter(reason.retryAfterMillis)
       case "QueueWaitTimedOut":

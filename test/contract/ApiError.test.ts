@@ -10,7 +10,7 @@ it.each([
 })
 
 it("headers add up and the rest stays", () => {
-  const error = Errors.internal().allow(["GET", "HEAD"]).retryAfter(1_000)
-  expect(error.headers).toEqual({ "x-should-retry": "false", allow: "GET, HEAD", "retry-after": "1" })
-  expect(error.envelope).toEqual(Errors.internal().envelope)
+  const error = Errors.shuttingDown().allow(["GET", "HEAD"]).retryAfter(1_000)
+  expect(error.headers).toEqual({ allow: "GET, HEAD", "retry-after": "1" })
+  expect(error.envelope).toEqual(Errors.shuttingDown().envelope)
 })

@@ -61,6 +61,16 @@ it("what shares a code shares its status and type, so that a program can go by t
   expect([...meanings].filter(([, meant]) => meant.size > 1)).toEqual([])
 })
 
+it("no error asks for no retry and says when to retry", () => {
+  for (const { kind, error } of examples) {
+    const { headers } = error.retryAfter(60_000)
+    expect([kind.code, "x-should-retry" in headers && "retry-after" in headers]).toEqual([kind.code, false])
+    if (kind.retry === false) {
+      expect(`${kind.when} ${error.message}`).not.toMatch(/Comes with `Retry-After`|try again|wait a/i)
+    }
+  }
+})
+
 it("a fault of the gateway's own asks SDKs not to repeat the work", () => {
   expect(Errors.internal().headers).toEqual({ "x-should-retry": "false" })
 })

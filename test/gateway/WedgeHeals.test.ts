@@ -31,7 +31,7 @@ const operator = (url: string) => {
 
 const readiness = (url: string) =>
   Effect.promise(async () => {
-    const response = await fetch(`${url}/health/ready`)
+    const response = await fetch(`${url}/health/ready?for=transcription`)
     const body = (await response.json()) as {
       engines: { [E in Engine]: { ready: boolean; state: string; reason?: string } }
     }
@@ -197,6 +197,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("WedgeHeals", (it) => {
       const touched = (yield* nim.calls).routes.transcriptions.started
       const { status, headers, body } = yield* transcribe(url, wavOf(300))
       expect([status, body.error?.code, headers.get("x-should-retry")]).toEqual([503, "engine_exhausted", "false"])
+      expect(headers.get("retry-after")).toBeNull()
       expect((yield* nim.calls).routes.transcriptions.started).toBe(touched)
       expect((yield* readiness(url)).parakeet).toMatchObject({ ready: false, reason: "EngineExhausted" })
       expect(yield* admin.ask("POST", "/engines/parakeet/restart", { reason: "again" })).toMatchObject({ status: 429 })

@@ -6,6 +6,7 @@ import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { type Attempt, EngineProbe } from "../../src/health/EngineProbe.ts"
 import { EngineStates } from "../../src/health/EngineStates.ts"
 import { HealthError, RestartFailed } from "../../src/health/HealthError.ts"
+import { Quarantine } from "../../src/health/Quarantine.ts"
 import { RestartBudget } from "../../src/health/RestartBudget.ts"
 import { Restarter } from "../../src/health/Restarter.ts"
 import { RestartJournal } from "../../src/health/RestartJournal.ts"
@@ -34,6 +35,7 @@ const scripted = (
     Layer.provideMerge([
       EngineStates.layer,
       Admission.layer,
+      Quarantine.layer,
       EngineProbe.layerTest((engine) => (engine === "parakeet" ? attempt : other)),
       Restarter.layerTest(() => restart),
     ]),

@@ -20,6 +20,7 @@ const rooms = [
   "scratch",
   "telemetry",
   "Settings",
+  "SettingKinds",
   "SettingNames",
   "workers",
 ]

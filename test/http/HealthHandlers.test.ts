@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { Ready, Unready } from "../../src/contract/HealthGroup.ts"
+import { Degraded, Ready, Unready } from "../../src/contract/HealthGroup.ts"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
 import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
@@ -9,7 +9,7 @@ import { ParakeetClient, ParakeetError } from "../../src/upstream/ParakeetClient
 import { startGateway, testRooms } from "../support/gateway.ts"
 import { healthRoom, SickEngine } from "../support/sickEngine.ts"
 
-const Body = Schema.Union([Ready, Unready, Schema.Struct({ status: Schema.tag("live") })])
+const Body = Schema.Union([Ready, Degraded, Unready, Schema.Struct({ status: Schema.tag("live") })])
 const enginesOf = (body: typeof Body.Type) => ("engines" in body ? body.engines : undefined)
 
 const get = Effect.fnUntraced(function* (url: string) {
@@ -65,11 +65,45 @@ it.live.each([
 ] as const)("says that %s is not ready and why, without its address", ([engine, engines]) =>
   Effect.gen(function* () {
     const { url } = yield* startGateway({ engines })
-    const { status, body } = yield* get(`${url}/health/ready`)
+    const { status, body } = yield* get(`${url}/health/ready?for=${engine === "magpie" ? "speech" : "transcription"}`)
     expect(status).toBe(503)
     expect(body.status).toBe("unready")
     expect(enginesOf(body)?.[engine]).toMatchObject({ ready: false, reason: "EngineUnreachable" })
     expect(JSON.stringify(body)).not.toContain("10.1.2.3")
+  }),
+)
+
+it.live("one engine out leaves the gateway and the other half ready; both out leave nothing", () =>
+  Effect.gen(function* () {
+    const magpieOut = MagpieClient.layerTest({ ready: Effect.fail(new MagpieError({ reason: refused })) })
+    const parakeetOut = ParakeetClient.layerTest({ ready: Effect.fail(new ParakeetError({ reason: refused })) })
+    const answers = Effect.fnUntraced(function* (engines: Layer.Layer<MagpieClient | ParakeetClient>) {
+      const { url } = yield* startGateway({ engines })
+      return yield* Effect.forEach(["", "?for=speech", "?for=transcription"], (query) =>
+        Effect.map(get(`${url}/health/ready${query}`), ({ status, body }) => `${status} ${body.status}`),
+      )
+    })
+    expect([
+      yield* answers(Layer.merge(MagpieClient.layerTest(), ParakeetClient.layerTest())),
+      yield* answers(Layer.merge(magpieOut, ParakeetClient.layerTest())),
+      yield* answers(Layer.merge(MagpieClient.layerTest(), parakeetOut)),
+      yield* answers(Layer.merge(magpieOut, parakeetOut)),
+    ]).toEqual([
+      ["200 ready", "200 ready", "200 ready"],
+      ["200 degraded", "503 unready", "200 degraded"],
+      ["200 degraded", "200 degraded", "503 unready"],
+      ["503 unready", "503 unready", "503 unready"],
+    ])
+  }),
+)
+
+it.live("a question about something else is told what can be asked", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    const response = yield* Effect.promise(() => fetch(`${url}/health/ready?for=magpie`))
+    const body = (yield* Effect.promise(() => response.json())) as { error: { param: string; message: string } }
+    expect([response.status, body.error.param]).toEqual([400, "for"])
+    expect(body.error.message).toContain("speech")
   }),
 )
 
@@ -82,7 +116,7 @@ it.live("is not ready while an engine that says it is has been found wedged, and
     const { url } = yield* startGateway({ rooms: Layer.merge(testRooms, Layer.succeed(DeepHealth, deepHealth)) })
 
     yield* deepHealth.probe("parakeet")
-    const wedged = yield* get(`${url}/health/ready`)
+    const wedged = yield* get(`${url}/health/ready?for=transcription`)
     expect(wedged.status).toBe(503)
     expect(enginesOf(wedged.body)).toEqual({
       magpie: { ready: true, model: "test-magpie", state: "unknown" },
@@ -91,7 +125,7 @@ it.live("is not ready while an engine that says it is has been found wedged, and
 
     engine.wedged = false
     yield* deepHealth.probe("parakeet")
-    const healed = yield* get(`${url}/health/ready`)
+    const healed = yield* get(`${url}/health/ready?for=transcription`)
     expect([healed.status, enginesOf(healed.body)?.parakeet.state]).toEqual([200, "healthy"])
   }),
 )
@@ -105,7 +139,7 @@ it.effect("waits two seconds for an engine that does not answer", () =>
         ParakeetClient.layerTest({ ready: Effect.andThen(Deferred.succeed(asked, undefined), Effect.never) }),
       ),
     })
-    const answer = yield* Effect.forkChild(get(`${url}/health/ready`))
+    const answer = yield* Effect.forkChild(get(`${url}/health/ready?for=transcription`))
     yield* Deferred.await(asked)
     yield* TestClock.adjust("2 seconds")
     const { status, body } = yield* Fiber.join(answer)

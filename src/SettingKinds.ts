@@ -1,0 +1,131 @@
+import { ByteSize, Duration, Option, Schema, SchemaGetter, SchemaTransformation } from "effect"
+
+/**
+ * One environment variable.
+ *
+ * @property accepts completes the sentence "accepts …" in the message about a bad value
+ * @property secret whether the value stays out of that message
+ */
+export interface Setting<A> {
+  readonly name: string
+  readonly codec: Schema.ConstraintCodec<A, unknown>
+  readonly default: string | undefined
+  readonly accepts: string
+  readonly meaning: string
+  readonly secret: boolean
+}
+
+type Defaulted<A, D> = D extends string ? A : A | undefined
+
+export const setting =
+  <A>(codec: Schema.ConstraintCodec<A, unknown>, accepts: string, secret = false) =>
+  <const D extends string | undefined>(name: string, byDefault: D, meaning: string): Setting<Defaulted<A, D>> => ({
+    name,
+    codec,
+    default: byDefault,
+    accepts,
+    meaning,
+    secret,
+  })
+
+/** Digits alone: `Number` would also read white space as 0, and "0x50" and "1e3" as numbers. */
+const wholeNumber = Schema.String.check(Schema.isPattern(/^\d+$/)).pipe(Schema.decodeTo(Schema.FiniteFromString))
+
+export const text = setting(Schema.NonEmptyString, "text")
+export const port = setting(
+  wholeNumber.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })),
+  "a port number from 0 to 65535; 0 takes a free one",
+)
+export const url = setting(
+  Schema.URLFromString.check(Schema.makeFilter((u) => u.protocol === "http:" || u.protocol === "https:")),
+  "a URL that starts with http:// or https://, such as http://spark:9000",
+)
+/** Nothing that is waited for takes longer, and nothing takes no time: what is 0 by mistake would storm or refuse everything. */
+export const durationFrom = (least: Duration.Input, most: Duration.Input, written: string) =>
+  setting(
+    Schema.DurationFromString.check(
+      Schema.makeFilter((d) =>
+        Duration.between(d, {
+          minimum: Duration.fromInputUnsafe(least),
+          maximum: Duration.fromInputUnsafe(most),
+        }),
+      ),
+    ),
+    `a duration ${written}, such as "500 millis", "60 seconds" or "5 minutes"`,
+  )
+export const duration = durationFrom("1 millis", "1 day", "above 0 and up to a day")
+export const durationOrNone = durationFrom("0 millis", "1 day", "up to a day")
+export const countTo = (most: number, least = 1) =>
+  setting(
+    wholeNumber.check(Schema.isBetween({ minimum: least, maximum: most })),
+    `a whole number from ${least} to ${most}`,
+  )
+export const count = countTo(1_000_000)
+export const countOrNone = countTo(1_000_000, 0)
+
+/** Several values of one kind, separated by commas. */
+const listOf = (one: Schema.ConstraintCodec<string, string>, accepts: string) =>
+  setting(
+    Schema.String.pipe(
+      Schema.decodeTo(Schema.Array(one), {
+        decode: SchemaGetter.transform((written: string) => written.split(",").flatMap((each) => each.trim() || [])),
+        encode: SchemaGetter.transform((values: ReadonlyArray<string>) => values.join(",")),
+      }),
+    ),
+    accepts,
+  )
+export const hosts = listOf(
+  Schema.String.check(Schema.isPattern(/^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])$/)),
+  "host names without a port, separated by commas, such as voice.example.com,aviary.lan",
+)
+export const origins = listOf(
+  Schema.String.check(
+    Schema.makeFilter((written) => {
+      const url = URL.parse(written)
+      return written === "null" || (url !== null && url.host !== "" && written === `${url.protocol}//${url.host}`)
+    }),
+  ),
+  "origins as browsers send them, separated by commas, such as https://chat.example.com,http://localhost:3000",
+)
+export const oneOf = <const L extends ReadonlyArray<string>>(...values: L) =>
+  setting(Schema.Literals(values), values.map((v) => `"${v}"`).join(" or "))
+
+/** In characters. A token that can be guessed opens every account, so one of an operator's own is held to it too. */
+export const shortestAdminToken = 16
+
+/** What an `Authorization` header can carry, less the white space that a file or a shell left around it. */
+export const adminToken = setting(
+  Schema.RedactedFromValue(
+    Schema.Trim.check(Schema.isPattern(/^[\x20-\x7e]*$/), Schema.isMinLength(shortestAdminToken)),
+  ),
+  `a token of at least ${shortestAdminToken} ASCII characters, such as \`openssl rand -hex 32\` prints`,
+  true,
+)
+
+const currencies: ReadonlySet<string> = new Set(Intl.supportedValuesOf("currency"))
+export const currency = setting(
+  Schema.String.pipe(Schema.decode(SchemaTransformation.toLowerCase())).check(
+    Schema.makeFilter((code) => currencies.has(code.toUpperCase())),
+  ),
+  "the three letters of an ISO 4217 currency, such as eur",
+)
+
+const withUnit = (written: string) => (/^\d+$/.test(written.trim()) ? `${written.trim()} B` : written)
+export const bytesFrom = (least: number, written: string) =>
+  setting(
+    Schema.String.check(
+      Schema.makeFilter((written) =>
+        Option.isSome(Option.flatMap(ByteSize.fromString(withUnit(written)), ByteSize.toNumber)),
+      ),
+    ).pipe(
+      Schema.decodeTo(Schema.Finite, {
+        decode: SchemaGetter.transform((written: string) =>
+          ByteSize.toNumberUnsafe(ByteSize.fromStringUnsafe(withUnit(written))),
+        ),
+        encode: SchemaGetter.transform((size: number) => `${size} B`),
+      }),
+      Schema.check(Schema.isBetween({ minimum: least, maximum: 2 ** 50 })),
+    ),
+    `a number of bytes, with or without a unit, up to 1 PiB, such as "10 GiB" or "500000000"; ${written}`,
+  )
+export const bytes = bytesFrom(0, "0 for none")
