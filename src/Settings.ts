@@ -164,6 +164,11 @@ export const table = {
     "Window of the restart limit.",
   ),
   restartTimeout: duration("AVIARY_RESTART_TIMEOUT", "2 minutes", "Time for a restart command or call to return."),
+  restartSettle: duration(
+    "AVIARY_RESTART_SETTLE",
+    "10 seconds",
+    "How long after a restart command the old process may still answer, unless the engine was seen gone or not ready. Doubles with each restart of the window.",
+  ),
   recoveryTimeout: duration(
     "AVIARY_RECOVERY_TIMEOUT",
     "30 minutes",

@@ -50,6 +50,8 @@ export const makeCommandRestart = Effect.fnUntraced(function* (
 
   return {
     name: "command",
+    // `kubectl rollout restart` or `systemctl --no-block` have only asked for it when they end.
+    isSynchronous: false,
     restart: Effect.scoped(run).pipe(
       Effect.timeoutOrElse({
         duration: timeout,

@@ -70,7 +70,7 @@ export class DeepHealth extends Context.Service<
 
 function make() {
   return Effect.gen(function* () {
-    const { probeInterval, recoveryTimeout } = yield* Settings
+    const { probeInterval, recoveryTimeout, restartSettle } = yield* Settings
     const states = yield* EngineStates
     const admission = yield* Admission
     const engineProbe = yield* EngineProbe
@@ -97,7 +97,12 @@ function make() {
 
     const examine = Effect.fn("DeepHealth.examine")(function* (engine: Engine) {
       const at = yield* Clock.currentTimeMillis
-      const found = yield* inItsTurn(engine)
+      const before = yield* states.get(engine)
+      const seen = yield* inItsTurn(engine)
+      const isOld = isOfOldProcess(seen.outcome, at, before, yield* states.get(engine))
+      const detail = `${seen.detail}; this may still be the process from before the restart`
+      const found = isOld ? ({ ...seen, outcome: "acquitted", detail } as const) : seen
+      if (found.outcome === "loading" || found.outcome === "unreachable") yield* states.settle(engine)
       const report: ProbeReport = { engine, at, durationMillis: (yield* Clock.currentTimeMillis) - at, ...found }
       yield* Metric.update(Metric.withAttributes(Metrics.engineProbes, { engine, outcome: report.outcome }), 1)
       yield* states.addProbe(report)
@@ -127,6 +132,7 @@ function make() {
       probe,
       probeInterval,
       recoveryTimeout,
+      restartSettle,
     })
 
     const startHealing = (engine: Engine) =>
@@ -182,6 +188,17 @@ function make() {
  * restart would change that.
  */
 const isFailure = ({ result }: Attempt, proven: boolean) => result === "failed" || (result === "wrong" && proven)
+
+/**
+ * Whether a probe that began at `at` says nothing about the process there is now: a restart began or ended meanwhile, or
+ * the old process may still be answering. That one that was wedged works again is not to be expected.
+ */
+const isOfOldProcess = (outcome: ProbeReport["outcome"], at: number, before: EngineRecord, after: EngineRecord) => {
+  const isFromOld = before.era !== after.era
+  const mayBeOld = before.settling !== undefined && at < before.settling.until
+  const tells = outcome === "confirmed" || (outcome === "passed" && (isFromOld || before.settling?.wasWedged === false))
+  return tells && (isFromOld || mayBeOld)
+}
 
 function verdict(
   { result, detail }: Attempt,

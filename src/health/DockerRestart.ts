@@ -118,6 +118,8 @@ export const makeDockerRestart = (options: {
 
   return {
     name: "docker",
+    // Docker answers once the container has been stopped and started again.
+    isSynchronous: true,
     restart: Effect.scoped(restart).pipe(
       Effect.catchTag("HttpClientError", (error) =>
         failed(`Docker at ${host} broke off while it restarted ${container}: ${causeOf(error)}`, true),

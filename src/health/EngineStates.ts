@@ -38,9 +38,17 @@ export interface RestartReport {
   readonly detail: string
 }
 
+interface Settling {
+  readonly until: number
+  readonly wasWedged: boolean
+}
+
 /**
  * What is known about one engine now.
  *
+ * @property era changes when a restart begins and when it is over: what began in another era is about another process
+ * @property settling until when, in Unix milliseconds, the process from before the last restart may still answer; absent
+ *   once the engine was seen gone or not ready. `wasWedged`: whether that process was, so that one that works is another
  * @property life counts how often it became healthy: a call that began in an earlier life says nothing about this one
  * @property since Unix milliseconds of the last change of state
  * @property troubledSince when it last stopped being healthy, in Unix milliseconds; absent while it is
@@ -52,6 +60,8 @@ export interface EngineRecord {
   readonly reason: string
   readonly since: number
   readonly life: number
+  readonly era: number
+  readonly settling: Settling | undefined
   readonly troubledSince: number | undefined
   readonly lastRecoveryMillis: number | undefined
   readonly changes: ReadonlyArray<Change>
@@ -66,6 +76,7 @@ export const historyLength = 50
  * The state of both engines; every change is logged once.
  *
  * - `apply`: what an event makes of an engine's state; gives the record after it.
+ * - `settle`: from when on what the engine shows is about the process after a restart; without `settling`, from now on.
  * - `until`: waits for a state that satisfies `wanted`.
  */
 export class EngineStates extends Context.Service<
@@ -73,6 +84,7 @@ export class EngineStates extends Context.Service<
   {
     readonly get: (engine: Engine) => Effect.Effect<EngineRecord>
     readonly apply: (engine: Engine, event: EngineEvent, reason: string) => Effect.Effect<EngineRecord>
+    readonly settle: (engine: Engine, settling?: Settling) => Effect.Effect<void>
     readonly addProbe: (report: ProbeReport) => Effect.Effect<void>
     readonly addRestart: (report: RestartReport) => Effect.Effect<void>
     readonly until: (engine: Engine, wanted: (state: EngineState) => boolean) => Effect.Effect<EngineState>
@@ -106,6 +118,7 @@ function make() {
         }
         return after
       }),
+      settle: (engine, settling) => SubscriptionRef.update(of(engine), (record) => ({ ...record, settling })),
       addProbe: (one) =>
         SubscriptionRef.update(of(one.engine), (record) => ({ ...record, probes: kept(record.probes, one) })),
       addRestart: (one) =>
@@ -127,6 +140,8 @@ const begin = (engine: Engine, now: number): EngineRecord => ({
   reason: "not probed yet",
   since: now,
   life: 0,
+  era: 0,
+  settling: undefined,
   troubledSince: undefined,
   lastRecoveryMillis: undefined,
   changes: [],
@@ -143,6 +158,7 @@ function change(record: EngineRecord, to: EngineState, reason: string, at: numbe
     reason,
     since: at,
     life: healed ? record.life + 1 : record.life,
+    era: to === "restarting" || record.state === "restarting" ? record.era + 1 : record.era,
     troubledSince: healed ? undefined : (record.troubledSince ?? at),
     lastRecoveryMillis:
       refusesRequests(record.state) && healed ? at - record.troubledSince! : record.lastRecoveryMillis,

@@ -5,8 +5,9 @@ import { type Engine, engineName } from "./Engine.ts"
 import type { EngineProbe } from "./EngineProbe.ts"
 import type { EngineStates, ProbeReport, RestartReport } from "./EngineStates.ts"
 import { HealthError } from "./HealthError.ts"
-import type { RestartBudget } from "./RestartBudget.ts"
+import { type RestartBudget, rulesOut } from "./RestartBudget.ts"
 import type { Restarter } from "./Restarter.ts"
+import { takesRequests } from "./EngineState.ts"
 
 interface Needs {
   readonly states: EngineStates["Service"]
@@ -17,13 +18,14 @@ interface Needs {
   readonly probe: (engine: Engine) => Effect.Effect<ProbeReport>
   readonly probeInterval: Duration.Duration
   readonly recoveryTimeout: Duration.Duration
+  readonly restartSettle: Duration.Duration
 }
 
 /** First wait before a failed restart is tried again; it doubles up to the probe interval. */
 const firstBackoffMillis = 5_000
 
-/** Waits between looks at an engine that is starting. */
-const readiness = { firstMillis: 500, factor: 1.5, mostMillis: 10_000 }
+/** Waits between looks at an engine that is starting. While its old process may answer, the gap between the two must show. */
+const readiness = { firstMillis: 500, factor: 1.5, mostMillis: 10_000, mostWhileSettlingMillis: 500 }
 
 /**
  * How a wedged engine becomes healthy.
@@ -35,8 +37,17 @@ const readiness = { firstMillis: 500, factor: 1.5, mostMillis: 10_000 }
 export function makeHealing(needs: Needs) {
   const { states, engineProbe, budget, restarter, probe } = needs
 
+  /** How long the old process may answer on after a restart: twice as long with each that did not help. */
+  const settleMillis = Effect.fnUntraced(function* (engine: Engine, isDone: boolean) {
+    if (isDone && restarter.isSynchronous(engine)) return 0
+    const { left, limit } = yield* budget.status(engine)
+    const doubled = Duration.toMillis(needs.restartSettle) * 2 ** Math.max(0, limit - left - 1)
+    return Math.min(doubled, Duration.toMillis(needs.recoveryTimeout))
+  })
+
   const restartOnce = Effect.fn("Healing.restartOnce")(function* (engine: Engine, reason: string) {
     const at = yield* Clock.currentTimeMillis
+    const wasWedged = !takesRequests((yield* states.get(engine)).state)
     const began = Effect.asVoid(states.apply(engine, "restarting", reason))
     const result = yield* Effect.result(restarter.restart(engine, reason, began))
     if (Result.isFailure(result) && isNoTry(result.failure)) return yield* result.failure
@@ -50,6 +61,10 @@ export function makeHealing(needs: Needs) {
       reason,
       outcome,
       detail,
+    }
+    if (Result.isSuccess(result) || !rulesOut(result.failure)) {
+      const until = at + report.durationMillis + (yield* settleMillis(engine, Result.isSuccess(result)))
+      yield* states.settle(engine, { until, wasWedged })
     }
     yield* states.apply(engine, outcome === "restarted" ? "restarted" : "restartFailed", detail)
     yield* states.addRestart(report)
@@ -89,20 +104,41 @@ export function makeHealing(needs: Needs) {
     let pause = readiness.firstMillis
     while ((yield* elapsedMillis) < deadline) {
       if (yield* engineProbe.ready(engine)) yield* probe(engine)
-      if ((yield* states.get(engine)).state !== "recovering") return
+      else yield* states.settle(engine)
+      const { settling, state } = yield* states.get(engine)
+      if (state !== "recovering") return "changed"
       yield* unlessChanged(engine, Effect.sleep(pause))
-      pause = Math.min(pause * readiness.factor, readiness.mostMillis)
+      const isSettling = settling !== undefined && (yield* Clock.currentTimeMillis) < settling.until
+      pause = Math.min(pause * readiness.factor, isSettling ? readiness.mostWhileSettlingMillis : readiness.mostMillis)
     }
     const limit = Duration.format(needs.recoveryTimeout)
     yield* states.apply(engine, wedged ? "gaveUp" : "lost", `no probe passed within ${limit} of its start`)
+    return "gaveUp"
+  })
+
+  /**
+   * Until when a restart by another gateway, or by this one before it was itself restarted, explains what the last probe
+   * saw. Undefined where the probe began later. Of its own restarts a gateway knows more: `settling`.
+   */
+  const explainedUntil = Effect.fnUntraced(function* (engine: Engine) {
+    const last = yield* budget.lastRestart(engine)
+    if (last === undefined) return undefined
+    const { probes, restarts, since } = yield* states.get(engine)
+    const own = restarts.at(-1)
+    if (own !== undefined && last <= own.at + own.durationMillis) return undefined
+    const probe = probes.at(-1)
+    const seenAt = probe?.outcome === "confirmed" ? probe.at : since
+    const until = last + (yield* settleMillis(engine, true))
+    return seenAt < until ? until : undefined
   })
 
   const heal = Effect.fn("Healing.heal")(function* (engine: Engine) {
     let wedged = false
+    let waitedInVain = false
     for (let failures = 0; ;) {
       const { state, reason } = yield* states.get(engine)
       if (state === "recovering") {
-        yield* recover(engine, wedged)
+        waitedInVain = (yield* recover(engine, wedged)) === "gaveUp"
         failures = 0
       } else if (state === "exhausted") {
         yield* unlessChanged(engine, budget.awaitPermit(engine))
@@ -110,6 +146,17 @@ export function makeHealing(needs: Needs) {
         yield* reconfirm(engine)
       } else if (state === "wedged") {
         wedged = true
+        const until = waitedInVain ? undefined : yield* explainedUntil(engine)
+        waitedInVain = false
+        if (until !== undefined) {
+          yield* states.settle(engine, { until, wasWedged: true })
+          yield* states.apply(
+            engine,
+            "loading",
+            "it has just been restarted, and what was seen may be from before that",
+          )
+          continue
+        }
         const result = yield* Effect.result(restartOnce(engine, reason))
         if (Result.isSuccess(result)) continue
         if (result.failure.reason._tag === "BudgetSpent") {

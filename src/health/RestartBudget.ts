@@ -24,6 +24,8 @@ export interface BudgetStatus {
  * - `use`: runs `restart` with a permit. Fails with `BudgetSpent` or `JournalFailed` before anything is restarted. The
  *   permit is back at once if `restart` fails in a way that rules a restart out; interruption does not.
  * - `awaitPermit`: until a restart is possible again.
+ * - `lastRestart`: Unix milliseconds at which the newest restart ended, by any gateway of the journal; later than now while
+ *   one is under way. Only those that still count.
  * - `restore`: all permits back now, on an operator's word. Other gateways notice at their next start.
  */
 export class RestartBudget extends Context.Service<
@@ -35,6 +37,7 @@ export class RestartBudget extends Context.Service<
       restart: Effect.Effect<A, HealthError>,
     ) => Effect.Effect<A, HealthError>
     readonly awaitPermit: (engine: Engine) => Effect.Effect<void>
+    readonly lastRestart: (engine: Engine) => Effect.Effect<number | undefined>
     readonly restore: (engine: Engine, reason: string) => Effect.Effect<void, HealthError>
     readonly status: (engine: Engine) => Effect.Effect<BudgetStatus>
   }
@@ -222,6 +225,11 @@ function make() {
           yield* Effect.sleep(Math.max(1_000, (availableAtMillis ?? now + 60_000) - now))
         }
       }),
+      lastRestart: (engine) =>
+        out(engine).pipe(
+          Effect.map((held) => (held.size === 0 ? undefined : Math.max(...held.values()) - windowMillis)),
+          Effect.orElseSucceed(() => undefined),
+        ),
       restore: Effect.fn("RestartBudget.restore")(function* (engine, reason) {
         yield* journal.append({ type: "restored", engine, at: yield* Clock.currentTimeMillis, reason })
         const { permits, returning } = of(engine)
@@ -236,14 +244,10 @@ function make() {
   })
 }
 
-/** Whether nothing can have been restarted. Interruption and defects leave that open. */
-const isRuledOut = <A>(exit: Exit.Exit<A, HealthError>): boolean => {
-  if (Exit.isSuccess(exit)) return false
-  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-  if (error === undefined) return false
-  return (
-    error.reason._tag === "NotRunning" ||
-    error.reason._tag === "NoBackend" ||
-    (error.reason._tag === "RestartFailed" && !error.reason.attempted)
-  )
-}
+/** Whether `error` says that nothing can have been restarted. */
+export const rulesOut = ({ reason }: HealthError): boolean =>
+  reason._tag === "NotRunning" || reason._tag === "NoBackend" || (reason._tag === "RestartFailed" && !reason.attempted)
+
+/** The same of an end: interruption and defects leave it open. */
+const isRuledOut = <A>(exit: Exit.Exit<A, HealthError>): boolean =>
+  Exit.isFailure(exit) && Option.exists(Cause.findErrorOption(exit.cause), rulesOut)

@@ -15,6 +15,7 @@ type Backends = { readonly [E in Engine]?: RestartBackend | undefined }
  * Restarts engines, never beyond the budget.
  *
  * - `backend`: `docker`, `command`, or `none`.
+ * - `isSynchronous`: whether the old process is gone for certain after a restart that succeeded.
  * - `restart`: runs `began` once a permit is taken, then restarts. Success says that the backend did its part, not that
  *   the engine is ready. Fails with `NoBackend`, `BudgetSpent`, `JournalFailed`, `NotRunning` or `RestartFailed`.
  */
@@ -22,6 +23,7 @@ export class Restarter extends Context.Service<
   Restarter,
   {
     readonly backend: (engine: Engine) => RestartBackend["name"] | "none"
+    readonly isSynchronous: (engine: Engine) => boolean
     readonly restart: (engine: Engine, reason: string, began: Effect.Effect<void>) => Effect.Effect<string, HealthError>
   }
 >()("aviary/health/Restarter") {
@@ -53,10 +55,14 @@ export class Restarter extends Context.Service<
     Effect.suspend(() => within({})),
   )
 
-  /** A test's own way to restart. */
-  static readonly layerTest = (restart: (engine: Engine) => Effect.Effect<void, HealthError>) => {
+  /** A test's own way to restart; `isSynchronous` unless it says otherwise. */
+  static readonly layerTest = (
+    restart: (engine: Engine) => Effect.Effect<void, HealthError>,
+    { isSynchronous = true } = {},
+  ) => {
     const one = (engine: Engine): RestartBackend => ({
       name: "test",
+      isSynchronous,
       restart: Effect.as(restart(engine), "restarted by the test"),
     })
     return Layer.effect(
@@ -114,6 +120,7 @@ const within = Effect.fnUntraced(function* (backends: Backends) {
   const budget = yield* RestartBudget
   return Restarter.of({
     backend: (engine) => backends[engine]?.name ?? "none",
+    isSynchronous: (engine) => backends[engine]?.isSynchronous ?? false,
     restart: Effect.fn("Restarter.restart")(function* (engine, reason, began) {
       const backend = backends[engine]
       if (backend === undefined) {

@@ -23,7 +23,8 @@ export const cublasError = new EngineRejected({
 
 /**
  * A Parakeet that wedges when told to, and counts. `restarts` are Unix milliseconds. `loadMillis`: how long it loads
- * after a restart. `wedgesAgain`: as wedged after a restart as before it.
+ * after a restart. `wedgesAgain`: as wedged after a restart as before it. `lingerMillis`: how long the old process still
+ * answers, and says that it is ready, after a restart is done.
  */
 export class SickEngine {
   wedged = false
@@ -31,7 +32,10 @@ export class SickEngine {
   loadMillis = 0
   callMillis = 0
   restartMillis = 0
+  lingerMillis = 0
   readyAt = 0
+  private goneAt = 0
+  private oldIsWedged = false
   calls = 0
   restarts: Array<number> = []
 
@@ -40,8 +44,8 @@ export class SickEngine {
     return Effect.sleep(this.callMillis).pipe(
       Effect.andThen(this.check),
       Effect.andThen(
-        Effect.suspend(() =>
-          this.wedged
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          (now < this.goneAt ? this.oldIsWedged : this.wedged)
             ? Effect.fail(new ParakeetError({ reason: cublasError }))
             : Effect.succeed({
                 text: "He might even have been made amiable himself.",
@@ -54,7 +58,7 @@ export class SickEngine {
   })
 
   readonly check = Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    now < this.readyAt
+    this.goneAt <= now && now < this.readyAt
       ? Effect.fail(new ParakeetError({ reason: new EngineLoading({ message: "loading" }) }))
       : Effect.void,
   )
@@ -63,7 +67,9 @@ export class SickEngine {
     const now = yield* Clock.currentTimeMillis
     this.restarts.push(now)
     yield* Effect.sleep(this.restartMillis)
-    this.readyAt = now + this.restartMillis + this.loadMillis
+    this.oldIsWedged = now < this.goneAt ? this.oldIsWedged : this.wedged
+    this.goneAt = now + this.restartMillis + this.lingerMillis
+    this.readyAt = this.goneAt + this.loadMillis
     this.wedged = this.wedgesAgain
   })
 }
@@ -89,7 +95,9 @@ export const healthRoom = (
   const restarter =
     options.restarter === "none"
       ? Restarter.layerNone
-      : Restarter.layerTest((which) => (which === "parakeet" ? engine.restart : Effect.void))
+      : Restarter.layerTest((which) => (which === "parakeet" ? engine.restart : Effect.void), {
+          isSynchronous: engine.lingerMillis === 0,
+        })
   const quickProbe = EngineProbe.layerTest((which) =>
     Effect.succeed(
       which === "parakeet" && engine.wedged
