@@ -25,7 +25,7 @@ export type Client = Parameters<Parameters<typeof AdminClient.Service.ask>[0]>[0
 
 /**
  * Asks the gateway with the admin token of the settings or the data directory, and prints the answer: for people as
- * `show` writes it, with `--json` as it came.
+ * `show` writes it, with `--json` as it came. Succeeds with it.
  *
  * @param more what `show` needs beside the answer, such as names; asked for only then
  */
@@ -38,7 +38,11 @@ export const asking = <A, E, B = undefined, E2 = never>(
   Effect.gen(function* () {
     const { ask } = yield* AdminClient
     const answer = yield* ask(call)
-    if (json) return yield* Console.log(JSON.stringify(answer, null, 2))
+    if (json) {
+      yield* Console.log(JSON.stringify(answer, null, 2))
+      return answer
+    }
     const beside = more === undefined ? undefined : yield* ask((client) => more(client, answer))
     yield* Console.log(show(answer, beside as B))
+    return answer
   }).pipe(Effect.provide(AdminClient.layer(Option.getOrUndefined(url)).pipe(Layer.provide(Settings.layer))))

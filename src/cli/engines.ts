@@ -1,4 +1,4 @@
-import { Option } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { EngineReport } from "../contract/AdminEnginesGroup.ts"
 import { engines as names } from "../health/Engine.ts"
@@ -34,14 +34,36 @@ const list = Command.make("list", adminFlags, (flags) =>
   ),
 ).pipe(Command.withDescription("Show the state of both engines"))
 
+/** What a probe found, but for one that passed. */
+const findings: { readonly [O in EngineReport["probes"][number]["outcome"]]?: string } = {
+  wedged: "it answers, but can no longer infer; only a restart helps",
+  acquitted: "the probe could not tell whether it works",
+  loading: "its model is not in memory yet",
+  unreachable: "nobody listens at its address",
+}
+
+/** The engine did not do what was asked of it; the exit status is 1. */
+class ProbeFailed extends Schema.TaggedError<ProbeFailed>()("ProbeFailed", {
+  message: Schema.String,
+  code: Schema.String,
+}) {}
+
 const probe = Command.make("probe", { engine, ...adminFlags }, ({ engine, ...flags }) =>
-  asking(
-    flags,
-    (client) => client.adminEngines.probe({ params: { engine } }),
-    ({ outcome, detail, attempts, durationMillis }) =>
-      record({ outcome, detail, attempts, took: `${durationMillis} ms` }),
-  ),
-).pipe(Command.withDescription("Try an engine with real speech, now"))
+  Effect.gen(function* () {
+    const { detail, outcome } = yield* asking(
+      flags,
+      (client) => client.adminEngines.probe({ params: { engine } }),
+      ({ outcome, detail, attempts, durationMillis }) =>
+        record({ outcome, detail, attempts, took: `${durationMillis} ms` }),
+    )
+    const finding = findings[outcome]
+    if (finding === undefined) return
+    return yield* new ProbeFailed({
+      message: `${engine} is ${outcome}: ${finding} (${detail})`,
+      code: `engine_${outcome}`,
+    })
+  }),
+).pipe(Command.withDescription("Try an engine with real speech, now; exit status 0 only if it works"))
 
 const restart = Command.make("restart", { engine, reason, ...adminFlags }, ({ engine, reason, ...flags }) =>
   asking(

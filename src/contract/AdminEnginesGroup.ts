@@ -17,8 +17,9 @@ const ProbeReport = Schema.Struct({
   engine: Engine,
   at: unixMillis,
   durationMillis: Schema.Finite,
-  outcome: Schema.Literals(["passed", "confirmed", "acquitted", "loading", "unreachable"]).annotate({
-    description: "confirmed: it is wedged. acquitted: the probe could not tell.",
+  outcome: Schema.Literals(["passed", "wedged", "acquitted", "loading", "unreachable"]).annotate({
+    description:
+      "wedged: it answers but can no longer infer, shown twice or by a sure sign. loading, unreachable: it does not answer. acquitted: the probe could not tell.",
   }),
   attempts: Schema.Int.annotate({ description: "Inferences that were tried." }),
   detail: Schema.String,

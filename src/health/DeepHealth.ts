@@ -3,6 +3,7 @@ import {
   Clock,
   Context,
   Deferred,
+  Duration,
   Effect,
   Fiber,
   FiberMap,
@@ -10,7 +11,6 @@ import {
   Metric,
   Option,
   Random,
-  Schedule,
 } from "effect"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
@@ -37,6 +37,9 @@ const secondTryAfter = "1 second"
 
 /** The first scheduled probe waits for the start to be over: about this long, twice at most. */
 const firstProbeMillis = 15_000
+
+/** How soon an engine that nobody listens for is looked for again. */
+const downProbeMillis = 15_000
 
 /**
  * Knows by real inference whether the engines work, and heals those that do not.
@@ -108,8 +111,10 @@ function make() {
       yield* states.addProbe(report)
       if (report.outcome === "acquitted")
         yield* Effect.logWarning(`the probe of ${engineName(engine)} could not tell: ${report.detail}`)
-      yield* quarantine.verdict(engine, report.outcome === "confirmed")
-      const { state } = yield* states.apply(engine, report.outcome, report.detail)
+      yield* quarantine.verdict(engine, report.outcome === "wedged")
+      // A probe whose turn never came has not met the engine; it only ends a suspicion.
+      const isNews = report.attempts > 0 || (yield* states.get(engine)).state === "suspect"
+      const { state } = yield* isNews ? states.apply(engine, report.outcome, report.detail) : states.get(engine)
       if (state === "wedged" || state === "recovering") yield* startHealing(engine)
       return report
     })
@@ -196,7 +201,7 @@ const isFailure = ({ result }: Attempt, proven: boolean) => result === "failed" 
 const isOfOldProcess = (outcome: ProbeReport["outcome"], at: number, before: EngineRecord, after: EngineRecord) => {
   const isFromOld = before.era !== after.era
   const mayBeOld = before.settling !== undefined && at < before.settling.until
-  const tells = outcome === "confirmed" || (outcome === "passed" && (isFromOld || before.settling?.wasWedged === false))
+  const tells = outcome === "wedged" || (outcome === "passed" && (isFromOld || before.settling?.wasWedged === false))
   return tells && (isFromOld || mayBeOld)
 }
 
@@ -204,7 +209,7 @@ function verdict(
   { result, detail }: Attempt,
   again = false,
 ): { readonly outcome: ProbeReport["outcome"]; readonly detail: string } {
-  if (again || result === "certain") return { outcome: "confirmed", detail }
+  if (again || result === "certain") return { outcome: "wedged", detail }
   if (result === "passed" || result === "loading" || result === "unreachable") return { outcome: result, detail }
   return { outcome: "acquitted", detail }
 }
@@ -221,17 +226,32 @@ const schedule = (deepHealth: DeepHealth["Service"]) =>
   Effect.gen(function* () {
     const { probeInterval } = yield* Settings
     const states = yield* EngineStates
-    const often = Schedule.jittered(Schedule.spaced(probeInterval))
+    const untilDown = (engine: Engine) => states.until(engine, (state) => state === "down")
+
+    /** An engine that is down is looked for more often, from the moment on that a request finds it so. */
+    const pause = Effect.fnUntraced(function* (engine: Engine) {
+      const millis = Duration.toMillis(probeInterval) * (0.8 + 0.4 * (yield* Random.next))
+      const isDown = (yield* states.get(engine)).state === "down"
+      if (isDown) return yield* Effect.sleep(Math.min(millis, downProbeMillis))
+      yield* Effect.raceFirst(
+        Effect.sleep(millis),
+        Effect.andThen(untilDown(engine), Effect.sleep(Math.min(millis, downProbeMillis))),
+      )
+    })
+
+    const look = Effect.fnUntraced(function* (engine: Engine) {
+      const { state } = yield* states.get(engine)
+      // Its healing probes as soon as that makes sense.
+      if (state === "restarting" || state === "recovering") return
+      yield* deepHealth.probe(engine)
+    })
+
     for (const engine of engines) {
       const first = firstProbeMillis * (1 + (yield* Random.next))
-      yield* Effect.gen(function* () {
-        const { state } = yield* states.get(engine)
-        // Its healing probes as soon as that makes sense.
-        if (state === "restarting" || state === "recovering") return
-        yield* deepHealth.probe(engine)
-      }).pipe(
+      yield* look(engine).pipe(
         Effect.catchCause((cause) => Effect.logError(`the scheduled probe of ${engineName(engine)} broke off`, cause)),
-        Effect.repeat(often),
+        Effect.andThen(pause(engine)),
+        Effect.forever,
         Effect.delay(first),
         Effect.forkScoped,
       )

@@ -35,11 +35,15 @@ const overloadRetries = Schedule.upTo(Schedule.exponential("500 millis", 1.5), {
  *   receives: it goes before all that has not begun, and an engine that says it is too busy is asked again. Nothing else
  *   is made again.
  *
- * Both fail with `EngineWedged`, `QueueFull`, `QueueWaitTimedOut` or `Quarantined`; what is the call's own failure passes.
+ * - `ask`: a question that costs the engine nothing, such as which voices it has: takes no turn and is never refused, but
+ *   what it meets counts like what a call meets.
+ *
+ * `call` and `stream` fail with `EngineWedged`, `QueueFull`, `QueueWaitTimedOut` or `Quarantined`; what is the call's own failure passes.
  */
 export class EngineGuard extends Context.Service<
   EngineGuard,
   {
+    readonly ask: <A, E extends Failed, R>(engine: Engine, question: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
     readonly call: <A, E extends Failed, R>(
       engine: Engine,
       call: Effect.Effect<A, E, R>,
@@ -55,7 +59,11 @@ export class EngineGuard extends Context.Service<
   static readonly layer = Layer.effect(EngineGuard, Effect.suspend(make))
 
   /** Lets everything through: for programs run without the health room. */
-  static readonly layerOpen = Layer.succeed(EngineGuard, { call: (_, call) => call, stream: (_, stream) => stream })
+  static readonly layerOpen = Layer.succeed(EngineGuard, {
+    ask: (_, question) => question,
+    call: (_, call) => call,
+    stream: (_, stream) => stream,
+  })
 }
 
 function make() {
@@ -156,9 +164,20 @@ function make() {
       }
       // Cut off by a restart, or by what the restart is about.
       if (isOld || !takesRequests(record.state)) return wedged(record)
-      if (record.state !== "down" || finding !== "unreachable") yield* deepHealth.look(engine)
+      if (finding === "unreachable") {
+        if (record.state === "down") return error
+        // Nobody has to confirm that nobody listens.
+        yield* states.apply(engine, "unreachable", describe(error.reason))
+      }
+      yield* deepHealth.look(engine)
       return error
     })
+
+    /** A call to an engine that was down when it began has been answered: that is news at once; a probe says more. */
+    const answered = (engine: Engine, { state }: EngineRecord) =>
+      state === "down"
+        ? Effect.andThen(states.apply(engine, "answered", "a request was answered"), deepHealth.look(engine))
+        : Effect.void
 
     const once = <A, E extends Failed, R>(
       engine: Engine,
@@ -168,18 +187,24 @@ function make() {
     ) =>
       Effect.scoped(
         Effect.gen(function* () {
-          const { life, state } = yield* enterInTime(engine, holdMillis)
+          const record = yield* enterInTime(engine, holdMillis)
           const result = yield* Effect.result(call)
           if (Result.isFailure(result)) {
-            const error = yield* judge(engine, life, result.failure, content)
+            const error = yield* judge(engine, record.life, result.failure, content)
             return error instanceof HealthError ? Result.fail(error) : yield* Effect.fail(result.failure)
           }
-          if (state === "down") yield* deepHealth.look(engine)
+          yield* answered(engine, record)
           return Result.succeed(result.success)
         }),
       )
 
     return EngineGuard.of({
+      ask: Effect.fnUntraced(function* (engine, question) {
+        const record = yield* states.get(engine)
+        const answer = yield* Effect.tapError(question, (error) => judge(engine, record.life, error, undefined))
+        yield* answered(engine, record)
+        return answer
+      }),
       call: Effect.fnUntraced(function* (engine, call, options) {
         const content = options?.content
         if (content !== undefined) yield* quarantine.check(content)
@@ -193,12 +218,12 @@ function make() {
       }),
       stream: (engine, stream, options) =>
         Stream.unwrap(
-          Effect.map(enterInTime(engine, 0, options), ({ life, state }) =>
+          Effect.map(enterInTime(engine, 0, options), (record) =>
             (options?.begun === true ? patiently(engine, stream) : stream).pipe(
+              Stream.onFirst(() => answered(engine, record)),
               Stream.catch((error) =>
-                Stream.fromEffect(Effect.flatMap(judge(engine, life, error, undefined), Effect.fail)),
+                Stream.fromEffect(Effect.flatMap(judge(engine, record.life, error, undefined), Effect.fail)),
               ),
-              Stream.onEnd(state === "down" ? deepHealth.look(engine) : Effect.void),
             ),
           ),
         ),

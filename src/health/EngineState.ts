@@ -28,8 +28,9 @@ export type EngineState = typeof EngineState.Type
  * What happened to an engine.
  *
  * - `suspected`: a request met what looks like a wedge
- * - `passed`, `confirmed`, `acquitted`: a probe worked; failed twice or with a sure sign; could not tell
- * - `loading`, `unreachable`: what a probe met instead
+ * - `passed`, `wedged`, `acquitted`: a probe worked; failed twice or with a sure sign; could not tell
+ * - `loading`, `unreachable`: what a probe, or for `unreachable` a request, met instead
+ * - `answered`: a request was answered, so somebody listens. No proof of health: a probe gives that
  * - `restarting`, `restarted`, `restartFailed`: a restart began and how it ended
  * - `spent`, `restored`: no restart left; the budget has one again
  * - `gaveUp`, `lost`: not ready within the limit, after a wedge or without one
@@ -37,10 +38,11 @@ export type EngineState = typeof EngineState.Type
 export type EngineEvent =
   | "suspected"
   | "passed"
-  | "confirmed"
+  | "wedged"
   | "acquitted"
   | "loading"
   | "unreachable"
+  | "answered"
   | "restarting"
   | "restarted"
   | "restartFailed"
@@ -52,7 +54,7 @@ export type EngineEvent =
 const untouched = {
   suspected: "suspect",
   passed: "healthy",
-  confirmed: "wedged",
+  wedged: "wedged",
   loading: "recovering",
   unreachable: "down",
   restarting: "restarting",
@@ -69,12 +71,12 @@ const wedgedFor = {
 const transitions: Record<EngineState, Partial<Record<EngineEvent, EngineState>>> = {
   unknown: untouched,
   healthy: untouched,
-  down: untouched,
+  down: { ...untouched, answered: "unknown", acquitted: "unknown" },
   suspect: { ...untouched, acquitted: "unknown" },
   wedged: { ...wedgedFor, spent: "exhausted" },
   exhausted: { ...wedgedFor, restored: "wedged" },
   restarting: { restarted: "recovering", restartFailed: "wedged" },
-  recovering: { passed: "healthy", confirmed: "wedged", gaveUp: "wedged", lost: "down", restarting: "restarting" },
+  recovering: { passed: "healthy", wedged: "wedged", gaveUp: "wedged", lost: "down", restarting: "restarting" },
 }
 
 /** The state after `event`; the same state where the event says nothing new. */
@@ -82,6 +84,9 @@ export const next = (state: EngineState, event: EngineEvent): EngineState => tra
 
 /** Whether requests are refused in `state`: a wedge was confirmed and no probe has passed since, or the model is loading. */
 export const refusesRequests = (state: EngineState): boolean => state !== "suspect" && !takesRequests(state)
+
+/** Whether an engine in `state` is believed to answer requests. One that is `down` gets them, as the first to work is the news. */
+export const isUsable = (state: EngineState): boolean => state === "unknown" || state === "healthy"
 
 /** Whether a request may be sent to an engine in `state`. */
 export const takesRequests = (state: EngineState): boolean =>

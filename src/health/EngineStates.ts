@@ -1,7 +1,7 @@
 import { Clock, Context, Effect, Layer, Metric, Stream, SubscriptionRef } from "effect"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { type Engine, engineName, engines } from "./Engine.ts"
-import { type EngineEvent, type EngineState, next, refusesRequests, takesRequests } from "./EngineState.ts"
+import { type EngineEvent, type EngineState, next, refusesRequests } from "./EngineState.ts"
 
 /** One change of state; `at` is Unix time in milliseconds. */
 export interface Change {
@@ -22,7 +22,7 @@ export interface ProbeReport {
   readonly engine: Engine
   readonly at: number
   readonly durationMillis: number
-  readonly outcome: "passed" | "confirmed" | "acquitted" | "loading" | "unreachable"
+  readonly outcome: "passed" | "wedged" | "acquitted" | "loading" | "unreachable"
   readonly attempts: number
   readonly detail: string
 }
@@ -111,10 +111,6 @@ function make() {
         if (before.state !== after.state) {
           yield* report(before, after)
           yield* Metric.update(Metric.withAttributes(Metrics.engineChanges, { engine, state: after.state }), 1)
-          yield* Metric.update(
-            Metric.withAttributes(Metrics.engineUsable, { engine }),
-            takesRequests(after.state) ? 1 : 0,
-          )
         }
         return after
       }),

@@ -127,7 +127,7 @@ export function makeHealing(needs: Needs) {
     const own = restarts.at(-1)
     if (own !== undefined && last <= own.at + own.durationMillis) return undefined
     const probe = probes.at(-1)
-    const seenAt = probe?.outcome === "confirmed" ? probe.at : since
+    const seenAt = probe?.outcome === "wedged" ? probe.at : since
     const until = last + (yield* settleMillis(engine, true))
     return seenAt < until ? until : undefined
   })

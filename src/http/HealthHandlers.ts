@@ -3,7 +3,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
 import { DeepHealth } from "../health/DeepHealth.ts"
 import type { Engine } from "../health/Engine.ts"
-import type { EngineState } from "../health/EngineState.ts"
+import { type EngineState, isUsable } from "../health/EngineState.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
@@ -54,6 +54,8 @@ export const HealthHandlers = HttpApiBuilder.group(
         const checked = yield* check
         // Read after the answer: a wedge that came meanwhile counts. A wedged NIM itself says that it is ready.
         const { state } = (yield* deepHealth.status).find((report) => report.engine === name)!
+        // What was seen here says otherwise than what is known: a probe decides.
+        if (checked.ready ? state === "down" : isUsable(state)) yield* deepHealth.look(name)
         const refusal = refusals[state]
         return refusal === undefined ? { ...checked, state } : { ...checked, state, ready: false, reason: refusal }
       })

@@ -4,7 +4,7 @@ import { HttpApiBuilder, HttpApiSecurity } from "effect/http-api"
 import { PrometheusMetrics } from "effect/observability"
 import { Errors } from "../contract/Errors.ts"
 import { DeepHealth, type EngineReport } from "../health/DeepHealth.ts"
-import { EngineState } from "../health/EngineState.ts"
+import { EngineState, isUsable } from "../health/EngineState.ts"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { AdminToken } from "./AdminToken.ts"
@@ -40,6 +40,7 @@ const measureEngine = Effect.fnUntraced(function* (report: EngineReport) {
   yield* set(Metrics.engineWaiting, waiting)
   yield* set(Metrics.engineWorking, working)
   yield* set(Metrics.engineRestartsLeft, budget.left)
+  yield* set(Metrics.engineUsable, isUsable(report.state) ? 1 : 0)
   for (const state of EngineState.literals) {
     const value = state === report.state ? 1 : 0
     yield* Metric.update(Metric.withAttributes(Metrics.engineState, { engine, state }), value)

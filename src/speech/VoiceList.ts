@@ -1,5 +1,6 @@
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, type Scope } from "effect"
 import { indexVoices, type VoiceIndex } from "../audio/VoiceIndex.ts"
+import { EngineGuard } from "../health/EngineGuard.ts"
 import { MagpieClient, type MagpieError } from "../upstream/MagpieClient.ts"
 
 /** How long a listing is believed, and how long a failed one, so that a dead engine is not asked on every request. */
@@ -21,14 +22,15 @@ interface Voices {
   readonly latest: Effect.Effect<VoiceIndex, MagpieError>
 }
 
-const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, MagpieClient | Scope.Scope> {
+const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, MagpieClient | EngineGuard | Scope.Scope> {
   const magpie = yield* MagpieClient
+  const guard = yield* EngineGuard
   const scope = yield* Effect.scope
   let last: VoiceIndex | undefined
   let answered: { readonly exit: Exit.Exit<VoiceIndex, MagpieError>; readonly believedUntil: bigint } | undefined
   let underWay: Fiber.Fiber<VoiceIndex, MagpieError> | undefined
 
-  const list = magpie.voices.pipe(
+  const list = guard.ask("magpie", magpie.voices).pipe(
     Effect.map(indexVoices),
     Effect.onExit((exit) =>
       Effect.map(Clock.monotonicTimeNanos, (now) => {

@@ -88,10 +88,11 @@ export const engineChanges = Metric.counter("aviary_engine_state_changes_total",
 
 /** By `engine`. */
 export const engineUsable = Metric.gauge("aviary_engine_usable", {
-  description: "1 while requests are sent to the engine, 0 while they are held or refused.",
+  description:
+    "1 while the engine is believed to answer requests, 0 while it is down and while requests are held or refused.",
 })
 
-/** By `engine` and `outcome`: passed, confirmed, acquitted, loading, unreachable. */
+/** By `engine` and `outcome`: passed, wedged, acquitted, loading, unreachable. */
 export const engineProbes = Metric.counter("aviary_engine_probes_total", {
   description: "Probes of an engine by a real inference.",
   incremental: true,

@@ -32,6 +32,18 @@ it.live("shows both engines, for people and for scripts, and probes one", () =>
   }),
 )
 
+it.live("a probe of an engine that does not work prints what it found, says what that means, and fails", () =>
+  Effect.gen(function* () {
+    const run = yield* started(Object.assign(new SickEngine(), { wedged: true, wedgesAgain: true }))
+    const { error, printed } = yield* run("probe", "parakeet")
+    expect(printed).toMatch(/^outcome +wedged\ndetail +CUBLAS$/m)
+    expect(error).toBe("parakeet is wedged: it answers, but can no longer infer; only a restart helps (CUBLAS)")
+    const json = yield* run("probe", "parakeet", "--json")
+    expect(json.error).toContain("parakeet is wedged")
+    expect(JSON.parse(json.printed)).toMatchObject({ outcome: "wedged" })
+  }),
+)
+
 it.live("restarts with a reason, within the budget, which it restores", () =>
   Effect.gen(function* () {
     const engine = new SickEngine()

@@ -89,7 +89,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("WedgeHeals", (it) => {
 
       const healed = yield* admin.in("parakeet", "healthy")
       expect(statesOf(healed)).toEqual(["suspect", "wedged", "restarting", "recovering", "healthy"])
-      expect(healed.probes.map(({ outcome }) => outcome)).toEqual(["confirmed", "passed"])
+      expect(healed.probes.map(({ outcome }) => outcome)).toEqual(["wedged", "passed"])
       expect(healed.restarts).toMatchObject([{ outcome: "restarted", backend: "command" }])
       expect(healed.budget.left).toBe(2)
       expect(healed.lastRecoveryMillis).toBeGreaterThan(500)
@@ -117,7 +117,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("WedgeHeals", (it) => {
       refused.forEach(isWedgeAnswer)
 
       const healed = yield* operator(url).in("parakeet", "healthy")
-      expect(healed.probes.map(({ outcome }) => outcome)).toEqual(["confirmed", "passed"])
+      expect(healed.probes.map(({ outcome }) => outcome)).toEqual(["wedged", "passed"])
       const { restarts, routes } = yield* nim.calls
       expect(restarts).toBe(1)
       // Those that met the wedge, the two probes, and those that came after it.

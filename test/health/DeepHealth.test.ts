@@ -55,8 +55,8 @@ const outcomeOf = (...script: Array<Attempt["result"]>) =>
 
 it.effect("a sure sign confirms a wedge at once, anything else only twice", () =>
   Effect.gen(function* () {
-    assert.deepStrictEqual(yield* outcomeOf("certain"), ["confirmed", 1])
-    assert.deepStrictEqual(yield* outcomeOf("failed", "failed"), ["confirmed", 2])
+    assert.deepStrictEqual(yield* outcomeOf("certain"), ["wedged", 1])
+    assert.deepStrictEqual(yield* outcomeOf("failed", "failed"), ["wedged", 2])
     assert.deepStrictEqual(yield* outcomeOf("failed", "passed"), ["passed", 2])
     assert.deepStrictEqual(yield* outcomeOf("failed", "unreachable"), ["unreachable", 2])
     assert.deepStrictEqual(yield* outcomeOf("unclear"), ["acquitted", 1])
@@ -74,7 +74,7 @@ it.effect("a wrong result counts only against an engine that has been right befo
       yield* probe
       const asked = yield* Effect.forkChild(probe)
       yield* TestClock.adjust("1 second")
-      assert.strictEqual((yield* Fiber.join(asked)).outcome, "confirmed")
+      assert.strictEqual((yield* Fiber.join(asked)).outcome, "wedged")
     }).pipe(Effect.provide(scripted(["passed", "wrong", "wrong", "passed"])))
   }).pipe(quiet),
 )
@@ -293,6 +293,38 @@ it.effect("nothing that a probe does ends the schedule", () =>
     yield* TestClock.adjust("20 minutes")
     assert.strictEqual(yield* state, "healthy")
   }).pipe(Effect.provide(scripted(["defect", "defect", "unclear", "passed"], Effect.void, true)), quiet),
+)
+
+it.effect("an engine that is down is looked for every 15 seconds, from the moment on that a request finds it so", () =>
+  Effect.gen(function* () {
+    yield* TestClock.adjust("1 minute")
+    assert.strictEqual(yield* state, "healthy")
+    yield* (yield* EngineStates).apply("parakeet", "unreachable", "a request was refused")
+    yield* TestClock.adjust("16 seconds")
+    assert.strictEqual(yield* state, "down")
+    yield* TestClock.adjust("15 seconds")
+    assert.strictEqual(yield* state, "healthy")
+  }).pipe(Effect.provide(scripted(["passed", "unreachable", "passed"], Effect.void, true)), quiet),
+)
+
+it.effect(
+  "a probe that met an engine without telling whether it works ends that it is down; one without a turn does not",
+  () =>
+    Effect.gen(function* () {
+      const states = yield* EngineStates
+      yield* states.apply("parakeet", "unreachable", "refused")
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* (yield* Admission).turn("parakeet")
+          const asked = yield* Effect.forkChild(probe)
+          yield* TestClock.adjust("60 seconds")
+          yield* Fiber.join(asked)
+        }),
+      )
+      assert.strictEqual(yield* state, "down")
+      yield* probe
+      assert.strictEqual(yield* state, "unknown")
+    }).pipe(Effect.provide(scripted(["unclear"])), quiet),
 )
 
 it.effect("both engines are probed about every five minutes, not in step", () =>

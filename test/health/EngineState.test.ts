@@ -3,6 +3,7 @@ import {
   type EngineEvent,
   type EngineState,
   next,
+  isUsable,
   refusesRequests,
   takesRequests,
 } from "../../src/health/EngineState.ts"
@@ -20,10 +21,11 @@ const states: ReadonlyArray<EngineState> = [
 const events: ReadonlyArray<EngineEvent> = [
   "suspected",
   "passed",
-  "confirmed",
+  "wedged",
   "acquitted",
   "loading",
   "unreachable",
+  "answered",
   "restarting",
   "restarted",
   "restartFailed",
@@ -37,10 +39,11 @@ const events: ReadonlyArray<EngineEvent> = [
 const table = `
   suspected      suspect    suspect    suspect    .          .          .          .          .
   passed         healthy    .          healthy    healthy    healthy    .          healthy    healthy
-  confirmed      wedged     wedged     wedged     wedged     .          .          wedged     .
-  acquitted      .          .          .          unknown    .          .          .          .
+  wedged         wedged     wedged     wedged     wedged     .          .          wedged     .
+  acquitted      .          .          unknown    unknown    .          .          .          .
   loading        recovering recovering recovering recovering recovering .          .          recovering
   unreachable    down       down       .          down       recovering .          .          recovering
+  answered       .          .          unknown    .          .          .          .          .
   restarting     restarting restarting restarting restarting restarting .          restarting restarting
   restarted      .          .          .          .          .          recovering .          .
   restartFailed  .          .          .          .          .          wedged     .          .
@@ -68,6 +71,10 @@ it("after a confirmed wedge requests pass again only by a probe that passes", ()
   )
   // `lost` is for an engine that was only loading: see `Healing`.
   expect(doors).toEqual(["wedged passed", "recovering passed", "recovering lost", "exhausted passed"])
+})
+
+it("an engine counts as usable where a request is expected to work", () => {
+  expect(states.filter(isUsable)).toEqual(["unknown", "healthy"])
 })
 
 it("requests pass, wait or are refused", () => {

@@ -3,6 +3,7 @@ import { Deferred, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { voiceAliases } from "../../src/audio/Voice.ts"
 import { Models } from "../../src/http/Models.ts"
+import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
 import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
@@ -11,6 +12,7 @@ import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 const modelsOver = (voices: MagpieClient["Service"]["voices"]) =>
   Models.layer.pipe(
     Layer.provide(VoiceList.layer),
+    Layer.provide(EngineGuard.layerOpen),
     Layer.provide([MagpieClient.layerTest({ voices }), ParakeetClient.layerTest()]),
   )
 

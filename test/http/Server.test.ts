@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { makeWebHandler } from "../../src/http/Server.ts"
 import { voiceAliases } from "../../src/audio/Voice.ts"
 import { Settings } from "../../src/Settings.ts"
+import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
 import { startGateway, testEngines, testPrograms, testRooms } from "../support/gateway.ts"
 
@@ -127,7 +128,7 @@ it.live("answers without a socket, speech included, and logs as the program does
         testPrograms,
         testRooms.pipe(Layer.provide(Settings.layerTest())),
         testEngines,
-        VoiceList.layer.pipe(Layer.provide(testEngines)),
+        VoiceList.layer.pipe(Layer.provide([testEngines, EngineGuard.layerOpen])),
         Settings.layerTest({ dataDir: tmpdir() }),
         NodeHttpServer.layerHttpServices,
       ),

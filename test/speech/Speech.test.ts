@@ -227,6 +227,7 @@ it.effect("every engine call of a speech but the first is the rest of a begun an
   Effect.gen(function* () {
     const begun: Array<boolean | undefined> = []
     const guard = Layer.succeed(EngineGuard, {
+      ask: (_, question) => question,
       call: (_, call) => call,
       stream: (_, stream, options) => (begun.push(options?.begun), stream),
     })

@@ -1,6 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Ref } from "effect"
 import { TestClock } from "effect/testing"
+import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
 import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
@@ -17,7 +18,9 @@ const listing = Effect.fnUntraced(function* (first: Listing) {
     Ref.update(asked, (n) => n + 1),
     Effect.flatten(Ref.get(answer)),
   )
-  const context = yield* Layer.build(VoiceList.layer.pipe(Layer.provide(MagpieClient.layerTest({ voices }))))
+  const context = yield* Layer.build(
+    VoiceList.layer.pipe(Layer.provide([MagpieClient.layerTest({ voices }), EngineGuard.layerOpen])),
+  )
   const list = yield* Effect.provide(VoiceList, context)
   const names = <E>(index: Effect.Effect<{ readonly bases: ReadonlyArray<{ readonly id: string }> }, E>) =>
     Effect.map(index, ({ bases }) => bases.map(({ id }) => id))

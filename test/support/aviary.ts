@@ -34,6 +34,7 @@ export const startAviary = Effect.fnUntraced(function* (
     engines: engines.pipe(Layer.provide(Settings.layerTest(written)), Layer.provide(NodeServices.layer), Layer.orDie),
     programs: whole,
     rooms: whole,
+    voices: whole,
     settings: written,
     ...swapped,
   })

@@ -12,6 +12,7 @@ import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { OwnedKeys } from "../../src/cache/OwnedKeys.ts"
 import { Admission } from "../../src/health/Admission.ts"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
+import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { EngineProbe } from "../../src/health/EngineProbe.ts"
 import { EngineStates } from "../../src/health/EngineStates.ts"
 import { Quarantine } from "../../src/health/Quarantine.ts"
@@ -40,6 +41,8 @@ export interface Parts {
   readonly programs?: Layer.Layer<Programs, unknown, Engines | Settings>
   /** The same as a whole: in `startAviary` the one build that `programs` is of. */
   readonly rooms?: Layer.Layer<Rooms, unknown, Engines | Settings>
+  /** The voice list that the routes ask, where it is not to be one of its own, without a guard. */
+  readonly voices?: Layer.Layer<VoiceList, unknown, Engines | Settings>
   /** As in the environment; the port is a free one unless said otherwise. */
   readonly settings?: Parameters<typeof Settings.layerTest>[0]
   /** Where log lines go; nowhere unless said otherwise. */
@@ -94,10 +97,11 @@ export const startGateway = Effect.fnUntraced(function* (parts: Parts = {}) {
   )
   const settings = Settings.layerTest({ port: "0", dataDir, ...parts.settings })
   const programs = (parts.programs ?? testPrograms).pipe(Layer.provide(engines))
+  const voices: Layer.Layer<VoiceList, unknown, Engines | EngineGuard | Settings> = parts.voices ?? VoiceList.layer
   const rooms = (parts.rooms ?? testRooms).pipe(Layer.provide(engines))
   const gateway = Server.layer.pipe(
     Layer.provideMerge(Server.layerNode),
-    Layer.provide([programs, rooms, VoiceList.layer.pipe(Layer.provide(engines)), engines]),
+    Layer.provide([programs, rooms, voices.pipe(Layer.provide([engines, EngineGuard.layerOpen])), engines]),
     Layer.provide(settings),
     Layer.provide(Logger.layer(parts.loggers ?? [])),
   )

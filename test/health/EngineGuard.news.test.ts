@@ -1,0 +1,107 @@
+import { assert, it } from "@effect/vitest"
+import { Effect, Fiber, Logger } from "effect"
+import { TestClock } from "effect/testing"
+import { Admission } from "../../src/health/Admission.ts"
+import { DeepHealth } from "../../src/health/DeepHealth.ts"
+import { EngineGuard } from "../../src/health/EngineGuard.ts"
+import { EngineStates } from "../../src/health/EngineStates.ts"
+import { Quarantine } from "../../src/health/Quarantine.ts"
+import { type EngineFailure, EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
+import { ParakeetError } from "../../src/upstream/ParakeetClient.ts"
+import type { Transcript } from "../../src/upstream/Transcript.ts"
+import { cublasError, healthRoom, SickEngine } from "../support/sickEngine.ts"
+
+const quiet = Effect.provide(Logger.layer([]))
+const state = Effect.flatMap(EngineStates, ({ get }) => Effect.map(get("parakeet"), (record) => record.state))
+const healthy = Effect.flatMap(DeepHealth, ({ probe }) => probe("parakeet"))
+
+const call = (engine: { readonly transcribe: Effect.Effect<Transcript, ParakeetError> }, content?: string) =>
+  Effect.flatMap(EngineGuard, (guard) => guard.call("parakeet", engine.transcribe, { content }))
+
+const reasonOf = <A>(asked: Effect.Effect<A, { readonly reason: { readonly _tag: string } }, EngineGuard>) =>
+  Effect.map(Effect.flip(asked), ({ reason }) => reason._tag)
+
+const failing = (reason: EngineFailure) => ({ transcribe: Effect.fail(new ParakeetError({ reason })) })
+
+const pass = (seconds: number) =>
+  Effect.forEach(Array.from({ length: seconds }), () => TestClock.adjust("1 second"), { discard: true })
+
+it.effect("a refused connection is known at once, and so is the first call that is answered again", () =>
+  Effect.gen(function* () {
+    const engine = new SickEngine()
+    yield* Effect.gen(function* () {
+      yield* healthy
+      const refused = failing(new EngineUnreachable({ message: "connect ECONNREFUSED" }))
+      assert.strictEqual(yield* reasonOf(call(refused)), "EngineUnreachable")
+      const { reason, state: now } = yield* (yield* EngineStates).get("parakeet")
+      assert.deepStrictEqual([now, reason], ["down", "connect ECONNREFUSED"])
+      // The probe that looks finds another engine than the request did, if it does at all.
+      yield* (yield* EngineStates).apply("parakeet", "unreachable", "still")
+      yield* call(engine)
+      assert.strictEqual(yield* state, "unknown")
+      yield* pass(1)
+      assert.strictEqual(yield* state, "healthy")
+    }).pipe(Effect.provide(healthRoom(engine)))
+  }).pipe(quiet),
+)
+
+it.effect("what a question meets counts as much, though it takes no turn", () =>
+  Effect.gen(function* () {
+    const engine = new SickEngine()
+    yield* Effect.gen(function* () {
+      const guard = yield* EngineGuard
+      yield* healthy
+      yield* (yield* Admission).turn("parakeet")
+      const refused = Effect.fail(new ParakeetError({ reason: new EngineUnreachable({ message: "refused" }) }))
+      assert.strictEqual(yield* reasonOf(guard.ask("parakeet", refused)), "EngineUnreachable")
+      assert.strictEqual(yield* state, "down")
+      assert.strictEqual(yield* guard.ask("parakeet", Effect.succeed("voices")), "voices")
+      assert.strictEqual(yield* state, "unknown")
+    }).pipe(Effect.scoped, Effect.provide(healthRoom(engine)))
+  }).pipe(quiet),
+)
+
+it.effect("a recording gets a strike when a probe confirms the wedge, not when one is suspected", () =>
+  Effect.gen(function* () {
+    const engine = new SickEngine()
+    yield* Effect.gen(function* () {
+      const strikes = Effect.flatMap(Quarantine, ({ list }) =>
+        Effect.map(list, (recordings) => recordings.map(({ content, strikes }) => `${content} ${strikes}`)),
+      )
+      for (let n = 0; n < 3; n++) {
+        yield* Effect.exit(call(failing(cublasError), "innocent"))
+        assert.deepStrictEqual(yield* strikes, [])
+        yield* pass(5)
+        assert.strictEqual(yield* state, "healthy")
+        assert.deepStrictEqual(yield* strikes, [])
+      }
+      engine.wedged = true
+      yield* Effect.exit(call(engine, "guilty"))
+      assert.deepStrictEqual(yield* strikes, [])
+      yield* pass(5)
+      assert.deepStrictEqual(yield* strikes, ["guilty 1"])
+    }).pipe(Effect.provide(healthRoom(engine)))
+  }).pipe(quiet),
+)
+
+it.effect("those in flight at a wedge that is confirmed already get their strike as they fail", () =>
+  Effect.gen(function* () {
+    const engine = Object.assign(new SickEngine(), { wedged: true, loadMillis: 60_000 })
+    yield* Effect.gen(function* () {
+      const late = { transcribe: Effect.andThen(Effect.sleep("5 seconds"), failing(cublasError).transcribe) }
+      const fiber = yield* Effect.forkChild(Effect.exit(call(late, "late")))
+      yield* TestClock.adjust(0)
+      yield* Effect.exit(call(engine, "first"))
+      yield* pass(10)
+      yield* Fiber.join(fiber)
+      const found = yield* (yield* Quarantine).list
+      assert.deepStrictEqual(
+        found.map(({ content, strikes }) => [content, strikes]),
+        [
+          ["first", 1],
+          ["late", 1],
+        ],
+      )
+    }).pipe(Effect.provide(healthRoom(engine, { settings: { parakeetConcurrency: "3" } })))
+  }).pipe(quiet),
+)
