@@ -1,4 +1,12 @@
-import { type BaseVoice, collapseVoices, parseVoice, type Voice, voiceAliases } from "./Voice.ts"
+import {
+  type BaseVoice,
+  collapseVoices,
+  knownSpeakers,
+  openAiVoices,
+  parseVoice,
+  type Voice,
+  voiceAliases,
+} from "./Voice.ts"
 
 /**
  * One listing of an engine's voices, made ready to be asked by name: a Magpie lists some 270 ids, and every request names one.
@@ -8,7 +16,7 @@ import { type BaseVoice, collapseVoices, parseVoice, type Voice, voiceAliases } 
  * - `isListed`: whether a name is a listed id, or the base of one, as spelled.
  * - `resolve`: the listed voice that a client means, or undefined. Tried in this order: the id as spelled, the id in
  *   another case, the speaker alone (`Mia`, `Mia.Angry`; English first where one name has several languages), OpenAI's
- *   aliases spread over the English voices.
+ *   names, dealt to the English speakers as `knownSpeakers` has them.
  */
 export interface VoiceIndex {
   readonly bases: ReadonlyArray<BaseVoice>
@@ -20,10 +28,27 @@ export interface VoiceIndex {
 const isEnglish = (voice: { readonly language: string | undefined }): boolean =>
   voice.language?.startsWith("en-") === true
 
-/** The voices an alias may stand for, sorted, so that an engine that lists them in another order answers the same. */
-const aliasTargets = (bases: ReadonlyArray<BaseVoice>): ReadonlyArray<BaseVoice> => {
+/**
+ * The base that each alias stands for: men's for speakers known as men, women's for women, in turn and sorted, so that an
+ * engine that lists them in another order answers the same. An engine without such speakers has all its English voices
+ * dealt out, one without English all its voices.
+ */
+const aliasTargets = (bases: ReadonlyArray<BaseVoice>): ReadonlyMap<string, BaseVoice> => {
   const english = bases.filter(isEnglish)
-  return (english.length > 0 ? english : bases).toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+  const all = (english.length > 0 ? english : bases).toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+  const known = all.filter(({ speaker }) => Object.hasOwn(knownSpeakers, speaker))
+  const dealt = { either: 0, man: 0, woman: 0 }
+  return new Map(
+    voiceAliases.flatMap((alias) => {
+      const heard = openAiVoices[alias]
+      const fitting = known.filter(({ speaker }) => heard === "either" || knownSpeakers[speaker] === heard)
+      const targets = [fitting, known, all].find(({ length }) => length > 0)
+      if (targets === undefined) return []
+      const base = targets[dealt[heard] % targets.length]!
+      dealt[heard] += 1
+      return [[alias, base]]
+    }),
+  )
 }
 
 /** Builds the index of `ids`, as the engine lists them. */
@@ -49,10 +74,7 @@ export const indexVoices = (ids: ReadonlyArray<string>): VoiceIndex => {
     const voice = byId.get(id)!
     if (voice.emotion !== undefined) claim(`${voice.speaker}.${voice.emotion}`, voice)
   }
-  const targets = aliasTargets(bases)
-  if (targets.length > 0) {
-    voiceAliases.forEach((alias, index) => claim(alias, spokenBy(targets[index % targets.length]!)))
-  }
+  for (const [alias, base] of aliasTargets(bases)) claim(alias, spokenBy(base))
 
   return {
     bases,

@@ -35,7 +35,7 @@ const startBlock = (url: URL, { faults, serve }: NimServerOptions) => {
     `  A NIM is listening on ${base}, with Flite and Moonshine in place of Magpie and Parakeet: English only.`,
     "",
     ...(speaks ? [`    AVIARY_MAGPIE_URL=${base}`] : []),
-    ...(listens ? [`    AVIARY_PARAKEET_URL=${base} AVIARY_PARAKEET_MODEL=moonshine-tiny`] : []),
+    ...(listens ? [`    AVIARY_PARAKEET_URL=${base} AVIARY_PARAKEET_MODEL=moonshine-base`] : []),
     ...(faults ? ["", `  Faults can be switched on at ${base}/faults, from this machine alone.`] : []),
     "",
   ].join("\n")

@@ -23,7 +23,7 @@ const example = { ready: true, model: "flite", state: "healthy" } as const
 
 export const Ready = Schema.Struct({ status: Schema.tag("ready"), engines }).annotate({
   identifier: "Ready",
-  examples: [{ status: "ready", engines: { magpie: example, parakeet: { ...example, model: "moonshine-tiny" } } }],
+  examples: [{ status: "ready", engines: { magpie: example, parakeet: { ...example, model: "moonshine-base" } } }],
 })
 
 const out = { ready: false, model: "parakeet-tdt-0.6b-v2", state: "wedged", reason: "EngineWedged" } as const

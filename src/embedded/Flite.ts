@@ -16,6 +16,9 @@ export const fliteVoices = {
   "Flite.EN-US.KAL": "kal16",
 } as const
 
+/** How much louder each voice is made, in decibels, so that all are about as loud: -20 LUFS. They differed by 13. */
+const gains = { slt: -4, rms: 1, awb: 0, kal16: 7 } as const
+
 /** Hz of everything Flite says. */
 export const fliteSampleRate = 16_000
 
@@ -90,7 +93,7 @@ const make = Effect.fnUntraced(function* (threads: number) {
         return Stream.fromIterable(pieces).pipe(
           Stream.rechunk(1),
           Stream.mapEffect((piece) => say(piece, fliteVoices[voice], speed), { concurrency: 2 }),
-          Stream.flatMap((bytes) => Stream.fromIterable(chunks(bytes))),
+          Stream.flatMap((bytes) => Stream.fromIterable(chunks(louder(bytes, gains[fliteVoices[voice]])))),
         )
       }),
   })
@@ -98,8 +101,17 @@ const make = Effect.fnUntraced(function* (threads: number) {
 
 const isVoice = (voice: string): voice is keyof typeof fliteVoices => Object.hasOwn(fliteVoices, voice)
 
-function* chunks(bytes: Uint8Array<ArrayBuffer>): Generator<Pcm> {
+/** The samples of `bytes`, made louder in place; what would pass the range stays at its edge. */
+const louder = (bytes: Uint8Array<ArrayBuffer>, decibels: number): Int16Array<ArrayBuffer> => {
   const samples = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 1)
+  const factor = 10 ** (decibels / 20)
+  for (let i = 0; i < samples.length; i += 1) {
+    samples[i] = Math.max(-32_768, Math.min(32_767, Math.round(samples[i]! * factor)))
+  }
+  return samples
+}
+
+function* chunks(samples: Int16Array<ArrayBuffer>): Generator<Pcm> {
   for (let at = 0; at < samples.length; at += chunkSamples) {
     yield { sampleRate: fliteSampleRate, samples: samples.subarray(at, at + chunkSamples) }
   }

@@ -12,41 +12,49 @@ export interface HeardSegment {
   readonly text: string
 }
 
+/** The two sizes of the model whose weights come along. Base needs twice the time and makes half the mistakes in synthetic speech. */
+export type MoonshineSize = "base" | "tiny"
+
 /** Recordings that are listened to at a time, by turns, a stretch of speech each. */
 const concurrency = 8
 
 /**
- * Moonshine tiny, a neural recognizer of English, in a thread of this process.
+ * Moonshine, a neural recognizer of English, in a thread of this process.
  *
+ * `model`: its name and size.
  * `listen`: the stretches of speech in a recording, as they are recognized. A recording of 20 seconds or less is one
  * stretch; a longer one is cut at its pauses, and read as it is needed, so its length costs no memory. Interrupting the
  * stream ends the work behind the stretch under way.
  */
 export class Moonshine extends Context.Service<
   Moonshine,
-  { readonly listen: (recording: Recording) => Stream.Stream<HeardSegment, EmbeddedError> }
+  {
+    readonly model: `moonshine-${MoonshineSize}`
+    readonly listen: (recording: Recording) => Stream.Stream<HeardSegment, EmbeddedError>
+  }
 >()("aviary/embedded/Moonshine") {
-  /** The model is loaded when the layer is built. `cores`: how many one recognition may use. */
-  static readonly layerCores = (cores: number) =>
+  /** The model is loaded when the layer is built. One recognition uses all cores but one, at most four. */
+  static readonly layerSize = (size: MoonshineSize) =>
     Layer.effect(
       Moonshine,
-      Effect.suspend(() => make(cores)),
+      Effect.suspend(() => make(size)),
     )
 
-  /** All cores but one, at most four. */
-  static readonly layer = Moonshine.layerCores(Math.max(1, Math.min(4, availableParallelism() - 1)))
+  static readonly layer = Moonshine.layerSize("base")
 }
 
-const make = Effect.fnUntraced(function* (numThreads: number) {
+const make = Effect.fnUntraced(function* (size: MoonshineSize) {
+  const numThreads = Math.max(1, Math.min(4, availableParallelism() - 1))
   const pool = yield* WorkerPool.make(MoonshineRpcs, {
     url: WorkerPool.workerUrl("MoonshineWorker", import.meta.url),
     size: 1,
     concurrency,
     unresponsiveAfter: "30 seconds",
-    workerData: { numThreads },
+    workerData: { numThreads, size },
   }).pipe(Effect.mapError(embeddedError))
 
   return Moonshine.of({
+    model: `moonshine-${size}`,
     listen: (recording) =>
       pool
         .stream((client) =>

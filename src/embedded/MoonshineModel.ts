@@ -4,6 +4,8 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import type { MoonshineSize } from "./Moonshine.ts"
+import { repeatsItself } from "./Repetition.ts"
 import { type OfflineRecognizer, sherpaOnnx, type Vad } from "./SherpaOnnx.ts"
 
 const sampleRate = 16_000
@@ -18,9 +20,9 @@ const tokensFile = (): string =>
     return `${Buffer.from(token).toString("base64")} ${id}\n`
   }).join("")
 
-/** Loads Moonshine tiny; takes half a second. The tokens file exists only while it is read. */
-export const loadRecognizer = (numThreads: number): OfflineRecognizer => {
-  const weights = new URL("model/tiny/quantized/", import.meta.resolve("@usefulsensors/moonshine-js"))
+/** Loads Moonshine; takes about a second. The tokens file exists only while it is read. */
+export const loadRecognizer = (size: MoonshineSize, numThreads: number): OfflineRecognizer => {
+  const weights = new URL(`model/${size}/quantized/`, import.meta.resolve("@usefulsensors/moonshine-js"))
   const directory = mkdtempSync(join(tmpdir(), "aviary-moonshine-"))
   try {
     const tokens = join(directory, "tokens.txt")
@@ -40,10 +42,39 @@ export const loadRecognizer = (numThreads: number): OfflineRecognizer => {
   }
 }
 
-/** The text in `samples`, 16 kHz from -1 to 1; empty for silence and noise. */
-export const recognize = (recognizer: OfflineRecognizer, samples: Float32Array): string => {
+/**
+ * Silence that is put before what is listened to: with it base made 80 instead of 107 mistakes in 1,494 words of synthetic
+ * speech, and tiny none instead of 2 in 100 of human speech. Never on both sides: then short clips become empty.
+ */
+const silence = new Float32Array(0.3 * sampleRate)
+
+/** Root mean square that speech is brought to, about -20 dB of full scale: 24 mistakes where there were 27, of 498 words. */
+const level = 0.1
+
+/** What is very quiet may be noise: it is not made louder than by so much. */
+const mostGain = 8
+
+const levelled = (samples: Float32Array): Float32Array => {
+  let energy = 0
+  for (const sample of samples) energy += sample * sample
+  if (energy === 0) return samples
+  const gain = Math.min(mostGain, level / Math.sqrt(energy / samples.length))
+  return samples.map((sample) => Math.max(-1, Math.min(1, sample * gain)))
+}
+
+/** The text in `audio`, 16 kHz from -1 to 1; empty for silence and noise. */
+export const recognize = (recognizer: OfflineRecognizer, audio: Float32Array): string => {
+  const samples = levelled(audio)
+  const text = recognized(recognizer, [silence, samples])
+  if (!repeatsItself(text, samples.length / sampleRate)) return text
+  // Audio that ends within a word can set it off ("a more, a more, a more …"); silence behind it instead ended all of 7.
+  const again = recognized(recognizer, [samples, silence])
+  return again.length < text.length ? again : text
+}
+
+const recognized = (recognizer: OfflineRecognizer, parts: ReadonlyArray<Float32Array>): string => {
   const stream = recognizer.createStream()
-  stream.acceptWaveform({ samples, sampleRate })
+  for (const samples of parts) stream.acceptWaveform({ samples, sampleRate })
   recognizer.decode(stream)
   return recognizer.getResult(stream).text.trim()
 }

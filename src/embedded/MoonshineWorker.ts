@@ -7,6 +7,7 @@ import { recordingSampleRate } from "../audio/Recording.ts"
 import { wavHeaderBytes } from "../audio/Wav.ts"
 import { nativeCall } from "../workers/NativeCalls.ts"
 import { serve } from "../workers/WorkerServer.ts"
+import type { MoonshineSize } from "./Moonshine.ts"
 import { loadRecognizer, makeVad, recognize, vadWindow } from "./MoonshineModel.ts"
 import { MoonshineFailed, MoonshineRpcs } from "./MoonshineRpcs.ts"
 import type { Vad } from "./SherpaOnnx.ts"
@@ -21,8 +22,8 @@ const margin = 0.1 * recordingSampleRate
 const blockSamples = 32 * vadWindow
 const samplesPerMs = recordingSampleRate / 1000
 
-const { numThreads } = workerData as { readonly numThreads: number }
-const recognizer = nativeCall(() => loadRecognizer(numThreads))
+const { numThreads, size } = workerData as { readonly numThreads: number; readonly size: MoonshineSize }
+const recognizer = nativeCall(() => loadRecognizer(size, numThreads))
 
 const attempt = <A>(work: () => Promise<A>) =>
   Effect.tryPromise({

@@ -23,7 +23,7 @@ export const nimEnginesEmbedded = Layer.effect(
     const decoder = yield* AudioDecoder
     return {
       speechModel: "flite",
-      transcriptionModel: "moonshine-tiny",
+      transcriptionModel: moonshine.model,
       voices: flite.voices,
       languages: ["en-US"],
       synthesize: ({ text, voice }) => Stream.mapError(flite.speak(text, voice, 1), asEngineError),

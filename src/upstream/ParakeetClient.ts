@@ -48,7 +48,7 @@ export class ParakeetClient extends Context.Service<
       ),
     )
 
-  /** Moonshine tiny, inside this process: English. */
+  /** Moonshine, inside this process: English. */
   static readonly layerEmbedded = Layer.effect(
     ParakeetClient,
     Effect.map(Effect.flatMap(Settings, makeParakeetEmbedded), (moonshine) => ({
@@ -56,7 +56,11 @@ export class ParakeetClient extends Context.Service<
       transcribe: (recording: Recording, options?: { readonly language?: string | undefined }) =>
         Effect.mapError(moonshine.transcribe(recording, options), asParakeetError),
     })),
-  ).pipe(Layer.provide(Moonshine.layer))
+  ).pipe(
+    Layer.provide(
+      Layer.unwrap(Effect.map(Settings, ({ embeddedRecognizer }) => Moonshine.layerSize(embeddedRecognizer))),
+    ),
+  )
 
   /** A test's own engine; whatever is left out hears `test` in every recording. */
   static readonly layerTest = (overrides: Partial<ParakeetClient["Service"]> = {}) =>

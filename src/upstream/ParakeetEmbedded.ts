@@ -11,7 +11,7 @@ import type { Transcript } from "./Transcript.ts"
 export const makeParakeetEmbedded = Effect.fnUntraced(function* ({ parakeetTimeout }: Settings["Service"]) {
   const moonshine = yield* Moonshine
   return {
-    model: "moonshine-tiny",
+    model: moonshine.model,
     transcribe: Effect.fn("ParakeetClient.transcribe")(
       function* (recording: Recording, options?: { readonly language?: string | undefined }) {
         if (options?.language !== undefined) yield* requireEnglish(options.language)

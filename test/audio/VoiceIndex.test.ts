@@ -41,6 +41,16 @@ describe("resolve", () => {
     )
   })
 
+  it("has men for the names of men, women for those of women, and nobody who is hard to understand", () => {
+    const embedded = ["SLT", "RMS", "AWB", "KAL"].map((speaker) => `Flite.EN-US.${speaker}`)
+    const { aliases } = indexVoices(embedded)
+    const spoken = (names: ReadonlyArray<string>) => [...new Set(names.map((name) => aliases.get(name)))]
+    expect(spoken(["alloy", "ash", "ballad", "echo", "fable", "onyx", "verse", "cedar"])).toEqual(["Flite.EN-US.RMS"])
+    expect(spoken(["coral", "nova", "sage", "shimmer", "marin"])).toEqual(["Flite.EN-US.SLT"])
+    expect(indexVoices(embedded).resolve("awb")?.id).toBe("Flite.EN-US.AWB")
+    expect(indexVoices(embedded).resolve("KAL")?.id).toBe("Flite.EN-US.KAL")
+  })
+
   it("speaks an alias with any voice of an engine that has no English", () => {
     expect(indexVoices(["Magpie-ZeroShot.Female-1"]).resolve("alloy")?.id).toBe("Magpie-ZeroShot.Female-1")
   })

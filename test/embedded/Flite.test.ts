@@ -21,6 +21,21 @@ layer(Flite.layerThreads(1), { excludeTestServices: true })("Flite", (it) => {
     }),
   )
 
+  it.effect("all its voices are about as loud", () =>
+    Effect.gen(function* () {
+      const flite = yield* Flite
+      const levels = yield* Effect.forEach(flite.voices, (name) =>
+        Effect.map(Stream.runCollect(flite.speak(sentence.repeat(2), name, 1)), (chunks) => {
+          const spoken = chunks.flatMap(({ samples }) => [...samples]).filter((sample) => Math.abs(sample) > 200)
+          const square = spoken.reduce((sum, sample) => sum + sample * sample, 0) / spoken.length
+          return 10 * Math.log10(square / 32_768 ** 2)
+        }),
+      )
+      // They differed by more than 10 dB.
+      assert.isBelow(Math.max(...levels) - Math.min(...levels), 4, levels.join(" "))
+    }),
+  )
+
   it.effect("speaks twice as fast at speed 2", () =>
     Effect.gen(function* () {
       const flite = yield* Flite

@@ -1,10 +1,10 @@
 const spelled: Readonly<Record<string, string>> = { mr: "mister", mrs: "missus", dr: "doctor" }
 
-const words = (text: string): ReadonlyArray<string> =>
+export const words = (text: string): ReadonlyArray<string> =>
   (text.toLowerCase().match(/[\p{L}\p{N}']+/gu) ?? []).map((word) => spelled[word] ?? word)
 
-/** Insertions, deletions and substitutions that turn `expected` into `heard`, as a share of the words expected. */
-export const wordErrorRate = (expected: string, heard: string): number => {
+/** Insertions, deletions and substitutions of words that turn `expected` into `heard`. */
+export const wordErrors = (expected: string, heard: string): number => {
   const from = words(expected)
   const to = words(heard)
   let row = Array.from({ length: to.length + 1 }, (_, j) => j)
@@ -15,5 +15,11 @@ export const wordErrorRate = (expected: string, heard: string): number => {
     }
     row = next
   }
-  return from.length === 0 ? to.length : row[to.length]! / from.length
+  return row[to.length]!
+}
+
+/** Word errors as a share of the words expected. */
+export const wordErrorRate = (expected: string, heard: string): number => {
+  const errors = wordErrors(expected, heard)
+  return errors === 0 ? 0 : errors / Math.max(1, words(expected).length)
 }
