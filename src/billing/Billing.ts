@@ -8,6 +8,7 @@ import type { Hold, Settlement } from "./Hold.ts"
 import { Ledger } from "./Ledger.ts"
 import type { Question, Reserve, UsageQuery, UsageRow } from "./Operations.ts"
 import { Payer } from "./Payer.ts"
+import { makeSetAhead } from "./SetAhead.ts"
 import type { Served, Usage } from "./Usage.ts"
 
 /**
@@ -188,6 +189,17 @@ const make = Effect.gen(function* () {
     if (expired > 0) yield* Effect.logWarning(`${expired} holds expired: their owners are gone`)
   })
 
+  const setAhead = yield* makeSetAhead
+
+  /** Holds of living requests, which a clock that was set ahead made look overdue. Other gateways leave ours alone for as long. */
+  const keepOpen = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.forEach(
+      Array.from(open.keys()),
+      (holdId) => Effect.ignore(ledger.run("renew", { holdId, expiresAt: now + holdMillis, now })),
+      { discard: true, concurrency: "unbounded" },
+    ),
+  ).pipe(Effect.andThen(Effect.logWarning("The clock was set ahead: no hold expires for a minute")))
+
   const releaseOwed = Effect.suspend(() =>
     Effect.forEach(Array.from(owed), ([holdId, { reason, refund }]) => giveBack(holdId, reason, refund), {
       discard: true,
@@ -198,7 +210,7 @@ const make = Effect.gen(function* () {
   yield* reap()
   yield* Effect.addFinalizer(() => releaseOwed)
   yield* releaseOwed.pipe(
-    Effect.andThen(reap()),
+    Effect.andThen(Effect.flatMap(setAhead, (millis) => (millis > holdMillis / 3 ? keepOpen : reap()))),
     Effect.catchCause((cause) => Effect.logWarning("The reaper could not work; it tries again", cause)),
     Effect.schedule(Schedule.spaced(reapInterval)),
     Effect.forkScoped,

@@ -17,6 +17,9 @@ type Names = "hold" | "reserve" | "afford" | "settle" | "charge" | "release" | "
 /** How long an ended hold can still answer what became of it, in milliseconds. */
 const endedHoldAge = 30 * 24 * 60 * 60 * 1000
 
+/** How far the clocks of gateways on one ledger may be apart, in milliseconds. */
+const clocksDisagree = 60_000
+
 export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
   const expire = (id: string, now: number) =>
     rows.run(
@@ -175,6 +178,12 @@ export const holdOperations = (rows: Rows): Pick<Operations, Names> => {
         ) > 0,
     }),
     reap: ({ limit, now }) => {
+      // Made while the clock ran ahead: it would not be due before that time comes again.
+      rows.run(
+        "UPDATE holds SET expires_at = ?1 + expires_at - created_at, created_at = ?1 WHERE state = 'held' AND created_at > ?2",
+        now,
+        now + clocksDisagree,
+      )
       const due = rows.all(
         "SELECT id FROM holds WHERE state = 'held' AND expires_at <= ? ORDER BY expires_at LIMIT ?",
         now,
