@@ -220,7 +220,12 @@ export const table = {
   metrics: oneOf("open", "admin", "off")(
     "AVIARY_METRICS",
     undefined,
-    "Who may read /metrics: anyone, holders of the admin token, or nobody. Unset: `open` when listening on loopback, otherwise `admin`.",
+    "Who may read /metrics: anyone, holders of the admin token or AVIARY_METRICS_TOKEN, or nobody. Unset: `open` when listening on loopback without that token, otherwise `admin`.",
+  ),
+  metricsToken: adminToken(
+    "AVIARY_METRICS_TOKEN",
+    undefined,
+    "A token that opens /metrics and nothing else, for Prometheus. Unset: the admin token alone does.",
   ),
   logLevel: oneOf("debug", "info", "warn", "error")("AVIARY_LOG_LEVEL", "info", "Least severe level that is logged."),
   logFormat: oneOf("pretty", "json", "logfmt")("AVIARY_LOG_FORMAT", "logfmt", "Shape of a log line."),
@@ -273,7 +278,7 @@ function read(): Effect.Effect<Values, SettingsError> {
     Effect.map((pairs) => Object.fromEntries(pairs) as unknown as Written),
     Effect.flatMap((written) => {
       const onlyHere = isLoopback(written.host)
-      const metrics = written.metrics ?? (onlyHere ? "open" : "admin")
+      const metrics = written.metrics ?? (onlyHere && written.metricsToken === undefined ? "open" : "admin")
       const access = written.access ?? (onlyHere ? "open" : undefined)
       const cacheShared = written.cacheShared ?? (access === "keys" ? "account" : "all")
       if (access !== undefined) return Effect.succeed({ ...written, access, cacheShared, metrics })

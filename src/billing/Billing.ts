@@ -116,7 +116,9 @@ const make = Effect.gen(function* () {
         // An interruption that waited for the charge takes effect here.
         Effect.tap(() => Effect.onInterrupt(restore(Effect.yieldNow), () => giveBack(claim, "abandoned", true))),
         Effect.tap(({ replayed, served }) =>
-          replayed && !doubtful ? Effect.void : Metric.update(Metric.withAttributes(Metrics.charges, { served }), 1),
+          replayed && !doubtful
+            ? Effect.void
+            : Metric.update(Metric.withAttributes(Metrics.charges, { cache: served }), 1),
         ),
       )
     })

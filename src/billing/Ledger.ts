@@ -114,7 +114,7 @@ const sqlite = Effect.fnUntraced(function* (options: Options) {
 
 const countRefusal = ({ reason }: BillingError) =>
   reason._tag === "LedgerUnavailable"
-    ? Metric.update(Metric.withAttributes(Metrics.ledgerRefusals, { kind: reason.kind }), 1)
+    ? Metric.update(Metric.withAttributes(Metrics.ledgerRefusals, { reason: reason.kind }), 1)
     : Effect.void
 
 const toBillingError = (error: WorkerPool.WorkerLost | BillingError): BillingError =>

@@ -22,7 +22,8 @@ export const makeTrouble = (): Trouble => {
   return {
     report: Effect.fnUntraced(function* (during, error) {
       const { kind } = error
-      yield* Metric.update(Metric.withAttributes(Metrics.cacheTrouble, { operation: during, kind }), 1)
+      const labels = { operation: during.replaceAll(" ", "_"), reason: kind }
+      yield* Metric.update(Metric.withAttributes(Metrics.cacheTrouble, labels), 1)
       const now = yield* elapsedMillis
       const id = `${during} ${kind}`
       const last = reported.get(id)

@@ -22,6 +22,12 @@ const digest = (text: Redacted.Redacted<string>) => createHash("sha256").update(
 /** Any token there could be is shorter; what is longer is not hashed. */
 const longest = 4_096
 
+/** Whether what is presented is `token`, in a time that does not depend on how much of it is right. */
+export const matching = (token: Redacted.Redacted<string>): ((presented: Redacted.Redacted<string>) => boolean) => {
+  const expected = digest(token)
+  return (presented) => Redacted.value(presented).length <= longest && timingSafeEqual(digest(presented), expected)
+}
+
 /** The token of the admin routes. */
 export class AdminToken extends Context.Service<AdminToken, Service>()("aviary/http/AdminToken") {
   /** From the settings, or from `admin-token` in the data directory, which is made if it is not there. */
@@ -42,11 +48,10 @@ const make = Effect.fnUntraced(function* (mode: "make" | "read") {
   const path = (yield* Path.Path).resolve(dataDir, "admin-token")
   const token = adminToken ?? (mode === "make" ? yield* makeOnce(path) : yield* read(path))
   keepSecret(Redacted.value(token))
-  const expected = digest(token)
   return AdminToken.of({
     token,
     path: adminToken === undefined ? path : undefined,
-    matches: (presented) => Redacted.value(presented).length <= longest && timingSafeEqual(digest(presented), expected),
+    matches: matching(token),
   })
 })
 

@@ -3,7 +3,15 @@ import type { HttpServerResponse } from "effect/http"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Settings } from "../Settings.ts"
 import { errorResponse } from "./ErrorResponse.ts"
+import { note } from "./RequestNotes.ts"
 import { makeRoomErrors, type RoomError } from "./RoomErrors.ts"
+
+/** A room's error for the log: its reason, and what is known of it that a client is not told. */
+const inWords = ({ reason }: RoomError): string => {
+  const { _tag, message, ...details } = reason as { readonly _tag: string; readonly message?: string }
+  const known = Object.entries(details).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value))
+  return [_tag, message, ...known.map(([name, value]) => `${name}=${String(value)}`)].filter(Boolean).join(" ")
+}
 
 /** Makes an error, a room's or the contract's own, the response that tells a client of it. */
 export const makeAnswer = Effect.map(Settings, (settings) => {
@@ -12,6 +20,8 @@ export const makeAnswer = Effect.map(Settings, (settings) => {
     asked: Effect.Effect<A, E, R>,
   ): Effect.Effect<A | HttpServerResponse.HttpServerResponse, never, R> =>
     Effect.catch(asked, (error: RoomError | ApiError) =>
-      Effect.succeed(errorResponse(error._tag === "ApiError" ? error : told(error))),
+      error._tag === "ApiError"
+        ? Effect.succeed(errorResponse(error))
+        : Effect.as(note({ why: inWords(error) }), errorResponse(told(error))),
     )
 })

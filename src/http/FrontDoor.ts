@@ -15,7 +15,8 @@ import { causeFault, maxJsonBytes } from "./RequestFault.ts"
 import type { KnownRoutes } from "./KnownRoutes.ts"
 import { hasRest } from "./NodeResponse.ts"
 import { requestId } from "./RequestId.ts"
-import { loggable, logRequest } from "./RequestLog.ts"
+import { logBegun, loggable, logRequest } from "./RequestLog.ts"
+import { CurrentNotes, type RequestNotes } from "./RequestNotes.ts"
 import { countRequest } from "./RequestMetrics.ts"
 import { secured } from "./SecurityHeaders.ts"
 import { withStrictText } from "./StrictText.ts"
@@ -34,6 +35,8 @@ export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRout
   const startedAt = yield* elapsedMillis
   const id = requestId(request.headers["x-request-id"])
   const path = withoutSecrets(request.url.split("?", 1)[0]!)
+  yield* logBegun(id, request, path)
+  const noted: { notes: RequestNotes } = { notes: {} }
   const route = known.routeOf(request.method, request.url)
 
   const refused = rules.refusal(request)
@@ -47,6 +50,7 @@ export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRout
     Effect.provideService(HttpIncomingMessage.MaxBodySize, jsonLimit),
     Effect.map((response) => enveloped(request, path, response)),
     Effect.catchCause((cause) => failed(cause, request, path, known.methodsOf)),
+    Effect.provideService(CurrentNotes, noted),
     Effect.annotateLogs("request_id", id),
   )
   // A small body is often here already, unless its request was handled before the parser came to it.
@@ -57,7 +61,7 @@ export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRout
     "openai-processing-ms": String(Math.round(answeredAt - startedAt)),
   })
   return yield* logged(headed, request.method === "HEAD", (bytes, exit) => {
-    const line = { id, request, path, route, startedAt, answeredAt, response: headed, bytes, exit }
+    const line = { id, request, path, route, startedAt, answeredAt, response: headed, notes: noted.notes, bytes, exit }
     return Effect.andThen(logRequest(line), countRequest(line))
   })
 })

@@ -9,6 +9,7 @@ import { Settings } from "../Settings.ts"
 import { CurrentCaller } from "./CurrentCaller.ts"
 import { errorResponse } from "./ErrorResponse.ts"
 import { allowanceHeaders } from "./RateLimits.ts"
+import { note } from "./RequestNotes.ts"
 import { makeRoomErrors } from "./RoomErrors.ts"
 
 const make = Effect.gen(function* () {
@@ -37,7 +38,10 @@ const make = Effect.gen(function* () {
     Effect.matchEffect(authenticate(presented), {
       onFailure: refused(presented),
       onSuccess: (caller) => {
-        const answered = Effect.provideService(handler, CurrentCaller, caller)
+        const answered = Effect.andThen(
+          note({ account: caller.accountId, ...(caller.keyId === null ? {} : { key: caller.keyId }) }),
+          Effect.provideService(handler, CurrentCaller, caller),
+        )
         return isLimited(caller) ? Effect.andThen(sayWhatIsLeft(caller), answered) : answered
       },
     })

@@ -1,22 +1,28 @@
-import { Effect, Layer, Metric } from "effect"
+import { Effect, Layer, Metric, Redacted } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiSecurity } from "effect/http-api"
 import { PrometheusMetrics } from "effect/observability"
 import { Errors } from "../contract/Errors.ts"
+import { keepSecret } from "../contract/Secrets.ts"
 import { DeepHealth, type EngineReport } from "../health/DeepHealth.ts"
 import { EngineState, isUsable } from "../health/EngineState.ts"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
-import { AdminToken } from "./AdminToken.ts"
+import { AdminToken, matching } from "./AdminToken.ts"
 import { errorResponse } from "./ErrorResponse.ts"
+import { startErrorCounters } from "./RequestMetrics.ts"
 
 /** `GET /metrics`, in Prometheus' text format 0.0.4, for whom `AVIARY_METRICS` names. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
-    const { metrics } = yield* Settings
+    const { metrics, metricsToken } = yield* Settings
     const { matches } = yield* AdminToken
+    if (metricsToken !== undefined) keepSecret(Redacted.value(metricsToken))
+    const isMetricsToken = metricsToken === undefined ? () => false : matching(metricsToken)
     const deepHealth = yield* DeepHealth
     if (metrics === "off") return Layer.empty
+    yield* Metrics.startCounters
+    yield* startErrorCounters
 
     const measured = Effect.gen(function* () {
       yield* Effect.flatMap(deepHealth.status, Effect.forEach(measureEngine))
@@ -27,7 +33,7 @@ export const layer = Layer.unwrap(
       })
     })
     const forAdmin = Effect.flatMap(HttpApiBuilder.securityDecode(HttpApiSecurity.bearer), (presented) =>
-      matches(presented) ? measured : Effect.succeed(errorResponse(Errors.adminOnly())),
+      matches(presented) || isMetricsToken(presented) ? measured : Effect.succeed(errorResponse(Errors.adminOnly())),
     )
     return HttpRouter.add("GET", "/metrics", metrics === "open" ? measured : forAdmin)
   }),

@@ -1,7 +1,8 @@
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Effect, Exit, Option } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { holdsSecret, withoutSecrets } from "../contract/Secrets.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
+import type { RequestNotes } from "./RequestNotes.ts"
 
 /**
  * A request that is over. Times are of `elapsedMillis`.
@@ -20,6 +21,7 @@ export interface EndedRequest {
   readonly startedAt: number
   readonly answeredAt: number
   readonly response: HttpServerResponse.HttpServerResponse
+  readonly notes: RequestNotes
   readonly bytes: number
   readonly exit: Exit.Exit<unknown, unknown>
 }
@@ -28,26 +30,59 @@ export interface EndedRequest {
 export const endOf = ({ exit }: EndedRequest): "whole" | "client left" | "aborted" =>
   Exit.isSuccess(exit) ? "whole" : Cause.hasInterruptsOnly(exit.cause) ? "client left" : "aborted"
 
+/** The `code` that an answer in the envelope tells a client; undefined for any other answer. */
+export const codeOf = ({ response }: EndedRequest): string | undefined => {
+  const { body, status } = response
+  if (status < 400 || body._tag !== "Uint8Array") return undefined
+  try {
+    return (JSON.parse(Buffer.from(body.body).toString()) as { readonly error?: { readonly code?: string } }).error
+      ?.code
+  } catch {
+    return undefined
+  }
+}
+
+/** Asked every few seconds for ever, by balancers, orchestrators and Prometheus. */
+const asked = /^\/(health\/|metrics$)/
+
+const levelOf = ({ response, path }: EndedRequest): "Debug" | "Info" | "Warn" =>
+  asked.test(path) ? "Debug" : response.status >= 500 ? "Warn" : "Info"
+
 /** `cause` for the log: as text, where it repeats a key. */
 export const loggable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> | string => {
   const pretty = Cause.pretty(cause)
   return holdsSecret(pretty) ? withoutSecrets(pretty) : cause
 }
 
+/** For debugging: a request that has come, which may take minutes to be over, and who brought it. */
+export const logBegun = (id: string, request: HttpServerRequest.HttpServerRequest, path: string): Effect.Effect<void> =>
+  Effect.logDebug("Request begun").pipe(
+    Effect.annotateLogs({
+      method: request.method,
+      path,
+      request_id: id,
+      client: Option.getOrElse(request.remoteAddress, () => "unknown"),
+      user_agent: withoutSecrets(request.headers["user-agent"] ?? ""),
+    }),
+  )
+
 /**
- * One line per request: what was asked, how it ended, and nothing of what was said. The query string stays out, since
- * clients put keys there.
+ * One line per request: who asked for what, how it ended and why, and nothing of what was said. A warning where the gateway or
+ * an engine failed. The query string stays out, since clients put keys there.
  */
 export const logRequest = Effect.fnUntraced(function* (line: EndedRequest) {
   const now = yield* elapsedMillis
   const cache = line.response.headers["x-cache"]
-  yield* Effect.annotateLogs(Effect.logInfo("Request"), {
+  const code = codeOf(line)
+  yield* Effect.annotateLogs(Effect.logWithLevel(levelOf(line))("Request"), {
     method: line.request.method,
     path: line.path,
     status: line.response.status,
     ms: Math.round(now - line.startedAt),
     bytes: line.bytes,
     request_id: line.id,
+    ...(code === undefined ? {} : { code }),
+    ...line.notes,
     ...(cache === undefined ? {} : { x_cache: cache }),
     ...(Exit.isSuccess(line.exit) ? {} : { ended: endOf(line) }),
   })

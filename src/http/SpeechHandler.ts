@@ -8,6 +8,7 @@ import { handedOver } from "./HandedOver.ts"
 import { Models } from "./Models.ts"
 import { paying } from "./Paying.ts"
 import { makeRateLimits } from "./RateLimits.ts"
+import { note } from "./RequestNotes.ts"
 import { cutStalledReader } from "./StalledReader.ts"
 
 /** RFC 9111, 5.2.1: `no-store` keeps the answer out of the cache, `no-cache` and `max-age=0` ask for a fresh one. */
@@ -41,8 +42,9 @@ export const makeSpeechHandler = Effect.gen(function* () {
     payload: SpeechPayload,
     request: HttpServerRequest.HttpServerRequest,
   ) {
-    yield* models.forSpeech(payload.model)
     const asked = speechRequest(payload, request.headers)
+    yield* note({ model: asked.model, voice: asked.voice })
+    yield* models.forSpeech(payload.model)
     const body = Effect.succeed({ kind: "speech", ...asked, cacheControl: null })
     const spoken = yield* paying(request, body, speech.speak(asked))
     yield* cutStalledReader(request)

@@ -12,6 +12,7 @@ import { handedOver } from "./HandedOver.ts"
 import { Models } from "./Models.ts"
 import { paying } from "./Paying.ts"
 import { makeRateLimits } from "./RateLimits.ts"
+import { note } from "./RequestNotes.ts"
 import { cutStalledReader } from "./StalledReader.ts"
 import { makeUploads } from "./Upload.ts"
 
@@ -60,6 +61,7 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
   ) {
     yield* solvent(request)
     const { path, fields } = yield* receive(request, parts)
+    yield* note({ model: fields.model })
     // A client that waits for events finds none in JSON, and no error either.
     if (asksForEvents(fields)) {
       return yield* Errors.unsupportedValue("stream", "expected false; transcripts are not sent as events yet")

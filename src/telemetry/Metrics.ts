@@ -1,24 +1,63 @@
-import { Metric } from "effect"
+import { Effect, Metric } from "effect"
 
 /** Every metric of the gateway. Attributes are set where a metric is updated; their values come from small closed sets. */
 
-/** By `kind` (ENOSPC, EROFS, TIMEOUT, …) and `operation` (write, rename, …). */
-export const cacheTrouble = Metric.counter("aviary_cache_trouble_total", {
-  description: "Calls to the cache's disk that failed; the requests went on uncached.",
-  incremental: true,
-})
+type Attributes = Readonly<Record<string, ReadonlyArray<string>>>
 
-/** By `reason`: cut, altered, foreign, unreadable. */
-export const cacheBroken = Metric.counter("aviary_cache_broken_entries_total", {
-  description: "Entries found broken and removed, never served.",
-  incremental: true,
-})
+const counters: Array<{ readonly counter: Metric.Counter<number>; readonly attributes: Attributes }> = []
 
-/** By `reason`: bytes, age, room. */
-export const cacheEvicted = Metric.counter("aviary_cache_evicted_entries_total", {
-  description: "Entries removed to keep within the cache's limits.",
-  incremental: true,
-})
+/** A counter with all values of its attributes; with `open` ones it is there from its first event on only. */
+const counter = (name: string, description: string, attributes: Attributes | "open" = {}): Metric.Counter<number> => {
+  const made = Metric.counter(name, { description, incremental: true })
+  if (attributes !== "open") counters.push({ counter: made, attributes })
+  return made
+}
+
+const combinations = (attributes: Attributes): ReadonlyArray<Record<string, string>> =>
+  Object.entries(attributes).reduce<ReadonlyArray<Record<string, string>>>(
+    (all, [name, values]) => all.flatMap((one) => values.map((value) => ({ ...one, [name]: value }))),
+    [{}],
+  )
+
+/** Makes every counter of a closed set exist at 0: a series that begins at 1 has no increase that an alarm could see. */
+export const startCounters = Effect.forEach(
+  counters,
+  ({ counter, attributes }) =>
+    Effect.forEach(combinations(attributes), (one) => Metric.update(Metric.withAttributes(counter, one), 0), {
+      discard: true,
+    }),
+  { discard: true },
+)
+
+const engines = ["magpie", "parakeet"]
+
+const engineStates = ["unknown", "healthy", "down", "suspect", "wedged", "restarting", "recovering", "exhausted"]
+
+/** How the cache served a request: the words of the `x-cache` header. */
+const cacheWords = ["HIT", "MISS", "COALESCED", "BYPASS"]
+
+/** Whether a client got all of its answer, and who broke it off if not. */
+const endings = ["whole", "client left", "aborted"]
+
+const cacheOperations = ["write_entries", "read_entries", "remove_entries", "read_the_directory", "make_a_rename_last"]
+
+/** `reason`: the system's word, of which the usual ones are there from the start. */
+export const cacheTrouble = counter(
+  "aviary_cache_trouble_total",
+  "Calls to the cache's disk that failed; the requests went on uncached.",
+  { operation: cacheOperations, reason: ["ENOSPC", "EROFS", "EIO", "TIMEOUT"] },
+)
+
+export const cacheBroken = counter(
+  "aviary_cache_broken_entries_total",
+  "Entries found broken and removed, never served.",
+)
+
+export const cacheEvicted = counter(
+  "aviary_cache_evicted_entries_total",
+  "Entries removed to keep within the cache's limits.",
+  { reason: ["bytes", "age", "room"] },
+)
 
 export const cacheDiskFree = Metric.gauge("aviary_cache_disk_free_bytes", {
   description: "Bytes that can still be written to the disk of the cache.",
@@ -36,15 +75,13 @@ export const gateways = Metric.gauge("aviary_gateways", {
   description: "Gateways that work on this one's ledger, itself included.",
 })
 
-export const scratchSwept = Metric.counter("aviary_scratch_swept_folders_total", {
-  description: "Folders of temporary files, uploads or recordings that a dead gateway had left behind.",
-  incremental: true,
-})
+export const scratchSwept = counter(
+  "aviary_scratch_swept_folders_total",
+  "Folders of temporary files, uploads or recordings that a dead gateway had left behind.",
+)
 
-/** By `outcome`: committed, uncached, failed, abandoned, found. */
-export const flightsEnded = Metric.counter("aviary_flights_total", {
-  description: "Syntheses that ended.",
-  incremental: true,
+export const flightsEnded = counter("aviary_flights_total", "Syntheses that ended.", {
+  outcome: ["committed", "uncached", "failed", "abandoned", "found"],
 })
 
 export const flightsActive = Metric.gauge("aviary_flights_active", { description: "Syntheses under way." })
@@ -53,37 +90,22 @@ export const flightListeners = Metric.gauge("aviary_flight_listeners", {
   description: "Responses that are being fed by a synthesis.",
 })
 
-/** By `served`: MISS, HIT, COALESCED, BYPASS. */
-export const charges = Metric.counter("aviary_charges_total", {
-  description: "Requests charged.",
-  incremental: true,
+export const charges = counter("aviary_charges_total", "Requests charged.", { cache: cacheWords })
+
+export const refunds = counter("aviary_refunds_total", "Charges paid back, since the answer could not be finished.")
+
+export const holdsExpired = counter("aviary_holds_expired_total", "Holds whose gateway had died before they ended.")
+
+export const ledgerRefusals = counter("aviary_ledger_refusals_total", "Operations that the ledger could not do.", {
+  reason: ["locked", "full", "corrupt", "newer", "mismatch", "overloaded", "lost", "failed"],
 })
 
-export const refunds = Metric.counter("aviary_refunds_total", {
-  description: "Charges paid back, since the answer could not be finished.",
-  incremental: true,
-})
+export const ledgerCommits = counter("aviary_ledger_commits_total", "Transactions of the ledger synced to disk.")
 
-export const holdsExpired = Metric.counter("aviary_holds_expired_total", {
-  description: "Holds whose gateway had died before they ended.",
-  incremental: true,
-})
-
-/** By `kind`: locked, full, corrupt, newer, mismatch, overloaded, lost, failed. */
-export const ledgerRefusals = Metric.counter("aviary_ledger_refusals_total", {
-  description: "Operations that the ledger could not do.",
-  incremental: true,
-})
-
-export const ledgerCommits = Metric.counter("aviary_ledger_commits_total", {
-  description: "Transactions of the ledger synced to disk.",
-  incremental: true,
-})
-
-/** By `engine` and `state`: the state it came into. */
-export const engineChanges = Metric.counter("aviary_engine_state_changes_total", {
-  description: "Changes of an engine's state.",
-  incremental: true,
+/** `state`: the one it came into. */
+export const engineChanges = counter("aviary_engine_state_changes_total", "Changes of an engine's state.", {
+  engine: engines,
+  state: engineStates,
 })
 
 /** By `engine`. */
@@ -92,22 +114,20 @@ export const engineUsable = Metric.gauge("aviary_engine_usable", {
     "1 while the engine is believed to answer requests, 0 while it is down and while requests are held or refused.",
 })
 
-/** By `engine` and `outcome`: passed, wedged, acquitted, loading, unreachable. */
-export const engineProbes = Metric.counter("aviary_engine_probes_total", {
-  description: "Probes of an engine by a real inference.",
-  incremental: true,
+export const engineProbes = counter("aviary_engine_probes_total", "Probes of an engine by a real inference.", {
+  engine: engines,
+  outcome: ["passed", "wedged", "acquitted", "loading", "unreachable"],
 })
 
-/** By `engine` and `outcome`: restarted, failed. */
-export const engineRestarts = Metric.counter("aviary_engine_restarts_total", {
-  description: "Restarts of an engine that were tried.",
-  incremental: true,
+export const engineRestarts = counter("aviary_engine_restarts_total", "Restarts of an engine that were tried.", {
+  engine: engines,
+  outcome: ["restarted", "failed"],
 })
 
-/** By `engine` and `reason`: the error's name, such as EngineWedged or QueueFull. */
-export const engineRefusals = Metric.counter("aviary_engine_refusals_total", {
-  description: "Requests kept from an engine.",
-  incremental: true,
+/** `reason`: the error's name. */
+export const engineRefusals = counter("aviary_engine_refusals_total", "Requests kept from an engine.", {
+  engine: engines,
+  reason: ["EngineWedged", "QueueFull", "QueueWaitTimedOut", "Quarantined"],
 })
 
 /** By `engine`: its line and its turns, read when the metrics are. */
@@ -129,11 +149,8 @@ export const engineState = Metric.gauge("aviary_engine_state", {
   description: "1 for the state that the engine is in, 0 for the others.",
 })
 
-/** By `method`, `route`, `status`, and `ended`: whole, client left, aborted. */
-export const httpRequests = Metric.counter("aviary_http_requests_total", {
-  description: "Requests whose answer is over.",
-  incremental: true,
-})
+/** By `method`, `route`, `status`, and `ended`. */
+export const httpRequests = counter("aviary_http_requests_total", "Requests whose answer is over.", "open")
 
 /** By `route`. A speech may stream for minutes. */
 export const httpSeconds = Metric.histogram("aviary_http_request_duration_seconds", {
@@ -142,16 +159,19 @@ export const httpSeconds = Metric.histogram("aviary_http_request_duration_second
 })
 
 /** By `route`. */
-export const httpBytes = Metric.counter("aviary_http_response_bytes_total", {
-  description: "Bytes of response bodies.",
-  incremental: true,
+export const httpBytes = counter("aviary_http_response_bytes_total", "Bytes of response bodies.", "open")
+
+export const speeches = counter("aviary_speeches_total", "Speeches that were begun to be sent.", {
+  cache: cacheWords,
+  ended: endings,
 })
 
-/** By `cache`: HIT, MISS, COALESCED, BYPASS; and `ended`, as above. */
-export const speeches = Metric.counter("aviary_speeches_total", {
-  description: "Speeches that were begun to be sent.",
-  incremental: true,
+export const transcriptions = counter("aviary_transcriptions_total", "Transcripts that were begun to be sent.", {
+  ended: endings,
 })
+
+/** By `code`, as docs/errors.md lists them. */
+export const errors = counter("aviary_errors_total", "Requests answered with an error.", "open")
 
 /** By `cache`. */
 export const firstAudioSeconds = Metric.histogram("aviary_speech_first_audio_seconds", {
@@ -159,20 +179,16 @@ export const firstAudioSeconds = Metric.histogram("aviary_speech_first_audio_sec
   boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30],
 })
 
-export const logDropped = Metric.counter("aviary_log_dropped_lines_total", {
-  description:
-    "Log lines dropped since the log could not be written: a full disk, or a reader that does not read or has gone.",
-  incremental: true,
-})
+export const logDropped = counter(
+  "aviary_log_dropped_lines_total",
+  "Log lines dropped since the log could not be written: a full disk, or a reader that does not read or has gone.",
+)
 
 export const residentBytes = Metric.gauge("process_resident_memory_bytes", {
   description: "Memory of the process that is in RAM, in bytes.",
 })
 
-export const cpuSeconds = Metric.counter("process_cpu_seconds_total", {
-  description: "Processor time of the process, all threads.",
-  incremental: true,
-})
+export const cpuSeconds = counter("process_cpu_seconds_total", "Processor time of the process, all threads.")
 
 export const startSeconds = Metric.gauge("process_start_time_seconds", {
   description: "When the process started, in Unix seconds.",

@@ -273,7 +273,7 @@ it.effect("charges, what is paid back and what expires are counted", () =>
   Effect.gen(function* () {
     const world = yield* openWorld()
     const counted = Effect.all([
-      Metric.value(Metric.withAttributes(Metrics.charges, { served: "HIT" })),
+      Metric.value(Metric.withAttributes(Metrics.charges, { cache: "HIT" })),
       Metric.value(Metrics.refunds),
       Metric.value(Metrics.holdsExpired),
     ]).pipe(Effect.map((all) => all.map(({ count }) => count)))

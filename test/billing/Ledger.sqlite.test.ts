@@ -277,7 +277,7 @@ describe("the ledger in SQLite", () => {
         const { ledger, charge } = yield* open(path, { lockWaitMillis: 50 })
         const other = new DatabaseSync(path)
         other.exec("BEGIN EXCLUSIVE")
-        const refusals = Metric.value(Metric.withAttributes(Metrics.ledgerRefusals, { kind: "locked" }))
+        const refusals = Metric.value(Metric.withAttributes(Metrics.ledgerRefusals, { reason: "locked" }))
         const before = (yield* refusals).count
         const error = yield* Effect.flip(charge("h"))
         assert.deepInclude(error.reason, { _tag: "LedgerUnavailable", kind: "locked" })

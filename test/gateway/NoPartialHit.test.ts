@@ -129,7 +129,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("NoPartialHit", (it) =>
       const nim = yield* countedNim()
       const { url } = yield* startAviary(nim, { cacheDir: disk.directory, cacheReserveBytes: "0" })
       const trouble = Metric.value(
-        Metric.withAttributes(Metrics.cacheTrouble, { operation: "write entries", kind: "ENOSPC" }),
+        Metric.withAttributes(Metrics.cacheTrouble, { operation: "write_entries", reason: "ENOSPC" }),
       )
       const before = (yield* trouble).count
       // About 400 kB as wav: more than fits. As mp3 it does.

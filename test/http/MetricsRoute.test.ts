@@ -1,7 +1,14 @@
 import { expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Metric } from "effect"
+import { spawnSync } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { Errors } from "../../src/contract/Errors.ts"
+import { EngineState } from "../../src/health/EngineState.ts"
+import * as Metrics from "../../src/telemetry/Metrics.ts"
 import { postSpeech } from "../support/aviary.ts"
 import { startGateway } from "../support/gateway.ts"
+
+const firstMetrics = fileURLToPath(new URL("../support/firstMetrics.ts", import.meta.url))
 
 // With spaces, as an operator's own may have.
 const adminToken = "the operator's own"
@@ -50,6 +57,57 @@ it.live("counts requests by route, and speeches by how the cache served them", (
     expect(more("aviary_http_requests_total", { method: "GET", route: "/v1/models/:id", status: "200", ended })).toBe(2)
     expect(more("aviary_http_requests_total", { method: "GET", route: "none", status: "404", ended })).toBe(2)
     expect(text).not.toMatch(/wp-admin|whisper-1/)
+  }),
+)
+
+it("every counter is there at 0 before its first event, with every value its attributes have", () => {
+  const text = spawnSync(process.execPath, [firstMetrics], { encoding: "utf8" }).stdout
+  const open: ReadonlyArray<unknown> = [Metrics.httpRequests, Metrics.httpBytes, Metrics.cpuSeconds]
+  const counters = Object.values(Metrics).filter((one) => Metric.isMetric(one) && one.type === "Counter")
+  expect(counters.length).toBeGreaterThan(15)
+  for (const counter of counters.filter((one) => !open.includes(one))) {
+    const { id } = counter as Metric.Counter<number>
+    expect(text).toMatch(new RegExp(`^${id}(\\{.*\\})? 0$`, "m"))
+  }
+  for (const state of EngineState.literals) {
+    expect(text).toMatch(new RegExp(`^aviary_engine_state_changes_total\\{.*state="${state}".*\\} 0$`, "m"))
+  }
+  for (const { description } of Object.values(Errors)) {
+    expect(text).toContain(`aviary_errors_total{code="${description.code}"} 0`)
+  }
+})
+
+it.live("counts transcripts, and errors by their codes", () =>
+  Effect.gen(function* () {
+    const { url } = yield* startGateway()
+    const before = (yield* get(`${url}/metrics`)).text
+    const form = new FormData()
+    form.set("model", "whisper-1")
+    form.set("file", new File(["test"], "test.wav"))
+    const post = (body: FormData) =>
+      Effect.promise(async () => (await fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body })).text())
+    yield* post(form)
+    form.set("model", "nobody")
+    yield* post(form)
+    const { text } = yield* get(`${url}/metrics`)
+    const more = (name: string, labels: Record<string, string>) =>
+      sample(text, name, labels) - sample(before, name, labels)
+    expect(more("aviary_transcriptions_total", { ended: "whole" })).toBe(1)
+    expect(more("aviary_errors_total", { code: "model_not_found" })).toBe(1)
+  }),
+)
+
+it.live("a token of its own opens the metrics and nothing else; it is asked for on loopback too", () =>
+  Effect.gen(function* () {
+    const metricsToken = "for-prometheus-alone"
+    const { url } = yield* startGateway({ settings: { adminToken, metricsToken } })
+    const as = (token: string, path: string) => get(url + path, { authorization: `Bearer ${token}` })
+    expect((yield* get(`${url}/metrics`)).status).toBe(401)
+    expect((yield* as(`${metricsToken}s`, "/metrics")).status).toBe(401)
+    expect((yield* as(metricsToken, "/metrics")).status).toBe(200)
+    expect((yield* as(adminToken, "/metrics")).status).toBe(200)
+    expect((yield* as(metricsToken, "/admin/engines")).status).toBe(401)
+    expect((yield* as(adminToken, "/admin/engines")).status).toBe(200)
   }),
 )
 
