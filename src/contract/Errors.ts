@@ -241,6 +241,14 @@ export const Errors = {
     when: "What came in is not HTTP, or its body could not be read.",
     example: [],
   }),
+  invalidHost: kind<[]>({
+    status: 400,
+    type: "invalid_request_error",
+    code: "invalid_host",
+    message: () => "The request must name its host once, in a `Host` header such as `localhost:8000`.",
+    when: "An HTTP/1.1 request without `Host`, with several, or with one that is no name or address.",
+    example: [],
+  }),
   expectationFailed: kind<[]>({
     status: 417,
     type: "invalid_request_error",

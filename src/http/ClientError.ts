@@ -3,6 +3,7 @@ import type { Socket } from "node:net"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
 import { isLingering, linger } from "./Linger.ts"
+import { responseOn } from "./NodeResponse.ts"
 import { requestId } from "./RequestId.ts"
 
 const told = (code: string | undefined): ApiError => {
@@ -52,14 +53,10 @@ const answer = (socket: Socket, error: ApiError): void => {
  * expectations), as far as nothing else is being written on the connection; then closes it, as Node does without this.
  */
 export const answerClientErrors = (server: Server): void => {
-  const current = new WeakMap<Socket, ServerResponse>()
-  const remember = (request: IncomingMessage, response: ServerResponse) => void current.set(request.socket, response)
-  server.prependListener("request", remember)
-  server.prependListener("checkContinue", remember)
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     // Node's clock for whole requests runs on for one that was answered already.
     if (isLingering(socket)) return
-    const response = current.get(socket)
+    const response = responseOn(socket)
     // The error is about the request last seen if that is still being received, however far its answer is.
     const answered = response?.headersSent === true && !(response.writableFinished && response.req.complete)
     if (!socket.writable || answered || error.code === "ECONNRESET") return void socket.destroy()

@@ -11,6 +11,7 @@ import { Errors } from "../contract/Errors.ts"
 import { withoutSecrets } from "../contract/Secrets.ts"
 import type { BrowserRules } from "./BrowserRules.ts"
 import { errorResponse } from "./ErrorResponse.ts"
+import { hostFault } from "./HostHeader.ts"
 import { causeFault, maxJsonBytes } from "./RequestFault.ts"
 import type { KnownRoutes } from "./KnownRoutes.ts"
 import { hasRest } from "./NodeResponse.ts"
@@ -39,7 +40,7 @@ export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRout
   const noted: { notes: RequestNotes } = { notes: {} }
   const route = known.routeOf(request.method, request.url)
 
-  const refused = rules.refusal(request)
+  const refused = Option.orElse(hostFault(request), () => rules.refusal(request))
   const answer = Option.isSome(refused)
     ? Effect.succeed(errorResponse(refused.value))
     : route !== undefined && encoded(request)

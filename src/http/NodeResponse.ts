@@ -2,8 +2,18 @@ import { type IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { linger } from "./Linger.ts"
 
+const latest = new WeakMap<Socket, ServerResponse>()
+
+/** The response to the request that came last on `socket`. */
+export const responseOn = (socket: Socket): ServerResponse | undefined => latest.get(socket)
+
 /** Node's response, but for two of its endings. It is what the server answers with, so they hold for whoever answers. */
 export class NodeResponse extends ServerResponse {
+  constructor(...made: ConstructorParameters<typeof ServerResponse>) {
+    super(...made)
+    latest.set(this.req.socket, this)
+  }
+
   /**
    * An answer that begins while its request is still arriving is the connection's last, and says so: what follows on the
    * connection is a rest that nobody reads, not a request.

@@ -38,6 +38,8 @@ export const layer = Layer.merge(
       const bodyTime = Math.max(1, Duration.toMillis(uploadTimeout))
       const server = createServer({
         ServerResponse: NodeResponse,
+        // The front door says it better.
+        requireHostHeader: false,
         // Nothing here upgrades, so a client that offers to (Java's do, to HTTP/2) is answered as any other.
         shouldUpgradeCallback: () => false,
         // Slow headers hold a socket for nothing. Bodies that a handler reads itself have a clock there as well.

@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { startGateway } from "../support/gateway.ts"
+import { Effect, Exit, Layer, Scope, Stream } from "effect"
+import { speechOf, startGateway, transcriptionOf } from "../support/gateway.ts"
 import { jsonPost, rawConnection } from "../support/rawHttp.ts"
 
 const upload = ["POST /v1/audio/transcriptions", "content-type: multipart/form-data; boundary=b"] as const
@@ -110,4 +110,25 @@ it.live("a connection is kept where the whole request was there, whatever it was
     socket.write("GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
     yield* seen('{"status":"live"}')
   }),
+)
+
+it.live.each(["the gateway stops", "the client says what is no HTTP"] as const)(
+  "an HTTP/1.0 answer that is broken off because %s is reset, not closed as if it were whole",
+  (why) =>
+    Effect.gen(function* () {
+      const audio = Stream.concat(Stream.make(Buffer.from("first")), Stream.never)
+      const scope = yield* Scope.make()
+      const { port } = yield* startGateway({
+        programs: Layer.merge(speechOf({ audio }), transcriptionOf()),
+        settings: { shutdownGrace: "50 millis" },
+      }).pipe(Scope.provide(scope))
+      const { socket, seen, closed } = yield* rawConnection(port)
+      const request = jsonPost("/v1/audio/speech", { model: "tts-1", input: "Hello.", voice: "alloy" })
+      socket.write(request.replace("HTTP/1.1", "HTTP/1.0"))
+      yield* seen("first")
+      if (why === "the gateway stops") yield* Scope.close(scope, Exit.void)
+      else socket.write("garbage")
+      expect(yield* closed).toMatchObject({ reset: true })
+      yield* Scope.close(scope, Exit.void)
+    }),
 )

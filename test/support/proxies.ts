@@ -100,6 +100,10 @@ export const nginxAsTold: Proxy = (gatewayPort) =>
       .replace("127.0.0.1:8000", `127.0.0.1:${gatewayPort}`),
   )
 
+/** nginx as whoever has read nothing sets it up. Before 1.29.7 it speaks HTTP/1.0 to what it stands in front of. */
+export const nginxByDefault: Proxy = (gatewayPort) =>
+  nginx((port) => `server { listen 127.0.0.1:${port}; location / { proxy_pass http://127.0.0.1:${gatewayPort}; } }`)
+
 /** Caddy as docs/proxies.md tells it, without the certificate that nobody would give it here. */
 export const caddyAsTold: Proxy = (gatewayPort) =>
   Effect.gen(function* () {
