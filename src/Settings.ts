@@ -289,6 +289,10 @@ function read(): Effect.Effect<Values, SettingsError> {
   )
 }
 
+/** A URL that is not valid may hold a password all the same. */
+const withoutPassword = (name: string, value: string) =>
+  name.endsWith("_URL") ? value.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1<hidden>@") : value
+
 const readOne = Effect.fnUntraced(function* (one: Setting<unknown>) {
   const written = yield* Config.option(Config.String(one.name)).pipe(
     Effect.mapError((error) => new SettingsError({ message: `${one.name} cannot be read: ${error.message}` })),
@@ -302,7 +306,7 @@ const readOne = Effect.fnUntraced(function* (one: Setting<unknown>) {
     Effect.mapError(
       () =>
         new SettingsError({
-          message: `${one.name}=${one.secret ? "<secret>" : JSON.stringify(value)} is not valid: it accepts ${one.accepts}.`,
+          message: `${one.name}=${one.secret ? "<secret>" : JSON.stringify(withoutPassword(one.name, value))} is not valid: it accepts ${one.accepts}.`,
         }),
     ),
   )

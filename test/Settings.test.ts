@@ -105,6 +105,16 @@ it.effect(
     }),
 )
 
+it.effect("a password in a URL that is not valid is not repeated", () =>
+  Effect.gen(function* () {
+    for (const url of ["ftp://me:s3cret/x@spark", "http://me:s3cret@", "me:s3cret@spark:9000"]) {
+      const message = yield* refusal({ AVIARY_MAGPIE_URL: url })
+      expect(message).toContain("<hidden>@")
+      expect(message).not.toContain("s3cret")
+    }
+  }),
+)
+
 it.effect("listening beyond loopback needs a word on who may come in", () =>
   Effect.gen(function* () {
     for (const host of ["0.0.0.0", "::", "192.168.1.5", "127.evil.example"]) {

@@ -1,6 +1,7 @@
 import { Effect, Option } from "effect"
 import { resolve } from "node:path"
 import { AdminToken } from "../http/AdminToken.ts"
+import { withoutCredentials } from "../upstream/EngineUrl.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
@@ -18,7 +19,10 @@ const place = (url: URL | undefined, ready: Effect.Effect<void, { readonly reaso
     : ready.pipe(
         Effect.match({ onSuccess: () => "ready", onFailure: ({ reason }) => trouble(reason) }),
         Effect.timeoutOption(patience),
-        Effect.map((state) => `${url.href}: ${Option.getOrElse(state, () => `NO ANSWER within ${patience}`)}`),
+        Effect.map(
+          (state) =>
+            `${withoutCredentials(url).href}: ${Option.getOrElse(state, () => `NO ANSWER within ${patience}`)}`,
+        ),
       )
 
 const trouble = (reason: EngineFailure): string => {

@@ -326,12 +326,21 @@ export const Errors = {
   }),
   engineRejected: kind<[status: number, message: string]>({
     status: 502,
-    statusOf: (status) => (status >= 400 && status <= 599 ? status : 502),
+    // Any other would be taken for the gateway's own word: 401 for a bad key, 413 and 429 for its limits.
+    statusOf: (status) => (status === 400 || status === 422 || (status >= 500 && status <= 599) ? status : 502),
     type: "engine_error",
     code: "engine_rejected",
     message: (_status, message) => message,
-    when: "The engine answered with an error. Its own status (4xx or 5xx) and text are passed on.",
+    when: "The engine answered with an error. Its text is passed on, and its status if that is 400, 422 or 5xx; else it is 502.",
     example: [422, "Unavailable model requested given these parameters: language_code=xx"],
+  }),
+  engineOverloaded: kind<[engine: Engine]>({
+    status: 503,
+    type: "service_unavailable_error",
+    code: "server_is_overloaded",
+    message: (engine) => `The ${engine} engine is busy. Try again shortly.`,
+    when: "The engine itself says that it has too much to do (429 or 503). Comes with `Retry-After`.",
+    example: ["text-to-speech"],
   }),
   engineMalformed: kind<[engine: Engine]>({
     status: 502,

@@ -1,5 +1,4 @@
 import { Context, Effect, FileSystem, Layer, Path, type Scope } from "effect"
-import { ChildProcessSpawner } from "effect/process"
 import { Settings, type SettingsError, table } from "../Settings.ts"
 import { makeCommandRestart } from "./CommandRestart.ts"
 import { makeDockerClient, makeDockerRestart } from "./DockerRestart.ts"
@@ -99,7 +98,7 @@ function makeBackend(
 ): Effect.Effect<
   RestartBackend | undefined,
   SettingsError,
-  Settings | ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | Path.Path | Scope.Scope
+  Settings | FileSystem.FileSystem | Path.Path | Scope.Scope
 > {
   return Effect.gen(function* () {
     const { dockerCertPath, dockerHost, restartTimeout } = yield* Settings

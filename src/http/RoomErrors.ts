@@ -11,6 +11,14 @@ import type { EngineFailure } from "../upstream/EngineFailure.ts"
 /** Milliseconds after which a ledger that was locked or full is worth another try. */
 const ledgerRetryAfter = 5_000
 
+/** Milliseconds after which an engine that was too busy is worth another try. */
+const engineRetryAfter = 5_000
+
+/** What an engine says of the gateway's own credentials is no business of a client. */
+const isAboutAccess = (status: number) => status === 401 || status === 403 || status === 407
+const noAccess = (engine: string) =>
+  `The ${engine} engine does not let the gateway in. Its operator has to look at the engine's URL and its credentials.`
+
 /** Everything the rooms fail a request with. */
 export type RoomError = SpeechFailure | TranscriptionFailure
 
@@ -31,7 +39,9 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
       case "EngineLoading":
         return Errors.engineLoading(name).retryAfter(retryAfter)
       case "EngineRejected":
-        return Errors.engineRejected(failure.status, failure.message)
+        if (failure.status === 429 || failure.status === 503)
+          return Errors.engineOverloaded(name).retryAfter(engineRetryAfter)
+        return Errors.engineRejected(failure.status, isAboutAccess(failure.status) ? noAccess(name) : failure.message)
       case "EngineMalformed":
         return Errors.engineMalformed(name)
       case "EngineCut":

@@ -1,9 +1,20 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Clock, Duration, Effect, Option, type Scope, Stream } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import type { Duplex } from "node:stream"
+import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
 import type { Settings } from "../Settings.ts"
 import { errorBodyLimit, errorBodyMessage } from "./EngineErrorBody.ts"
-import { type EngineFailure, EngineLoading, EngineMalformed, EngineRejected, EngineTimedOut } from "./EngineFailure.ts"
+import {
+  EngineCut,
+  type EngineFailure,
+  EngineLoading,
+  EngineMalformed,
+  EngineRejected,
+  EngineTimedOut,
+} from "./EngineFailure.ts"
+import { authorizationOf, withoutCredentials } from "./EngineUrl.ts"
 import { transportFailure } from "./TransportFailure.ts"
 
 /** How long one call may take: to its answer's head, between two pieces of the answer, and altogether. */
@@ -38,12 +49,16 @@ export interface EngineHttp {
   ) => Effect.Effect<EngineAnswer, EngineFailure, Scope.Scope>
 }
 
-/** HTTP to the engine at `baseUrl`; request URLs are paths below it. A `/v1` at its end, pasted by habit, is dropped. */
+/**
+ * HTTP to the engine at `baseUrl`; request URLs are paths below it. A `/v1` at its end, pasted by habit, is dropped. A name
+ * and password in it are sent as basic authorization, and are part of no URL from here on: URLs get into messages.
+ */
 export const makeEngineHttp = Effect.fnUntraced(function* (
   baseUrl: URL,
   settings: Pick<Settings["Service"], "connectTimeout">,
 ): Effect.fn.Return<EngineHttp, never, Scope.Scope> {
   const connectMillis = Duration.toMillis(settings.connectTimeout)
+  const authorization = authorizationOf(baseUrl)
   const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({
     connect: { timeout: connectMillis },
     // One connection per call. A kept-alive one can be closed by the engine just as a call is written to it, which looks
@@ -53,7 +68,15 @@ export const makeEngineHttp = Effect.fnUntraced(function* (
   const http = (yield* NodeHttpClient.makeUndici.pipe(
     Effect.provideService(NodeHttpClient.Dispatcher, dispatcher),
   )).pipe(
-    HttpClient.mapRequest(HttpClientRequest.prependUrl(baseUrl.href.replace(/\/+(v1\/*)?$/, ""))),
+    HttpClient.mapRequest((request) =>
+      request.pipe(
+        HttpClientRequest.prependUrl(withoutCredentials(baseUrl).href.replace(/\/+(v1\/*)?$/, "")),
+        HttpClientRequest.setHeaders({
+          "accept-encoding": "identity",
+          ...(authorization !== undefined && { authorization }),
+        }),
+      ),
+    ),
     HttpClient.withScope,
   )
 
@@ -63,15 +86,44 @@ export const makeEngineHttp = Effect.fnUntraced(function* (
       Effect.mapError((error) => transportFailure(error.reason.cause, false, connectMillis)),
       within("first byte"),
     )
-    const body = Stream.transformPull(
+    const raw = Stream.transformPull(
       Stream.mapError(response.stream, (error) => transportFailure(error.reason.cause, true, connectMillis)),
       (pull) => Effect.succeed(within("idle")(pull)),
     )
+    const body = yield* uncompressed(response, raw)
     if (response.status >= 200 && response.status < 300) return accepted(response, body)
     return yield* Effect.flatMap(readBounded(body, errorBodyLimit), (text) => rejection(response, text))
   })
   return { call }
 })
+
+const decoders: Readonly<Record<string, () => Duplex>> = {
+  gzip: () => createGunzip(),
+  "x-gzip": () => createGunzip(),
+  deflate: () => createInflate(),
+  br: () => createBrotliDecompress(),
+}
+
+/** Undoes what an engine, or a proxy before it, has compressed though it was asked not to: else it would be played as noise. */
+const uncompressed = (
+  response: HttpClientResponse.HttpClientResponse,
+  body: EngineAnswer["body"],
+): Effect.Effect<EngineAnswer["body"], EngineMalformed> => {
+  const encoding = (response.headers["content-encoding"] ?? "identity").trim().toLowerCase()
+  if (encoding === "identity" || encoding === "") return Effect.succeed(body)
+  const decoder = decoders[encoding]
+  if (decoder === undefined)
+    return Effect.fail(new EngineMalformed({ message: `answered in the content-encoding ${encoding.slice(0, 50)}` }))
+  return Effect.succeed(
+    NodeStream.pipeThroughDuplex(body, {
+      evaluate: decoder,
+      onError: (error): EngineFailure =>
+        new EngineCut({
+          message: `its ${encoding} answer cannot be read: ${error instanceof Error ? error.message : ""}`,
+        }),
+    }),
+  )
+}
 
 type Phase = "first byte" | "idle"
 

@@ -28,6 +28,9 @@ type Route = "/v1/audio/synthesize_online" | "/v1/audio/synthesize"
 const online: Route = "/v1/audio/synthesize_online"
 const batch: Route = "/v1/audio/synthesize"
 
+/** Bytes of a voice list, which is parsed and indexed on the event loop. A NIM lists 270 voices in 10 KB. */
+const voiceListLimit = 256 * 1_024
+
 // One key names all locales, or each locale is a key: only the values count.
 const VoiceList = Schema.fromJsonString(
   Schema.Record(Schema.String, Schema.Struct({ voices: Schema.Array(Schema.NonEmptyString) })),
@@ -88,7 +91,7 @@ export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Se
 
   const voices = Effect.fnUntraced(function* () {
     const answer = yield* http.call(HttpClientRequest.get("/v1/audio/list_voices"), quick)
-    const text = yield* readWhole(answer.body, 4 * 1_024 * 1_024)
+    const text = yield* readWhole(answer.body, voiceListLimit)
     const listed = decodeVoices(text)
     if (Option.isNone(listed))
       return yield* new EngineMalformed({ message: `its voice list cannot be read: ${text.slice(0, 200)}` })

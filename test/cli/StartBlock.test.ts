@@ -13,8 +13,8 @@ import { testEngines } from "../support/gateway.ts"
 
 const urls = { magpieUrl: "http://spark:9000", parakeetUrl: "http://spark:9001" }
 
-const blockOf = (access: string, engines = testEngines, neighbours = Neighbours.layerNone) => {
-  const settings = Settings.layerTest({ access, adminToken: "the-operator-s-own", ...urls })
+const blockOf = (access: string, engines = testEngines, neighbours = Neighbours.layerNone, at = urls) => {
+  const settings = Settings.layerTest({ access, adminToken: "the-operator-s-own", ...at })
   return startBlock("http://127.0.0.1:8000").pipe(
     Effect.provide(Layer.mergeAll(AdminToken.layer, engines, neighbours).pipe(Layer.provideMerge(settings))),
     Effect.provide(NodeServices.layer),
@@ -63,5 +63,14 @@ it.effect("says of every engine whether it answers, and waits for none longer th
     const deaf = blockOf("open", Layer.merge(magpie(Effect.never), loading))
     const [silent] = yield* Effect.all([deaf, TestClock.adjust("2 seconds")], { concurrency: "unbounded" })
     expect(silent).toMatch(/spark:9000.*: NO ANSWER within 2 seconds\)/)
+  }),
+)
+
+it.effect("shows an engine's URL without the password in it", () =>
+  Effect.gen(function* () {
+    const withPassword = { magpieUrl: "http://me:s3cret@spark:9000", parakeetUrl: "http://me:s3cret@spark:9001" }
+    const block = yield* blockOf("open", testEngines, Neighbours.layerNone, withPassword)
+    expect(block).toContain("http://spark:9000/")
+    expect(block).not.toContain("s3cret")
   }),
 )

@@ -76,7 +76,11 @@ it("a fault of the gateway's own asks SDKs not to repeat the work", () => {
 })
 
 it.each([
+  [400, 400],
   [422, 422],
+  [401, 502],
+  [404, 502],
+  [413, 502],
   [500, 500],
   [302, 502],
   [200, 502],

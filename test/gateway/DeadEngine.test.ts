@@ -4,7 +4,8 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Logger, Scope } from "effect"
+import { inspect } from "node:util"
 import { engines as command } from "../../src/cli/engines.ts"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { runCommand } from "../support/commandLine.ts"
@@ -23,6 +24,38 @@ const measured = (url: string) =>
   })
 
 layer(NodeServices.layer, { excludeTestServices: true })("DeadEngine", (it) => {
+  it.effect("shows nobody the password that is in its URL", () =>
+    Effect.gen(function* () {
+      const logged: Array<string> = []
+      const log = Logger.make(({ message, cause }) => void logged.push(inspect({ message, cause }, { depth: 20 })))
+      const engine = "http://operator:s3cr3t@127.0.0.1:1"
+      const settings = { magpieUrl: engine, parakeetUrl: engine, adminToken }
+      const { url } = yield* startAviary(undefined, settings, { loggers: [log] })
+      const asked = (path: string, init: RequestInit = {}) =>
+        Effect.promise(async () => {
+          const headers = { authorization: `Bearer ${adminToken}` }
+          const response = await fetch(url + path, { headers, ...init })
+          return `${JSON.stringify([...response.headers])} ${await response.text()}`
+        })
+      const speech = yield* postSpeech(url)
+      const shown = [
+        yield* Effect.promise(() => speech.text()),
+        yield* asked("/admin/engines/magpie/probe", {
+          method: "POST",
+          headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
+        }),
+        yield* asked("/admin/engines"),
+        yield* asked("/health/ready?for=speech"),
+        yield* asked("/metrics"),
+        yield* asked("/v1/models"),
+        ...logged,
+      ]
+      expect(logged.length).toBeGreaterThan(0)
+      expect(shown.filter((text) => text.includes("s3cr3t") || text.includes("operator:"))).toEqual([])
+      expect(shown[2]).toContain("ECONNREFUSED")
+    }),
+  )
+
   it.effect("is down for everybody who asks, from the first refused connection on", () =>
     Effect.gen(function* () {
       const life = yield* Scope.make()

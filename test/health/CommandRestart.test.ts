@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { readFileSync, readlinkSync } from "node:fs"
 import { NodeServices } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, FileSystem } from "effect"
@@ -110,6 +110,31 @@ it.live("a program left in the background does not hold the restart up", () =>
     assert.include(yield* restart(node(script)), "left it")
     assert.isBelow(Date.now() - before, 3_500)
   }).pipe(Effect.provide(NodeServices.layer)),
+)
+
+it.live("a daemon that the command leaves behind can go on writing, for it holds no pipe of the gateway's", () =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const file = `${yield* fs.makeTempDirectoryScoped()}/daemon`
+    const daemon = `process.on("uncaughtException", (error) => { require("node:fs").writeFileSync(process.argv[1], String(error)); process.exit(1) })
+      process.on("SIGUSR2", () => { for (let n = 0; n < 100; n++) console.log("x".repeat(10000)); console.error("still here"); require("node:fs").writeFileSync(process.argv[1], "wrote") })
+      require("node:fs").writeFileSync(process.argv[1], String(process.pid)); setTimeout(() => {}, 60000)`
+    // Detached, it is out of the command's process group, as daemons are.
+    const script = `const child = require("node:child_process").spawn(process.execPath, ["-e", process.argv[2], process.argv[1]], { stdio: "inherit", detached: true })
+      child.unref(); const wait = () => require("node:fs").existsSync(process.argv[1]) ? console.log("left it") : setTimeout(wait, 10); wait()`
+    assert.include(yield* restart(node(script, file, daemon)), "left it")
+    const pid = Number(yield* untilWritten(file))
+    yield* Effect.addFinalizer(() => Effect.sync(() => process.kill(pid, "SIGKILL")))
+    assert.isTrue(isAlive(pid))
+    for (const descriptor of [1, 2]) {
+      const target = readlinkSync(`/proc/${pid}/fd/${descriptor}`)
+      assert.notMatch(target, /^(pipe|socket):/)
+    }
+    yield* fs.writeFileString(file, "")
+    process.kill(pid, "SIGUSR2")
+    assert.strictEqual(yield* untilWritten(file), "wrote")
+    assert.isTrue(isAlive(pid))
+  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
 )
 
 it.live("the gateway's own settings are not handed on", () =>

@@ -32,6 +32,22 @@ describe.each([
     expect(fail(new Engine.EngineLoading({ message: "" })).headers).toEqual({ "retry-after": "60" })
   })
 
+  it.each([429, 503])("that is too busy (%i) is worth another try, and no limit of the client's", (status) => {
+    const error = fail(new Engine.EngineRejected({ status, message: "too many requests", body: "" }))
+    expect(error).toMatchObject({ status: 503, code: "server_is_overloaded", headers: { "retry-after": "5" } })
+  })
+
+  it.each([401, 403, 407])("that does not let the gateway in (%i) is no fault of the client's key", (status) => {
+    const error = fail(new Engine.EngineRejected({ status, message: "bad token nvapi-1234 at 10.1.2.3", body: "" }))
+    expect(error).toMatchObject({ status: 502, code: "engine_rejected" })
+    expect(error.message).not.toMatch(/nvapi|10\.1/)
+  })
+
+  it("that finds too much what the gateway made of a request is a bad gateway, not the client's 413", () => {
+    const failure = new Engine.EngineRejected({ status: 413, message: "text too long", body: "" })
+    expect(fail(failure)).toMatchObject({ status: 502, message: "text too long" })
+  })
+
   it("passes on the engine's own error with its status and text", () => {
     const failure = new Engine.EngineRejected({ status: 422, message: "no such language", body: "{}" })
     expect(fail(failure)).toMatchObject({ status: 422, message: "no such language", code: "engine_rejected" })
