@@ -1,6 +1,7 @@
-import { Clock, Context, Effect, Metric } from "effect"
+import { Context, Effect, Metric } from "effect"
 import { statfs } from "node:fs/promises"
 import { dirname } from "node:path"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { CacheError, DiskReserved } from "./CacheError.ts"
 
@@ -66,7 +67,7 @@ export const makeReserve = Effect.fnUntraced(function* (directory: string, reser
       reason: new DiskReserved({ message: `fewer than ${reserveBytes} bytes are free, which are left to others` }),
     }),
     gaveWay: Effect.fnUntraced(function* (entries) {
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* elapsedMillis
       if (entries === 0 || now - saidAt < silenceMillis) return
       saidAt = now
       yield* Effect.logWarning(

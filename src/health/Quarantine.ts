@@ -1,4 +1,5 @@
 import { Clock, Context, DateTime, Effect, Layer } from "effect"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import { type Engine, engines } from "./Engine.ts"
 import { HealthError, Quarantined } from "./HealthError.ts"
 
@@ -10,8 +11,10 @@ export interface Suspicion {
   readonly untilMillis: number
 }
 
-interface Entry extends Suspicion {
+/** @property endsAt in `elapsedMillis`: a clock that runs ahead when a recording strikes must not keep it out for longer */
+interface Entry extends Omit<Suspicion, "untilMillis"> {
   readonly life: number
+  readonly endsAt: number
 }
 
 /** Wedges after which a recording is refused. One may be chance. */
@@ -42,21 +45,23 @@ export class Quarantine extends Context.Service<
 >()("aviary/health/Quarantine") {
   static readonly layer = Layer.sync(Quarantine, () => {
     const entries = new Map<string, Entry>()
-    const live = (content: string, now: number): Entry | undefined => {
+    const live = (content: string, passed: number): Entry | undefined => {
       const entry = entries.get(content)
-      if (entry !== undefined && entry.untilMillis <= now) entries.delete(content)
+      if (entry !== undefined && entry.endsAt <= passed) entries.delete(content)
       return entries.get(content)
     }
+
+    const both = Effect.all({ now: Clock.currentTimeMillis, passed: elapsedMillis })
 
     const suspects = new Map(engines.map((engine) => [engine, new Map<string, number>()]))
 
     const strike = Effect.fnUntraced(function* (content: string, life: number) {
-      const now = yield* Clock.currentTimeMillis
-      const before = live(content, now)
+      const { now, passed } = yield* both
+      const before = live(content, passed)
       if (before?.life === life) return
       entries.delete(content)
       const strikes = (before?.strikes ?? 0) + 1
-      entries.set(content, { content, strikes, life, lastStrikeAt: now, untilMillis: now + keptMillis })
+      entries.set(content, { content, strikes, life, lastStrikeAt: now, endsAt: passed + keptMillis })
       if (entries.size > capacity) entries.delete(entries.keys().next().value!)
       if (strikes === strikesAllowed)
         yield* Effect.logWarning(`recording ${content} is quarantined: in flight at ${strikes} wedges`)
@@ -75,14 +80,16 @@ export class Quarantine extends Context.Service<
       }),
       strike,
       check: Effect.fnUntraced(function* (content) {
-        const entry = live(content, yield* Clock.currentTimeMillis)
+        const { now, passed } = yield* both
+        const entry = live(content, passed)
         if (entry === undefined || entry.strikes < strikesAllowed) return
-        const message = `This recording was being transcribed at ${entry.strikes} failures of the engine that only a restart mends. It is refused until ${DateTime.formatIso(DateTime.makeUnsafe(entry.untilMillis))}.`
-        return yield* new HealthError({ reason: new Quarantined({ content, message, untilMillis: entry.untilMillis }) })
+        const untilMillis = untilOf(entry, now, passed)
+        const message = `This recording was being transcribed at ${entry.strikes} failures of the engine that only a restart mends. It is refused until ${DateTime.formatIso(DateTime.makeUnsafe(untilMillis))}.`
+        return yield* new HealthError({ reason: new Quarantined({ content, message, untilMillis }) })
       }),
-      list: Effect.map(Clock.currentTimeMillis, (now) =>
-        Array.from(entries.keys(), (content) => live(content, now)).flatMap((entry) =>
-          entry === undefined ? [] : [visible(entry)],
+      list: Effect.map(both, ({ now, passed }) =>
+        Array.from(entries.keys(), (content) => live(content, passed)).flatMap((entry) =>
+          entry === undefined ? [] : [visible(entry, untilOf(entry, now, passed))],
         ),
       ),
       clear: (content) =>
@@ -96,7 +103,9 @@ export class Quarantine extends Context.Service<
   })
 }
 
-const visible = ({ content, strikes, lastStrikeAt, untilMillis }: Entry): Suspicion => ({
+const untilOf = ({ endsAt }: Entry, now: number, passed: number): number => Math.round(now + endsAt - passed)
+
+const visible = ({ content, strikes, lastStrikeAt }: Entry, untilMillis: number): Suspicion => ({
   content,
   strikes,
   lastStrikeAt,

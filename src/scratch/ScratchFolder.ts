@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { Clock, Effect, FileSystem, Metric, Option, Path, PlatformError, Schedule, type Scope, Semaphore } from "effect"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { describeProcess, type Life, lifeOf, type Owner, ownerFromJson, ownerToJson } from "./Owner.ts"
 import { walkAway } from "./WalkAway.ts"
@@ -169,13 +170,14 @@ export const makeScratchFolder = Effect.fnUntraced(function* (
     if (life !== "unseen") return life === "gone"
     const beat = yield* beatOf(folder)
     const now = yield* Clock.currentTimeMillis
+    const passed = yield* elapsedMillis
     if (Option.isNone(owner) && now - beat > ownerlessForMillis) return true
     const before = watched.get(folder)
     if (before === undefined || before.beat !== beat) {
-      watched.set(folder, { beat, since: now })
+      watched.set(folder, { beat, since: passed })
       return false
     }
-    return now - before.since >= watchedForMillis
+    return passed - before.since >= watchedForMillis
   })
 
   const sweep = Effect.gen(function* () {

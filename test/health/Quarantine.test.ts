@@ -1,6 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { withWallClock } from "../support/wallClock.ts"
 import { Quarantine } from "../../src/health/Quarantine.ts"
 
 const isRefused = (content: string) =>
@@ -43,6 +44,23 @@ it.effect("it ends after a day, or when an operator says so", () =>
     assert.deepStrictEqual(yield* quarantine.list, [])
     assert.strictEqual(yield* quarantine.clear(), 0)
   }).pipe(Effect.provide(Quarantine.layer)),
+)
+
+it.effect("a recording that struck while the clock ran ahead is let in a day later all the same", () =>
+  withWallClock((set) =>
+    Effect.gen(function* () {
+      const quarantine = yield* Quarantine
+      set(365 * 86_400_000)
+      yield* quarantine.strike("aa", 1)
+      yield* quarantine.strike("aa", 2)
+      set(0)
+      yield* TestClock.adjust("23 hours")
+      const { reason } = yield* Effect.flip(quarantine.check("aa"))
+      assert.deepInclude(reason, { _tag: "Quarantined", untilMillis: 24 * 3_600_000 })
+      yield* TestClock.adjust("1 hour")
+      yield* quarantine.check("aa")
+    }).pipe(Effect.provide(Quarantine.layer)),
+  ),
 )
 
 it.effect("at most 1,000 are remembered, the newest", () =>
