@@ -54,6 +54,8 @@ interface Service {
   readonly statement: (query: Question<"statement">) => Effect.Effect<ReadonlyArray<Entry>, BillingError>
   /** Charges less refunds, summed by bucket and group. */
   readonly usage: (query: UsageQuery) => Effect.Effect<ReadonlyArray<UsageRow>, BillingError>
+  /** Fails while nobody can be charged since the ledger cannot be written. */
+  readonly check: Effect.Effect<void, BillingError>
 }
 
 /** Charges each request exactly once, or not at all. */
@@ -222,6 +224,7 @@ const make = Effect.gen(function* () {
     reserve,
     release: (hold, cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : leave(hold.claim, Exit.failCause(cause))),
     settle,
+    check: ledger.check,
     afford,
     charge,
     statement: Effect.fn("Billing.statement")((query: Question<"statement">) => ledger.run("statement", query)),
@@ -251,6 +254,7 @@ const free: Service = {
     }
   }),
   release: () => Effect.void,
+  check: Effect.void,
   afford: () => Effect.void,
   settle: (hold, { served }) => freeSettlement(hold.id, hold.accountId, served),
   charge: Effect.fnUntraced(function* (_usage: Usage, delivery: Delivery) {

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Metric, RcRef } from "effect"
+import { Clock, Context, Effect, Layer, Metric, RcRef } from "effect"
 import { join } from "node:path"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
@@ -13,6 +13,8 @@ import { reasonOf } from "./sqlite/Refusal.ts"
 interface Service {
   /** Asks for one operation. A change is durable when it is answered; a reason is a `BillingError`. */
   readonly run: <K extends OperationName>(name: K, input: Question<K>) => Effect.Effect<Answer<K>, BillingError>
+  /** Fails while the ledger can do nothing. Writes only where the last that was asked of it could not be done. */
+  readonly check: Effect.Effect<void, BillingError>
   /** Transactions committed so far, each of which synced the log to disk. */
   readonly commits: Effect.Effect<number>
 }
@@ -47,6 +49,7 @@ export class Ledger extends Context.Service<Ledger, Service>()("aviary/billing/L
             }
             return Effect.succeed(answered.answer as never)
           }),
+        check: Effect.void,
         commits: Effect.sync(() => book.commits()),
       })
     }),
@@ -99,14 +102,25 @@ const sqlite = Effect.fnUntraced(function* (options: Options) {
   const look = yield* RcRef.make({ acquire: lane(true), idleTimeToLive: "10 minutes" })
   const report = yield* RcRef.make({ acquire: lane(true), idleTimeToLive: "1 minute" })
 
+  let doubted = false
+  const noteRefusal = (error: BillingError) => {
+    if (error.reason._tag === "LedgerUnavailable") doubted = true
+    return countRefusal(error)
+  }
+
   return Ledger.of({
+    check: Effect.gen(function* () {
+      if (!doubted) return
+      yield* change({ name: "prove", input: { now: yield* Clock.currentTimeMillis } })
+      doubted = false
+    }),
     run: (name, input) => {
       const asked: Asked = { name, input }
       const reader = reports.has(name) ? report : look
       const answer = queries.has(name)
         ? Effect.scoped(Effect.flatMap(RcRef.get(reader), (run) => run(asked)))
         : change(asked)
-      return Effect.tapError(answer, countRefusal) as never
+      return Effect.tapError(answer, noteRefusal) as never
     },
     commits: Effect.sync(() => commits),
   })

@@ -136,6 +136,8 @@ export interface Operations {
     readonly limit: number
   }) => ReadonlyArray<Entry>
   readonly usage: (input: UsageQuery) => ReadonlyArray<UsageRow>
+  /** Writes something that means nothing, to learn whether anything can be written. */
+  readonly prove: (input: At) => null
   /** Sums every account's entries again; answers with the accounts whose running balance differs. */
   readonly verify: (
     input: Record<never, never>,

@@ -91,6 +91,11 @@ export const makeEntryFiles = (options: {
     shardsMade.add(shard)
   })
 
+  const foldersGone = Effect.suspend(() => {
+    shardsMade.clear()
+    return Effect.logWarning(`Folders of ${layout} were removed while they were in use, and are made again.`)
+  })
+
   const rename = (from: string, key: CacheKey) =>
     Effect.andThen(
       makeShard(key),
@@ -145,7 +150,7 @@ export const makeEntryFiles = (options: {
         yield* file.sync
         const { size, identity } = yield* file.stat
         if (size !== total) return yield* CacheError.broken(`the file has ${size} bytes instead of ${total}`)
-        yield* rename(temp, key).pipe(whenGone(() => Effect.suspend(() => (shardsMade.clear(), rename(temp, key)))))
+        yield* rename(temp, key).pipe(whenGone(() => Effect.andThen(foldersGone, rename(temp, key))))
         state.committed = true
         yield* Effect.catch(disk.syncDirectory(shardOf(key)), options.onUnsynced)
         return { metadata, identity, size }

@@ -19,28 +19,49 @@ const EngineReadiness = Schema.Struct({
 
 const engines = Schema.Struct({ magpie: EngineReadiness, parakeet: EngineReadiness })
 
+const reason = Schema.optionalKey(Schema.String).annotate({
+  description: "Why not, in a word: the system's own, such as ENOSPC or EROFS, or DiskFull, LedgerFull, TimedOut.",
+})
+const Writable = Schema.Struct({ ready: Schema.Boolean, reason })
+
+const storage = Schema.Struct({
+  ledger: Writable.annotate({ description: "Whether anybody can be charged. If not, nothing is served." }),
+  data: Writable.annotate({
+    description: "Whether uploads can be written to the data directory. If not, the gateway is unready.",
+  }),
+  cache: Writable.annotate({ description: "Whether entries can be written. If not, requests are served uncached." }),
+})
+const writable = { ledger: { ready: true }, data: { ready: true }, cache: { ready: true } } as const
+
 const example = { ready: true, model: "flite", state: "healthy" } as const
 
-export const Ready = Schema.Struct({ status: Schema.tag("ready"), engines }).annotate({
+export const Ready = Schema.Struct({ status: Schema.tag("ready"), engines, storage }).annotate({
   identifier: "Ready",
-  examples: [{ status: "ready", engines: { magpie: example, parakeet: { ...example, model: "moonshine-base" } } }],
+  examples: [
+    {
+      status: "ready",
+      engines: { magpie: example, parakeet: { ...example, model: "moonshine-base" } },
+      storage: writable,
+    },
+  ],
 })
 
 const out = { ready: false, model: "parakeet-tdt-0.6b-v2", state: "wedged", reason: "EngineWedged" } as const
 
-export const Degraded = Schema.Struct({ status: Schema.tag("degraded"), engines }).annotate({
+export const Degraded = Schema.Struct({ status: Schema.tag("degraded"), engines, storage }).annotate({
   identifier: "Degraded",
   description: "One half works, the other does not. Still 200: a balancer must not take away the half that works.",
-  examples: [{ status: "degraded", engines: { magpie: example, parakeet: out } }],
+  examples: [{ status: "degraded", engines: { magpie: example, parakeet: out }, storage: writable }],
 })
 
-export const Unready = Schema.Struct({ status: Schema.tag("unready"), engines })
+export const Unready = Schema.Struct({ status: Schema.tag("unready"), engines, storage })
   .annotate({
     identifier: "Unready",
     examples: [
       {
         status: "unready",
         engines: { magpie: { ...out, model: "magpie-tts-multilingual" }, parakeet: out },
+        storage: writable,
       },
     ],
   })
@@ -67,7 +88,7 @@ export class HealthGroup extends HttpApiGroup.make("health")
       OpenApi.annotations({
         summary: "Would a request be served?",
         description:
-          "Asks both engines whether they take calls, for at most two seconds. An engine is out if it does not, or if a probe has found it wedged. Three questions: without `for` it is 503 only when both are out; with `for=speech` or `for=transcription` when that half is. A balancer in front of the whole gateway asks the first, one that has a pool for each route the other two.",
+          "Asks both engines whether they take calls, for at most two seconds. An engine is out if it does not, or if a probe has found it wedged. Three questions: without `for` it is 503 only when both are out; with `for=speech` or `for=transcription` when that half is. With any of them it is 503 while the ledger or the data directory cannot be written to. A balancer in front of the whole gateway asks the first, one that has a pool for each route the other two.",
       }),
     ),
   )

@@ -8,6 +8,7 @@ import type { EngineFailure } from "../upstream/EngineFailure.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
 import { cachedFor } from "../telemetry/Elapsed.ts"
+import { makeStorageReadiness } from "./StorageReadiness.ts"
 
 /** How long readiness waits for an engine's answer. Orchestrators give a probe one to a few seconds. */
 const patience = Duration.seconds(2)
@@ -60,6 +61,7 @@ export const HealthHandlers = HttpApiBuilder.group(
         return refusal === undefined ? { ...checked, state } : { ...checked, state, ready: false, reason: refusal }
       })
     })
+    const storage = yield* makeStorageReadiness
     const engines = Effect.all(
       {
         magpie: yield* makeReadiness("magpie", yield* MagpieClient),
@@ -70,13 +72,19 @@ export const HealthHandlers = HttpApiBuilder.group(
     return handlers
       .handle("live", () => Effect.succeed({ status: "live" as const }))
       .handle("ready", ({ query }) =>
-        Effect.map(engines, (engines) => {
+        Effect.map(Effect.all([engines, storage], { concurrency: 2 }), ([engines, storage]) => {
           const { magpie, parakeet } = engines
           const asked = { speech: magpie.ready, transcription: parakeet.ready }
           // One half out takes nothing from the other, so the gateway as a whole stays in its balancer's pool.
-          const serves = query.for === undefined ? magpie.ready || parakeet.ready : asked[query.for]
-          if (!serves) return { status: "unready" as const, engines }
-          return { status: magpie.ready && parakeet.ready ? ("ready" as const) : ("degraded" as const), engines }
+          const engine = query.for === undefined ? magpie.ready || parakeet.ready : asked[query.for]
+          // Without the cache requests are served all the same.
+          const serves = engine && storage.ledger.ready && storage.data.ready
+          if (!serves) return { status: "unready" as const, engines, storage }
+          return {
+            status: magpie.ready && parakeet.ready ? ("ready" as const) : ("degraded" as const),
+            engines,
+            storage,
+          }
         }),
       )
   }),

@@ -59,6 +59,33 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
     60_000,
   )
 
+  it.effect.skipIf(withoutMounts)("a disk that nothing can give way on: readiness says so until there is room", () =>
+    Effect.gen(function* () {
+      const disk = yield* smallDisk("8m")
+      const { url } = yield* startAviary(yield* countedNim(), { dataDir: disk.directory, cacheMaxBytes: "0" })
+      const ready = Effect.promise(async () => {
+        const response = await fetch(`${url}/health/ready`)
+        const { storage } = (await response.json()) as { storage: Record<"ledger" | "data", { reason?: string }> }
+        return [response.status, storage.ledger.reason, storage.data.reason]
+      })
+      expect(yield* ready).toEqual([200, undefined, undefined])
+      disk.fill()
+      expect(yield* say(url, "Unpaid")).toBe(503)
+      const until = (wanted: ReadonlyArray<unknown>) =>
+        ready.pipe(
+          Effect.repeat({
+            until: (answer) => JSON.stringify(answer) === JSON.stringify(wanted),
+            schedule: Schedule.spaced("100 millis"),
+          }),
+          Effect.timeout("10 seconds"),
+        )
+      expect(yield* until([503, "LedgerFull", "DiskFull"])).toEqual([503, "LedgerFull", "DiskFull"])
+      disk.free()
+      expect(yield* until([200, undefined, undefined])).toEqual([200, undefined, undefined])
+      expect(yield* say(url, "Paid")).toBe(200)
+    }),
+  )
+
   it.effect.skipIf(withoutMounts)(
     "others fill the disk: entries give way until the ledger can charge again, without anybody's help",
     () =>

@@ -76,6 +76,8 @@ const onDisk = Effect.fnUntraced(function* (cacheDir: string) {
     hit: { status: 200, cache: "HIT", sha256 },
     /** Lines about trouble of this kind, and about its end. */
     complaints: (kind: string) => count(new RegExp(`The cache cannot write entries.*kind=${kind}`, "g")),
+    /** Lines about the cache's own folder that had to be made again. */
+    remade: () => count(/The folder \S+ was removed while it was in use, and has been made again/g),
     relieved: () => count(/The cache can write entries again/g),
   }
 })
@@ -166,7 +168,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("NoPartialHit", (it) =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const directory = yield* fs.makeTempDirectoryScoped({ prefix: "aviary-vanishing-" })
-      const { hear: hearIt, hit, miss, nim, url } = yield* onDisk(directory)
+      const { hear: hearIt, hit, miss, nim, remade, url } = yield* onDisk(directory)
       expect(yield* hearIt).toEqual(miss)
       rmSync(directory, { recursive: true })
       // What is hot may be served from memory for a while; another speech must be made, whatever became of its place.
@@ -179,6 +181,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("NoPartialHit", (it) =>
       expect(third.cache).toBe("HIT")
       expect((yield* hearIt).sha256).toBe(hit.sha256)
       expect(nim.callsOf(other.input)).toBeLessThanOrEqual(2)
+      expect(remade(), "said once").toBe(1)
     }),
   )
 

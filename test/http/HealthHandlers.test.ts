@@ -42,6 +42,7 @@ it.live("readiness names both engines", () =>
           magpie: { ready: true, model: "test-magpie", state: "unknown" },
           parakeet: { ready: true, model: "test-parakeet", state: "unknown" },
         },
+        storage: { ledger: { ready: true }, data: { ready: true }, cache: { ready: true } },
       },
     })
   }),

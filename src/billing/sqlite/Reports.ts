@@ -30,7 +30,7 @@ const usage = (rows: Rows, query: UsageQuery): ReadonlyArray<UsageRow> => {
   ) as unknown as ReadonlyArray<UsageRow>
 }
 
-export const reportOperations = (rows: Rows): Pick<Operations, "statement" | "usage" | "verify"> => ({
+export const reportOperations = (rows: Rows): Pick<Operations, "statement" | "usage" | "prove" | "verify"> => ({
   statement: ({ accountId, before, limit }) =>
     rows
       .all(
@@ -41,6 +41,13 @@ export const reportOperations = (rows: Rows): Pick<Operations, "statement" | "us
       )
       .map(toEntry),
   usage: (query) => usage(rows, query),
+  prove: ({ now }) => {
+    rows.run(
+      "INSERT INTO meta (name, value) VALUES ('proved', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+      String(now),
+    )
+    return null
+  },
   verify: () =>
     rows.all(
       `SELECT id AS accountId, balance, coalesce(total, 0) AS sum
