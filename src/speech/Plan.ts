@@ -4,7 +4,7 @@ import { cacheKey } from "../cache/CacheKey.ts"
 import type { MagpieClient } from "../upstream/MagpieClient.ts"
 import { BlankText, SpeechError, TextTooLong, UnknownVoice, Unspeakable, Unsupported } from "./SpeechError.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
-import { codePoints, isSpeakable, normalise, speakableCharacters } from "./SpokenText.ts"
+import { codePoints, normalise, speakableCharacters } from "./SpokenText.ts"
 import type { VoiceList } from "./VoiceList.ts"
 
 /**
@@ -64,8 +64,8 @@ export const plan = Effect.fnUntraced(function* (
   const known = (yield* engine.voices.known).resolve(request.voice)
   const voice = known ?? (yield* voiceOf(request.voice, engine.voices))
   const language = request.language ?? voice.language ?? defaultLanguage
-  const audible = engine.magpie.audible?.(text) ?? text
-  if (isSpeakable(text) && speakableCharacters(audible) * 2 < speakableCharacters(text)) {
+  const audible = engine.magpie.audible?.(text)
+  if (audible !== undefined && speakableCharacters(audible) * 2 < speakableCharacters(text)) {
     return yield* fail(new Unspeakable({ voice: voice.id, language }))
   }
   return {

@@ -14,6 +14,7 @@ describe("judge", () => {
     ["the same read fast", { seconds: 5 }, "complete"],
     ["half of it", { seconds: 3.5 }, "too short"],
     ["half of it at double speed is a whole at that speed", { seconds: 3.5, speed: 2 }, "complete"],
+    ["a hurried voice that is faster than it was told", { seconds: 4 / 4, speed: 4 }, "complete"],
     ["a quarter at double speed", { seconds: 1.7, speed: 2 }, "too short"],
     ["nothing at all", { seconds: 0 }, "empty"],
     ["an engine that babbles on", { seconds: 90 }, "too long"],
