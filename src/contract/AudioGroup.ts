@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { contentTypeOf, defaultFormat, formatNames } from "../audio/format/AudioFormat.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { keyOptional, KeyAccess, ListingAccess } from "./KeyAccess.ts"
 import { SpeechPayload } from "./SpeechPayload.ts"
@@ -29,9 +30,9 @@ export const AudioModelList = Schema.Struct({
   models: Schema.Array(Schema.Struct({ id: Schema.String })),
 }).annotate({ identifier: "AudioModelList", examples: [{ models: [{ id: "magpie-tts-multilingual" }] }] })
 
-const audio = HttpApiSchema.StreamUint8Array({ contentType: ["audio/mpeg", "audio/wav", "audio/pcm"] })
+const audio = HttpApiSchema.StreamUint8Array({ contentType: formatNames.map(contentTypeOf) })
 const part = Schema.Uint8Array.pipe(
-  HttpApiSchema.asUint8Array({ contentType: "audio/mpeg" }),
+  HttpApiSchema.asUint8Array({ contentType: contentTypeOf(defaultFormat) }),
   HttpApiSchema.status(206),
 )
 

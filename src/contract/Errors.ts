@@ -1,3 +1,4 @@
+import { formatsAccepted } from "../audio/format/AudioFormat.ts"
 import { accountErrors } from "./AccountErrors.ts"
 import { kind } from "./ErrorKind.ts"
 import { healthErrors } from "./HealthErrors.ts"
@@ -66,7 +67,7 @@ export const Errors = {
     param: (param) => param,
     message: (param, accepted) => `Unsupported value for '${param}': ${sentence(accepted)}`,
     when: "A field has a value that OpenAI may know but this gateway, or the engine behind it, cannot serve.",
-    example: ["response_format", 'expected one of "mp3", "wav", "pcm"'],
+    example: ["response_format", formatsAccepted],
   }),
   blankText: kind<[]>({
     status: 400,

@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import { AudioFormat } from "../audio/AudioFormat.ts"
+import { AudioFormat, defaultFormat, formatsAccepted } from "../audio/format/AudioFormat.ts"
 
 /** What a client is told a field accepts, both of a value of the wrong type and of one out of range. */
 type Accepts = { readonly message: string }
@@ -11,9 +11,7 @@ const name = Schema.String.annotate(nameAccepts).check(Schema.isBetweenLength(1,
 const optional = <S extends Schema.Top>(schema: S, annotations: Accepts & { readonly description: string }) =>
   Schema.optionalKey(Schema.NullOr(schema).annotate(annotations))
 
-const formats: Accepts = {
-  message: `expected one of ${AudioFormat.literals.map((format) => `"${format}"`).join(", ")}`,
-}
+const formats: Accepts = { message: formatsAccepted }
 const speeds: Accepts = { message: "expected a number from 0.25 to 4" }
 const streams: Accepts = { message: 'expected "audio"; server-sent events ("sse") are not available' }
 const languages: Accepts = { message: "expected a BCP 47 language tag such as en-US" }
@@ -32,7 +30,7 @@ export const SpeechPayload = Schema.Struct({
   }),
   response_format: optional(AudioFormat.annotate(formats), {
     ...formats,
-    description: "Default `mp3`. `pcm` is headerless signed 16-bit little-endian mono.",
+    description: `Default \`${defaultFormat}\`. \`pcm\` is headerless signed 16-bit little-endian mono.`,
   }),
   speed: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0.25, maximum: 4 }, speeds)), {
     ...speeds,

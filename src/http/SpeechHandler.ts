@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { Headers, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { SpeechPayload } from "../contract/SpeechPayload.ts"
+import { defaultFormat } from "../audio/format/AudioFormat.ts"
 import { Speech } from "../speech/Speech.ts"
 import type { SpeechRequest } from "../speech/SpeechRequest.ts"
 import { codePoints } from "../speech/SpokenText.ts"
@@ -22,7 +23,7 @@ const speechRequest = (payload: SpeechPayload, headers: Headers.Headers): Speech
   text: payload.input,
   model: payload.model,
   voice: typeof payload.voice === "string" ? payload.voice : payload.voice.id,
-  format: payload.response_format ?? "mp3",
+  format: payload.response_format ?? defaultFormat,
   speed: payload.speed ?? 1,
   language: payload.language ?? undefined,
   sampleRate: payload.sample_rate_hz ?? undefined,

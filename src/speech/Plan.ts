@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { type AudioFormat, defaultSampleRate } from "../audio/AudioFormat.ts"
+import { type AudioFormat, plannedSampleRate } from "../audio/format/AudioFormat.ts"
 import { cacheKey } from "../cache/CacheKey.ts"
 import type { MagpieClient } from "../upstream/MagpieClient.ts"
 import { BlankText, SpeechError, TextTooLong, UnknownVoice, Unspeakable, Unsupported } from "./SpeechError.ts"
@@ -87,7 +87,7 @@ export const keyOf = (planned: Plan) =>
     voice: planned.voice,
     language: planned.language,
     format: planned.format,
-    sampleRate: planned.sampleRate ?? (planned.format === "mp3" ? 0 : defaultSampleRate),
+    sampleRate: plannedSampleRate(planned.format, planned.sampleRate),
     speed: planned.speed,
     model: planned.model,
   })

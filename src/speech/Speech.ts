@@ -1,5 +1,5 @@
 import { type Cause, Context, Effect, Layer, Option, type Scope, Stream } from "effect"
-import { contentTypeOf } from "../audio/AudioFormat.ts"
+import { contentTypeOf } from "../audio/format/AudioFormat.ts"
 import { Billing } from "../billing/Billing.ts"
 import type { BillingError } from "../billing/BillingError.ts"
 import { Payer } from "../billing/Payer.ts"
@@ -62,7 +62,7 @@ export class Speech extends Context.Service<
       const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {
         const planned = yield* plan(request, { magpie, voices, maxCharacters })
         const key = keys.of((yield* Payer).accountId, keyOf(planned))
-        const contentType = contentTypeOf[planned.format]
+        const contentType = contentTypeOf(planned.format)
         const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
         const hit = (entry: Entry, settle: Effect.Effect<unknown, BillingError>): Spoken => {
           const { length, sha256 } = entry.metadata

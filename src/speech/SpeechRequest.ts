@@ -1,4 +1,4 @@
-import type { AudioFormat } from "../audio/AudioFormat.ts"
+import type { AudioFormat } from "../audio/format/AudioFormat.ts"
 
 /** What a client asks to hear, decoded but not yet normalised. */
 export interface SpeechRequest {

@@ -1,6 +1,7 @@
 import { Deferred, Effect, Fiber, Scope, Stream } from "effect"
-import { encodedSampleRate } from "../audio/AudioFormat.ts"
-import { type Encoder, makeEncoder } from "../audio/Encoder.ts"
+import { encodedSampleRate } from "../audio/format/AudioFormat.ts"
+import { makeEncoder } from "../audio/format/Encoder.ts"
+import type { Codec } from "../audio/format/Format.ts"
 import { durationMs, type Pcm } from "../audio/Pcm.ts"
 import type { Utterance } from "../upstream/Utterance.ts"
 import type { Plan } from "./Plan.ts"
@@ -149,33 +150,26 @@ const from = (
 }
 
 const encode = (pcm: Stream.Stream<Pcm, SpeechFailure>, plan: Plan): Pick<Take, "bytes" | "head"> => {
-  let encoder: Encoder | undefined
-  const encoderFor = (scope: Scope.Scope, inputSampleRate: number) =>
+  let encoder: Codec | undefined
+  const encoderFor = (inputSampleRate: number) =>
     encoder === undefined
       ? makeEncoder({
           format: plan.format,
           sampleRate: encodedSampleRate(plan.format, inputSampleRate, plan.sampleRate),
           inputSampleRate,
-        }).pipe(
-          Scope.provide(scope),
-          Effect.tap((made) => Effect.sync(() => (encoder = made))),
-        )
+        }).pipe(Effect.tap((made) => Effect.sync(() => (encoder = made))))
       : Effect.succeed(encoder)
-  const bytes = Stream.unwrap(
-    Effect.map(Effect.scope, (scope) =>
-      pcm.pipe(
-        Stream.map(slices),
-        Stream.flattenIterable,
-        Stream.mapEffect((slice) =>
-          Effect.yieldNow.pipe(
-            Effect.andThen(encoderFor(scope, slice.sampleRate)),
-            Effect.map((one) => one.encode(slice.samples)),
-          ),
-        ),
-        Stream.concat(Stream.suspend(() => (encoder === undefined ? Stream.empty : Stream.succeed(encoder.flush())))),
-        Stream.filter((encoded) => encoded.length > 0),
+  const bytes = pcm.pipe(
+    Stream.map(slices),
+    Stream.flattenIterable,
+    Stream.mapEffect((slice) =>
+      Effect.yieldNow.pipe(
+        Effect.andThen(encoderFor(slice.sampleRate)),
+        Effect.map((one) => one.encode(slice.samples)),
       ),
     ),
+    Stream.concat(Stream.suspend(() => (encoder === undefined ? Stream.empty : Stream.succeed(encoder.flush())))),
+    Stream.filter((encoded) => encoded.length > 0),
   )
   return { bytes, head: (length) => encoder?.head?.(length) }
 }

@@ -1,11 +1,17 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { MPEGDecoder } from "mpg123-decoder"
-import type { AudioFormat } from "../../src/audio/AudioFormat.ts"
-import { encodedSampleRate } from "../../src/audio/AudioFormat.ts"
-import { type EncoderOptions, makeEncoder } from "../../src/audio/Encoder.ts"
-import { wavHeader } from "../../src/audio/Wav.ts"
-import { seededRandom } from "../support/seededRandom.ts"
+
+import {
+  contentTypeOf,
+  encodedSampleRate,
+  formatNames,
+  formatsAccepted,
+  plannedSampleRate,
+} from "../../../src/audio/format/AudioFormat.ts"
+import { type EncoderOptions, makeEncoder } from "../../../src/audio/format/Encoder.ts"
+import { wavHeader } from "../../../src/audio/Wav.ts"
+import { seededRandom } from "../../support/seededRandom.ts"
 
 const speechLike = (length: number, seed = 7) => {
   const random = seededRandom(seed)
@@ -33,8 +39,7 @@ const decodeMp3 = (bytes: Uint8Array) =>
   })
 
 describe("makeEncoder", () => {
-  const formats: ReadonlyArray<AudioFormat> = ["mp3", "wav", "pcm"]
-  for (const format of formats) {
+  for (const format of formatNames) {
     it.effect(`${format}: the same samples give the same bytes however they are cut`, () =>
       Effect.gen(function* () {
         const samples = speechLike(20_000)
@@ -174,4 +179,15 @@ describe("encodedSampleRate", () => {
     expect(encodedSampleRate("pcm", 22_050)).toBe(24_000)
     expect(encodedSampleRate("wav", 22_050, 44_100)).toBe(44_100)
   })
+})
+
+it("a format is one file: its name, type and rates are where the contract, errors and the key of an entry take them from", () => {
+  expect(formatNames).toEqual(["mp3", "wav", "pcm"])
+  for (const name of formatNames) {
+    expect(contentTypeOf(name)).toMatch(/^audio\//)
+    expect(formatsAccepted).toContain(`"${name}"`)
+  }
+  // What decides the rate is the engine, which the key does not know.
+  expect(formatNames.map((name) => plannedSampleRate(name))).toEqual([0, 24_000, 24_000])
+  expect(formatNames.map((name) => plannedSampleRate(name, 16_000))).toEqual([16_000, 16_000, 16_000])
 })
