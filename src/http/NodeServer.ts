@@ -4,6 +4,7 @@ import { HttpServer } from "effect/http"
 import { createServer, type Server } from "node:http"
 import { Settings } from "../Settings.ts"
 import { answerClientErrors } from "./ClientError.ts"
+import { answerHalfClosed } from "./HalfClosed.ts"
 import { NodeResponse } from "./NodeResponse.ts"
 
 /**
@@ -51,6 +52,7 @@ export const layer = Layer.merge(
         maxHeaderSize: 16_384,
       })
       answerClientErrors(server)
+      yield* answerHalfClosed(server)
       closeIdleWhileStopping(server)
       const hurry = yield* Hurry
       const { address, serve } = yield* NodeHttpServer.make(() => server, {

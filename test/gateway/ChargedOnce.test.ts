@@ -177,7 +177,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         const client = yield* opened(w)
         yield* Deferred.await(asked)
         client.socket.destroy()
-        yield* Effect.sleep("200 millis")
+        yield* Effect.sleep("1500 millis")
         yield* Deferred.succeed(answer, undefined)
         const back = w.booksWhen(({ entries }) => entries.length === 2)
         expect(yield* back).toMatchObject({ spent: 0, held: 0 })

@@ -1,0 +1,58 @@
+import { Effect, FiberSet } from "effect"
+import type { Server, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import { responseOn } from "./NodeResponse.ts"
+
+/** When a client that has closed its half is asked whether it is still there, counted from the time before. */
+const asks = ["0 millis", "200 millis", "600 millis"] as const
+
+/** How long one that cannot be asked is waited for. */
+const longestSilence = "500 millis"
+
+const isOver = (response: ServerResponse): boolean => response.destroyed || response.writableFinished
+
+/**
+ * Whether the client took the questions. They are `100 Continue`, which every client of HTTP/1.1 expects at any time before
+ * its answer; one that has gone resets the connection at the first, and the next one closes it.
+ */
+const answersQuestions = Effect.fnUntraced(function* (response: ServerResponse) {
+  for (const [asked, pause] of asks.entries()) {
+    yield* Effect.sleep(pause)
+    if (response.headersSent || isOver(response)) return asked > 1
+    response.writeContinue()
+  }
+  return true
+})
+
+/** Ends when the response does, or when nothing was written for as long as a client is waited for. */
+const silence = Effect.fnUntraced(function* (response: ServerResponse, socket: Socket) {
+  for (let written = -1; !isOver(response); written = socket.bytesWritten) {
+    // What the client is slow to take is the business of whoever watches for stalled readers.
+    if (socket.writableLength === 0 && socket.bytesWritten === written) return
+    yield* Effect.sleep(longestSilence)
+  }
+})
+
+const wait = Effect.fnUntraced(function* (response: ServerResponse, socket: Socket) {
+  if (response.req.httpVersion === "1.1" && (yield* answersQuestions(response))) return
+  yield* silence(response, socket)
+  if (!isOver(response)) socket.destroy()
+})
+
+/**
+ * Answers clients that close their half of the connection once they have asked. From a client that left altogether that
+ * looks the same until something is written to it, and an engine is not to work for nobody: so who has closed is asked, and
+ * who cannot be asked, for HTTP/1.0 or in mid-answer, is taken for gone after half a second in which nothing was written.
+ */
+export const answerHalfClosed = Effect.fnUntraced(function* (server: Server) {
+  const run = yield* FiberSet.makeRuntime()
+  // Node ends its own half otherwise, and with it the answer.
+  Object.assign(server, { httpAllowHalfOpen: true })
+  server.on("connection", (socket) => {
+    socket.once("end", () => {
+      const response = responseOn(socket)
+      // Behind others on its connection it is not asked about; those are written first.
+      if (response?.socket === socket && !isOver(response)) run(wait(response, socket))
+    })
+  })
+})
