@@ -13,6 +13,7 @@ import {
   Random,
 } from "effect"
 import { Settings } from "../Settings.ts"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { Admission } from "./Admission.ts"
 import { type Engine, engineName, engines } from "./Engine.ts"
@@ -100,12 +101,13 @@ function make() {
 
     const examine = Effect.fn("DeepHealth.examine")(function* (engine: Engine) {
       const at = yield* Clock.currentTimeMillis
+      const began = yield* elapsedMillis
       const before = yield* states.get(engine)
       const seen = yield* inItsTurn(engine)
-      const isOld = isOfOldProcess(seen.outcome, at, before, yield* states.get(engine))
+      const isOld = isOfOldProcess(seen.outcome, began, before, yield* states.get(engine))
       const detail = `${seen.detail}; this may still be the process from before the restart`
       const found = isOld ? ({ ...seen, outcome: "acquitted", detail } as const) : seen
-      if (found.outcome === "loading" || found.outcome === "unreachable") yield* states.settle(engine)
+      if (found.outcome !== "wedged" && found.outcome !== "acquitted") yield* states.settle(engine)
       const report: ProbeReport = { engine, at, durationMillis: (yield* Clock.currentTimeMillis) - at, ...found }
       yield* Metric.update(Metric.withAttributes(Metrics.engineProbes, { engine, outcome: report.outcome }), 1)
       yield* states.addProbe(report)
@@ -195,12 +197,12 @@ function make() {
 const isFailure = ({ result }: Attempt, proven: boolean) => result === "failed" || (result === "wrong" && proven)
 
 /**
- * Whether a probe that began at `at` says nothing about the process there is now: a restart began or ended meanwhile, or
+ * Whether a probe that began at `began`, in `elapsedMillis`, says nothing about the process there is now: a restart began or ended meanwhile, or
  * the old process may still be answering. That one that was wedged works again is not to be expected.
  */
-const isOfOldProcess = (outcome: ProbeReport["outcome"], at: number, before: EngineRecord, after: EngineRecord) => {
+const isOfOldProcess = (outcome: ProbeReport["outcome"], began: number, before: EngineRecord, after: EngineRecord) => {
   const isFromOld = before.era !== after.era
-  const mayBeOld = before.settling !== undefined && at < before.settling.until
+  const mayBeOld = before.settling !== undefined && began < before.settling.until
   const tells = outcome === "wedged" || (outcome === "passed" && (isFromOld || before.settling?.wasWedged === false))
   return tells && (isFromOld || mayBeOld)
 }

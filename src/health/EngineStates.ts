@@ -47,7 +47,7 @@ interface Settling {
  * What is known about one engine now.
  *
  * @property era changes when a restart begins and when it is over: what began in another era is about another process
- * @property settling until when, in Unix milliseconds, the process from before the last restart may still answer; absent
+ * @property settling until when, in `elapsedMillis`, the process from before the last restart may still answer; absent
  *   once the engine was seen gone or not ready. `wasWedged`: whether that process was, so that one that works is another
  * @property life counts how often it became healthy: a call that began in an earlier life says nothing about this one
  * @property since Unix milliseconds of the last change of state

@@ -63,7 +63,7 @@ export function makeHealing(needs: Needs) {
       detail,
     }
     if (Result.isSuccess(result) || !rulesOut(result.failure)) {
-      const until = at + report.durationMillis + (yield* settleMillis(engine, Result.isSuccess(result)))
+      const until = (yield* elapsedMillis) + (yield* settleMillis(engine, Result.isSuccess(result)))
       yield* states.settle(engine, { until, wasWedged })
     }
     yield* states.apply(engine, outcome === "restarted" ? "restarted" : "restartFailed", detail)
@@ -108,7 +108,7 @@ export function makeHealing(needs: Needs) {
       const { settling, state } = yield* states.get(engine)
       if (state !== "recovering") return "changed"
       yield* unlessChanged(engine, Effect.sleep(pause))
-      const isSettling = settling !== undefined && (yield* Clock.currentTimeMillis) < settling.until
+      const isSettling = settling !== undefined && (yield* elapsedMillis) < settling.until
       pause = Math.min(pause * readiness.factor, isSettling ? readiness.mostWhileSettlingMillis : readiness.mostMillis)
     }
     const limit = Duration.format(needs.recoveryTimeout)
@@ -117,8 +117,8 @@ export function makeHealing(needs: Needs) {
   })
 
   /**
-   * Until when a restart by another gateway, or by this one before it was itself restarted, explains what the last probe
-   * saw. Undefined where the probe began later. Of its own restarts a gateway knows more: `settling`.
+   * Until when, in `elapsedMillis`, a restart by another gateway, or by this one before it was itself restarted, explains
+   * what the last probe saw. Undefined where the probe began later. Of its own restarts a gateway knows more: `settling`.
    */
   const explainedUntil = Effect.fnUntraced(function* (engine: Engine) {
     const last = yield* budget.lastRestart(engine)
@@ -129,7 +129,9 @@ export function makeHealing(needs: Needs) {
     const probe = probes.at(-1)
     const seenAt = probe?.outcome === "wedged" ? probe.at : since
     const until = last + (yield* settleMillis(engine, true))
-    return seenAt < until ? until : undefined
+    if (seenAt >= until) return undefined
+    const left = until - (yield* Clock.currentTimeMillis)
+    return (yield* elapsedMillis) + Math.min(left, Duration.toMillis(needs.recoveryTimeout))
   })
 
   const heal = Effect.fn("Healing.heal")(function* (engine: Engine) {

@@ -186,7 +186,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("WedgeHeals", (it) => {
   it.effect("once the restarts are used up clients are told not to come back, until the operator restores them", () =>
     Effect.gen(function* () {
       const nim = yield* startListeningNim()
-      const settings = { parakeetRestart: nim.restart, restartLimit: "2", adminToken }
+      const settings = { parakeetRestart: nim.restart, restartLimit: "2", restartSettle: "100 millis", adminToken }
       const { url } = yield* startAviary(nim, settings)
       const admin = operator(url)
       yield* nim.setFaults([{ kind: "wedge", route: "transcriptions", times: 1_000 }])

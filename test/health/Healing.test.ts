@@ -7,6 +7,7 @@ import { EngineStates } from "../../src/health/EngineStates.ts"
 import { RestartBudget } from "../../src/health/RestartBudget.ts"
 import type { JournalRecord } from "../../src/health/RestartJournal.ts"
 import { Settings } from "../../src/Settings.ts"
+import { withWallClock } from "../support/wallClock.ts"
 import { seededRandom } from "../support/seededRandom.ts"
 import { healthRoom, SickEngine } from "../support/sickEngine.ts"
 
@@ -55,6 +56,21 @@ it.effect("a new process that is there before the old one was missed ends the wa
   }).pipe(quiet),
 )
 
+it.effect("a wedge of the new process is no echo of the old one, however soon it comes", () =>
+  Effect.gen(function* () {
+    const engine = lingering(1_000)
+    yield* Effect.gen(function* () {
+      yield* probe
+      yield* pass(3)
+      assert.strictEqual(yield* state, "healthy")
+      engine.wedged = true
+      yield* probe
+      yield* pass(1)
+      assert.strictEqual(engine.restarts.length, 2)
+    }).pipe(Effect.provide(healthRoom(engine)))
+  }).pipe(quiet),
+)
+
 it.effect("an engine that was seen gone and is wedged again is restarted at once", () =>
   Effect.gen(function* () {
     const engine = lingering(1_000, { loadMillis: 2_000, wedgesAgain: true })
@@ -80,6 +96,29 @@ it.effect("each restart that does not help gives the old process twice as long t
     }).pipe(Effect.provide(healthRoom(engine)))
   }).pipe(quiet),
 )
+
+for (const [where, change] of [
+  ["ahead", 86_400_000],
+  ["back", -86_400_000],
+] as const) {
+  it.effect(`the old process has its time to go, also where the clock is set ${where} meanwhile`, () =>
+    withWallClock((set) =>
+      Effect.gen(function* () {
+        const engine = lingering(72 * 60 * 60_000, { callMillis: 1 })
+        yield* Effect.gen(function* () {
+          const asked = yield* Effect.forkChild(probe)
+          yield* pass(3)
+          yield* Fiber.join(asked)
+          set(change)
+          yield* pass(5)
+          assert.strictEqual(engine.restarts.length, 1)
+          yield* pass(5)
+          assert.strictEqual(engine.restarts.length, 2)
+        }).pipe(Effect.provide(healthRoom(engine)))
+      }),
+    ).pipe(quiet),
+  )
+}
 
 it.effect("a probe that began before a restart says nothing about the process after it", () =>
   Effect.gen(function* () {

@@ -34,7 +34,7 @@ export class SickEngine {
   restartMillis = 0
   lingerMillis = 0
   readyAt = 0
-  private goneAt = 0
+  private goneAt = Number.NEGATIVE_INFINITY
   private oldIsWedged = false
   calls = 0
   restarts: Array<number> = []
