@@ -216,6 +216,11 @@ export const table = {
     "15 minutes",
     "Age after which a hold whose owner is gone is released.",
   ),
+  abandoned: oneOf("share", "full", "free")(
+    "AVIARY_ABANDONED",
+    "share",
+    "What a client that leaves is charged once it was handed something: the share of the price that it was handed, the full price, or nothing.",
+  ),
 
   metrics: oneOf("open", "admin", "off")(
     "AVIARY_METRICS",

@@ -6,10 +6,10 @@ import type { BillingError } from "./BillingError.ts"
 import type { Entry } from "./Entry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
 import { Ledger } from "./Ledger.ts"
-import type { Question, Reserve, UsageQuery, UsageRow } from "./Operations.ts"
+import type { Question, UsageQuery, UsageRow } from "./Operations.ts"
 import { Payer } from "./Payer.ts"
 import { makeSetAhead } from "./SetAhead.ts"
-import type { Served, Usage } from "./Usage.ts"
+import type { Part, Served, Usage } from "./Usage.ts"
 
 /**
  * How a request was served, which sets its price.
@@ -21,35 +21,53 @@ export interface Delivery {
   readonly outcome?: string | undefined
 }
 
+/**
+ * @property served how it will be served, where that is known; what is reserved is then just its price
+ * @property again pay anew where an earlier request with the same idempotency key has paid: what that was given is not there any more
+ */
+export interface Reservation {
+  readonly served?: Served | undefined
+  readonly again?: boolean | undefined
+}
+
+/** What a client that left had been handed, and how it was served. `of` may be an estimate. `handed` may be 0. */
+export interface Abandoned extends Part {
+  readonly served: Served
+}
+
 interface Service {
   /**
-   * Reserves what `usage` costs, from the fiber's `Payer`. The hold lives as long as the scope: it is renewed while the scope is open,
-   * and released when the scope closes before `settle` has succeeded. A hold that is `replayed` was paid by an earlier request.
+   * Reserves what `usage` costs, from the fiber's `Payer`. The hold lives as long as the scope: it is renewed while the scope is open.
+   * When the scope closes, a hold that is not settled is released, unless `left` has said otherwise; and a charge is paid back unless
+   * `delivered` or `left` has told of its delivery, or the scope ends well. A hold that is `replayed` was paid by an earlier request.
    *
    * Fails with `InsufficientQuota` or `CapReached` where it cannot be paid, `IdempotencyConflict` or `IdempotencyInProgress`, what is
    * wrong with the account or key, or `LedgerUnavailable`.
    */
-  readonly reserve: (usage: Usage) => Effect.Effect<Hold, BillingError, Scope.Scope>
+  readonly reserve: (usage: Usage, how?: Reservation) => Effect.Effect<Hold, BillingError, Scope.Scope>
+  /**
+   * Whether the fiber's `Payer` could reserve this now: fails as `reserve` would. Writes and keeps nothing, so what it has said holds
+   * only until another request spends it.
+   */
+  readonly afford: (usage: Usage, served: Served) => Effect.Effect<void, BillingError>
   /**
    * Releases a hold before its scope does, for whoever is about to say that the request failed: the money is free by then. Nobody
    * is told of an interruption, so that is left to the scope, which first frees what the request kept busy.
    */
   readonly release: (hold: Hold, cause: Cause.Cause<unknown>) => Effect.Effect<void>
   /**
-   * Charges a hold. The charge stands if, and only if, this succeeds: when it fails or is interrupted, whatever was charged is paid back.
-   * Settling again answers as the first time. Fails with `AlreadyReleased` where the hold has ended otherwise, or `LedgerUnavailable`.
+   * Charges a hold, all of it. When this fails, whatever was charged is paid back; interrupted, it is made all the same, and the scope
+   * decides. Settling again answers as the first time. Fails with `AlreadyReleased` where the hold has ended otherwise, or
+   * `LedgerUnavailable`.
    */
   readonly settle: (hold: Hold, delivery: Delivery) => Effect.Effect<Settlement, BillingError>
+  /** The whole answer is out. Until the ledger knows, which is soon and costs no write of its own, a crash pays the charge back. */
+  readonly delivered: (hold: Hold) => Effect.Effect<void>
   /**
-   * Whether the fiber's `Payer` could be charged now: fails as `charge` would. Writes and keeps nothing, so what it has said holds only
-   * until another request spends it.
+   * The client left. What it was handed is charged as `AVIARY_ABANDONED` says, by the scope, which first frees what the request kept
+   * busy; where the ledger does not take it, it is tried again.
    */
-  readonly afford: (usage: Usage, served: Served) => Effect.Effect<void, BillingError>
-  /**
-   * `reserve` and `settle` in one step, for what is already there. The charge stands if, and only if, this succeeds. Fails as
-   * `reserve` does.
-   */
-  readonly charge: (usage: Usage, delivery: Delivery) => Effect.Effect<Settlement, BillingError>
+  readonly left: (hold: Hold, abandoned: Abandoned) => Effect.Effect<void>
   /** An account's entries, newest first; none of an account that does not exist. */
   readonly statement: (query: Question<"statement">) => Effect.Effect<ReadonlyArray<Entry>, BillingError>
   /** Charges less refunds, summed by bucket and group. */
@@ -70,6 +88,8 @@ export class Billing extends Context.Service<Billing, Service>()("aviary/billing
 }
 
 const reapInterval = "1 minute"
+/** How long the ledger may not know that an answer is out, where no other change carries it there. */
+const flushInterval = "1 second"
 const reapLimit = 1000
 const longestOutcome = 1_048_576
 
@@ -81,27 +101,90 @@ const kept = (outcome: string | undefined) =>
 const endOf = (exit: Exit.Exit<unknown, unknown>): string =>
   Exit.isSuccess(exit) ? "not settled" : Exit.hasInterrupts(exit) ? "abandoned" : "failed"
 
+/**
+ * Where a request's claim stands. Once its scope closes:
+ *
+ * | state | and it | becomes of it |
+ * |---|---|---|
+ * | held | was left with something | charged, as `AVIARY_ABANDONED` says |
+ * | held | otherwise | released |
+ * | doubtful: a charge may stand that nobody was told of | | paid back |
+ * | charged | was left with nothing, was broken off, or is free when left | paid back |
+ * | charged | was left with something, or ended well | stands |
+ * | ended | | stands |
+ */
+interface Claim {
+  state: "held" | "doubtful" | "charged" | "ended"
+  left?: Abandoned
+}
+
 const make = Effect.gen(function* () {
   const ledger = yield* Ledger
-  const { holdTimeout } = yield* Settings
+  const { holdTimeout, abandoned: chargeWhoLeaves } = yield* Settings
+  const scope = yield* Effect.scope
   const holdMillis = Duration.toMillis(holdTimeout)
 
-  /** Holds to release, or charges to pay back, that the ledger did not take. The reaper tries again. */
-  const owed = new Map<string, { readonly reason: string; readonly refund: boolean }>()
-  /** Claims of open scopes; `doubtful`: a charge may stand that nobody was told of. */
-  const open = new Map<string, "held" | "doubtful" | "ended">()
+  /** Ends of claims that the ledger did not take. The reaper tries again. */
+  const owed = new Map<string, Effect.Effect<unknown, BillingError>>()
+  /** Claims of open scopes. */
+  const open = new Map<string, Claim>()
+  /** Claims whose answers are out, which the ledger does not know yet. */
+  const out = new Set<string>()
 
-  const giveBack = Effect.fnUntraced(function* (holdId: string, reason: string, refund: boolean) {
-    owed.set(holdId, { reason, refund })
-    const now = yield* Clock.currentTimeMillis
-    yield* ledger.run("release", { holdId, reason, refund, now }).pipe(
-      Effect.tap(({ done }) => {
-        owed.delete(holdId)
-        return done === "refunded" ? Metric.update(Metrics.refunds, 1) : Effect.void
+  /** Ends a claim, now or once the ledger takes it. */
+  const end = Effect.fnUntraced(function* (claim: string, how: Effect.Effect<unknown, BillingError>) {
+    owed.set(claim, how)
+    yield* how.pipe(
+      Effect.tap(() => Effect.sync(() => owed.delete(claim))),
+      Effect.catch((error) => {
+        if (error.reason._tag === "LedgerUnavailable")
+          return Effect.logWarning("The end of a hold could not be written; it is tried again", error.message)
+        owed.delete(claim)
+        return Effect.logWarning("A hold had ended before its time", error.message)
       }),
-      Effect.catch((error) => Effect.logWarning("A hold could not be released; it is tried again", error.message)),
     )
   }, Effect.uninterruptible)
+
+  const giveBack = (holdId: string, reason: string, refund: boolean) =>
+    end(
+      holdId,
+      Clock.currentTimeMillis.pipe(
+        Effect.flatMap((now) => ledger.run("release", { holdId, reason, refund, now })),
+        Effect.tap(({ done }) => (done === "refunded" ? Metric.update(Metrics.refunds, 1) : Effect.void)),
+      ),
+    )
+
+  const counted = (served: Served) => Metric.update(Metric.withAttributes(Metrics.charges, { cache: served }), 1)
+
+  /** Charges a client that left before anything was. */
+  const chargeLeft = (holdId: string, { served, handed, of }: Abandoned) =>
+    end(
+      holdId,
+      Clock.currentTimeMillis.pipe(
+        Effect.flatMap((now) => {
+          const part = chargeWhoLeaves === "share" && handed < of ? { part: { handed, of } } : {}
+          return ledger.run("settle", { holdId, served, outcome: null, now, ...part })
+        }),
+        Effect.tap(({ replayed }) => (replayed ? Effect.void : counted(served))),
+        Effect.tap(() => markOut(holdId)),
+      ),
+    )
+
+  const flush = Effect.suspend(() => {
+    if (out.size === 0) return Effect.void
+    const claims = [...out]
+    out.clear()
+    return Effect.catch(ledger.run("delivered", { claims }), () =>
+      Effect.sync(() => claims.forEach((claim) => out.add(claim))),
+    )
+  })
+
+  /** Sends what is out along with the change that is about to be asked for, in whose transaction it then is. */
+  const alongside = Effect.suspend(() =>
+    out.size === 0 ? Effect.void : Effect.forkIn(flush, scope, { startImmediately: true }),
+  )
+
+  const markOut = (claim: string) => Effect.sync(() => out.add(claim))
 
   // A change that may or may not have been made is asked for again: with the same ids it is made once.
   const certainly = <A>(change: Effect.Effect<A, BillingError>) =>
@@ -109,19 +192,13 @@ const make = Effect.gen(function* () {
 
   /** Runs a charge to its end even when interrupted. Where its success cannot be told, the claim to it is given back. */
   const told = (claim: string, charge: Effect.Effect<Settlement, BillingError>) =>
-    Effect.uninterruptibleMask((restore) => {
+    Effect.suspend(() => {
       let doubtful = false
       const attempt = Effect.tapError(charge, (error) => Effect.sync(() => (doubtful ||= isLost(error))))
       return certainly(attempt).pipe(
-        // Whatever the last attempt says: an earlier one may have been made.
+        // Even if this attempt failed cleanly, an earlier one that was lost may have charged.
         Effect.tapError(() => (doubtful ? giveBack(claim, "in doubt", true) : Effect.void)),
-        // An interruption that waited for the charge takes effect here.
-        Effect.tap(() => Effect.onInterrupt(restore(Effect.yieldNow), () => giveBack(claim, "abandoned", true))),
-        Effect.tap(({ replayed, served }) =>
-          replayed && !doubtful
-            ? Effect.void
-            : Metric.update(Metric.withAttributes(Metrics.charges, { cache: served }), 1),
-        ),
+        Effect.tap(({ replayed, served }) => (replayed && !doubtful ? Effect.void : counted(served))),
       )
     })
 
@@ -136,41 +213,65 @@ const make = Effect.gen(function* () {
       Effect.repeat({ while: ({ live }) => live }),
     )
 
-  const leave = (claim: string, exit: Exit.Exit<unknown, unknown>) =>
+  const leave = (id: string, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
     Effect.suspend(() => {
-      const state = open.get(claim) ?? "ended"
-      open.delete(claim)
-      return state === "ended" ? Effect.void : giveBack(claim, endOf(exit), state === "doubtful")
+      const claim = open.get(id)
+      open.delete(id)
+      const left = claim?.left !== undefined && claim.left.handed > 0 && chargeWhoLeaves !== "free"
+      switch (claim?.state) {
+        case "held":
+          return left ? chargeLeft(id, claim.left!) : giveBack(id, endOf(exit), false)
+        case "doubtful":
+          return giveBack(id, endOf(exit), true)
+        case "charged":
+          return left || (claim.left === undefined && Exit.isSuccess(exit))
+            ? markOut(id)
+            : giveBack(id, endOf(exit), true)
+        default:
+          return Effect.void
+      }
     })
 
-  /** A hold of the fiber's `Payer` that is yet to be made. */
-  const newHold = Effect.fnUntraced(function* (usage: Usage) {
+  const reserve = Effect.fn("Billing.reserve")(function* (usage: Usage, { served, again }: Reservation = {}) {
     const payer = yield* Payer
     const now = yield* Clock.currentTimeMillis
-    return { ...payer, holdId: `hold_${randomUUID()}`, usage, expiresAt: now + holdMillis, now } satisfies Reserve
-  })
-
-  const reserve = Effect.fn("Billing.reserve")(function* (usage: Usage) {
-    const asked = yield* newHold(usage)
-    const { holdId } = asked
+    const holdId = `hold_${randomUUID()}`
     // Before the hold is made, so that an interruption finds it whether or not the ledger got to make it.
     yield* Effect.addFinalizer((exit) => leave(holdId, exit))
-    open.set(holdId, "held")
+    const claim: Claim = { state: "held" }
+    open.set(holdId, claim)
+    yield* alongside
+    const asked = {
+      ...{ ...payer, holdId, usage, expiresAt: now + holdMillis, now },
+      ...(served === undefined ? {} : { served }),
+      ...(again === true ? { again } : {}),
+    }
     const hold = yield* ledger
       .run("reserve", asked)
-      .pipe(Effect.tapError((error) => Effect.sync(() => isLost(error) || open.set(holdId, "ended"))))
-    if (hold.replayed) open.set(holdId, "doubtful")
+      .pipe(Effect.tapError((error) => Effect.sync(() => isLost(error) || (claim.state = "ended"))))
+    if (hold.replayed) claim.state = "doubtful"
     else yield* Effect.forkScoped(renew(hold))
     return hold
   })
 
-  const settle = Effect.fn("Billing.settle")(function* (hold: Hold, { served, outcome }: Delivery) {
+  const settle = Effect.fn("Billing.settle")((hold: Hold, delivery: Delivery) =>
+    // An interruption that waited for the charge takes effect after it: the client left with nothing, unless told otherwise.
+    Effect.uninterruptibleMask((restore) =>
+      Effect.tap(charge(hold, delivery), () =>
+        Effect.onInterrupt(restore(Effect.yieldNow), () => left(hold, { served: delivery.served, handed: 0, of: 1 })),
+      ),
+    ),
+  )
+
+  const charge = Effect.fnUntraced(function* (hold: Hold, { served, outcome }: Delivery) {
     const now = yield* Clock.currentTimeMillis
-    const charge = ledger.run("settle", { holdId: hold.id, served, outcome: kept(outcome), now })
-    if (open.get(hold.claim) === "ended") return yield* charge
-    if (open.has(hold.claim)) open.set(hold.claim, "doubtful")
-    const settlement = yield* told(hold.claim, charge)
-    if (open.has(hold.claim)) open.set(hold.claim, "ended")
+    const made = ledger.run("settle", { holdId: hold.id, served, outcome: kept(outcome), now })
+    const claim = open.get(hold.claim)
+    if (claim === undefined || claim.state === "charged" || claim.state === "ended") return yield* made
+    claim.state = "doubtful"
+    yield* alongside
+    const settlement = yield* told(hold.claim, made)
+    claim.state = "charged"
     return settlement
   })
 
@@ -179,16 +280,26 @@ const make = Effect.gen(function* () {
     yield* ledger.run("afford", { ...payer, usage, served, now: yield* Clock.currentTimeMillis })
   })
 
-  const charge = Effect.fn("Billing.charge")(function* (usage: Usage, { served, outcome }: Delivery) {
-    const asked = { ...(yield* newHold(usage)), served, outcome: kept(outcome) }
-    return yield* told(asked.holdId, ledger.run("charge", asked))
-  })
+  const delivered = (hold: Hold) =>
+    Effect.sync(() => {
+      const claim = open.get(hold.claim)
+      if (claim?.state !== "charged") return
+      claim.state = "ended"
+      out.add(hold.claim)
+    })
+
+  const left = (hold: Hold, abandoned: Abandoned) =>
+    Effect.sync(() => {
+      const claim = open.get(hold.claim)
+      if (claim !== undefined) claim.left = abandoned
+    })
 
   const reap = Effect.fnUntraced(function* () {
     const now = yield* Clock.currentTimeMillis
     const { expired } = yield* ledger.run("reap", { now, limit: reapLimit }).pipe(
       Effect.tap((done) => Metric.update(Metrics.holdsExpired, done.expired)),
-      Effect.repeat({ until: (done) => done.expired < reapLimit && done.forgotten < reapLimit }),
+      Effect.tap((done) => Metric.update(Metrics.refunds, done.refunded)),
+      Effect.repeat({ until: (done) => Math.max(done.expired, done.refunded, done.forgotten) < reapLimit }),
     )
     if (expired > 0) yield* Effect.logWarning(`${expired} holds expired: their owners are gone`)
   })
@@ -204,16 +315,16 @@ const make = Effect.gen(function* () {
     ),
   ).pipe(Effect.andThen(Effect.logWarning("The clock was set ahead: no hold expires for a minute")))
 
-  const releaseOwed = Effect.suspend(() =>
-    Effect.forEach(Array.from(owed), ([holdId, { reason, refund }]) => giveBack(holdId, reason, refund), {
-      discard: true,
-      concurrency: "unbounded",
-    }),
+  const payOwed = Effect.suspend(() =>
+    Effect.forEach(Array.from(owed), ([claim, how]) => end(claim, how), { discard: true, concurrency: "unbounded" }),
   )
 
   yield* reap()
-  yield* Effect.addFinalizer(() => releaseOwed)
-  yield* releaseOwed.pipe(
+  yield* Effect.addFinalizer(() => Effect.andThen(payOwed, flush))
+  yield* flush.pipe(Effect.schedule(Schedule.spaced(flushInterval)), Effect.forkScoped)
+  // What is out is told first: what is overdue and not known to be out is paid back.
+  yield* flush.pipe(
+    Effect.andThen(payOwed),
     Effect.andThen(Effect.flatMap(setAhead, (millis) => (millis > holdMillis / 3 ? keepOpen : reap()))),
     Effect.catchCause((cause) => Effect.logWarning("The reaper could not work; it tries again", cause)),
     Effect.schedule(Schedule.spaced(reapInterval)),
@@ -222,11 +333,12 @@ const make = Effect.gen(function* () {
 
   return Billing.of({
     reserve,
+    afford,
     release: (hold, cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : leave(hold.claim, Exit.failCause(cause))),
     settle,
     check: ledger.check,
-    afford,
-    charge,
+    delivered,
+    left,
     statement: Effect.fn("Billing.statement")((query: Question<"statement">) => ledger.run("statement", query)),
     usage: Effect.fn("Billing.usage")((query: UsageQuery) => ledger.run("usage", query)),
   })
@@ -255,11 +367,10 @@ const free: Service = {
   }),
   release: () => Effect.void,
   check: Effect.void,
-  afford: () => Effect.void,
   settle: (hold, { served }) => freeSettlement(hold.id, hold.accountId, served),
-  charge: Effect.fnUntraced(function* (_usage: Usage, delivery: Delivery) {
-    return yield* freeSettlement(`hold_${randomUUID()}`, (yield* Payer).accountId, delivery.served)
-  }),
+  afford: () => Effect.void,
+  delivered: () => Effect.void,
+  left: () => Effect.void,
   statement: () => Effect.succeed([]),
   usage: () => Effect.succeed([]),
 }

@@ -12,8 +12,8 @@ export type EntryKind = typeof EntryKind.Type
  * @property at Unix milliseconds
  * @property amount micro-units, signed: charges are negative
  * @property balance the account's balance right after
- * @property quantity code points of speech, begun seconds of transcription; negative for a refund
- * @property reason why an adjustment or refund was made
+ * @property quantity code points of speech, begun seconds of transcription, of what was handed over; negative for a refund
+ * @property reason why an adjustment or refund was made, or only a part charged
  */
 export const Entry = Schema.Struct({
   id: Schema.Int,

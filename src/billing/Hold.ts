@@ -11,11 +11,11 @@ export interface Hold {
   readonly accountId: string
   readonly keyId: string | null
   readonly usage: Usage
-  /** Micro-units: the price if nothing is spared, which is what a MISS costs; of a `charge`, what was charged. */
+  /** Micro-units: what it costs as it will be served, or as a MISS, which costs the most, where that is not known yet. */
   readonly amount: number
   readonly rateVersion: number
   readonly state: HoldState
-  /** Why it was released or expired. */
+  /** Why it was released or expired, or charged for a part. */
   readonly reason: string | null
   readonly createdAt: number
   /** When it may be taken for ownerless. */
@@ -30,7 +30,7 @@ export interface Hold {
 export interface Settlement {
   readonly holdId: string
   readonly accountId: string
-  /** What was charged, in micro-units; never more than the hold. */
+  /** What was charged, in micro-units. More than the hold only by what is paid back with it, for the part of an earlier try. */
   readonly amount: number
   /** The account's right after, in micro-units. */
   readonly balance: number

@@ -3,7 +3,7 @@ import type { ApiKey, KeyLimits } from "./ApiKey.ts"
 import type { Entry } from "./Entry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
 import type { RateCard, Rates } from "./RateCard.ts"
-import type { Served, Usage } from "./Usage.ts"
+import type { Part, Served, Usage } from "./Usage.ts"
 
 interface At {
   /** Unix milliseconds. */
@@ -17,6 +17,10 @@ export interface Reserve extends At {
   readonly usage: Usage
   readonly expiresAt: number
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
+  /** How it will be served, where that is known; otherwise what is reserved is enough for all ways. */
+  readonly served?: Served
+  /** Pay anew, though an earlier request with the same idempotency key has paid: what it was given is not there any more. */
+  readonly again?: boolean
 }
 
 export interface Settle extends At {
@@ -24,6 +28,8 @@ export interface Settle extends At {
   readonly served: Served
   /** Kept for a request that repeats the idempotency key; at most 1 MiB. */
   readonly outcome: string | null
+  /** Of a client that left: what it was handed. Nothing of it is still to be delivered. */
+  readonly part?: Part
 }
 
 export interface UsageQuery {
@@ -63,11 +69,12 @@ export interface UsageRow {
  */
 export interface Operations {
   readonly reserve: (input: Reserve) => Hold
-  /** Refuses what `charge` would refuse now; answers null otherwise. */
-  readonly afford: (input: Omit<Reserve, "holdId" | "expiresAt"> & Pick<Settle, "served">) => null
+  /** Refuses what `reserve` would refuse now; answers null otherwise. */
+  readonly afford: (input: Omit<Reserve, "holdId" | "expiresAt" | "again"> & { readonly served: Served }) => null
+  /** Charges a hold. Until `delivered` says that the answer is out, `reap` takes it for one that a crash kept back once its hold is overdue. */
   readonly settle: (input: Settle) => Settlement
-  /** `reserve` and `settle` in one; the account needs no more than what is charged. */
-  readonly charge: (input: Reserve & Omit<Settle, "holdId">) => Settlement
+  /** The answers of these claims are out: their charges stand whatever becomes of the gateway. */
+  readonly delivered: (input: { readonly claims: ReadonlyArray<string> }) => null
   /**
    * Ends a live hold. With `refund`, a hold that was settled after all is paid back; otherwise a hold that has ended stays as it is.
    * `holdId` is the request's own, also where it was answered from another's hold: that one is paid back when nobody has a claim to it
@@ -80,8 +87,15 @@ export interface Operations {
   readonly renew: (input: At & { readonly holdId: string; readonly expiresAt: number }) => { readonly live: boolean }
   /** A hold as it is now; null once it is forgotten, 30 days after its end. */
   readonly hold: (input: { readonly holdId: string }) => Hold | null
-  /** Expires overdue holds and forgets what is too old to be asked for, `limit` of each at most. */
-  readonly reap: (input: At & { readonly limit: number }) => { readonly expired: number; readonly forgotten: number }
+  /**
+   * Expires overdue holds, pays back charges whose answers never got out, and forgets what is too old to be asked for, `limit` of each
+   * at most.
+   */
+  readonly reap: (input: At & { readonly limit: number }) => {
+    readonly expired: number
+    readonly refunded: number
+    readonly forgotten: number
+  }
 
   readonly openAccount: (input: At & { readonly id: string; readonly name: string; readonly terms: Terms }) => Account
   /** Null leaves what there is, so that two who each change one of them at once undo nothing. */

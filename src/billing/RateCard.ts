@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import { billedQuantity, type Served, type Usage } from "./Usage.ts"
+import { billedQuantity, type Part, type Served, type Usage, whole } from "./Usage.ts"
 import { wholeNumber, wholeNumbers } from "./WholeNumber.ts"
 
 /** Micro-units that a million characters or a minute may cost: 10,000.00. */
@@ -51,14 +51,14 @@ const share = (rates: Rates, served: Served): number => {
 }
 
 /**
- * The price of one request in micro-units. One fraction is formed and rounded up once, in bigints: quantity × rate × share passes 2^53
+ * The price of one request in micro-units, or of the `part` of it that a client was handed. One fraction is formed and rounded up once, in bigints: quantity × rate × share × part passes 2^53
  * for a few hours of audio. At the highest rate the result is a safe integer for 10⁹ code points and 10¹⁰ ms of audio, which
  * is far beyond one request.
  */
-export const price = (rates: Rates, usage: Usage, served: Served): number => {
+export const price = (rates: Rates, usage: Usage, served: Served, part: Part = whole): number => {
   const [rate, per] =
     usage.kind === "speech" ? [rates.speechPerMillionCharacters, 1_000_000n] : [rates.transcriptionPerMinute, 60n]
-  const divisor = per * BigInt(fullShare)
-  const product = BigInt(billedQuantity(usage)) * BigInt(rate) * BigInt(share(rates, served))
+  const divisor = per * BigInt(fullShare) * BigInt(part.of)
+  const product = BigInt(billedQuantity(usage)) * BigInt(rate) * BigInt(share(rates, served)) * BigInt(part.handed)
   return Number((product + divisor - 1n) / divisor)
 }

@@ -9,6 +9,17 @@ export type Usage =
   | { readonly kind: "speech"; readonly model: string; readonly characters: number }
   | { readonly kind: "transcription"; readonly model: string; readonly audioMillis: number }
 
-/** What is counted and priced: code points of text, or begun seconds of audio. */
-export const billedQuantity = (usage: Usage): number =>
-  usage.kind === "speech" ? usage.characters : Math.ceil(usage.audioMillis / 1000)
+/** How much of an answer a client was handed: `handed` of `of` bytes, both above zero; `of` may be an estimate, never less than `handed`. */
+export interface Part {
+  readonly handed: number
+  readonly of: number
+}
+
+export const whole: Part = { handed: 1, of: 1 }
+
+/** What is counted and priced: code points of text, or begun seconds of audio. Of a part, those begun. */
+export const billedQuantity = (usage: Usage, part: Part = whole): number => {
+  const all = usage.kind === "speech" ? usage.characters : Math.ceil(usage.audioMillis / 1000)
+  const [handed, of] = [BigInt(part.handed), BigInt(part.of)]
+  return Number((BigInt(all) * handed + of - 1n) / of)
+}

@@ -13,6 +13,7 @@ import type { Trouble } from "./Trouble.ts"
  *
  * @property mode `use` what is there; `refresh` makes the entry anew, following whoever is just making it; `bypass` flies alone and leaves nothing behind
  * @property produce the encoded audio; interrupting it ends the engine's work. Its chunks are shared and may not be altered later
+ * @property foresee bytes that the whole plausibly has, when so many are made; whatever it says, it is taken for at least those
  * @property describe the verdict on what `produce` made, run once it has ended: a failure fails the flight, a success commits it. `length` in bytes
  * @property head what the entry begins with instead, now that its length is known; exactly as long as what it replaces. Undefined: it stays as it was
  */
@@ -20,6 +21,7 @@ export interface FlightPlan<E> {
   readonly key: CacheKey
   readonly mode: "use" | "refresh" | "bypass"
   readonly produce: Stream.Stream<Uint8Array, E>
+  readonly foresee?: (made: number) => number
   readonly describe: (made: { readonly length: number }) => Effect.Effect<Description, E>
   readonly head?: (made: { readonly length: number }) => Uint8Array | undefined
 }
@@ -31,6 +33,7 @@ export interface FlightPlan<E> {
  * @property stage `looking` for an entry that came just now, `making` the audio, `keeping` what is complete, `ended`
  * @property insisted whether somebody wants it made even if there is an entry; heeded until `looking` is over
  * @property begun `audio` once the first bytes are there, `found` if an entry was
+ * @property total bytes of the whole: exact once it is made, foreseen before
  * @property run the flight itself; whatever becomes of it, it closes the tape and frees what it took
  * @property left to be run after a seat was given back: the last one to leave calls off what is not complete
  */
@@ -43,6 +46,7 @@ export interface Flight<E> {
   fiber: Fiber.Fiber<void> | undefined
   readonly begun: Effect.Effect<"audio" | "found", E | CacheError>
   readonly bytes: Stream.Stream<Uint8Array, E | CacheError>
+  readonly total: () => number
   readonly run: Effect.Effect<void>
   readonly stop: Effect.Effect<void>
   readonly left: Effect.Effect<void>
@@ -147,13 +151,18 @@ export const makeFlight = <E>(
         let at = 0
         return Effect.map(
           Effect.suspend(() => tape.next(at)),
-          (bytes) => {
-            at += bytes.length
-            return [bytes] as const
+          (chunks) => {
+            for (const bytes of chunks) at += bytes.length
+            return chunks
           },
         )
       }),
     ),
+    total: () => {
+      const made = tape.length
+      const foreseen = flight.stage === "making" ? Math.round(plan.foresee?.(made) ?? 0) : 0
+      return Math.max(made, foreseen)
+    },
     run: fly.pipe(Effect.onExit(end), Effect.ignoreCause),
     stop: Effect.suspend(() => (flight.stage === "ended" ? Effect.void : end(Exit.interrupt()))),
     left: Effect.suspend(() => {

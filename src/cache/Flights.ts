@@ -19,11 +19,13 @@ export interface Found {
  *
  * @property role `MISS` whoever set the flight off, `COALESCED` whoever joined it, `BYPASS` whoever flies alone
  * @property bytes all of it from the first byte, whenever one joined. A clean end means: complete, and the cache has done with it
+ * @property total bytes of the whole, asked for at any time: exact once it is made, foreseen before, never less than there are
  */
 export interface Listening<E> {
   readonly _tag: "Listening"
   readonly role: "MISS" | "COALESCED" | "BYPASS"
   readonly bytes: Stream.Stream<Uint8Array, E | CacheError>
+  readonly total: () => number
 }
 
 /** An entry that was found and then evicted before it could be opened is looked for this often before it is made anew without looking. */
@@ -122,7 +124,7 @@ function make() {
             const begun = yield* Effect.onError(restore(flight.begun), () => leave)
             if (begun === "audio") {
               const role = mode === "bypass" ? "BYPASS" : joined === undefined ? "MISS" : "COALESCED"
-              return { _tag: "Listening", role, bytes: flight.bytes } satisfies Listening<E>
+              return { _tag: "Listening", role, bytes: flight.bytes, total: flight.total } satisfies Listening<E>
             }
             yield* leave
             const found = yield* restore(lookUp(key))

@@ -9,6 +9,8 @@ const windowBytes = 262_144
 /** What the disk may be behind before the engine has to wait for it. */
 const behindBytes = 1_048_576
 
+type Bytes = readonly [Uint8Array, ...Array<Uint8Array>]
+
 /**
  * The bytes of one flight: made once, read by many, each at its own pace from byte 0. Whatever is new is in memory, where
  * listeners get it without waiting for the disk; `spool` moves it to the disk behind them. So memory is bounded by the
@@ -65,8 +67,8 @@ export const makeTape = <E>(limit: number) => {
       )
     })
 
-  /** At most a slice of what follows `from` in memory, without copying where one chunk gives it. */
-  const fromMemory = (from: number): Uint8Array => {
+  /** What follows `from` in memory, a slice at most, uncopied: whoever writes it can write it at once. */
+  const fromMemory = (from: number): Bytes => {
     let low = 0
     for (let high = chunks.length - 1; low < high;) {
       const middle = (low + high + 1) >> 1
@@ -74,22 +76,31 @@ export const makeTape = <E>(limit: number) => {
       else high = middle - 1
     }
     const { at, bytes } = chunks[low]!
-    return bytes.subarray(from - at, from - at + sliceBytes)
+    const first = bytes.subarray(from - at, from - at + sliceBytes)
+    let size = first.length
+    const all: [Uint8Array, ...Array<Uint8Array>] = [first]
+    for (
+      let next = chunks[low + 1];
+      next !== undefined && size + next.bytes.length <= sliceBytes;
+      next = chunks[++low + 1]
+    ) {
+      all.push(next.bytes)
+      size += next.bytes.length
+    }
+    return all
   }
 
   /** The next bytes from `from`, of which there are some. */
-  const read = (from: number): Effect.Effect<Uint8Array, CacheError> => {
+  const read = (from: number): Effect.Effect<Bytes, CacheError> => {
     if (from >= start) return Effect.sync(() => fromMemory(from))
     if (disk === undefined) return Effect.fail(CacheError.broken("the tape has lost its beginning"))
-    return Effect.filterOrFail(
-      disk.read(from, Math.min(sliceBytes, spooled - from)),
-      (bytes) => bytes.length > 0,
-      () => CacheError.broken("the temporary file was cut"),
+    return Effect.flatMap(disk.read(from, Math.min(sliceBytes, spooled - from)), (bytes) =>
+      bytes.length > 0 ? Effect.succeed([bytes] as const) : CacheError.broken("the temporary file was cut"),
     )
   }
 
-  /** The bytes after `from`, once there are any; done or failed as the tape is. */
-  const next = (from: number): Effect.Effect<Uint8Array, E | CacheError | Cause.Done> =>
+  /** The bytes after `from`, once there are any: all in memory, up to a slice. Done or failed as the tape is. */
+  const next = (from: number): Effect.Effect<Bytes, E | CacheError | Cause.Done> =>
     Effect.suspend(() => {
       if (closed !== undefined && Exit.isFailure(closed)) return Effect.failCause(closed.cause)
       if (from < end) return read(from)

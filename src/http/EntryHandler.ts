@@ -7,10 +7,10 @@ import { OwnedKeys } from "../cache/OwnedKeys.ts"
 import { Errors } from "../contract/Errors.ts"
 import { wantedRange } from "./ByteRange.ts"
 import { currentCaller } from "./CurrentCaller.ts"
+import { cutStalledReader } from "./Delivery.ts"
 import { errorResponse } from "./ErrorResponse.ts"
 import { evaluate, rangeApplies } from "./Precondition.ts"
 import { makeRateLimits } from "./RateLimits.ts"
-import { cutStalledReader } from "./StalledReader.ts"
 
 /** An entry may be made anew under its key, so it is fresh for an hour, not for ever. It may be somebody's private text. */
 const freshness = "private, max-age=3600"

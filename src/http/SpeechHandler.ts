@@ -1,16 +1,15 @@
 import { Effect } from "effect"
-import { Headers, type HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { Headers, HttpServerRequest } from "effect/http"
 import type { SpeechPayload } from "../contract/SpeechPayload.ts"
 import { defaultFormat } from "../audio/format/AudioFormat.ts"
 import { Speech } from "../speech/Speech.ts"
 import type { SpeechRequest } from "../speech/SpeechRequest.ts"
 import { codePoints } from "../speech/SpokenText.ts"
-import { handedOver } from "./HandedOver.ts"
+import { deliver } from "./Delivery.ts"
 import { Models } from "./Models.ts"
 import { paying } from "./Paying.ts"
 import { makeRateLimits } from "./RateLimits.ts"
 import { note } from "./RequestNotes.ts"
-import { cutStalledReader } from "./StalledReader.ts"
 
 /** RFC 9111, 5.2.1: `no-store` keeps the answer out of the cache, `no-cache` and `max-age=0` ask for a fresh one. */
 const cacheControl = (headers: Headers.Headers): SpeechRequest["cacheControl"] => {
@@ -48,10 +47,8 @@ export const makeSpeechHandler = Effect.gen(function* () {
     yield* models.forSpeech(payload.model)
     const body = Effect.succeed({ kind: "speech", ...asked, cacheControl: null })
     const spoken = yield* paying(request, body, speech.speak(asked))
-    yield* cutStalledReader(request)
-    return HttpServerResponse.stream(handedOver(request, spoken.audio), {
+    return yield* deliver(request, spoken, {
       contentType: spoken.contentType,
-      ...(spoken.contentLength === undefined ? {} : { contentLength: spoken.contentLength }),
       headers: {
         "x-cache": spoken.cache,
         ...(spoken.sha256 === undefined ? {} : { etag: `"${spoken.sha256}"` }),

@@ -1,19 +1,17 @@
 import { Effect, FileSystem, Stream } from "effect"
-import { type HttpServerRequest, HttpServerResponse, type Multipart } from "effect/http"
+import type { HttpServerRequest, Multipart } from "effect/http"
 import { contentHash } from "../audio/ContentHash.ts"
 import { Billing } from "../billing/Billing.ts"
 import { Payer } from "../billing/Payer.ts"
-import { settledBeforeLast } from "../billing/SettledBeforeLast.ts"
 import { Errors } from "../contract/Errors.ts"
 import { asksForEvents, type TranscriptionFields, type TranscriptionResult } from "../contract/TranscriptionForm.ts"
 import { Transcription, type Transcribed } from "../transcription/Transcription.ts"
 import { currentCaller } from "./CurrentCaller.ts"
-import { handedOver } from "./HandedOver.ts"
+import { deliverCharged } from "./Delivery.ts"
 import { Models } from "./Models.ts"
 import { paying } from "./Paying.ts"
 import { makeRateLimits } from "./RateLimits.ts"
 import { note } from "./RequestNotes.ts"
-import { cutStalledReader } from "./StalledReader.ts"
 import { makeUploads } from "./Upload.ts"
 
 const encoder = new TextEncoder()
@@ -74,12 +72,8 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
     const asked = { path, model: fields.model, language: fields.language || undefined }
     const heard = yield* paying(request, body, transcription.transcribe(asked))
     const { body: answer, contentType } = rendered(heard, fields.response_format)
-    yield* cutStalledReader(request)
-    const paid = settledBeforeLast(Stream.make(answer), answer.length, heard.settle)
-    return HttpServerResponse.stream(handedOver(request, paid), {
-      contentType,
-      contentLength: answer.length,
-    })
+    const payable = { ...heard, bytes: Stream.make(answer), length: answer.length }
+    return yield* deliverCharged(request, payable, { contentType })
   })
 
   return (

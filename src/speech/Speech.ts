@@ -1,9 +1,9 @@
 import { type Cause, Context, Effect, Layer, Option, type Scope, Stream } from "effect"
 import { contentTypeOf } from "../audio/format/AudioFormat.ts"
 import { Billing } from "../billing/Billing.ts"
-import type { BillingError } from "../billing/BillingError.ts"
+import type { Hold } from "../billing/Hold.ts"
+import type { Payable } from "../billing/Payable.ts"
 import { Payer } from "../billing/Payer.ts"
-import { settledBeforeLast } from "../billing/SettledBeforeLast.ts"
 import type { Served } from "../billing/Usage.ts"
 import { AtomicCache } from "../cache/AtomicCache.ts"
 import type { Entry } from "../cache/Entry.ts"
@@ -24,17 +24,16 @@ import { VoiceList } from "./VoiceList.ts"
  *
  * @property cache how the cache served it
  * @property key names the entry: `GET /v1/audio/speech/{key}` once it is committed
- * @property contentLength bytes, when the whole is already there
+ * @property length bytes, when the whole is already there
  * @property sha256 of the whole audio, hexadecimal, when it is already there
- * @property audio ends only when the whole audio was delivered, committed and settled; anything else is a failure
+ * @property bytes the audio, encoded; ends only when it is whole and committed. What a client is handed is charged by `settle`, which
+ *   `paid` does at the right moment
  */
-export interface Spoken {
+export interface Spoken extends Payable<SpeechFailure> {
   readonly key: string
   readonly cache: Served
   readonly contentType: string
-  readonly contentLength: number | undefined
   readonly sha256?: string | undefined
-  readonly audio: Stream.Stream<Uint8Array, SpeechFailure>
 }
 
 /** The speech program: text to audio. The scope is the client's: closing it leaves the flight. */
@@ -64,31 +63,41 @@ export class Speech extends Context.Service<
         const key = keys.of((yield* Payer).accountId, keyOf(planned))
         const contentType = contentTypeOf(planned.format)
         const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
-        const hit = (entry: Entry, settle: Effect.Effect<unknown, BillingError>): Spoken => {
-          const { length, sha256 } = entry.metadata
-          const audio = settledBeforeLast(entry.bytes(), length, settle)
-          return { key, contentType, cache: "HIT", contentLength: length, sha256, audio }
-        }
+        /** What every way of serving has in common: a price, and how much of so many bytes the client was handed. */
+        const charging = (hold: Hold, served: Served, total: () => number) => ({
+          settle: Effect.asVoid(
+            Effect.onError(billing.settle(hold, { served }), (cause) => billing.release(hold, cause)),
+          ),
+          delivered: (handed: "all" | number) =>
+            handed === "all" ? billing.delivered(hold) : billing.left(hold, { served, handed, of: total() }),
+        })
+        const hit = ({ bytes, metadata: { length, sha256 } }: Entry, hold: Hold): Spoken => ({
+          ...{ key, contentType, cache: "HIT", length, sha256 },
+          bytes: Stream.onError(bytes(), (cause) => billing.release(hold, cause)),
+          ...charging(hold, "HIT", () => length),
+        })
 
         if (request.cacheControl === "use") {
           const found = yield* cache.get(key)
-          if (Option.isSome(found)) {
-            yield* billing.afford(usage, "HIT")
-            // By whom is said here: the fiber that sends the body knows no payer.
-            const paid = Effect.provideService(billing.charge(usage, { served: "HIT" }), Payer, yield* Payer)
-            return hit(found.value, paid)
-          }
+          if (Option.isSome(found)) return hit(found.value, yield* billing.reserve(usage, { served: "HIT" }))
         }
 
+        let hold = yield* billing.reserve(usage)
+        if (hold.replayed) {
+          // A repetition costs nothing where what was paid is still there, so it has no claim to a fresh synthesis. Otherwise it is made
+          // again, and charged again: a key would buy synthesis for nothing for a day.
+          const kept = request.cacheControl === "bypass" ? Option.none() : yield* cache.get(key)
+          if (Option.isSome(kept)) return hit(kept.value, hold)
+          hold = yield* billing.reserve(usage, { again: true })
+        }
         const take = synthesize(planned, synthesizer, paces)
-        const hold = yield* billing.reserve(usage)
         const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
         const join = flights.join({
           key,
-          // A repetition costs nothing, so it has no claim to a fresh synthesis. What was not to be stored is made again.
-          mode: hold.replayed && request.cacheControl === "refresh" ? "use" : request.cacheControl,
+          mode: request.cacheControl,
           produce: take.bytes,
           head: ({ length }) => take.head(length),
+          foresee: take.foresee,
           describe: () =>
             Effect.sync(() => ({
               contentType,
@@ -98,14 +107,13 @@ export class Speech extends Context.Service<
             })),
         })
         const joined = yield* Effect.onError(join, release)
-        if (joined._tag === "Found") {
-          const found = hit(joined.entry, billing.settle(hold, { served: "HIT" }))
-          return { ...found, audio: Stream.onError(found.audio, release) }
-        }
-        const { role, bytes } = joined
-        const paid = Stream.concat(bytes, Stream.fromEffectDrain(billing.settle(hold, { served: role })))
-        const audio = Stream.onError(paid, release)
-        return { key, contentType, cache: role, contentLength: undefined, audio } satisfies Spoken
+        if (joined._tag === "Found") return hit(joined.entry, hold)
+        const { role, bytes, total } = joined
+        return {
+          ...{ key, contentType, cache: role, length: undefined },
+          bytes: Stream.onError(bytes, release),
+          ...charging(hold, role, total),
+        } satisfies Spoken
       })
       return Speech.of({ speak })
     }),

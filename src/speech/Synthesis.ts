@@ -7,7 +7,7 @@ import type { Utterance } from "../upstream/Utterance.ts"
 import type { Plan } from "./Plan.ts"
 import { fadeSeams } from "./Seam.ts"
 import { Incomplete, SpeechError, type SpeechFailure, Unspeakable } from "./SpeechError.ts"
-import { isSpeakable } from "./SpokenText.ts"
+import { codePoints, isSpeakable } from "./SpokenText.ts"
 import { split } from "./Utterances.ts"
 import { judge, type Pace, plausible } from "./Verdict.ts"
 
@@ -15,11 +15,14 @@ import { judge, type Pace, plausible } from "./Verdict.ts"
  * A speech being made.
  *
  * @property bytes encoded audio as it is made; ends only after a good verdict on every utterance and the encoder's flush
+ * @property foresee bytes that the whole plausibly has, by what so many bytes of it last and by how a quick reader would read the text:
+ *   a speaker is hardly quicker, so that who leaves is not charged less than it heard
  * @property durationMs length of what was encoded so far; the whole once `bytes` has ended
  * @property head what the first of so many bytes are, now that they are counted; undefined where they stay as they left
  */
 export interface Take {
   readonly bytes: Stream.Stream<Uint8Array, SpeechFailure>
+  readonly foresee: (made: number) => number
   readonly durationMs: () => number
   readonly head: (bytes: number) => Uint8Array | undefined
 }
@@ -40,6 +43,12 @@ const aheadChunks = 128
 /** Milliseconds of audio that are encoded before other fibers get their turn. */
 const sliceMs = 100
 
+/** How much longer a quick reader takes than the fastest who is plausible: 16 letters a second in English, not 20. */
+const quickReader = 1.25
+
+/** Milliseconds that a character takes at least that cannot be judged by pace: it may be read out, or skipped. */
+const leastCharacterMs = 40
+
 /** What is answered for a text without anything to say, such as ".". */
 const silence: Pcm = { sampleRate: 24_000, samples: new Int16Array(6_000) }
 
@@ -58,12 +67,21 @@ export const synthesize = (plan: Plan, magpie: Synthesizer, paces?: Readonly<Rec
   const pcm = parts.length === 0 ? Stream.succeed(silence) : inOrder(parts)
   const counted = Stream.tap(pcm, (chunk) => Effect.sync(() => (played += durationMs(chunk))))
   const nothing = new SpeechError({ reason: new Unspeakable({ voice: plan.voice, language: plan.language }) })
+  const quickly = utterances.reduce((sum, one) => sum + quickestMs(one, paces), 0)
   const heard = Effect.suspend(() => (played === 0 ? Effect.fail(nothing) : Effect.void))
   return {
     ...encode(Stream.concat(counted, Stream.fromEffectDrain(heard)), plan),
+    foresee: (made) => (played === 0 ? made : (made / played) * quickly),
     durationMs: () => Math.round(played),
   }
 }
+
+/** Milliseconds that a quick reader takes. */
+const quickestMs = (utterance: Utterance, paces: Readonly<Record<string, Pace>> | undefined): number =>
+  Math.max(
+    quickReader * plausible(utterance, paces).shortest,
+    (leastCharacterMs * codePoints(utterance.text)) / utterance.speed,
+  )
 
 /** One engine call and the verdict on it. Fails as soon as the engine has babbled on for too long. */
 const judged = (

@@ -5,6 +5,8 @@ import { spoolFailed } from "../audio/DecodeError.ts"
 import { durationSeconds, type Recording } from "../audio/Recording.ts"
 import { Billing } from "../billing/Billing.ts"
 import type { BillingError } from "../billing/BillingError.ts"
+import type { Hold } from "../billing/Hold.ts"
+import type { Payable } from "../billing/Payable.ts"
 import { Payer } from "../billing/Payer.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
@@ -28,14 +30,8 @@ interface Heard extends Transcript {
   readonly durationSeconds: number
 }
 
-/**
- * What was heard, not yet charged.
- *
- * @property settle charges it; to be run in the last moment before the client has the whole answer
- */
-export interface Transcribed extends Heard {
-  readonly settle: Effect.Effect<void, TranscriptionFailure>
-}
+/** What was heard, not yet charged. A text is of use before its last byte, so it is to be settled before the first one leaves. */
+export interface Transcribed extends Heard, Omit<Payable<TranscriptionFailure>, "bytes" | "length"> {}
 
 /**
  * How much of a recording the payer has money for.
@@ -102,6 +98,12 @@ export class Transcription extends Context.Service<
           )
       })
 
+      /** All of it or nothing: whoever got some of the text may have got all that it wanted. */
+      const delivered = (hold: Hold) => (handed: "all" | number) =>
+        handed === "all"
+          ? billing.delivered(hold)
+          : billing.left(hold, { served: "MISS", handed: Math.min(handed, 1), of: 1 })
+
       const transcribe = Effect.fn("Transcription.transcribe")(function* (request: TranscriptionRequest) {
         const client = yield* Effect.scope
         // The recording is done with once it is heard; the hold only when the client has the answer.
@@ -109,13 +111,25 @@ export class Transcription extends Context.Service<
           Effect.gen(function* () {
             const recording = yield* decode(request.path)
             const seconds = durationSeconds(recording)
-            const hold = yield* billing
-              .reserve({ kind: "transcription", model: parakeet.model, audioMillis: Math.ceil(seconds * 1000) })
-              .pipe(Scope.provide(client))
-            if (hold.replayed && hold.outcome !== null) {
-              const settle = Effect.asVoid(billing.settle(hold, { served: "MISS" }))
-              return { ...(JSON.parse(hold.outcome) as Heard), settle } satisfies Transcribed
+            const usage = {
+              kind: "transcription",
+              model: parakeet.model,
+              audioMillis: Math.ceil(seconds * 1000),
+            } as const
+            const earlier = yield* Scope.provide(billing.reserve(usage), client)
+            const { outcome } = earlier
+            if (earlier.replayed && outcome !== null) {
+              const settle = Effect.asVoid(billing.settle(earlier, { served: "MISS" }))
+              return {
+                ...(JSON.parse(outcome) as Heard),
+                settle,
+                delivered: delivered(earlier),
+              } satisfies Transcribed
             }
+            // A text that was too long to be kept is heard again, and charged again.
+            const hold = earlier.replayed
+              ? yield* Scope.provide(billing.reserve(usage, { again: true }), client)
+              : earlier
             const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
             const transcript = yield* Effect.onError(hear(recording, request.language), release)
             const heard: Heard = { ...transcript, durationSeconds: seconds }
@@ -124,7 +138,11 @@ export class Transcription extends Context.Service<
               served: "MISS",
               ...(repeatable ? { outcome: JSON.stringify(heard) } : {}),
             })
-            return { ...heard, settle: Effect.asVoid(Effect.onError(settled, release)) } satisfies Transcribed
+            return {
+              ...heard,
+              settle: Effect.asVoid(Effect.onError(settled, release)),
+              delivered: delivered(hold),
+            } satisfies Transcribed
           }),
         )
       })

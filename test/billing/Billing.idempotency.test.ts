@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { BillingError } from "../../src/billing/BillingError.ts"
-import { answerLost, billingRoom, hundred, openWorld } from "../support/billing.ts"
+import { charge, answerLost, billingRoom, hundred, openWorld } from "../support/billing.ts"
 
 const refusal = <A>(request: Effect.Effect<A, BillingError>) =>
   Effect.map(Effect.flip(request), (error) => error.reason._tag)
@@ -23,7 +23,7 @@ describe("idempotency keys", () => {
       assert.deepStrictEqual(yield* world.pays(request, "k"), [true, '{"text":"first"}', true])
       assert.deepStrictEqual(
         yield* world
-          .pays(world.billing.charge(hundred, { served: "HIT" }), "k")
+          .pays(charge(world.billing, hundred, { served: "HIT" }), "k")
           .pipe(Effect.map((s) => [s.amount, s.replayed])),
         [100, true],
       )
@@ -34,8 +34,8 @@ describe("idempotency keys", () => {
   it.effect("the same key with another body is refused", () =>
     Effect.gen(function* () {
       const world = yield* openWorld()
-      yield* world.pays(world.billing.charge(hundred, { served: "HIT" }), "k", "one body")
-      const again = world.pays(world.billing.charge(hundred, { served: "HIT" }), "k", "another body")
+      yield* world.pays(charge(world.billing, hundred, { served: "HIT" }), "k", "one body")
+      const again = world.pays(charge(world.billing, hundred, { served: "HIT" }), "k", "another body")
       assert.strictEqual(yield* refusal(again), "IdempotencyConflict")
       assert.deepStrictEqual((yield* world.books).entries, ["charge -50"])
     }).pipe(Effect.provide(billingRoom)),
@@ -44,8 +44,8 @@ describe("idempotency keys", () => {
   it.effect("a key is one account's own", () =>
     Effect.gen(function* () {
       const [one, other] = [yield* openWorld(), yield* openWorld()]
-      yield* one.pays(one.billing.charge(hundred, { served: "MISS" }), "k", "one body")
-      yield* other.pays(other.billing.charge(hundred, { served: "MISS" }), "k", "another body")
+      yield* one.pays(charge(one.billing, hundred, { served: "MISS" }), "k", "one body")
+      yield* other.pays(charge(other.billing, hundred, { served: "MISS" }), "k", "another body")
       assert.strictEqual((yield* one.books).balance, 900)
       assert.strictEqual((yield* other.books).balance, 900)
     }).pipe(Effect.provide(billingRoom)),
@@ -75,7 +75,7 @@ describe("idempotency keys", () => {
       yield* Effect.exit(
         world.pays(Effect.scoped(Effect.andThen(world.billing.reserve(hundred), Effect.fail("no"))), "k"),
       )
-      const again = world.pays(world.billing.charge(hundred, { served: "MISS" }), "k")
+      const again = world.pays(charge(world.billing, hundred, { served: "MISS" }), "k")
       for (const replayed of [false, true]) assert.deepInclude(yield* again, { amount: 100, replayed })
       assert.deepStrictEqual((yield* world.books).entries, ["charge -100"])
     }).pipe(Effect.provide(billingRoom)),
@@ -84,14 +84,14 @@ describe("idempotency keys", () => {
   it.effect("a first whose charge was paid back does not make the second free", () =>
     Effect.gen(function* () {
       const world = yield* openWorld()
-      world.faults.set("charge", answerLost(3))
+      world.faults.set("settle", answerLost(3))
       const first = yield* Effect.forkChild(
-        Effect.exit(world.pays(world.billing.charge(hundred, { served: "MISS" }), "k")),
+        Effect.exit(world.pays(charge(world.billing, hundred, { served: "MISS" }), "k")),
       )
       yield* TestClock.adjust("1 second")
       assert.isTrue(Exit.isFailure(yield* Fiber.join(first)))
       assert.strictEqual((yield* world.books).balance, 1_000)
-      yield* world.pays(world.billing.charge(hundred, { served: "MISS" }), "k")
+      yield* world.pays(charge(world.billing, hundred, { served: "MISS" }), "k")
       assert.strictEqual((yield* world.books).balance, 900)
     }).pipe(Effect.provide(billingRoom)),
   )
@@ -101,10 +101,10 @@ describe("idempotency keys", () => {
       const world = yield* openWorld()
       const ask = { accountId: world.id, keyId: null, usage: hundred, idempotency: { key: "k", fingerprint: "body" } }
       yield* world.ledger.run("reserve", { ...ask, holdId: "orphan", now: 1, expiresAt: 900_000 })
-      const charge = world.pays(world.billing.charge(hundred, { served: "MISS" }), "k")
-      assert.strictEqual(yield* refusal(charge), "IdempotencyInProgress")
+      const again = world.pays(charge(world.billing, hundred, { served: "MISS" }), "k")
+      assert.strictEqual(yield* refusal(again), "IdempotencyInProgress")
       yield* TestClock.adjust("15 minutes")
-      yield* charge
+      yield* again
       assert.deepStrictEqual(yield* world.books, { balance: 900, held: 0, entries: ["charge -100"] })
       assert.strictEqual(yield* world.stateOf("orphan"), "expired: its owner is gone")
     }).pipe(Effect.provide(billingRoom)),
@@ -113,7 +113,7 @@ describe("idempotency keys", () => {
   it.effect("a replayed request that is given up is not paid back", () =>
     Effect.gen(function* () {
       const world = yield* openWorld()
-      yield* world.pays(world.billing.charge(hundred, { served: "MISS" }), "k")
+      yield* world.pays(charge(world.billing, hundred, { served: "MISS" }), "k")
       const scope = yield* Scope.make()
       const hold = yield* world.pays(world.billing.reserve(hundred).pipe(Scope.provide(scope)), "k")
       assert.isTrue(hold.replayed)
@@ -123,15 +123,13 @@ describe("idempotency keys", () => {
   )
 
   describe("when the first leaves while its charge is on its way back to it, and a second has been answered from it", () => {
-    const both = Effect.fnUntraced(function* (kind: "charge" | "reserve") {
+    const both = Effect.gen(function* () {
       const world = yield* openWorld()
       const [made, answer] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-      const request =
-        kind === "charge"
-          ? world.billing.charge(hundred, { served: "MISS" })
-          : Effect.flatMap(world.billing.reserve(hundred), (hold) => world.billing.settle(hold, { served: "MISS" }))
-      const slowly = kind === "charge" ? "charge" : "settle"
-      world.faults.set(slowly, (run) =>
+      const request = Effect.flatMap(world.billing.reserve(hundred), (hold) =>
+        world.billing.settle(hold, { served: "MISS" }),
+      )
+      world.faults.set("settle", (run) =>
         Effect.tap(run, () => Effect.andThen(Deferred.succeed(made, undefined), Deferred.await(answer))),
       )
       const first = yield* Effect.forkChild(world.pays(Effect.scoped(request), "k"))
@@ -147,9 +145,9 @@ describe("idempotency keys", () => {
       return { world, firstLeaves, second: request }
     })
 
-    it.effect.each(["charge", "reserve"] as const)("by %s: the charge stands for the second", (kind) =>
+    it.effect("the charge stands for the second", () =>
       Effect.gen(function* () {
-        const { firstLeaves, second, world } = yield* both(kind)
+        const { firstLeaves, second, world } = yield* both
         assert.isTrue((yield* world.pays(Effect.scoped(second), "k")).replayed)
         yield* firstLeaves
         assert.deepStrictEqual(yield* world.books, { balance: 900, held: 0, entries: ["charge -100"] })
@@ -158,7 +156,7 @@ describe("idempotency keys", () => {
 
     it.effect("and the second leaves too: it is paid back, once", () =>
       Effect.gen(function* () {
-        const { firstLeaves, world } = yield* both("reserve")
+        const { firstLeaves, world } = yield* both
         const scope = yield* Scope.make()
         const hold = yield* world.pays(world.billing.reserve(hundred).pipe(Scope.provide(scope)), "k")
         assert.isTrue(hold.replayed)
@@ -171,7 +169,7 @@ describe("idempotency keys", () => {
 
     it.effect("a third that comes after the first was paid back pays itself", () =>
       Effect.gen(function* () {
-        const { firstLeaves, second, world } = yield* both("charge")
+        const { firstLeaves, second, world } = yield* both
         yield* firstLeaves
         assert.isFalse((yield* world.pays(Effect.scoped(second), "k")).replayed)
         assert.strictEqual((yield* world.books).balance, 900)
@@ -214,9 +212,9 @@ describe("idempotency keys", () => {
   it.effect("is forgotten after 24 hours", () =>
     Effect.gen(function* () {
       const world = yield* openWorld()
-      yield* world.pays(world.billing.charge(hundred, { served: "MISS" }), "k", "one body")
+      yield* world.pays(charge(world.billing, hundred, { served: "MISS" }), "k", "one body")
       yield* TestClock.adjust("24 hours")
-      yield* world.pays(world.billing.charge(hundred, { served: "MISS" }), "k", "another body")
+      yield* world.pays(charge(world.billing, hundred, { served: "MISS" }), "k", "another body")
       assert.deepStrictEqual((yield* world.books).entries, ["charge -100", "charge -100"])
     }).pipe(Effect.provide(billingRoom)),
   )

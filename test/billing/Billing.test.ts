@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Metric } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Layer, Metric, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { Accounts } from "../../src/billing/Accounts.ts"
 import { Billing } from "../../src/billing/Billing.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
 import { Settings } from "../../src/Settings.ts"
 import * as Metrics from "../../src/telemetry/Metrics.ts"
 import {
+  charge,
   answerLost,
   billingRoom,
   down,
@@ -33,7 +35,7 @@ describe("what is charged", () => {
   it.effect("a hit and a follower: their share", () =>
     Effect.gen(function* () {
       const world = yield* openWorld()
-      const hit = yield* world.pays(world.billing.charge(hundred, { served: "HIT" }))
+      const hit = yield* world.pays(charge(world.billing, hundred, { served: "HIT" }))
       assert.deepStrictEqual([hit.amount, hit.balance], [50, 950])
       yield* Fiber.join((yield* request(world, Effect.void, "COALESCED")).fiber)
       assert.deepStrictEqual(yield* world.books, { balance: 925, held: 0, entries: ["charge -50", "charge -25"] })
@@ -93,16 +95,99 @@ describe("what is charged", () => {
     Effect.gen(function* () {
       const world = yield* openWorld()
       const [asked, answer] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-      world.faults.set("charge", (run) =>
+      world.faults.set("settle", (run) =>
         Effect.tap(run, () => Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(answer))),
       )
-      const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
+      const fiber = yield* Effect.forkChild(world.pays(charge(world.billing, hundred, { served: "HIT" })))
       yield* Deferred.await(asked)
       const leaving = yield* Effect.forkChild(Fiber.interrupt(fiber))
       yield* Effect.yieldNow
       yield* Deferred.succeed(answer, undefined)
       yield* Fiber.join(leaving)
       assert.deepStrictEqual(yield* world.books, { balance: 1_000, held: 0, entries: ["charge -50", "refund 50"] })
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  const leaves = (abandoned: Settings["Service"]["abandoned"], handed: number, settled: boolean) =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      const [begun, scope] = [yield* Deferred.make<void>(), yield* Scope.make()]
+      const hold = yield* world.pays(Scope.provide(world.billing.reserve(hundred), scope))
+      if (settled) yield* world.billing.settle(hold, { served: "MISS" })
+      yield* world.billing.left(hold, { served: "MISS", handed, of: 1_000 })
+      yield* Deferred.succeed(begun, undefined)
+      yield* Scope.close(scope, Exit.interrupt())
+      yield* TestClock.adjust("1 hour")
+      const { balance, held } = yield* world.books
+      return { balance, held }
+    }).pipe(
+      Effect.provide(
+        Layer.mergeAll(Billing.layer, Accounts.layer).pipe(
+          Layer.provideMerge(faultyLedger),
+          Layer.provideMerge(Settings.layerTest({ abandoned })),
+        ),
+      ),
+    )
+
+  it.effect.each([
+    ["share", 0, false, 1_000],
+    ["share", 1, false, 999],
+    ["share", 301, false, 969],
+    ["share", 1_000, false, 900],
+    ["share", 0, true, 1_000],
+    ["share", 999, true, 900],
+    ["full", 0, false, 1_000],
+    ["full", 1, false, 900],
+    ["full", 0, true, 1_000],
+    ["free", 999, false, 1_000],
+    ["free", 999, true, 1_000],
+  ] as const)(
+    "%s: a client that leaves with %d of 1,000 bytes, charged before: %s",
+    ([how, handed, settled, balance]) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* leaves(how, handed, settled), { balance, held: 0 })
+      }),
+  )
+
+  it.effect("a crash between the charge and the last byte: nothing, once the hold is overdue", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      const ask = { accountId: world.id, keyId: null, usage: hundred, idempotency: null, now: 1, expiresAt: 900_000 }
+      for (const holdId of ["kept back", "out"]) {
+        yield* world.ledger.run("reserve", { ...ask, holdId })
+        yield* world.ledger.run("settle", { holdId, served: "MISS", outcome: null, now: 1 })
+      }
+      yield* world.ledger.run("delivered", { claims: ["out"] })
+      yield* TestClock.adjust("14 minutes")
+      assert.strictEqual((yield* world.books).balance, 800)
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(yield* world.books, {
+        ...{ balance: 900, held: 0, entries: ["charge -100", "charge -100", "refund 100"] },
+      })
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
+  it.effect("an answer that is out is told to the ledger within a second, or along with the next request", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      const told: Array<number> = []
+      world.faults.set("delivered", (run) =>
+        Effect.tap(run, () => Effect.map(Clock.currentTimeMillis, (now) => told.push(now))),
+      )
+      const deliver = Effect.gen(function* () {
+        const hold = yield* world.billing.reserve(hundred)
+        yield* world.billing.settle(hold, { served: "MISS" })
+        yield* world.billing.delivered(hold)
+      }).pipe(Effect.scoped, world.pays)
+      yield* deliver
+      assert.deepStrictEqual(told, [])
+      yield* deliver
+      assert.deepStrictEqual(told, [1])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(told, [1, 1_000])
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(yield* world.books, { balance: 800, held: 0, entries: ["charge -100", "charge -100"] })
+      assert.strictEqual(told.length, 2)
     }).pipe(Effect.provide(billingRoom)),
   )
 
@@ -211,10 +296,10 @@ describe("faults of the origin system", () => {
         Effect.scoped(Effect.andThen(world.billing.reserve(everything), Effect.never)).pipe(world.pays),
       )
       yield* TestClock.adjust(0)
-      const error = yield* Effect.flip(world.pays(world.billing.charge(hundred, { served: "MISS" })))
+      const error = yield* Effect.flip(world.pays(charge(world.billing, hundred, { served: "MISS" })))
       assert.deepInclude(error.reason, { _tag: "InsufficientQuota", available: 0, needed: 100 })
       yield* Fiber.interrupt(fiber)
-      yield* world.pays(world.billing.charge(everything, { served: "MISS" }))
+      yield* world.pays(charge(world.billing, everything, { served: "MISS" }))
       assert.deepStrictEqual(yield* world.books, { balance: 0, held: 0, entries: ["charge -1000"] })
     }).pipe(Effect.provide(billingRoom)),
   )
@@ -227,7 +312,7 @@ describe("faults of the origin system", () => {
       world.faults.clear()
       assert.deepStrictEqual(yield* world.books, untouched)
       // The file was committed before, so this one is a hit.
-      yield* world.pays(world.billing.charge(hundred, { served: "HIT" }))
+      yield* world.pays(charge(world.billing, hundred, { served: "HIT" }))
       assert.deepStrictEqual(yield* world.books, { balance: 950, held: 0, entries: ["charge -50"] })
     }).pipe(Effect.provide(billingRoom)),
   )
@@ -248,7 +333,7 @@ describe("faults of the origin system", () => {
     Effect.gen(function* () {
       const world = yield* openWorld()
       const tooMuch = { ...hundred, characters: 1_001 }
-      const error = yield* Effect.flip(world.pays(world.billing.charge(tooMuch, { served: "MISS" })))
+      const error = yield* Effect.flip(world.pays(charge(world.billing, tooMuch, { served: "MISS" })))
       assert.deepInclude(error.reason, { _tag: "InsufficientQuota" })
       assert.deepStrictEqual(yield* world.books, untouched)
     }).pipe(Effect.provide(billingRoom)),
@@ -260,6 +345,7 @@ describe("faults of the origin system", () => {
       const { fiber, holdId } = yield* request(world)
       yield* Fiber.join(fiber)
       const id = yield* holdId
+      yield* TestClock.adjust("1 second")
       yield* world.ledger.run("reap", { now: 29 * 86_400_000, limit: 10 })
       assert.strictEqual(yield* world.stateOf(id), "settled")
       yield* world.ledger.run("reap", { now: 31 * 86_400_000, limit: 10 })
@@ -278,11 +364,11 @@ it.effect("charges, what is paid back and what expires are counted", () =>
       Metric.value(Metrics.holdsExpired),
     ]).pipe(Effect.map((all) => all.map(({ count }) => count)))
     const before = yield* counted
-    const hit = world.billing.charge(hundred, { served: "HIT" })
+    const hit = charge(world.billing, hundred, { served: "HIT" })
     yield* world.pays(hit)
     for (const _ of ["first", "repeated"]) yield* world.pays(hit, "k")
-    world.faults.set("charge", answerLost(9))
-    const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
+    world.faults.set("settle", answerLost(9))
+    const fiber = yield* Effect.forkChild(world.pays(charge(world.billing, hundred, { served: "HIT" })))
     yield* TestClock.adjust("1 second")
     yield* Effect.flip(Fiber.join(fiber))
     const orphan = { accountId: world.id, keyId: null, usage: hundred, idempotency: null, now: 1, expiresAt: 2 }
@@ -299,7 +385,7 @@ it.effect("a payer that nobody named is the anonymous account, which pays later"
   Effect.gen(function* () {
     const world = yield* openWorld()
     yield* LedgerFaults
-    yield* world.billing.charge(hundred, { served: "MISS" })
+    yield* charge(world.billing, hundred, { served: "MISS" })
     assert.strictEqual((yield* world.ledger.run("account", { id: "anonymous", now: 0 })).balance, -100)
   }).pipe(Effect.provide(billingRoom)),
 )

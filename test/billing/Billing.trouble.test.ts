@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { answerLost, billingRoom, down, hundred, openWorld, request } from "../support/billing.ts"
+import { charge, answerLost, billingRoom, down, hundred, openWorld, request } from "../support/billing.ts"
 
 const untouched = { balance: 1_000, held: 0, entries: [] as Array<string> }
 
@@ -117,8 +117,8 @@ describe("a ledger in trouble", () => {
   it.effect("a hit whose answer stays lost is paid back", () =>
     Effect.gen(function* () {
       const world = yield* openWorld()
-      world.faults.set("charge", answerLost(9)).set("release", down())
-      const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
+      world.faults.set("settle", answerLost(9)).set("release", down())
+      const fiber = yield* Effect.forkChild(world.pays(charge(world.billing, hundred, { served: "HIT" })))
       yield* TestClock.adjust("1 second")
       yield* Effect.flip(Fiber.join(fiber))
       assert.strictEqual((yield* world.books).balance, 950)
@@ -134,8 +134,8 @@ describe("a ledger in trouble", () => {
       Effect.gen(function* () {
         const world = yield* openWorld()
         let asked = 0
-        world.faults.set("charge", (run) => (asked++ === 0 ? answerLost(1)(run) : down(kind)(run)))
-        const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
+        world.faults.set("settle", (run) => (asked++ === 0 ? answerLost(1)(run) : down(kind)(run)))
+        const fiber = yield* Effect.forkChild(world.pays(charge(world.billing, hundred, { served: "HIT" })))
         yield* TestClock.adjust("1 second")
         yield* Effect.flip(Fiber.join(fiber))
         assert.deepStrictEqual(yield* world.books, { balance: 1_000, held: 0, entries: ["charge -50", "refund 50"] })
@@ -145,8 +145,8 @@ describe("a ledger in trouble", () => {
   it.effect("a client that leaves while a hit whose answer was lost is asked for again: it is paid back", () =>
     Effect.gen(function* () {
       const world = yield* openWorld()
-      world.faults.set("charge", answerLost(1))
-      const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
+      world.faults.set("settle", answerLost(1))
+      const fiber = yield* Effect.forkChild(world.pays(charge(world.billing, hundred, { served: "HIT" })))
       yield* TestClock.adjust("100 millis")
       const leaving = yield* Effect.forkChild(Fiber.interrupt(fiber))
       yield* TestClock.adjust("1 second")
@@ -160,8 +160,8 @@ describe("a ledger in trouble", () => {
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(billingRoom, scope)
       const world = yield* openWorld().pipe(Effect.provide(context))
-      world.faults.set("charge", answerLost(9)).set("release", down("locked"))
-      const fiber = yield* Effect.forkChild(world.pays(world.billing.charge(hundred, { served: "HIT" })))
+      world.faults.set("settle", answerLost(9)).set("release", down("locked"))
+      const fiber = yield* Effect.forkChild(world.pays(charge(world.billing, hundred, { served: "HIT" })))
       yield* TestClock.adjust("1 second")
       yield* Effect.flip(Fiber.join(fiber))
       world.faults.clear()
@@ -172,6 +172,22 @@ describe("a ledger in trouble", () => {
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(asked, ['{"done":"refunded"}'])
     }),
+  )
+
+  it.effect("when a client leaves: its share is charged once the ledger is back, and once only", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld()
+      const scope = yield* Scope.make()
+      const hold = yield* world.pays(Scope.provide(world.billing.reserve(hundred), scope))
+      world.faults.set("settle", answerLost(1))
+      yield* world.billing.left(hold, { served: "MISS", handed: 1, of: 4 })
+      yield* Scope.close(scope, Exit.interrupt())
+      world.faults.set("settle", down("locked"))
+      yield* TestClock.adjust("3 minutes")
+      world.faults.clear()
+      yield* TestClock.adjust("3 minutes")
+      assert.deepStrictEqual(yield* world.books, { balance: 975, held: 0, entries: ["charge -25"] })
+    }).pipe(Effect.provide(billingRoom)),
   )
 
   it.effect("while what is due is looked for: it is looked for again", () =>

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Question, UsageQuery } from "../../src/billing/Operations.ts"
 import { hundred, rates } from "../support/billing.ts"
-import { ledgers, openedLedger, refusal } from "../support/ledgers.ts"
+import { chargeIn, ledgers, openedLedger, refusal } from "../support/ledgers.ts"
 
 for (const [name, layer] of ledgers)
   describe(name, () => {
@@ -145,8 +145,8 @@ for (const [name, layer] of ledgers)
             yield* ledger.run("changeAccountState", { id: "a", state, now: 3 })
             assert.deepInclude(yield* refusal(reserve("after")), { _tag, accountId: "a" })
             assert.deepInclude(yield* refusal(ledger.run("afford", asked)), { _tag })
-            const charge = ledger.run("charge", { ...asked, holdId: "hit", expiresAt: 100, outcome: null })
-            assert.deepInclude(yield* refusal(charge), { _tag })
+            const hit = ledger.run("reserve", { ...asked, holdId: "hit", expiresAt: 100 })
+            assert.deepInclude(yield* refusal(hit), { _tag })
           }
           assert.deepStrictEqual(yield* ledger.run("renew", { holdId: "before", expiresAt: 200, now: 4 }), {
             live: true,
@@ -224,7 +224,7 @@ for (const [name, layer] of ledgers)
       Effect.gen(function* () {
         const { ledger, release } = yield* openedLedger
         const charge = (holdId: string, now: number, usage: Question<"reserve">["usage"]) =>
-          ledger.run("charge", {
+          chargeIn(ledger, {
             holdId,
             accountId: "anonymous",
             keyId: null,
@@ -232,7 +232,6 @@ for (const [name, layer] of ledgers)
             expiresAt: now + 9,
             idempotency: null,
             served: "MISS",
-            outcome: null,
             now,
           })
         yield* charge("1", 1_000, hundred)

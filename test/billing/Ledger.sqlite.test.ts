@@ -10,6 +10,7 @@ import { Ledger } from "../../src/billing/Ledger.ts"
 import { migrate } from "../../src/billing/sqlite/Migrations.ts"
 import { Settings } from "../../src/Settings.ts"
 import * as Metrics from "../../src/telemetry/Metrics.ts"
+import { chargeIn } from "../support/ledgers.ts"
 import { hundred, rates } from "../support/billing.ts"
 
 const inFolder = <A, E, R>(use: (path: string) => Effect.Effect<A, E, R>) =>
@@ -25,9 +26,9 @@ const open = (path: string, options: Options = {}) =>
   Effect.map(Layer.build(Ledger.layerSqliteAt({ path, currency: "usd", ...options })), (context) => {
     const ledger = context.mapUnsafe.get(Ledger.key) as Ledger["Service"]
     const charge = (holdId: string) =>
-      ledger.run("charge", {
+      chargeIn(ledger, {
         ...{ holdId, accountId: "anonymous", keyId: null, usage: hundred, expiresAt: 100, idempotency: null },
-        ...{ served: "HIT", outcome: null, now: 2 },
+        ...{ served: "HIT", now: 2 },
       })
     return { ledger, charge }
   })
@@ -211,7 +212,7 @@ describe("the ledger in SQLite", () => {
         const { ledger } = yield* open(path)
         const ask = { accountId: "anonymous", keyId: null, usage: hundred, expiresAt: 100, served: "HIT" } as const
         const repeated = { idempotency: { key: "k", fingerprint: "body" }, outcome: "a private text", now: 2 }
-        for (const holdId of ["h", "again"]) yield* ledger.run("charge", { ...ask, ...repeated, holdId })
+        for (const holdId of ["h", "again"]) yield* chargeIn(ledger, { ...ask, ...repeated, holdId })
         const day = 86_400_000
         const kept = (table: string) =>
           Effect.sync(() => {

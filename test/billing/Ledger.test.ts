@@ -66,7 +66,7 @@ for (const [name, layer] of ledgers)
     )
 
     it.live(
-      "affording says what charging would, overdue holds and idempotency keys considered, and changes nothing",
+      "affording says what reserving would, overdue holds and idempotency keys considered, and changes nothing",
       () =>
         Effect.gen(function* () {
           const { ledger, reserve, settle, account } = yield* openedLedger
@@ -94,18 +94,15 @@ for (const [name, layer] of ledgers)
         }).pipe(Effect.provide(layer)),
     )
 
-    it.live("a charge needs what is charged, not what a synthesis would cost", () =>
+    it.live("what is known to be a hit holds what a hit costs", () =>
       Effect.gen(function* () {
-        const { ledger, reserve, account } = yield* openedLedger
+        const { reserve, account } = yield* openedLedger
         yield* reserve("h", { usage: { ...hundred, characters: 200 } })
-        const charge = (holdId: string) =>
-          ledger.run("charge", {
-            ...{ holdId, accountId: "a", keyId: null, usage: hundred, served: "HIT", outcome: null },
-            ...{ idempotency: null, expiresAt: 100, now: 2 },
-          })
-        assert.deepInclude(yield* charge("c"), { amount: 50, balance: 150 })
-        assert.deepInclude(yield* refusal(charge("d")), { _tag: "InsufficientQuota", available: 0, needed: 50 })
-        assert.deepInclude(yield* account, { balance: 150, held: 200 })
+        yield* reserve("hit", { served: "HIT" })
+        assert.deepInclude(yield* account, { balance: 200, held: 250 })
+        assert.deepInclude(yield* refusal(reserve("another", { served: "HIT" })), {
+          ...{ _tag: "InsufficientQuota", available: 0, needed: 50 },
+        })
       }).pipe(Effect.provide(layer)),
     )
 

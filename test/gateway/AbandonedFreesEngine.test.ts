@@ -47,11 +47,11 @@ layer(Layer.provideMerge(NimTest.layerRealTime, NodeServices.layer), { excludeTe
       }),
     )
 
-    it.effect("however long the ledger takes to release what the client had held", () =>
+    it.effect("however long the ledger takes to charge what the client was handed", () =>
       Effect.gen(function* () {
         const nim = yield* NimTest
         const gateway = yield* startPaying(nim)
-        gateway.faults.set("release", (run) => Effect.delay(run, "3 seconds"))
+        gateway.faults.set("settle", (run) => Effect.delay(run, "3 seconds"))
         const connection = yield* rawConnection(gateway.port)
         const post = jsonPost("/v1/audio/speech", body)
         connection.socket.write(post.replace("\r\n", `\r\nauthorization: ${gateway.authorization}\r\n`))

@@ -103,6 +103,77 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         }),
     )
 
+    it.effect(
+      "a repetition that must be made again is paid again: with no-store, or when the cache has it no more",
+      () =>
+        Effect.gen(function* () {
+          const w = yield* world
+          const nim = yield* NimTest
+          const asked = Effect.map(nim.calls, ({ routes }) => routes.synthesize_online.started)
+          const before = yield* asked
+          const unstored = { "cache-control": "no-store" }
+          for (const made of [1, 2, 3]) {
+            expect((yield* speak(w, "order 1", {}, w.authorization, unstored)).headers.get("x-cache")).toBe("BYPASS")
+            expect((yield* asked) - before).toBe(made)
+            expect(yield* w.settledBooks).toMatchObject({ spent: 12 * made, held: 0 })
+          }
+          expect((yield* speak(w, "order 1")).headers.get("x-cache")).toBe("MISS")
+          expect((yield* speak(w, "order 1")).headers.get("x-cache")).toBe("HIT")
+          expect(yield* w.settledBooks).toMatchObject({ spent: 48, held: 0 })
+        }),
+    )
+
+    it.effect("of repetitions at once that must be made again one is, and the others are told to wait", () =>
+      Effect.gen(function* () {
+        const w = yield* world
+        const nim = yield* NimTest
+        const again = speak(w, "order 1", {}, w.authorization, { "cache-control": "no-store" })
+        yield* again
+        yield* nim.setFaults([{ kind: "hang", route: "synthesize_online" }])
+        const first = yield* Effect.forkChild(again)
+        yield* w.booksWhen(({ held }) => held > 0)
+        expect(yield* again).toMatchObject({ status: 409, error: "idempotency_key_in_use" })
+        yield* nim.restart()
+        expect((yield* Fiber.join(first)).status).toBeGreaterThanOrEqual(500)
+        expect(yield* w.settledBooks).toMatchObject({ spent: 12, held: 0 })
+      }),
+    )
+
+    it.effect("who left with a part and asks again has paid the price once when it has the whole", () =>
+      Effect.gen(function* () {
+        const w = yield* world
+        const nim = yield* NimTest
+        yield* nim.setFaults([{ kind: "hang", afterBytes: 3 * 1_544 * 2, route: "synthesize_online" }])
+        for (const _ of ["left", "left again"]) {
+          const leaving = new AbortController()
+          const response = yield* Effect.promise(() =>
+            fetch(`${w.url}/v1/audio/speech`, {
+              method: "POST",
+              headers: {
+                "content-type": "application/json",
+                authorization: w.authorization,
+                "idempotency-key": "order 1",
+              },
+              body: JSON.stringify({ model: "tts-1", voice: "alloy", input, response_format: "pcm" }),
+              signal: leaving.signal,
+            }),
+          )
+          expect(response.status).toBe(200)
+          leaving.abort()
+          const { spent } = yield* w.booksWhen((now) => now.held === 0 && now.spent > 0)
+          expect(spent).toBeGreaterThanOrEqual(1)
+          expect(spent).toBeLessThan(12)
+        }
+        yield* nim.setFaults([])
+        expect((yield* speak(w, "order 1")).status).toBe(200)
+        const { entries, held, spent } = yield* w.settledBooks
+        expect({ held, spent }).toEqual({ held: 0, spent: 12 })
+        expect(entries.at(-1)).toBe("charge -12 MISS")
+        expect((yield* speak(w, "order 1")).headers.get("x-cache")).toBe("HIT")
+        expect(yield* w.settledBooks).toMatchObject({ spent: 12, held: 0 })
+      }),
+    )
+
     it.effect("without a key, and with another, every request is paid for", () =>
       Effect.gen(function* () {
         const w = yield* world
@@ -212,7 +283,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         expect((yield* listen(w, "order 1", 2)).status).toBe(200)
         w.faults.set("release", (run) => Effect.tap(run, () => Deferred.succeed(left, undefined)))
         yield* Fiber.interrupt(first)
-        yield* Effect.sleep("200 millis")
+        yield* Effect.sleep("1500 millis")
         yield* Deferred.succeed(answer, undefined)
         yield* Deferred.await(left)
         expect(yield* w.settledBooks).toMatchObject({ spent: 2, entries: ["charge -2 MISS"] })

@@ -1,6 +1,7 @@
 /**
- * After `kill -9` at any moment what is charged is what clients heard to its clean end, whoever was cut pays nothing, every
- * hold ends, and a request repeated with its idempotency key is charged once. Whoever runs a gateway for others has to
+ * After `kill -9` at any moment only what clients heard to its clean end is charged, whoever was cut pays nothing or is paid back,
+ * every hold ends, and a request repeated with its idempotency key is charged once. What had ended just before the kill may be
+ * paid back too. Whoever runs a gateway for others has to
  * answer for each line of a statement; "it crashed that day" is no answer.
  *
  * `node test/scripts/killPaying.ts` does the same 200 times.

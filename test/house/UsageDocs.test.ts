@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { Accounts } from "../../src/billing/Accounts.ts"
 import { Billing } from "../../src/billing/Billing.ts"
 import { Payer } from "../../src/billing/Payer.ts"
+import { charge } from "../support/billing.ts"
 import { startGateway } from "../support/gateway.ts"
 import { read } from "./Tree.ts"
 
@@ -46,9 +47,9 @@ it.live.each(shown)("$path is answered as docs/billing.md shows it", ({ path, an
       })
       const { id: accountId } = yield* accounts.open({ name: "A", terms: { kind: "metered", monthlyCap: null } })
       for (const characters of [100, 100, 7]) {
-        yield* billing
-          .charge({ kind: "speech", model: "test-magpie", characters }, { served: "MISS" })
-          .pipe(Effect.provideService(Payer, { accountId, keyId: null, idempotency: null }))
+        yield* charge(billing, { kind: "speech", model: "test-magpie", characters }, { served: "MISS" }).pipe(
+          Effect.provideService(Payer, { accountId, keyId: null, idempotency: null }),
+        )
       }
     }).pipe(Effect.provide(services))
     const now = Math.floor(Date.now() / 1000)

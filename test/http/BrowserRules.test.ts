@@ -3,7 +3,7 @@ import { Effect, Layer, Schema, Stream } from "effect"
 import { request as httpRequest } from "node:http"
 import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
 import { Speech } from "../../src/speech/Speech.ts"
-import { type Parts, startGateway, transcriptionOf } from "../support/gateway.ts"
+import { type Parts, startGateway, transcriptionOf, free } from "../support/gateway.ts"
 
 interface Asked {
   readonly method?: string
@@ -45,8 +45,9 @@ const counting = Effect.fnUntraced(function* (settings: Parts["settings"] = {}) 
           key: "0".repeat(64),
           cache: "MISS" as const,
           contentType: "audio/mpeg",
-          contentLength: undefined,
-          audio: Stream.make(new Uint8Array([1])),
+          length: undefined,
+          ...free,
+          bytes: Stream.make(new Uint8Array([1])),
         }
       }),
   })

@@ -67,7 +67,7 @@ it.live("nothing is written into an answer that is under way", () =>
   Effect.gen(function* () {
     const { port } = yield* startGateway({
       programs: Layer.merge(
-        speechOf({ audio: Stream.concat(Stream.make(Buffer.from("first")), Stream.never) }),
+        speechOf({ bytes: Stream.concat(Stream.make(Buffer.from("first")), Stream.never) }),
         transcriptionOf(),
       ),
     })

@@ -5,7 +5,7 @@ import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
 import { EngineCut } from "../../src/upstream/EngineFailure.ts"
 import { MagpieError } from "../../src/upstream/MagpieClient.ts"
 import { Speech } from "../../src/speech/Speech.ts"
-import { speechOf, startGateway, transcriptionOf } from "../support/gateway.ts"
+import { speechOf, startGateway, transcriptionOf, free } from "../support/gateway.ts"
 import { jsonPost, rawConnection } from "../support/rawHttp.ts"
 
 const hello = { model: "tts-1", input: "A secret sentence.", voice: "alloy" }
@@ -204,7 +204,7 @@ it.live("the log says of a response that it broke off", () =>
     const { port } = yield* startGateway({
       programs: Layer.merge(
         speechOf({
-          audio: Stream.concat(
+          bytes: Stream.concat(
             Stream.make(new Uint8Array(3)),
             Stream.fail(new MagpieError({ reason: new EngineCut({ message: "gone" }) })),
           ),
@@ -231,7 +231,7 @@ it.live("text that is no UTF-8 is refused, not spoken with replacement character
       speak: () =>
         Effect.sync(() => {
           asked += 1
-          return { key: "", cache: "MISS" as const, contentType: "", contentLength: 0, audio: Stream.empty }
+          return { key: "", cache: "MISS" as const, contentType: "", length: 0, bytes: Stream.empty, ...free }
         }),
     })
     const { url } = yield* startGateway({ programs: Layer.merge(speech, transcriptionOf()) })

@@ -28,7 +28,7 @@ const slowSpeech = Effect.gen(function* () {
           Effect.andThen(program.speak(...of)),
         ),
     })),
-  ).pipe(Layer.provide(speechOf({ audio })))
+  ).pipe(Layer.provide(speechOf({ bytes: audio })))
   const { port } = yield* startGateway({ programs: Layer.merge(speech, transcriptionOf()) })
   return { port, asked, begin, more, left }
 })

@@ -119,7 +119,7 @@ it.live.each(["the gateway stops", "the client says what is no HTTP"] as const)(
       const audio = Stream.concat(Stream.make(Buffer.from("first")), Stream.never)
       const scope = yield* Scope.make()
       const { port } = yield* startGateway({
-        programs: Layer.merge(speechOf({ audio }), transcriptionOf()),
+        programs: Layer.merge(speechOf({ bytes: audio }), transcriptionOf()),
         settings: { shutdownGrace: "50 millis" },
       }).pipe(Scope.provide(scope))
       const { socket, seen, closed } = yield* rawConnection(port)

@@ -13,7 +13,7 @@ it.live("a stream under way is finished when the gateway stops, and no new conne
     )
     const scope = yield* Scope.make()
     const { port } = yield* startGateway({
-      programs: Layer.merge(speechOf({ audio }), transcriptionOf()),
+      programs: Layer.merge(speechOf({ bytes: audio }), transcriptionOf()),
       settings: { shutdownGrace: "1 hour" },
     }).pipe(Scope.provide(scope))
     const { socket, seen } = yield* rawConnection(port)
@@ -38,7 +38,7 @@ it.live("a stream that outlasts the grace period is broken off, not ended", () =
     const audio = Stream.concat(Stream.make(Buffer.from("first")), Stream.never)
     const scope = yield* Scope.make()
     const { port } = yield* startGateway({
-      programs: Layer.merge(speechOf({ audio }), transcriptionOf()),
+      programs: Layer.merge(speechOf({ bytes: audio }), transcriptionOf()),
       settings: { shutdownGrace: "100 millis" },
     }).pipe(Scope.provide(scope))
     const { socket, seen, closed } = yield* rawConnection(port)

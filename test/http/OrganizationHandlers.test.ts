@@ -4,7 +4,7 @@ import OpenAI from "openai"
 import { Accounts } from "../../src/billing/Accounts.ts"
 import { Billing } from "../../src/billing/Billing.ts"
 import { Payer } from "../../src/billing/Payer.ts"
-import { rates } from "../support/billing.ts"
+import { charge, rates } from "../support/billing.ts"
 import { startGateway } from "../support/gateway.ts"
 
 const adminToken = "the admin token of this test"
@@ -22,12 +22,12 @@ const used = Effect.gen(function* () {
     })
     const [ann, ben] = [yield* open("Ann"), yield* open("Ben")]
     const speech = (characters: number, served: "HIT" | "MISS") =>
-      billing.charge({ kind: "speech", model: "test-magpie", characters }, { served })
+      charge(billing, { kind: "speech", model: "test-magpie", characters }, { served })
     yield* Effect.provideService(speech(100, "MISS"), Payer, ann)
     yield* Effect.provideService(speech(100, "HIT"), Payer, ann)
     yield* Effect.provideService(speech(7, "MISS"), Payer, ben)
     yield* Effect.provideService(
-      billing.charge({ kind: "transcription", model: "test-parakeet", audioMillis: 1_500 }, { served: "MISS" }),
+      charge(billing, { kind: "transcription", model: "test-parakeet", audioMillis: 1_500 }, { served: "MISS" }),
       Payer,
       ben,
     )

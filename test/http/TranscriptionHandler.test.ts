@@ -1,8 +1,9 @@
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Layer } from "effect"
+import { Deferred, Effect, Fiber, Layer } from "effect"
 import { undecodable } from "../../src/audio/DecodeError.ts"
 import { Transcription } from "../../src/transcription/Transcription.ts"
-import { speechOf, startGateway } from "../support/gateway.ts"
+import { BillingError } from "../../src/billing/BillingError.ts"
+import { free, speechOf, startGateway } from "../support/gateway.ts"
 
 const gatewayWith = (transcribe: Transcription["Service"]["transcribe"]) =>
   startGateway({ programs: Layer.merge(speechOf(), Layer.succeed(Transcription, { transcribe })) })
@@ -19,7 +20,7 @@ const heard = {
   language: "en-US",
   segments: [],
   durationSeconds: 2.1,
-  settle: Effect.void,
+  ...free,
 }
 
 it.live.each([{}, { response_format: "json" }])("answers %j in JSON, with the seconds of audio rounded up", (fields) =>
@@ -79,19 +80,25 @@ it.live("what cannot be decoded is 400 about the file", () =>
   }),
 )
 
-it.live("the charge is asked for when all but the last byte has left, and the last byte when it stands", () =>
+it.live("nothing of the text leaves before its charge stands, and without it the client is told why", () =>
   Effect.gen(function* () {
     const [asked, stands] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+    const delivered: Array<unknown> = []
     const settle = Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(stands))
-    const { url } = yield* gatewayWith(() => Effect.succeed({ ...heard, settle }))
-    const response = yield* Effect.promise(() => send(url, { response_format: "text" }))
-    const reader = response.body!.getReader()
-    const read = Effect.promise(async () => Buffer.from((await reader.read()).value ?? []).toString())
-    expect(yield* read).toBe("The birds are back.")
+    const { url } = yield* gatewayWith(() =>
+      Effect.succeed({ ...heard, settle, delivered: (handed) => Effect.sync(() => delivered.push(handed)) }),
+    )
+    const answer = yield* Effect.forkChild(Effect.promise(() => send(url, { response_format: "text" })))
     yield* Deferred.await(asked)
+    expect(answer.pollUnsafe()).toBe(undefined)
     yield* Deferred.succeed(stands, undefined)
-    expect(yield* read).toBe("\n")
-    expect(yield* read).toBe("")
+    const response = yield* Fiber.join(answer)
+    expect(yield* Effect.promise(() => response.text())).toBe("The birds are back.\n")
+    expect(delivered).toEqual([0, "all"])
+    const broke = yield* gatewayWith(() =>
+      Effect.succeed({ ...heard, settle: Effect.fail(BillingError.unavailable("full", "")) }),
+    )
+    expect((yield* Effect.promise(() => send(broke.url, {}))).status).toBe(503)
   }),
 )
 

@@ -11,7 +11,7 @@ const [kills = "200", seed = String(Date.now() % 1_000_000)] = process.argv.slic
 
 const line = (so: PaidFigures) =>
   `${so.kills} kills: ${so.clean} answers ended cleanly and are charged, ${so.cut} were cut and are not; ` +
-  `${so.handed} charged had arrived but for their clean end; ` +
+  `${so.keptBack} charges of those were paid back, and ${so.forgiven} of answers that had just ended; ` +
   `${so.repeated} repeated with their key and charged once; ${so.expired} holds expired; ${so.faults.length} faults`
 
 const started = Date.now()

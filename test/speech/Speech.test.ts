@@ -1,6 +1,7 @@
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { paid } from "../../src/billing/Payable.ts"
 import { Payer } from "../../src/billing/Payer.ts"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { Flights } from "../../src/cache/Flights.ts"
@@ -36,7 +37,7 @@ const cached = Effect.fnUntraced(function* (balance: number) {
   const world = yield* openWorld()
   const { speak } = yield* Speech
   yield* Effect.scoped(
-    Effect.flatMap(speak(request), ({ audio }) => Stream.runDrain(audio)), // on the anonymous account
+    Effect.flatMap(speak(request), (spoken) => Stream.runDrain(paid(spoken))), // on the anonymous account
   )
   if (balance !== 1_000) yield* world.accounts.adjust({ accountId: world.id, amount: balance - 1_000, reason: "test" })
   const hear = world.pays(speak(request))
@@ -45,27 +46,25 @@ const cached = Effect.fnUntraced(function* (balance: number) {
 })
 
 describe("a hit", () => {
-  it.effect("costs one durable step, taken when all but the last byte has left", () =>
+  it.effect("holds its price from the start, and is charged when all but the last byte has left", () =>
     Effect.gen(function* () {
-      const { hear, ledger, charges } = yield* cached(1_000)
-      const before = yield* ledger.commits
+      const { books, hear, charges } = yield* cached(1_000)
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const { audio, cache, contentLength } = yield* hear
-          assert.strictEqual(cache, "HIT")
-          assert.strictEqual(yield* ledger.commits, before)
+          const spoken = yield* hear
+          assert.strictEqual(spoken.cache, "HIT")
+          assert.deepInclude(yield* books, { balance: 1_000, held: 20 })
           let length = 0
-          yield* Stream.runForEach(audio, (chunk) =>
+          yield* Stream.runForEach(paid(spoken), (chunk) =>
             Effect.gen(function* () {
               length += chunk.length
-              assert.strictEqual((yield* ledger.commits) - before, length === contentLength ? 1 : 0)
+              assert.strictEqual((yield* books).balance, length === spoken.length ? 980 : 1_000)
             }),
           )
-          assert.strictEqual(length, contentLength)
+          assert.strictEqual(length, spoken.length)
         }),
       )
       assert.deepStrictEqual(yield* charges, ["charge -20"])
-      assert.strictEqual(yield* ledger.commits, before + 1)
     }).pipe(Effect.provide(speech)),
   )
 
@@ -74,9 +73,11 @@ describe("a hit", () => {
       const { charges, hear } = yield* cached(1_000)
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const { audio } = yield* hear
+          const spoken = yield* hear
           const nobody = { accountId: "somebody else", keyId: null, idempotency: null }
-          yield* Fiber.join(yield* Effect.forkChild(Effect.provideService(Stream.runDrain(audio), Payer, nobody)))
+          yield* Fiber.join(
+            yield* Effect.forkChild(Effect.provideService(Stream.runDrain(paid(spoken)), Payer, nobody)),
+          )
         }),
       )
       assert.deepStrictEqual(yield* charges, ["charge -20"])
@@ -97,7 +98,7 @@ describe("a hit", () => {
         })
         assert.deepStrictEqual(yield* charges, [])
         yield* accounts.adjust({ accountId: id, amount: 1, reason: "test" })
-        yield* Effect.scoped(Effect.flatMap(hear, ({ audio }) => Stream.runDrain(audio)))
+        yield* Effect.scoped(Effect.flatMap(hear, (spoken) => Stream.runDrain(paid(spoken))))
         assert.deepStrictEqual(yield* charges, ["charge -20"])
       }).pipe(Effect.provide(speech)),
   )
@@ -105,13 +106,14 @@ describe("a hit", () => {
   it.effect("keeps its last byte where the charge fails", () =>
     Effect.gen(function* () {
       const { charges, faults, hear } = yield* cached(1_000)
-      faults.set("charge", down())
+      faults.set("settle", down())
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const { audio, contentLength } = yield* hear
+          const spoken = yield* hear
+          const { length: contentLength } = spoken
           let length = 0
           const failure = yield* Effect.flip(
-            Stream.runForEach(audio, (chunk) => Effect.sync(() => (length += chunk.length))),
+            Stream.runForEach(paid(spoken), (chunk) => Effect.sync(() => (length += chunk.length))),
           )
           assert.strictEqual(failure._tag, "BillingError")
           assert.strictEqual(length, contentLength! - 1)
@@ -125,7 +127,7 @@ describe("a hit", () => {
     Effect.gen(function* () {
       const world = yield* cached(1_000)
       const { speak } = yield* Speech
-      const hear = Effect.scoped(Effect.flatMap(speak(request), ({ audio }) => Stream.runDrain(audio)))
+      const hear = Effect.scoped(Effect.flatMap(speak(request), (spoken) => Stream.runDrain(paid(spoken))))
       yield* world.pays(hear, "k")
       yield* world.pays(hear, "k")
       assert.deepStrictEqual(yield* world.charges, ["charge -20"])
@@ -142,7 +144,7 @@ describe("a hit and the engine", () => {
   const hear = Effect.scoped(
     Effect.flatMap(
       Effect.flatMap(Speech, ({ speak }) => speak(request)),
-      ({ audio, cache }) => Effect.as(Stream.runDrain(audio), cache),
+      (spoken) => Effect.as(Stream.runDrain(paid(spoken)), spoken.cache),
     ),
   )
 
@@ -163,7 +165,7 @@ describe("a hit and the engine", () => {
       const segment = vi.spyOn(Intl.Segmenter.prototype, "segment")
       const long = { ...request, text: "The birds are singing. ".repeat(150) }
       const { speak } = yield* Speech
-      const once = Effect.scoped(Effect.flatMap(speak(long), ({ audio }) => Stream.runDrain(audio)))
+      const once = Effect.scoped(Effect.flatMap(speak(long), (spoken) => Stream.runDrain(paid(spoken))))
       yield* once
       assert.isAbove(segment.mock.calls.length, 0)
       segment.mockClear()
@@ -198,9 +200,9 @@ describe("a hit that was none yet when it was first looked for", () => {
       const { charges, hear } = yield* heard()
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const { audio, cache } = yield* hear
-          assert.strictEqual(cache, "HIT")
-          yield* Stream.runDrain(audio)
+          const spoken = yield* hear
+          assert.strictEqual(spoken.cache, "HIT")
+          yield* Stream.runDrain(paid(spoken))
         }),
       )
       assert.deepStrictEqual(yield* charges, ["charge -20"])
@@ -213,9 +215,9 @@ describe("a hit that was none yet when it was first looked for", () => {
       faults.set("settle", down())
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const { audio } = yield* hear
+          const spoken = yield* hear
           assert.strictEqual((yield* books).held, 40)
-          yield* Effect.flip(Stream.runDrain(audio))
+          yield* Effect.flip(Stream.runDrain(paid(spoken)))
           assert.strictEqual((yield* books).held, 0)
         }),
       )
@@ -245,8 +247,7 @@ it.effect("every engine call of a speech but the first is the rest of a begun an
     yield* Effect.gen(function* () {
       const { speak } = yield* Speech
       const text = "The first of three. And this is the second. Here the third one ends."
-      const { audio } = yield* speak({ ...request, text })
-      yield* Stream.runDrain(audio)
+      yield* Stream.runDrain(paid(yield* speak({ ...request, text })))
     }).pipe(Effect.scoped, Effect.provide(program))
     assert.deepStrictEqual(begun, [false, true, true])
   }),

@@ -2,12 +2,12 @@ import { Context, Deferred, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Accounts } from "../../src/billing/Accounts.ts"
 import type { Terms } from "../../src/billing/Account.ts"
-import { Billing } from "../../src/billing/Billing.ts"
+import { Billing, type Delivery } from "../../src/billing/Billing.ts"
 import { BillingError, LedgerUnavailable } from "../../src/billing/BillingError.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
 import type { OperationName } from "../../src/billing/Operations.ts"
 import { Payer } from "../../src/billing/Payer.ts"
-import type { Served } from "../../src/billing/Usage.ts"
+import type { Served, Usage } from "../../src/billing/Usage.ts"
 import { Settings } from "../../src/Settings.ts"
 
 type Run = Effect.Effect<unknown, BillingError>
@@ -99,6 +99,12 @@ export const openWorld = Effect.fnUntraced(function* (terms: Terms = { kind: "pr
 })
 
 export const hundred = { kind: "speech", model: "magpie", characters: 100 } as const
+
+/** Reserves and settles: a request of which nothing is left to do. */
+export const charge = (billing: Billing["Service"], usage: Usage, delivery: Delivery) =>
+  Effect.scoped(
+    Effect.flatMap(billing.reserve(usage, { served: delivery.served }), (hold) => billing.settle(hold, delivery)),
+  )
 
 /** A request that reserves, works, settles; answers with the id of its hold. */
 export const request = Effect.fnUntraced(function* (

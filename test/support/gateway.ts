@@ -49,6 +49,9 @@ export interface Parts {
   readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>>
 }
 
+/** An answer that costs nothing. */
+export const free = { settle: Effect.void, delivered: () => Effect.void }
+
 /** A speech program that answers `bytes` in whatever voice; a test of HTTP has no need of a better one. */
 export const speechOf = (spoken: Partial<Spoken> = {}): Layer.Layer<Speech> =>
   Layer.succeed(Speech, {
@@ -57,8 +60,9 @@ export const speechOf = (spoken: Partial<Spoken> = {}): Layer.Layer<Speech> =>
         key: "0".repeat(64),
         cache: "MISS",
         contentType: "audio/mpeg",
-        contentLength: undefined,
-        audio: Stream.make(new Uint8Array([1, 2, 3]), new Uint8Array([4])),
+        length: undefined,
+        bytes: Stream.make(new Uint8Array([1, 2, 3]), new Uint8Array([4])),
+        ...free,
         ...spoken,
       }),
   })
@@ -66,7 +70,7 @@ export const speechOf = (spoken: Partial<Spoken> = {}): Layer.Layer<Speech> =>
 /** A transcription program that hears `test`, two and a half seconds long, in every upload. */
 export const transcriptionOf = (
   transcribe: Transcription["Service"]["transcribe"] = () =>
-    Effect.succeed({ text: "test", language: "en-US", segments: [], durationSeconds: 2.5, settle: Effect.void }),
+    Effect.succeed({ text: "test", language: "en-US", segments: [], durationSeconds: 2.5, ...free }),
 ): Layer.Layer<Transcription> => Layer.succeed(Transcription, { transcribe })
 
 export const testEngines: Layer.Layer<Engines> = Layer.merge(MagpieClient.layerTest(), ParakeetClient.layerTest())

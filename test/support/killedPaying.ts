@@ -16,8 +16,10 @@ import { ledgerOf, openAccounts } from "./ledgerFile.ts"
  * What a series of kills showed.
  *
  * @property clean answers that ended cleanly, each of which is charged
- * @property cut answers that a kill broke off, and that are not charged
- * @property handed answers that are charged and had arrived but for their clean end, which for one of a known length is its last byte
+ * @property cut answers that a kill broke off, and that cost nothing
+ * @property keptBack of those, answers that had been charged, and were paid back
+ * @property forgiven answers that ended cleanly and were paid back all the same: a client's last before a kill, which came before the
+ *   ledger knew that it was out
  * @property repeated requests with an idempotency key that a kill broke off, asked again in a later life and charged once
  * @property uploads unfinished ones that a kill left behind, all gone when the next gateway listened
  * @property expired holds whose owner was killed
@@ -27,7 +29,8 @@ export interface PaidFigures {
   readonly kills: number
   readonly clean: number
   readonly cut: number
-  readonly handed: number
+  readonly keptBack: number
+  readonly forgiven: number
   readonly repeated: number
   readonly uploads: number
   readonly expired: number
@@ -48,7 +51,6 @@ interface Heard {
   readonly status: number | undefined
   readonly served: Served | undefined
   readonly bytes: number
-  readonly sized: boolean
 }
 
 interface Charge {
@@ -96,8 +98,7 @@ const transcriptions = [1, 2, 3].map(transcription)
 const hear = (agent: Agent, url: string, key: string, { body, headers, path }: Asked, idempotency?: string) =>
   new Promise<Heard>((resolve) => {
     let [status, served, bytes]: [number | undefined, Served | undefined, number] = [undefined, undefined, 0]
-    let sized = false
-    const over = (clean: boolean) => resolve({ clean, status, served, bytes, sized })
+    const over = (clean: boolean) => resolve({ clean, status, served, bytes })
     const asked = request(
       url + path,
       {
@@ -113,7 +114,6 @@ const hear = (agent: Agent, url: string, key: string, { body, headers, path }: A
       (response) => {
         status = response.statusCode
         served = response.headers["x-cache"] as Served | undefined
-        sized = response.headers["content-length"] !== undefined
         response.on("data", (chunk: Buffer) => (bytes += chunk.length))
         response.on("error", () => over(false))
         response.on("end", () => over(response.complete && status === 200))
@@ -123,12 +123,11 @@ const hear = (agent: Agent, url: string, key: string, { body, headers, path }: A
     asked.end(body)
   })
 
-/** The charges of an account that were not paid back, oldest first. */
+/** All charges of an account, oldest first, also those that were paid back. */
 const chargesOf = (book: DatabaseSync, accountId: string): ReadonlyArray<Charge> =>
   book
     .prepare(
-      `SELECT hold_id AS hold, quantity, served, 0 - amount AS amount FROM entries
-       WHERE account_id = ? AND kind = 'charge' AND hold_id NOT IN (SELECT hold_id FROM entries WHERE kind = 'refund') ORDER BY id`,
+      "SELECT hold_id AS hold, quantity, served, 0 - amount AS amount FROM entries WHERE account_id = ? AND kind = 'charge' ORDER BY id",
     )
     .all(accountId) as never
 
@@ -174,7 +173,7 @@ export const killPaying = Effect.fnUntraced(function* (options: {
   })
 
   const faults: Array<string> = []
-  let [clean, cut, handed, repeated, uploads] = [0, 0, 0, 0, 0]
+  let [clean, cut, keptBack, forgiven, repeated, uploads] = [0, 0, 0, 0, 0, 0]
   const wholes = new Map<string, number>()
   /** Called at every answer that ends cleanly. */
   let begun: (() => unknown) | undefined
@@ -185,9 +184,14 @@ export const killPaying = Effect.fnUntraced(function* (options: {
     (served === undefined || charge.served === served) &&
     charge.amount === price(rates, usage, charge.served)
 
+  const paidBack = (hold: string) =>
+    book.prepare("SELECT 1 FROM entries WHERE kind = 'refund' AND hold_id = ?").get(hold) !== undefined
+
   /** What one client asks and hears in one life, until the gateway is gone. */
   const plain = ({ id, key }: (typeof accounts)[number]) => {
     let seen = 0
+    /** By hold, what must have become of its charge in the end. */
+    const ends = new Map<string, "stands" | "stands or was forgiven" | "was kept back">()
     let log: Array<{ readonly asked: Asked; readonly heard: Heard }> = []
     return {
       live: async (url: string) => {
@@ -215,16 +219,27 @@ export const killPaying = Effect.fnUntraced(function* (options: {
           const served = asked.usage.kind === "speech" ? heard.served : "MISS"
           if (charge === undefined || !fits(charge, asked, served))
             faults.push(`${asked.name} was heard whole (${heard.served}); its charge is ${JSON.stringify(charge)}`)
+          // Whoever is answered again has had the word of what is out taken along.
+          const last = index === paid.length - 1 && (lost === undefined || lost.heard.status === undefined)
+          if (charge !== undefined) ends.set(charge.hold, last ? "stands or was forgiven" : "stands")
         })
         if (lost === undefined || lost.heard.clean) return
         const [extra, ...more] = charges.slice(paid.length)
         if (more.length > 0) faults.push(`charged ${1 + more.length} times for nothing`)
-        if (extra === undefined) cut++
-        else if (!fits(extra, lost.asked, lost.heard.served))
+        cut++
+        if (extra === undefined) return
+        if (!fits(extra, lost.asked, lost.heard.served))
           faults.push(`${lost.asked.name} was lost; ${JSON.stringify(extra)} was charged`)
-        else if (lost.heard.bytes >= wholes.get(lost.asked.name)! - (lost.heard.sized ? 1 : 0)) handed++
-        else
-          faults.push(`${lost.asked.name} is charged and lost after ${lost.heard.bytes} bytes (${lost.heard.served})`)
+        ends.set(extra.hold, "was kept back")
+      },
+      checkEnds: () => {
+        for (const [hold, end] of ends) {
+          const back = paidBack(hold)
+          if (end === "stands" ? back : end === "was kept back" && !back)
+            faults.push(`the charge of ${hold} ${end}: no`)
+          else if (back && end === "was kept back") keptBack++
+          else if (back) forgiven++
+        }
       },
     }
   }
@@ -232,6 +247,8 @@ export const killPaying = Effect.fnUntraced(function* (options: {
   /** The same with idempotency keys: what was lost is asked again until it is heard. */
   const repeating = ({ id, key }: (typeof accounts)[number]) => {
     const done: Array<Asked> = []
+    /** Those that were the last before a kill. */
+    const lasts = new Set<number>()
     let pending: Asked | undefined
     return {
       live: async (url: string, until: () => boolean) => {
@@ -249,18 +266,25 @@ export const killPaying = Effect.fnUntraced(function* (options: {
           pending = undefined
           if (again) repeated++
         }
+        lasts.add(done.length - 1)
         agent.destroy()
       },
-      check: (atTheEnd: boolean) => {
-        const charges = chargesOf(book, id)
-        const requests = pending === undefined || charges.length === done.length ? done : [...done, pending]
-        if (charges.length !== requests.length) faults.push(`${requests.length} requests, ${charges.length} charges`)
-        requests.forEach((asked, index) => {
-          if (charges[index] === undefined || !fits(charges[index], asked, undefined))
-            faults.push(`request ${index}, ${asked.name}, is charged as ${JSON.stringify(charges[index])}`)
+      checkEnds: () => {
+        const standing = chargesOf(book, id).filter(({ hold }) => !paidBack(hold))
+        const holdOf = book.prepare("SELECT hold_id AS hold FROM idempotency WHERE account_id = ? AND key = ?")
+        let free = 0
+        done.forEach((asked, index) => {
+          const { hold } = holdOf.get(id, `request ${index}`) as { hold: string }
+          const charge = standing.find((one) => one.hold === hold)
+          if (charge === undefined && lasts.has(index)) free++
+          else if (charge === undefined || !fits(charge, asked, undefined))
+            faults.push(`request ${index}, ${asked.name}, is charged as ${JSON.stringify(charge)}`)
         })
-        if (atTheEnd && pending !== undefined) faults.push(`${pending.name} was never answered`)
-        if (atTheEnd) clean += done.length
+        if (standing.length !== done.length - free)
+          faults.push(`${done.length} requests, ${free} forgiven, ${standing.length} charges`)
+        forgiven += free
+        if (pending !== undefined) faults.push(`${pending.name} was never answered`)
+        clean += done.length
       },
       settled: () => pending === undefined,
     }
@@ -270,7 +294,7 @@ export const killPaying = Effect.fnUntraced(function* (options: {
   const repeaters = accounts.slice(plainClients, -1).map(repeating)
   const count = (sql: string) => Number(Object.values(book.prepare(sql).get()!)[0])
   const figures = (kills: number): PaidFigures => ({
-    ...{ kills, clean, cut, handed, repeated, uploads, faults },
+    ...{ kills, clean, cut, keptBack, forgiven, repeated, uploads, faults },
     expired: count("SELECT count(*) FROM holds WHERE state = 'expired'"),
   })
 
@@ -291,7 +315,6 @@ export const killPaying = Effect.fnUntraced(function* (options: {
     if (unswept.length > 0) faults.push(`not swept: ${unswept.join(", ")}`)
     if (round === 0) yield* Effect.promise(() => listen(gateway.url))
     plains.forEach(({ check }) => check())
-    repeaters.forEach(({ check }) => check(false))
     if (round === options.kills) {
       yield* Effect.promise(() => Promise.all(repeaters.map(({ live, settled }) => live(gateway.url, settled))))
       gateway.signal("SIGTERM")
@@ -321,12 +344,13 @@ export const killPaying = Effect.fnUntraced(function* (options: {
   yield* Effect.sleep(holdTimeout)
   yield* Effect.scoped(live(options.kills))
 
-  repeaters.forEach(({ check }) => check(true))
+  for (const { checkEnds } of [...plains, ...repeaters]) checkEnds()
   const wrong = {
     "holds that have not ended": "SELECT count(*) FROM holds WHERE state = 'held'",
     "balances that are not the sum of their entries":
       "SELECT count(*) FROM accounts WHERE balance <> (SELECT coalesce(sum(amount), 0) FROM entries WHERE account_id = accounts.id)",
     "prepaid accounts below zero": "SELECT count(*) FROM accounts WHERE kind = 'prepaid' AND balance < 0",
+    "answers that nobody knows to be out": "SELECT count(*) FROM undelivered",
     "holds charged twice": "SELECT count(*) - count(DISTINCT hold_id) FROM entries WHERE kind = 'charge'",
     "holds settled without a charge":
       "SELECT count(*) FROM holds WHERE state = 'settled' AND id NOT IN (SELECT hold_id FROM entries WHERE kind = 'charge')",

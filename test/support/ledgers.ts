@@ -5,6 +5,7 @@ import { join } from "node:path"
 import type { BillingError } from "../../src/billing/BillingError.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
 import type { Question } from "../../src/billing/Operations.ts"
+import type { Served } from "../../src/billing/Usage.ts"
 import { hundred, rates } from "./billing.ts"
 
 const sqlite = Layer.unwrap(
@@ -18,6 +19,22 @@ const sqlite = Layer.unwrap(
 )
 
 export const refusal = <A>(run: Effect.Effect<A, BillingError>) => Effect.map(Effect.flip(run), (error) => error.reason)
+
+/** Reserves, settles, and says that the answer is out. */
+export const chargeIn = (
+  ledger: Ledger["Service"],
+  {
+    served,
+    outcome = null,
+    ...input
+  }: Question<"reserve"> & { readonly served: Served; readonly outcome?: string | null },
+) =>
+  Effect.gen(function* () {
+    const { id, claim } = yield* ledger.run("reserve", { ...input, served })
+    const settlement = yield* ledger.run("settle", { holdId: id, served, outcome, now: input.now })
+    yield* ledger.run("delivered", { claims: [claim] })
+    return settlement
+  })
 
 /** A ledger with an account of 200 micro-units and an overdraft of 50, where a character costs one. */
 export const openedLedger = Effect.gen(function* () {

@@ -14,7 +14,7 @@ export const watchedLedger = Effect.gen(function* () {
     ...ledger,
     run: (name, input) =>
       Effect.suspend(() => {
-        if (name === "reserve" || name === "charge") holds.push((input as { holdId: string }).holdId)
+        if (name === "reserve") holds.push((input as { holdId: string }).holdId)
         const run = ledger.run(name, input)
         return (faults.get(name) ?? ((it) => it))(run) as typeof run
       }),
@@ -58,6 +58,7 @@ export const startPaying = Effect.fnUntraced(function* (
       holds: yield* states,
     }
   })
+  const statement = billing.statement({ accountId: id, before: null, limit: 100 })
   /** The account once it is so, or as it is after five seconds. */
   const booksWhen = (isSo: (now: Effect.Success<typeof books>) => boolean) =>
     books.pipe(
@@ -72,6 +73,8 @@ export const startPaying = Effect.fnUntraced(function* (
     authorization: `Bearer ${Redacted.value(text)}`,
     faults,
     books,
+    /** Entries, newest first. */
+    statement,
     booksWhen,
     /** The account once no hold is live: what a gateway does after a client has left takes a moment. */
     settledBooks: booksWhen(({ holds }) => !holds.includes("held")),

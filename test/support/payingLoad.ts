@@ -4,7 +4,7 @@ import { writeSync } from "node:fs"
 import { Billing } from "../../src/billing/Billing.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
 import { Settings } from "../../src/Settings.ts"
-import { hundred } from "./billing.ts"
+import { charge, hundred } from "./billing.ts"
 
 const say = (line: string) => Effect.sync(() => writeSync(1, `${line}\n`))
 
@@ -20,7 +20,7 @@ const client = Effect.gen(function* () {
         yield* say(`paid ${hold.id}`)
       }),
     )
-    const hit = yield* billing.charge(hundred, { served: "HIT" })
+    const hit = yield* charge(billing, hundred, { served: "HIT" })
     yield* say(`paid ${hit.holdId}`)
     yield* Effect.scoped(billing.reserve(hundred))
   }

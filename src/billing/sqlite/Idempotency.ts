@@ -8,7 +8,12 @@ import type { Rows } from "./Rows.ts"
 /** How long an idempotency key is remembered, in milliseconds. */
 const rememberedFor = 24 * 60 * 60 * 1000
 
-/** The hold of an earlier request with the same idempotency key and what it left, if it is paid, or overdue. */
+/**
+ * The hold of an earlier request with the same idempotency key and what it left.
+ *
+ * - `paid` in full, so that nothing is charged for the same again; `part` its client left and has paid for what it was handed
+ * - `overdue` its owner is gone; `failed` nothing was charged for it
+ */
 export const earlier = (
   rows: Rows,
   { accountId, idempotency, now }: Pick<Reserve, "accountId" | "idempotency" | "now">,
@@ -22,10 +27,10 @@ export const earlier = (
   const found = { hold, id: hold["id"] as string, outcome: known["outcome"] as string | null }
   if (hold["state"] === "held") {
     if ((hold["expires_at"] as number) > now) throw new Refusal(new IdempotencyInProgress())
-    return { ...found, paid: false }
+    return { ...found, was: "overdue" } as const
   }
-  const paid = hold["state"] === "settled" && entryOf(rows, refundId(found.id)) === undefined
-  return paid ? { ...found, paid } : undefined
+  const charged = hold["state"] === "settled" && entryOf(rows, refundId(found.id)) === undefined
+  return { ...found, was: !charged ? "failed" : hold["reason"] === null ? "paid" : "part" } as const
 }
 
 /** Lets requests with the same idempotency key find the hold of this one. */

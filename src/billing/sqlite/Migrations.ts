@@ -142,6 +142,16 @@ const migrations: ReadonlyArray<string> = [
   `
   ALTER TABLE accounts ADD COLUMN state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'frozen', 'closed'));
   `,
+  // A charge is made before the last of its answer leaves: those whose answers are not known to be out are paid back after a crash.
+  // Of a request that a client left the part it was handed is charged, and counted in when the request is repeated. What was
+  // settled by an older version counts as delivered.
+  `
+  CREATE TABLE undelivered (
+    claimant TEXT PRIMARY KEY,
+    due INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE holds ADD COLUMN repeats TEXT;
+  `,
 ]
 
 const pragma = (db: DatabaseSync, name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]

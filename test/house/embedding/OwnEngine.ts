@@ -1,5 +1,6 @@
 import { Effect, Layer, Stream } from "effect"
 import { Billing } from "aviary/billing/Billing"
+import { paid } from "aviary/billing/Payable"
 import { AtomicCache } from "aviary/cache/AtomicCache"
 import { Flights } from "aviary/cache/Flights"
 import { OwnedKeys } from "aviary/cache/OwnedKeys"
@@ -43,7 +44,7 @@ export const sayTwice = Effect.gen(function* () {
         cacheControl: "use",
       })
       const bytes = yield* Stream.runFold(
-        spoken.audio,
+        paid(spoken),
         () => 0,
         (length, chunk) => length + chunk.length,
       )

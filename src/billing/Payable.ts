@@ -1,0 +1,80 @@
+import { Cause, Effect, Exit, Stream } from "effect"
+
+/**
+ * An answer that is there, or coming, and not charged yet. Its scope is the client's.
+ *
+ * @property bytes all of it; ends only when all of it was there
+ * @property length of all of `bytes` together, where it is known
+ * @property settle charges all of it; to be run once, in the last moment before the client has everything
+ * @property delivered tells how much of it the client was handed: all, which it is told after `settle` only, or so many bytes of it
+ *   when the client left. The last word counts. Not told where it was broken off by anybody else
+ */
+export interface Payable<E> {
+  readonly bytes: Stream.Stream<Uint8Array, E>
+  readonly length: number | undefined
+  readonly settle: Effect.Effect<void, E>
+  readonly delivered: (handed: "all" | number) => Effect.Effect<void>
+}
+
+/** How `paid` learns of the world outside. */
+interface Surroundings {
+  /** Waits until nothing of what was given is held back any more. */
+  readonly handedOver?: Effect.Effect<void>
+  /** Whether it is the client that ended it. */
+  readonly isLeaving?: (cause: Cause.Cause<unknown>) => boolean
+}
+
+/**
+ * The bytes of `answer`, charged before the client has everything: before the last byte where the length was declared, since it is
+ * that byte that tells a client that it has all, and otherwise before the end. Whatever ends the process before that leaves a client
+ * that was charged with all the others already on their way.
+ *
+ * An interruption is a client that leaves, unless `isLeaving` says otherwise: it pays for what was given so far.
+ */
+export const paid = <E>(
+  { bytes, length, settle, delivered }: Payable<E>,
+  { handedOver = Effect.void, isLeaving = Cause.hasInterruptsOnly }: Surroundings = {},
+): Stream.Stream<Uint8Array, E> =>
+  Stream.suspend(() => {
+    let given = 0
+    const charged = Effect.andThen(handedOver, settle)
+    const count = (chunks: ReadonlyArray<Uint8Array>) => {
+      for (const chunk of chunks) given += chunk.length
+    }
+    const body =
+      length === undefined
+        ? Stream.concat(
+            Stream.mapArray(bytes, (chunks) => {
+              count(chunks)
+              return chunks
+            }),
+            Stream.fromEffectDrain(charged),
+          )
+        : Stream.transformPull(bytes, (pull) =>
+            Effect.sync(() => {
+              let last: Uint8Array | undefined
+              const next: typeof pull = Effect.suspend(() => {
+                if (last !== undefined) {
+                  const kept = last
+                  return Effect.map(charged, () => {
+                    given += kept.length
+                    last = undefined
+                    return [kept] as const
+                  })
+                }
+                return Effect.map(pull, (chunks) => {
+                  count(chunks)
+                  if (given < length) return chunks
+                  given -= 1
+                  const [final] = chunks.slice(-1) as [Uint8Array]
+                  last = final.subarray(-1)
+                  return [...chunks.slice(0, -1), final.subarray(0, -1)] as unknown as typeof chunks
+                })
+              })
+              return next
+            }),
+          )
+    return Stream.onExit(body, (exit) =>
+      Exit.isSuccess(exit) ? delivered("all") : isLeaving(exit.cause) ? delivered(given) : Effect.void,
+    )
+  })
