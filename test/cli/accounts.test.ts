@@ -104,7 +104,10 @@ layer(NodeServices.layer)("aviary accounts, keys and rates", (it) => {
       const twins = [yield* json("accounts", "create", "Twin"), yield* json("accounts", "create", "Twin")]
       const { message } = yield* Effect.flip(run("accounts", "top-up", "Twin", "--amount", "5"))
       expect(message).toBe(
-        `Several accounts go by \`Twin\`: ${twins.map((twin) => twin["id"]).join(", ")}. Give more of the id.`,
+        `Several accounts go by \`Twin\`: ${twins
+          .map((twin) => String(twin["id"]))
+          .toSorted()
+          .join(", ")}. Give more of the id.`,
       )
       expect(yield* json("keys", "revoke", key.id.slice(0, 12))).toMatchObject({ id: key.id })
     }),

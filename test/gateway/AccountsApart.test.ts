@@ -80,11 +80,10 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
   it.effect("to fetch one's own counts as a request against the limits of a key", () =>
     Effect.gen(function* () {
       const gateway = yield* startPaying(yield* NimTest)
-      const limited = yield* newcomer(gateway, { requestsPerMinute: 3, charactersPerMinute: input.length }, 1_000)
+      const limited = yield* newcomer(gateway, { requestsPerMinute: 2, charactersPerMinute: input.length }, 1_000)
       const { place } = yield* say(gateway.url, limited)
-      const statuses: Array<number> = []
-      for (let n = 0; n < 4; n++) statuses.push((yield* get(gateway.url + place, limited)).status)
-      expect(statuses).toEqual([200, 200, 429, 429])
+      const fetched = yield* Effect.forEach([1, 2], () => get(gateway.url + place, limited))
+      expect(fetched.map(({ status }) => status)).toEqual([200, 429])
     }),
   )
 

@@ -41,8 +41,8 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
       for (const asking of [speak, speak, speak, transcribe, transcribe]) expect(yield* asking).toEqual(refused)
 
       yield* accounts.deposit({ accountId, amount: 1_000 })
-      expect(yield* speak).toEqual([200, "", 1, 60])
-      expect(yield* transcribe).toEqual([200, "", 0, 60])
+      expect((yield* speak).slice(0, 2)).toEqual([200, ""])
+      expect((yield* transcribe).slice(0, 2)).toEqual([200, ""])
       expect((yield* speak).slice(0, 2)).toEqual([429, "rate_limit_exceeded"])
     }),
   )
