@@ -2,16 +2,10 @@ import { Effect } from "effect"
 import type { HttpServerResponse } from "effect/http"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Settings } from "../Settings.ts"
+import { reasonWords } from "../telemetry/ReasonWords.ts"
 import { errorResponse } from "./ErrorResponse.ts"
 import { note } from "./RequestNotes.ts"
 import { makeRoomErrors, type RoomError } from "./RoomErrors.ts"
-
-/** A room's error for the log: its reason, and what is known of it that a client is not told. */
-const inWords = ({ reason }: RoomError): string => {
-  const { _tag, message, ...details } = reason as { readonly _tag: string; readonly message?: string }
-  const known = Object.entries(details).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value))
-  return [_tag, message, ...known.map(([name, value]) => `${name}=${String(value)}`)].filter(Boolean).join(" ")
-}
 
 /** Makes an error, a room's or the contract's own, the response that tells a client of it. */
 export const makeAnswer = Effect.map(Settings, (settings) => {
@@ -22,6 +16,6 @@ export const makeAnswer = Effect.map(Settings, (settings) => {
     Effect.catch(asked, (error: RoomError | ApiError) =>
       error._tag === "ApiError"
         ? Effect.succeed(errorResponse(error))
-        : Effect.as(note({ why: inWords(error) }), errorResponse(told(error))),
+        : Effect.as(note({ why: reasonWords(error.reason) }), errorResponse(told(error))),
     )
 })

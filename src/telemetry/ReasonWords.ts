@@ -1,13 +1,15 @@
 /**
  * What the log says of an error that carries a tagged reason: without this it would say the error's name and nothing.
- * The reason's own message, or the figures it holds.
+ * The reason's own message and the figures it holds, without the body that an engine's message was taken from.
  */
 export const reasonWords = (reason: { readonly _tag: string; readonly message?: string }): string => {
-  if (reason.message !== undefined && reason.message !== "") return `${reason._tag}: ${reason.message}`
-  const figures = Object.entries(reason).flatMap(([name, value]) =>
-    name !== "_tag" && ["string", "number", "boolean"].includes(typeof value) && value !== ""
-      ? [`${name} ${value}`]
-      : [],
-  )
-  return figures.length === 0 ? reason._tag : `${reason._tag}: ${figures.join(", ")}`
+  const { _tag, message = "", ...rest } = reason
+  const figures = Object.entries(rest)
+    .filter(
+      ([name, value]) => name !== "body" && ["string", "number", "boolean"].includes(typeof value) && value !== "",
+    )
+    .map(([name, value]) => `${name} ${String(value)}`)
+    .join(", ")
+  if (message === "") return figures === "" ? _tag : `${_tag}: ${figures}`
+  return figures === "" ? `${_tag}: ${message}` : `${_tag}: ${message} (${figures})`
 }

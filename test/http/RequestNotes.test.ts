@@ -38,7 +38,7 @@ it.live("a request that an engine failed is a warning that says who asked for wh
         message: "Request",
         status: 502,
         code: "engine_unreachable",
-        why: "EngineUnreachable connect ECONNREFUSED 10.0.0.7:9000",
+        why: "EngineUnreachable: connect ECONNREFUSED 10.0.0.7:9000",
         account: accountId,
         key: keyId,
         model: "tts-1",

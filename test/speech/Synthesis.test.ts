@@ -151,7 +151,9 @@ describe("synthesize", () => {
     Effect.gen(function* () {
       const magpie = yield* engine(() => Stream.make(level(0.4)), 2_000)
       const error = yield* Effect.flip(Stream.runDrain(synthesize(base, magpie).bytes))
-      expect(error.message).toMatch(/^Incomplete: it ended after 0\.4 s, and the text takes \d\.\d s at least\.$/)
+      expect(error.message).toMatch(
+        /^Incomplete: it ended after 0\.4 s, and the text takes \d\.\d s at least\. \(verdict too short\)$/,
+      )
     }),
   )
 

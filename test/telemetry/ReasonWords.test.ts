@@ -12,7 +12,7 @@ import { reasonWords } from "../../src/telemetry/ReasonWords.ts"
 it.each([
   [
     new SpeechError({ reason: new Incomplete({ verdict: "empty", message: "it is empty." }) }),
-    "Incomplete: it is empty.",
+    "Incomplete: it is empty. (verdict empty)",
   ],
   [new SpeechError({ reason: new TextTooLong({ length: 5, limit: 4 }) }), "TextTooLong: length 5, limit 4"],
   [new MagpieError({ reason: new EngineCut({ message: "reset" }) }), "EngineCut: reset"],
@@ -33,5 +33,5 @@ it("the log says why a recording cannot be decoded", () => {
 
 it("an engine's own words are said once, without the body that they stand in", () => {
   const reason = new EngineRejected({ status: 400, message: "no such voice", body: '{"detail":"no such voice"}' })
-  expect(reasonWords(reason)).toBe("EngineRejected: no such voice")
+  expect(reasonWords(reason)).toBe("EngineRejected: no such voice (status 400)")
 })
