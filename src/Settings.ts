@@ -107,6 +107,22 @@ export const table = {
     "26214400",
     "Largest transcription request, in bytes.",
   ),
+  uploadsMax: count(
+    "AVIARY_UPLOADS_MAX",
+    "256",
+    "Uploads that may be unfinished at once: arriving, waiting or being transcribed.",
+  ),
+  uploadsMaxBytes: bytesFrom(1_024, "at least 1 KiB")(
+    "AVIARY_UPLOADS_MAX_BYTES",
+    "4 GiB",
+    "Disk that unfinished uploads may take together, and the recordings decoded from them.",
+  ),
+  accountUploadsMax: count("AVIARY_ACCOUNT_UPLOADS_MAX", "64", "Those of one account, where keys are asked for."),
+  accountUploadsMaxBytes: bytesFrom(1_024, "at least 1 KiB")(
+    "AVIARY_ACCOUNT_UPLOADS_MAX_BYTES",
+    "1 GiB",
+    "Disk for those of one account.",
+  ),
   recordingMaxDuration: duration(
     "AVIARY_RECORDING_MAX_DURATION",
     "4 hours",

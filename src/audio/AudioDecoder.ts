@@ -2,7 +2,7 @@ import { Context, type Duration, Effect, FileSystem, Layer, RcRef, type Scope, S
 import { ChildProcessSpawner } from "effect/process"
 import type { ScratchFolder } from "../scratch/ScratchFolder.ts"
 import { make as makePool, workerUrl } from "../workers/WorkerPool.ts"
-import { DecodeError, DecoderBusy, DecoderGaveUp, spoolFailed } from "./DecodeError.ts"
+import { DecodeError, DecoderBusy, decoderUnable, DecoderGaveUp, spoolFailed } from "./DecodeError.ts"
 import { DecodeRpcs } from "./decode/DecodeRpcs.ts"
 import { decodeWithFfmpeg } from "./decode/Ffmpeg.ts"
 import type { Recording } from "./Recording.ts"
@@ -31,19 +31,27 @@ const lost = () =>
 
 const late = () => failure(new DecoderGaveUp({ message: "The audio took too long to decode." }))
 
+/** Too few descriptors or too little memory for another thread: no fault of the file, which it has not seen. */
+const unable = (message: string) =>
+  Effect.andThen(Effect.logWarning("A decoder could not be started.", message), Effect.fail(decoderUnable()))
+
 const busy = () => failure(new DecoderBusy({ message: "Every audio decoder is busy. Try again in a moment." }))
 
 /**
  * Turns an uploaded file into a recording: wav, flac, mp3, and Opus or Vorbis in Ogg, Opus in WebM in worker threads, AAC
  * by ffmpeg. The bytes say what a file is, not its name. The recording's file goes with the scope.
  *
- * - `decode`: no further than `maxSeconds`, if that is less than the longest audio; then it fails with `TooLong`
+ * - `decode`: no further than `maxSeconds`, if that is less than the longest audio, and `TooLong` beyond it; it is asked once
+ *   the file's turn has come
  * - `maxSeconds`: the longest audio
  */
 export class AudioDecoder extends Context.Service<
   AudioDecoder,
   {
-    readonly decode: (path: string, maxSeconds?: number) => Effect.Effect<Recording, DecodeError, Scope.Scope>
+    readonly decode: <E = never, R = never>(
+      path: string,
+      maxSeconds?: Effect.Effect<number, E, R>,
+    ) => Effect.Effect<Recording, DecodeError | E, Scope.Scope | R>
     readonly maxSeconds: number
   }
 >()("aviary/audio/AudioDecoder") {
@@ -74,20 +82,25 @@ const make = Effect.fnUntraced(function* ({
   })
   const turns = yield* Semaphore.make(workers)
 
-  const decode = Effect.fn("AudioDecoder.decode")(function* (input: string, limit = maxSeconds) {
+  const decode = Effect.fn("AudioDecoder.decode")(function* <E = never, R = never>(
+    input: string,
+    limit: Effect.Effect<number, E, R> = Effect.succeed(maxSeconds),
+  ) {
     const output = yield* Effect.mapError(scratch.file, (error) => spoolFailed(error.cause))
-    const request = { input, output, maxSeconds: Math.min(limit, maxSeconds) }
     const samples = yield* Effect.scoped(
       Effect.gen(function* () {
         yield* turns.takeScoped(1).pipe(Effect.timeoutOrElse({ duration: waitLimit, orElse: busy }))
+        const request = { input, output, maxSeconds: Math.min(yield* limit, maxSeconds) }
         // The limit lies inside the call: the pool looks after a worker whose call failed.
+        let begun = false
         const byWorker = Effect.flatMap(RcRef.get(decoders), (pool) =>
-          pool.run((client) =>
-            client.Decode(request).pipe(Effect.timeoutOrElse({ duration: timeLimit, orElse: late })),
-          ),
+          pool.run((client) => {
+            begun = true
+            return client.Decode(request).pipe(Effect.timeoutOrElse({ duration: timeLimit, orElse: late }))
+          }),
         )
         return yield* byWorker.pipe(
-          Effect.catchTag("WorkerLost", lost),
+          Effect.catchTag("WorkerLost", ({ message }) => (begun ? lost() : unable(message))),
           Effect.catchTag("NeedsFfmpeg", ({ demuxer }) =>
             decodeWithFfmpeg({ ...request, demuxer, command: ffmpeg }, fs, spawner).pipe(
               Effect.timeoutOrElse({ duration: timeLimit, orElse: late }),

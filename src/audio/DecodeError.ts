@@ -18,7 +18,7 @@ export class FfmpegMissing extends Schema.TaggedError<FfmpegMissing>()("FfmpegMi
 /** The decoder did not end in time, or its thread died of the file. */
 export class DecoderGaveUp extends Schema.TaggedError<DecoderGaveUp>()("DecoderGaveUp", { message: Schema.String }) {}
 
-/** Every decoder stayed taken for too long. */
+/** Every decoder stayed taken for too long, or none could be started. */
 export class DecoderBusy extends Schema.TaggedError<DecoderBusy>()("DecoderBusy", { message: Schema.String }) {}
 
 /** The gateway's own disk failed. */
@@ -54,6 +54,12 @@ export const ffmpegMissing = (): DecodeError =>
         "This audio (AAC in m4a, mp4 or aac, or an unusual codec in webm) is decoded by ffmpeg, which this server does " +
         "not have. Install ffmpeg on the server's PATH, or send flac, mp3, ogg, opus, wav or webm with Opus.",
     }),
+  })
+
+/** There is no thread, or no process, to decode it: too few descriptors, too little memory. */
+export const decoderUnable = (): DecodeError =>
+  new DecodeError({
+    reason: new DecoderBusy({ message: "No audio decoder can be started now. Try again in a moment." }),
   })
 
 /** A failure of the disk: the client is told no path. */

@@ -15,3 +15,6 @@ export interface Recording {
 
 /** Length of `recording` in seconds. */
 export const durationSeconds = (recording: Recording): number => recording.samples / recordingSampleRate
+
+/** Bytes of disk that a recording of so many seconds takes, its header aside. */
+export const recordingBytes = (seconds: number): number => Math.ceil(seconds * recordingSampleRate) * 2

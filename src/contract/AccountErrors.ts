@@ -160,4 +160,13 @@ export const accountErrors = {
     when: "An operator asked for what cannot be; the message says what and why.",
     example: ["An account cannot be both prepaid and metered."],
   }),
+  tooManyUploads: kind<[limit: string]>({
+    status: 429,
+    type: "rate_limit_error",
+    code: "too_many_uploads",
+    message: (limit) =>
+      `This account has all the unfinished uploads that it may have at once: ${limit}. Wait until some are answered.`,
+    when: "One account has too many uploads under way, or too large ones. Comes with `Retry-After`.",
+    example: ["64 uploads"],
+  }),
 }

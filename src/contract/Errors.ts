@@ -298,7 +298,7 @@ export const Errors = {
     type: "service_unavailable_error",
     code: "server_is_overloaded",
     message: () => "The gateway is busy with other requests. Try again shortly.",
-    when: "More uploads wait to be decoded than the gateway can take. Comes with `Retry-After`.",
+    when: "More uploads are unfinished, or wait to be decoded, than the gateway can take. Comes with `Retry-After`.",
     example: [],
   }),
   engineUnreachable: kind<[engine: Engine]>({

@@ -4,6 +4,7 @@ import type { BillingError } from "../billing/BillingError.ts"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
 import type { HealthError } from "../health/HealthError.ts"
+import type { SpaceTaken } from "../scratch/ScratchSpace.ts"
 import type { SpeechError, SpeechFailure } from "../speech/SpeechError.ts"
 import type { TranscriptionFailure } from "../transcription/TranscriptionError.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
@@ -81,6 +82,9 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
         return Errors.storageUnavailable()
     }
   }
+
+  const spaceTaken = ({ limit, of, whose }: SpaceTaken): ApiError =>
+    (whose === "all" ? Errors.overloaded() : Errors.tooManyUploads(`${limit} ${of}`)).retryAfter(retryAfter)
 
   const health = (reason: HealthError["reason"]): ApiError => {
     switch (reason._tag) {
@@ -162,6 +166,8 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
         return health(error.reason)
       case "BillingError":
         return billing(error.reason)
+      case "ScratchError":
+        return spaceTaken(error.reason)
       case "CacheError":
         return error.reason._tag === "FlightStopped"
           ? Errors.shuttingDown().retryAfter(1_000)

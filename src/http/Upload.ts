@@ -1,10 +1,12 @@
 import { Cause, Duration, Effect, FileSystem, Option, Schema, Stream } from "effect"
 import { type HttpServerRequest, Multipart } from "effect/http"
+import { anonymous } from "../billing/Account.ts"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
 import { TranscriptionFields } from "../contract/TranscriptionForm.ts"
 import { Scratch } from "../scratch/Scratch.ts"
 import { Settings } from "../Settings.ts"
+import { currentCaller } from "./CurrentCaller.ts"
 import { schemaFault } from "./SchemaFault.ts"
 
 const maxParts = 64
@@ -24,7 +26,7 @@ export interface Upload {
  */
 export const makeUploads = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const { uploads } = yield* Scratch
+  const { space, uploads } = yield* Scratch
   const { uploadMaxBytes, uploadTimeout } = yield* Settings
 
   const limits = Multipart.limitsServices({
@@ -62,6 +64,10 @@ export const makeUploads = Effect.gen(function* () {
     if (Number(request.headers["content-length"]) > uploadMaxBytes) {
       return yield* Errors.bodyTooLarge(uploadMaxBytes)
     }
+    const { accountId } = yield* currentCaller
+    // Without a length it counts as the largest there may be.
+    const bytes = Number(request.headers["content-length"] ?? uploadMaxBytes)
+    yield* space.take(accountId === anonymous ? undefined : accountId, { uploads: 1, bytes })
     const target = yield* Effect.mapError(uploads.file, Errors.storageUnavailable)
     const fields = new Map<string, string>()
     let received = Option.none<Multipart.File>()

@@ -2,23 +2,30 @@ import { Context, Effect, Layer, Path } from "effect"
 import { Settings } from "../Settings.ts"
 import { makePrivate } from "./PrivateFolders.ts"
 import { makeScratchFolder, type ScratchFolder } from "./ScratchFolder.ts"
+import { makeScratchSpace, type ScratchSpace } from "./ScratchSpace.ts"
 
 /**
  * Where files are kept that live no longer than a request or a flight. What a killed gateway left there is gone when the
  * next one listens; what belongs to a living one stays, whoever shares the directories.
  *
  * @property cache entries that are being written: on the file system of the cache, since a rename works only there
+ * @property space what uploads and recordings may take of it
  */
 export class Scratch extends Context.Service<
   Scratch,
-  { readonly cache: ScratchFolder; readonly uploads: ScratchFolder; readonly recordings: ScratchFolder }
+  {
+    readonly cache: ScratchFolder
+    readonly uploads: ScratchFolder
+    readonly recordings: ScratchFolder
+    readonly space: ScratchSpace
+  }
 >()("aviary/scratch/Scratch") {
   static readonly layer = Layer.effect(Scratch, Effect.suspend(make))
 }
 
 function make() {
   return Effect.gen(function* () {
-    const { cacheDir, dataDir } = yield* Settings
+    const { cacheDir, dataDir, ...settings } = yield* Settings
     const path = yield* Path.Path
     const entries = cacheDir ?? path.join(dataDir, "cache")
     yield* makePrivate(dataDir, entries)
@@ -26,6 +33,10 @@ function make() {
       cache: yield* folder(path.join(entries, "tmp")),
       uploads: yield* folder(path.join(dataDir, "tmp")),
       recordings: yield* folder(path.join(dataDir, "recordings")),
+      space: makeScratchSpace({
+        all: { uploads: settings.uploadsMax, bytes: settings.uploadsMaxBytes },
+        account: { uploads: settings.accountUploadsMax, bytes: settings.accountUploadsMaxBytes },
+      }),
     })
   })
 }

@@ -2,13 +2,16 @@ import { type Cause, Context, Effect, FileSystem, Layer, Scope } from "effect"
 import { AudioDecoder } from "../audio/AudioDecoder.ts"
 import { contentHash } from "../audio/ContentHash.ts"
 import { spoolFailed } from "../audio/DecodeError.ts"
-import { durationSeconds, type Recording } from "../audio/Recording.ts"
+import { durationSeconds, type Recording, recordingBytes } from "../audio/Recording.ts"
+import { anonymous } from "../billing/Account.ts"
 import { Billing } from "../billing/Billing.ts"
 import type { BillingError } from "../billing/BillingError.ts"
 import type { Hold } from "../billing/Hold.ts"
 import type { Payable } from "../billing/Payable.ts"
 import { Payer } from "../billing/Payer.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
+import { Scratch } from "../scratch/Scratch.ts"
+import type { ScratchError, Taken } from "../scratch/ScratchSpace.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
 import type { Transcript } from "../upstream/Transcript.ts"
 import type { TranscriptionFailure } from "./TranscriptionError.ts"
@@ -71,6 +74,7 @@ export class Transcription extends Context.Service<
       const guard = yield* EngineGuard
       const billing = yield* Billing
       const fs = yield* FileSystem.FileSystem
+      const { space } = yield* Scratch
 
       const hear = Effect.fnUntraced(function* (recording: Recording, language: string | undefined) {
         const content = yield* Effect.mapError(contentHash(fs, recording.path), spoolFailed)
@@ -88,14 +92,33 @@ export class Transcription extends Context.Service<
             }),
           )
 
-      /** What cannot be paid for is not decoded: a few bytes can hold hours of silence. */
+      /** What cannot be paid for, or finds no room, is not decoded: a few bytes can hold hours of silence. */
       const decode = Effect.fnUntraced(function* (path: string) {
-        const { refusal, seconds } = yield* affordable({ seconds: Math.ceil(decoder.maxSeconds) })
-        return yield* decoder
-          .decode(path, seconds)
+        const { accountId } = yield* Payer
+        const account = accountId === anonymous ? undefined : accountId
+        const scope = yield* Effect.scope
+        let refusal: BillingError | ScratchError | undefined
+        let room: Taken | undefined
+        const maxSeconds = Effect.gen(function* () {
+          const means = yield* affordable({ seconds: Math.ceil(decoder.maxSeconds) })
+          const left = space.left(account)
+          const seconds = Math.min(means.seconds, Math.floor(left.bytes / recordingBytes(1)))
+          refusal = seconds < means.seconds ? left.refusal : means.refusal
+          if (seconds < 1) return yield* left.refusal
+          room = yield* space.take(account, { uploads: 0, bytes: recordingBytes(seconds) }).pipe(Scope.provide(scope))
+          return seconds
+        })
+        const recording = yield* decoder
+          .decode(path, maxSeconds)
           .pipe(
-            Effect.mapError((error) => (refusal !== undefined && error.reason._tag === "TooLong" ? refusal : error)),
+            Effect.mapError((error) =>
+              refusal !== undefined && error._tag === "DecodeError" && error.reason._tag === "TooLong"
+                ? refusal
+                : error,
+            ),
           )
+        room?.resize(recordingBytes(durationSeconds(recording)))
+        return recording
       })
 
       /** All of it or nothing: whoever got some of the text may have got all that it wanted. */

@@ -8,24 +8,29 @@ import { Billing } from "../../src/billing/Billing.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
 import { Payer } from "../../src/billing/Payer.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
+import { Scratch } from "../../src/scratch/Scratch.ts"
 import { Settings } from "../../src/Settings.ts"
 import { Transcription } from "../../src/transcription/Transcription.ts"
 import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { rates } from "../support/billing.ts"
 
 /** Every upload is an hour of audio, of which no more is decoded than is asked for. */
-const asked: Array<number | undefined> = []
+const asked: Array<number> = []
 const endless = Layer.succeed(AudioDecoder, {
   maxSeconds: 7_200,
-  decode: (_path, maxSeconds) => Effect.suspend(() => (asked.push(maxSeconds), tooLong(maxSeconds ?? 7_200))),
+  decode: (_path, maxSeconds = Effect.succeed(7_200)) =>
+    Effect.flatMap(maxSeconds, (seconds) => (asked.push(seconds), Effect.fail(tooLong(seconds)))),
 })
-const world = Transcription.layer.pipe(
-  Layer.provide([endless, EngineGuard.layerOpen, ParakeetClient.layerTest()]),
-  Layer.provideMerge(Layer.merge(Billing.layer, Accounts.layer)),
-  Layer.provide(Ledger.layerMemory),
-  Layer.provide(Settings.layerTest()),
-  Layer.provide(NodeServices.layer),
-)
+const worldWith = (settings: Parameters<typeof Settings.layerTest>[0]) =>
+  Transcription.layer.pipe(
+    Layer.provide([endless, EngineGuard.layerOpen, ParakeetClient.layerTest()]),
+    Layer.provideMerge(Layer.merge(Billing.layer, Accounts.layer)),
+    Layer.provideMerge(Scratch.layer),
+    Layer.provide(Ledger.layerMemory),
+    Layer.provide(Settings.layerTest(settings)),
+    Layer.provide(NodeServices.layer),
+  )
+const world = worldWith({})
 
 /** A second costs a micro-unit. */
 it.live.each([
@@ -50,4 +55,22 @@ it.live.each([
     expect(error).toMatchObject({ reason: { _tag: told } })
     expect(asked).toEqual(decoded)
   }).pipe(Effect.provide(world)),
+)
+
+/** 3 MB are 93 seconds of recording. */
+it.live("a recording is decoded no further than there is room for it, which is given back", () =>
+  Effect.gen(function* () {
+    asked.length = 0
+    const { transcribe } = yield* Transcription
+    const { space } = yield* Scratch
+    const error = yield* Effect.flip(Effect.scoped(transcribe({ path: "anything", model: "whisper-1" })))
+    expect(error).toMatchObject({ _tag: "ScratchError", reason: { whose: "all" } })
+    expect(asked).toEqual([93])
+    expect(space.left(undefined).bytes).toBe(3_000_000)
+    yield* space.take(undefined, { uploads: 1, bytes: 2_990_000 })
+    expect(yield* Effect.flip(Effect.scoped(transcribe({ path: "anything", model: "whisper-1" })))).toMatchObject({
+      _tag: "ScratchError",
+    })
+    expect(asked).toEqual([93])
+  }).pipe(Effect.scoped, Effect.provide(worldWith({ uploadsMaxBytes: "3000000" }))),
 )

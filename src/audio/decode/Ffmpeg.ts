@@ -1,6 +1,6 @@
 import { Effect, FileSystem, Stream } from "effect"
 import { ChildProcess, type ChildProcessSpawner } from "effect/process"
-import { type DecodeError, ffmpegMissing, spoolFailed, tooLong, undecodable } from "../DecodeError.ts"
+import { type DecodeError, decoderUnable, ffmpegMissing, spoolFailed, tooLong, undecodable } from "../DecodeError.ts"
 import { recordingSampleRate } from "../Recording.ts"
 import { wavHeader } from "../Wav.ts"
 import type { DecodeFile } from "./decodeFile.ts"
@@ -41,6 +41,9 @@ const ffmpeg = ({ command, demuxer, input, maxSeconds }: FfmpegOptions) =>
     },
   )
 
+/** What the system says where there is no such program. Anything else passes: no descriptor, no process, no memory left. */
+const absent: ReadonlySet<string> = new Set(["NotFound", "PermissionDenied"])
+
 /** `decodeFile` by ffmpeg as a child process, which dies with the fiber. */
 export const decodeWithFfmpeg = Effect.fnUntraced(function* (
   options: FfmpegOptions,
@@ -51,7 +54,9 @@ export const decodeWithFfmpeg = Effect.fnUntraced(function* (
   return yield* Effect.scoped(
     Effect.gen(function* () {
       const file = yield* fs.open(output, { flag: "r+" }).pipe(Effect.mapError((error) => spoolFailed(error.cause)))
-      const child = yield* spawner.spawn(ffmpeg(options)).pipe(Effect.mapError(() => ffmpegMissing()))
+      const child = yield* spawner
+        .spawn(ffmpeg(options))
+        .pipe(Effect.mapError(({ reason }) => (absent.has(reason._tag) ? ffmpegMissing() : decoderUnable())))
       const write = (bytes: Uint8Array) =>
         file.writeAll(bytes).pipe(Effect.mapError((error) => spoolFailed(error.cause)))
       let dataBytes = 0
