@@ -38,42 +38,28 @@ export const paid = <E>(
   Stream.suspend(() => {
     let given = 0
     const charged = Effect.andThen(handedOver, settle)
-    const count = (chunks: ReadonlyArray<Uint8Array>) => {
-      for (const chunk of chunks) given += chunk.length
-    }
-    const body =
-      length === undefined
-        ? Stream.concat(
-            Stream.mapArray(bytes, (chunks) => {
-              count(chunks)
-              return chunks
-            }),
-            Stream.fromEffectDrain(charged),
-          )
-        : Stream.transformPull(bytes, (pull) =>
-            Effect.sync(() => {
-              let last: Uint8Array | undefined
-              const next: typeof pull = Effect.suspend(() => {
-                if (last !== undefined) {
-                  const kept = last
-                  return Effect.map(charged, () => {
-                    given += kept.length
-                    last = undefined
-                    return [kept] as const
-                  })
-                }
-                return Effect.map(pull, (chunks) => {
-                  count(chunks)
-                  if (given < length) return chunks
-                  given -= 1
-                  const [final] = chunks.slice(-1) as [Uint8Array]
-                  last = final.subarray(-1)
-                  return [...chunks.slice(0, -1), final.subarray(0, -1)] as unknown as typeof chunks
-                })
-              })
-              return next
-            }),
-          )
+    let last: Uint8Array | undefined
+    const giveLast = Effect.suspend(() =>
+      Effect.map(charged, () => {
+        const kept = last!
+        given += kept.length
+        last = undefined
+        return [kept] as const
+      }),
+    )
+    const counted = Stream.transformPull(bytes, (pull) => {
+      // Both effects are made once: this is asked for each chunk of each listener.
+      const more = Effect.map(pull, (chunks) => {
+        for (const chunk of chunks) given += chunk.length
+        if (length === undefined || given < length) return chunks
+        given -= 1
+        const final = chunks[chunks.length - 1]!
+        last = final.subarray(-1)
+        return [...chunks.slice(0, -1), final.subarray(0, -1)] as unknown as typeof chunks
+      })
+      return Effect.succeed(length === undefined ? more : Effect.suspend(() => (last === undefined ? more : giveLast)))
+    })
+    const body = length === undefined ? Stream.concat(counted, Stream.fromEffectDrain(charged)) : counted
     return Stream.onExit(body, (exit) =>
       Exit.isSuccess(exit) ? delivered("all") : isLeaving(exit.cause) ? delivered(given) : Effect.void,
     )
