@@ -36,7 +36,9 @@ const startBlock = (url: URL, { faults, serve }: NimServerOptions) => {
     "",
     ...(speaks ? [`    AVIARY_MAGPIE_URL=${base}`] : []),
     ...(listens ? [`    AVIARY_PARAKEET_URL=${base} AVIARY_PARAKEET_MODEL=moonshine-base`] : []),
-    ...(faults ? ["", `  Faults can be switched on at ${base}/faults, from this machine alone.`] : []),
+    ...(faults
+      ? ["", `  Faults can be switched on at ${base}/faults, from this machine alone; docs/nim.md lists them.`]
+      : []),
     "",
   ].join("\n")
 }

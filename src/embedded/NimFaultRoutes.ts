@@ -8,6 +8,10 @@ const loopback = /^(127\.|::1$|::ffff:127\.)/
 const decodeFaults = HttpServerRequest.schemaBodyJson(Schema.Array(NimFault))
 const decodeRestart = HttpServerRequest.schemaBodyJson(Schema.Struct({ loadingMillis: Schema.optionalKey(Schema.Int) }))
 
+/** What was wrong with a body, and what one looks like. */
+const refusal = (error: unknown): string =>
+  `${error instanceof Error ? error.message.replace(/\s+/g, " ") : String(error)}. POST /faults takes a JSON list such as [{"kind":"wedge","text":"poison"}], POST /faults/restart an object such as {"loadingMillis":5000}; docs/nim.md lists the kinds.`
+
 /** Answers only who sits on this machine: a fault is a way to stop the engine. */
 const local = <E, R>(answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
   HttpServerRequest.HttpServerRequest.pipe(
@@ -16,7 +20,7 @@ const local = <E, R>(answer: Effect.Effect<HttpServerResponse.HttpServerResponse
         ? answer
         : Effect.succeed(HttpServerResponse.jsonUnsafe({ detail: "Loopback only" }, { status: 403 })),
     ),
-    Effect.catch((error) => Effect.succeed(HttpServerResponse.jsonUnsafe({ detail: String(error) }, { status: 400 }))),
+    Effect.catch((error) => Effect.succeed(HttpServerResponse.jsonUnsafe({ detail: refusal(error) }, { status: 400 }))),
   )
 
 const done = HttpServerResponse.empty()

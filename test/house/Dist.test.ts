@@ -8,7 +8,7 @@ import { files, read, root } from "./Tree.ts"
 // What npm publishes is JavaScript built from here, installed where Node strips no types and knows none of our conditions.
 
 const home = mkdtempSync(join(tmpdir(), "aviary-dist-"))
-const installed = join(home, "node_modules", "aviary")
+const installed = join(home, "node_modules", "@aviary-speech", "gateway")
 const run = (file: string, ...args: ReadonlyArray<string>) =>
   execFileSync(file, args, { cwd: home, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
 
@@ -59,8 +59,8 @@ it("everything that is no code comes along", () => {
 it("another program brings its own engine and settings", () => {
   const spoken = program(`
     import { Effect, Layer, Stream } from "effect"
-    import { Settings } from "aviary/Settings"
-    import { MagpieClient } from "aviary/upstream/MagpieClient"
+    import { Settings } from "@aviary-speech/gateway/Settings"
+    import { MagpieClient } from "@aviary-speech/gateway/upstream/MagpieClient"
 
     const program = Effect.gen(function* () {
       const magpie = yield* MagpieClient
@@ -77,7 +77,7 @@ it("another program brings its own engine and settings", () => {
 it("worker threads start from the built files", () => {
   const samples = program(`
     import { Effect, Stream } from "effect"
-    import { MagpieClient } from "aviary/upstream/MagpieClient"
+    import { MagpieClient } from "@aviary-speech/gateway/upstream/MagpieClient"
 
     const utterance = { text: "Hello there.", voice: "Flite.EN-US.SLT", language: "en-US", speed: 1 }
     const samples = Effect.gen(function* () {
@@ -96,7 +96,7 @@ it("its command runs", () => {
 
 it("the inside stays inside", () => {
   for (const path of ["workers/WorkerPool", "cli/Cli", "main", "embedded/FliteWorker"]) {
-    expect(program(`import("aviary/${path}").catch((error) => console.log(error.code))`)).toBe(
+    expect(program(`import("@aviary-speech/gateway/${path}").catch((error) => console.log(error.code))`)).toBe(
       "ERR_PACKAGE_PATH_NOT_EXPORTED",
     )
   }
@@ -105,9 +105,9 @@ it("the inside stays inside", () => {
 it("its types are there without our compiler options", () => {
   writeFileSync(
     join(home, "consumer.mts"),
-    `import { Speech } from "aviary/speech/Speech"
-     import type { SpeechRequest } from "aviary/speech/SpeechRequest"
-     import { MagpieClient } from "aviary/upstream/MagpieClient"
+    `import { Speech } from "@aviary-speech/gateway/speech/Speech"
+     import type { SpeechRequest } from "@aviary-speech/gateway/speech/SpeechRequest"
+     import { MagpieClient } from "@aviary-speech/gateway/upstream/MagpieClient"
      export const request: SpeechRequest["speed"] = 1
      // @ts-expect-error a text is no number
      export const text: SpeechRequest["text"] = 1

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs"
 import { join, posix } from "node:path"
 import { expect, it } from "vitest"
+import { NimFault } from "../../src/embedded/NimFault.ts"
 import { table } from "../../src/Settings.ts"
 import { files, read, root } from "./Tree.ts"
 
@@ -32,6 +33,15 @@ ${Object.values(table)
 // After a change of the table: npm test -- test/house/Docs.test.ts -u
 it("docs/configuration.md is the table of settings", async () => {
   await expect(configuration).toMatchFileSnapshot("../../docs/configuration.md")
+})
+
+it("docs/nim.md names every kind of fault and its fields", () => {
+  const page = read("docs/nim.md")
+  for (const { fields } of NimFault.members) {
+    const [kind, ...others] = Object.entries(fields)
+    expect(page).toContain(`| \`${(kind![1] as unknown as { readonly literal: string }).literal}\` |`)
+    for (const [name] of others) expect(page).toContain(`\`${name}\``)
+  }
 })
 
 const slug = (heading: string) =>

@@ -24,6 +24,19 @@ it("every dependency is pinned exactly", () => {
   expect(Object.entries<string>(wanted).filter(([, range]) => !exact.test(range))).toEqual([])
 })
 
+// The registry's `aviary` is somebody else's, and what is published once cannot be taken back.
+it("the package has a scope, is published by nobody by accident, and no page says to install another one", () => {
+  expect(manifest.name).toMatch(/^@[\w-]+\/[\w-]+$/)
+  expect(manifest.private).toBe(true)
+  const pages = ["README.md", "CONTRIBUTING.md", "docs/embedding.md", "docs/operations.md"]
+  expect(pages.filter((page) => /npm (install|i|exec|x) aviary\b|npx aviary\b/.test(read(page)))).toEqual([])
+})
+
+// `npm ci` on another Node prints a warning for every package that wants a newer one. None runs there: `node` comes along.
+it("npm is quiet about the Node that it runs on", () => {
+  expect(read(".npmrc")).toMatch(/^loglevel=error$/m)
+})
+
 it("one version of Effect serves all", () => {
   const versions = Object.entries(locked).filter(([path]) => path.endsWith("node_modules/effect"))
   expect(versions.map(([path, { version }]) => [path, version])).toEqual([

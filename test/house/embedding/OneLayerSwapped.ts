@@ -1,9 +1,9 @@
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
-import { magpie, services } from "aviary"
-import { address, layer as server, layerNode } from "aviary/http/Server"
-import { Settings } from "aviary/Settings"
-import { ParakeetClient } from "aviary/upstream/ParakeetClient"
+import { magpie, services } from "@aviary-speech/gateway"
+import { address, layer as server, layerNode } from "@aviary-speech/gateway/http/Server"
+import { Settings } from "@aviary-speech/gateway/Settings"
+import { ParakeetClient } from "@aviary-speech/gateway/upstream/ParakeetClient"
 
 /** Hears the same words in whatever is sent. */
 const Deaf = Layer.succeed(ParakeetClient, {

@@ -1,13 +1,13 @@
 import { Effect, Layer, Stream } from "effect"
-import { Billing } from "aviary/billing/Billing"
-import { paid } from "aviary/billing/Payable"
-import { AtomicCache } from "aviary/cache/AtomicCache"
-import { Flights } from "aviary/cache/Flights"
-import { OwnedKeys } from "aviary/cache/OwnedKeys"
-import { EngineGuard } from "aviary/health/EngineGuard"
-import { Settings } from "aviary/Settings"
-import { Speech } from "aviary/speech/Speech"
-import { MagpieClient } from "aviary/upstream/MagpieClient"
+import { Billing } from "@aviary-speech/gateway/billing/Billing"
+import { paid } from "@aviary-speech/gateway/billing/Payable"
+import { AtomicCache } from "@aviary-speech/gateway/cache/AtomicCache"
+import { Flights } from "@aviary-speech/gateway/cache/Flights"
+import { OwnedKeys } from "@aviary-speech/gateway/cache/OwnedKeys"
+import { EngineGuard } from "@aviary-speech/gateway/health/EngineGuard"
+import { Settings } from "@aviary-speech/gateway/Settings"
+import { Speech } from "@aviary-speech/gateway/speech/Speech"
+import { MagpieClient } from "@aviary-speech/gateway/upstream/MagpieClient"
 
 /** An engine of one's own: a beep of a tenth of a second for every character. */
 const Beeper = Layer.succeed(MagpieClient, {

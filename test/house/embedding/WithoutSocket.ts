@@ -1,10 +1,10 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
-import { services } from "aviary"
-import { makeWebHandler } from "aviary/http/Server"
-import { Settings } from "aviary/Settings"
-import { MagpieClient } from "aviary/upstream/MagpieClient"
-import { ParakeetClient } from "aviary/upstream/ParakeetClient"
+import { services } from "@aviary-speech/gateway"
+import { makeWebHandler } from "@aviary-speech/gateway/http/Server"
+import { Settings } from "@aviary-speech/gateway/Settings"
+import { MagpieClient } from "@aviary-speech/gateway/upstream/MagpieClient"
+import { ParakeetClient } from "@aviary-speech/gateway/upstream/ParakeetClient"
 
 /** The whole gateway as a function from request to response, over engines of a test's own. */
 export const gateway = (dataDir: string) =>
