@@ -64,7 +64,7 @@ layer(Flite.layerThreads(1), { excludeTestServices: true })("Flite", (it) => {
       )
       yield* Deferred.await(begun)
       // The only thread: it would first have to make 400 sentences, about 15 seconds of work.
-      const length = yield* seconds(flite.speak("Hello.", voice, 1)).pipe(Effect.timeout("3 seconds"))
+      const length = yield* seconds(flite.speak("Hello.", voice, 1)).pipe(Effect.timeout("10 seconds"))
       assert.isAbove(length, 0.3)
       yield* Fiber.interrupt(reader)
     }),
@@ -84,7 +84,7 @@ layer(Flite.layerThreads(1), { excludeTestServices: true })("Flite", (it) => {
             ),
         { concurrency: "unbounded" },
       )
-      const length = yield* seconds(flite.speak("Hello.", voice, 1)).pipe(Effect.timeout("3 seconds"))
+      const length = yield* seconds(flite.speak("Hello.", voice, 1)).pipe(Effect.timeout("10 seconds"))
       assert.isAbove(length, 0.3)
     }),
   )

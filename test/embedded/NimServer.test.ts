@@ -176,11 +176,12 @@ layer(NimTest.layer, { excludeTestServices: true })("NimServer", (it) => {
       const restarted = yield* call("/faults/restart", {
         method: "POST",
         headers: { "content-type": "application/json" },
-        body: `{"loadingMillis":150}`,
+        body: `{"loadingMillis":3600000}`,
       })
       expect(restarted.status).toBe(204)
       expect([yield* status("fine"), (yield* call("/v1/health/ready")).status]).toEqual([503, 503])
-      yield* Effect.sleep("200 millis")
+      // In place of the loading as well.
+      yield* nim.setFaults([{ kind: "wedge", text: "poison" }])
       expect([yield* status("fine"), yield* status("poison")]).toEqual([200, 500])
       yield* nim.setFaults([])
       yield* nim.restart()

@@ -117,7 +117,7 @@ it.live(
       })
       yield* swept.pipe(
         Effect.eventually,
-        Effect.timeout("10 seconds"),
+        Effect.timeout("1 minute"),
         Effect.catch(() => swept),
       )
     }).pipe(Effect.provide(NodeServices.layer)),

@@ -64,7 +64,7 @@ const onDisk = Effect.fnUntraced(function* (cacheDir: string) {
   yield* fs.readDirectory(cacheDir, { recursive: true }).pipe(
     Effect.filterOrFail((names) => names.every((name) => /(^tmp|^v1|owner\.json|tmp\/[0-9a-f]{16})$/.test(name))),
     Effect.eventually,
-    Effect.timeout("5 seconds"),
+    Effect.timeout("1 minute"),
   )
   const count = (pattern: RegExp) => output().match(pattern)?.length ?? 0
   return {

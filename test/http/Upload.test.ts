@@ -34,7 +34,7 @@ const uploadGateway = Effect.fnUntraced(function* (settings: Parts["settings"] =
   const swept = files.pipe(
     Effect.flatMap((left) => (left.length === 0 ? Effect.void : Effect.fail("left"))),
     Effect.eventually,
-    Effect.timeout("5 seconds"),
+    Effect.timeout("1 minute"),
   )
   return { ...gateway, dataDir, tmp, files, swept, requests }
 })

@@ -138,7 +138,7 @@ describe("makeEngineHttp", () => {
       )
       yield* Effect.sync(() => server.open()).pipe(
         Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (open) => open === 0 }),
-        Effect.timeout("1 second"),
+        Effect.timeout("1 minute"),
       )
     }),
   )

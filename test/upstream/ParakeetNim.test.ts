@@ -147,7 +147,7 @@ layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (
         const working = (count: number) =>
           nim.calls.pipe(
             Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (calls) => calls.working === count }),
-            Effect.timeout("1 second"),
+            Effect.timeout("1 minute"),
           )
         yield* working(1)
         yield* Fiber.interrupt(call)
