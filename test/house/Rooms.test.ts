@@ -82,3 +82,14 @@ it("a test stands where the file it tests stands", () => {
     })
   expect(astray).toEqual([])
 })
+
+// Effect's own rule for this wants the package's name in front, which is longer than is read with pleasure in a log.
+it("a service's key says in which room it stands", () => {
+  const keys = sources.flatMap((path) =>
+    Array.from(read(path).matchAll(/\(\s*"aviary\/([\w/]+)"/g), ([, key]) => ({ path, key: key! })),
+  )
+  expect(keys.length).toBeGreaterThan(30)
+  const roomOfKey = ({ path, key }: { readonly path: string; readonly key: string }) =>
+    key.split("/")[0] === roomOf(path)
+  expect(keys.filter((one) => one.path !== "src/cache/CacheKey.ts" && !roomOfKey(one))).toEqual([])
+})
