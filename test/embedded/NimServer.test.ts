@@ -156,7 +156,7 @@ layer(NimTest.layer, { excludeTestServices: true })("NimServer", (it) => {
       const after = JSON.parse((yield* call("/faults/calls")).text) as NimCalls
       expect(after.routes.synthesize_online.finished - before.routes.synthesize_online.finished).toBe(4)
       for (const wrong of [[{ kind: "nonsense" }], { kind: "wedge" }]) {
-        const refused = yield* post(wrong as never)
+        const refused = yield* post(wrong)
         expect(refused.status).toBe(400)
         expect(refused.text).toMatch(/takes a JSON list such as .*wedge.*docs\/nim\.md lists the kinds/)
         expect(refused.text).not.toContain("SchemaError")
