@@ -5,7 +5,7 @@ import { make as makePool, workerUrl } from "../workers/WorkerPool.ts"
 import { DecodeError, DecoderBusy, decoderUnable, DecoderGaveUp, spoolFailed } from "./DecodeError.ts"
 import { DecodeRpcs } from "./decode/DecodeRpcs.ts"
 import { decodeWithFfmpeg } from "./decode/Ffmpeg.ts"
-import type { Recording } from "./Recording.ts"
+import type { DecodedRecording } from "./Recording.ts"
 
 /**
  * @property scratch where recordings live while their scope is open
@@ -51,7 +51,7 @@ export class AudioDecoder extends Context.Service<
     readonly decode: <E = never, R = never>(
       path: string,
       maxSeconds?: Effect.Effect<number, E, R>,
-    ) => Effect.Effect<Recording, DecodeError | E, Scope.Scope | R>
+    ) => Effect.Effect<DecodedRecording, DecodeError | E, Scope.Scope | R>
     readonly maxSeconds: number
   }
 >()("aviary/audio/AudioDecoder") {
@@ -87,7 +87,7 @@ const make = Effect.fnUntraced(function* ({
     limit: Effect.Effect<number, E, R> = Effect.succeed(maxSeconds),
   ) {
     const output = yield* Effect.mapError(scratch.file, (error) => spoolFailed(error.cause))
-    const samples = yield* Effect.scoped(
+    const written = yield* Effect.scoped(
       Effect.gen(function* () {
         yield* turns.takeScoped(1).pipe(Effect.timeoutOrElse({ duration: waitLimit, orElse: busy }))
         const request = { input, output, maxSeconds: Math.min(yield* limit, maxSeconds) }
@@ -109,7 +109,7 @@ const make = Effect.fnUntraced(function* ({
         )
       }),
     )
-    return { path: output, samples }
+    return { ...written, path: output }
   })
 
   return AudioDecoder.of({ decode, maxSeconds })

@@ -13,6 +13,15 @@ export interface Recording {
   readonly samples: number
 }
 
+/**
+ * A recording that was decoded here.
+ *
+ * @property sha256 of its samples, hexadecimal: two with the same are the same to an engine, whatever files they came in
+ */
+export interface DecodedRecording extends Recording {
+  readonly sha256: string
+}
+
 /** Length of `recording` in seconds. */
 export const durationSeconds = (recording: Recording): number => recording.samples / recordingSampleRate
 

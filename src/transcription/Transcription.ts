@@ -1,8 +1,6 @@
-import { type Cause, Context, Effect, FileSystem, Layer, Scope } from "effect"
+import { type Cause, Context, Effect, Layer, Scope } from "effect"
 import { AudioDecoder } from "../audio/AudioDecoder.ts"
-import { contentHash } from "../audio/ContentHash.ts"
-import { spoolFailed } from "../audio/DecodeError.ts"
-import { durationSeconds, type Recording, recordingBytes } from "../audio/Recording.ts"
+import { type DecodedRecording, durationSeconds, recordingBytes } from "../audio/Recording.ts"
 import { anonymous } from "../billing/Account.ts"
 import { Billing } from "../billing/Billing.ts"
 import type { BillingError } from "../billing/BillingError.ts"
@@ -73,13 +71,10 @@ export class Transcription extends Context.Service<
       const parakeet = yield* ParakeetClient
       const guard = yield* EngineGuard
       const billing = yield* Billing
-      const fs = yield* FileSystem.FileSystem
       const { space } = yield* Scratch
 
-      const hear = Effect.fnUntraced(function* (recording: Recording, language: string | undefined) {
-        const content = yield* Effect.mapError(contentHash(fs, recording.path), spoolFailed)
-        return yield* guard.call("parakeet", parakeet.transcribe(recording, { language }), { content })
-      })
+      const hear = (recording: DecodedRecording, language: string | undefined) =>
+        guard.call("parakeet", parakeet.transcribe(recording, { language }), { content: recording.sha256 })
 
       const affordable = (means: Means): Effect.Effect<Means, BillingError> =>
         billing

@@ -2,6 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { afterAll, describe, expect, layer } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { spawnSync } from "node:child_process"
+import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync, truncateSync, writeFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -44,12 +45,13 @@ const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0
 layer(decoder(), live)("AudioDecoder", (it) => {
   const endings = [".wav", ".flac", ".mp3", ".opus", ".ogg", ".webm", "-live.webm"]
   describe.each([...endings, ...(hasFfmpeg ? [".m4a", ".aac"] : [])])("%s", (ending) => {
-    it.effect("becomes the recording that it was made from", () =>
+    it.effect("becomes the recording that it was made from, and is known by the hash of its samples", () =>
       Effect.gen(function* () {
         const recording = yield* decode(clip(ending))
         const bytes = readFileSync(recording.path)
         expect(bytes.subarray(0, 44)).toEqual(Buffer.from(wavHeader(16_000, recording.samples * 2)))
         expect(bytes.length).toBe(44 + recording.samples * 2)
+        expect(recording.sha256).toBe(createHash("sha256").update(bytes.subarray(44)).digest("hex"))
         expect(Math.abs(recording.samples - original.length)).toBeLessThan(16_000 * 0.15)
         const heard = compareAudio(original, samplesOf(recording.path))
         expect(heard.likeness).toBeGreaterThan(0.85)

@@ -1,10 +1,12 @@
 import { Effect, FileSystem, Stream } from "effect"
 import { ChildProcess, type ChildProcessSpawner } from "effect/process"
+import { createHash } from "node:crypto"
 import { type DecodeError, decoderUnable, ffmpegMissing, spoolFailed, tooLong, undecodable } from "../DecodeError.ts"
 import { recordingSampleRate } from "../Recording.ts"
 import { wavHeader } from "../Wav.ts"
 import type { DecodeFile } from "./decodeFile.ts"
 import type { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
+import type { Written } from "./RecordingWriter.ts"
 
 /** @property command name or path of the program */
 interface FfmpegOptions extends DecodeFile {
@@ -49,7 +51,7 @@ export const decodeWithFfmpeg = Effect.fnUntraced(function* (
   options: FfmpegOptions,
   fs: FileSystem.FileSystem,
   spawner: ChildProcessSpawner.ChildProcessSpawner["Service"],
-): Effect.fn.Return<number, DecodeError> {
+): Effect.fn.Return<Written, DecodeError> {
   const { maxSeconds, output } = options
   return yield* Effect.scoped(
     Effect.gen(function* () {
@@ -59,13 +61,16 @@ export const decodeWithFfmpeg = Effect.fnUntraced(function* (
         .pipe(Effect.mapError(({ reason }) => (absent.has(reason._tag) ? ffmpegMissing() : decoderUnable())))
       const write = (bytes: Uint8Array) =>
         file.writeAll(bytes).pipe(Effect.mapError((error) => spoolFailed(error.cause)))
+      const hash = createHash("sha256")
       let dataBytes = 0
       yield* write(wavHeader(recordingSampleRate, 0))
       yield* child.stdout.pipe(
         Stream.mapError(() => undecodable("The audio might be corrupted or is not supported.")),
         Stream.runForEach((bytes) => {
           dataBytes += bytes.length
-          return dataBytes > maxSeconds * recordingSampleRate * 2 ? tooLong(maxSeconds) : write(bytes)
+          if (dataBytes > maxSeconds * recordingSampleRate * 2) return tooLong(maxSeconds)
+          hash.update(bytes)
+          return write(bytes)
         }),
       )
       const exitCode = yield* Effect.orElseSucceed(child.exitCode, () => 1)
@@ -75,7 +80,7 @@ export const decodeWithFfmpeg = Effect.fnUntraced(function* (
       }
       yield* file.seek(0n, "start").pipe(Effect.mapError((error) => spoolFailed(error.cause)))
       yield* write(wavHeader(recordingSampleRate, samples * 2))
-      return samples
+      return { samples, sha256: hash.digest("hex") }
     }),
   )
 })

@@ -1,9 +1,13 @@
+import { createHash } from "node:crypto"
 import { writeSync } from "node:fs"
 import { spoolFailed, tooLong } from "../DecodeError.ts"
 import type { Pcm } from "../Pcm.ts"
-import { recordingSampleRate } from "../Recording.ts"
+import { type DecodedRecording, recordingSampleRate } from "../Recording.ts"
 import { makeResampler } from "../Resampler.ts"
 import { wavHeader, wavHeaderBytes } from "../Wav.ts"
+
+/** What was written, wherever it is. */
+export type Written = Omit<DecodedRecording, "path">
 
 /** Writes a `Recording`, resampling what comes in. Blocks its thread: for workers only. */
 export interface RecordingWriter {
@@ -11,12 +15,13 @@ export interface RecordingWriter {
   readonly write: (pcm: Pcm) => void
   /** How many samples were written. */
   readonly samples: () => number
-  /** Writes the header, and answers how many samples follow it. */
-  readonly finish: () => number
+  /** Writes the header, and answers what follows it. */
+  readonly finish: () => Written
 }
 
 /** @param file descriptor of an empty file */
 export const makeRecordingWriter = (file: number, maxSeconds: number): RecordingWriter => {
+  const hash = createHash("sha256")
   let samples = 0
   let inputRate = recordingSampleRate
   let resampler = makeResampler(inputRate, recordingSampleRate)
@@ -31,7 +36,10 @@ export const makeRecordingWriter = (file: number, maxSeconds: number): Recording
   }
   const append = (output: Int16Array) => {
     if (samples + output.length > maxSeconds * recordingSampleRate) throw tooLong(maxSeconds)
-    put(new Uint8Array(output.buffer, output.byteOffset, output.byteLength), wavHeaderBytes + samples * 2)
+    const bytes = new Uint8Array(output.buffer, output.byteOffset, output.byteLength)
+    put(bytes, wavHeaderBytes + samples * 2)
+    // Here, in its thread, rather than by reading hours of audio again.
+    hash.update(bytes)
     samples += output.length
   }
 
@@ -48,7 +56,7 @@ export const makeRecordingWriter = (file: number, maxSeconds: number): Recording
     finish: () => {
       append(resampler.flush())
       put(wavHeader(recordingSampleRate, samples * 2), 0)
-      return samples
+      return { samples, sha256: hash.digest("hex") }
     },
   }
 }

@@ -9,7 +9,7 @@ import { makeEffort } from "./Effort.ts"
 import { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
 import { oggPackets } from "./OggPackets.ts"
 import { opusSource } from "./OpusSource.ts"
-import { makeRecordingWriter } from "./RecordingWriter.ts"
+import { makeRecordingWriter, type Written } from "./RecordingWriter.ts"
 import { streamSource } from "./StreamSource.ts"
 import { wavSource } from "./WavSource.ts"
 import { webmPackets } from "./WebmPackets.ts"
@@ -97,13 +97,13 @@ const sourceFor = (read: ReadAt): AudioSource => {
 }
 
 /**
- * Decodes `input` to a recording and answers its length in samples. Blocks its thread for a few milliseconds at a time
+ * Decodes `input` to a recording and answers its length in samples and their hash. Blocks its thread for a few milliseconds at a time
  * and stops in between once `signal` is aborted. Memory is bounded whatever the length.
  *
  * A file that is cut off or damaged in places is decoded as far as it goes; one with more damaged frames than 20 ms
  * pieces of audio is refused. Throws `DecodeError`, `NeedsFfmpeg`, or whatever a codec throws at hostile bytes.
  */
-export const decodeFile = async ({ input, output, maxSeconds }: DecodeFile, signal: AbortSignal): Promise<number> => {
+export const decodeFile = async ({ input, output, maxSeconds }: DecodeFile, signal: AbortSignal): Promise<Written> => {
   const source = openFile(input, "r")
   const effort = makeEffort()
   let written = 0
@@ -126,10 +126,11 @@ export const decodeFile = async ({ input, output, maxSeconds }: DecodeFile, sign
           signal.throwIfAborted()
         }
       }
-      const samples = writer.finish()
+      const recording = writer.finish()
+      const { samples } = recording
       if (samples === 0) throw undecodable("The file has no audio in it.")
       if (damaged > samples / (recordingSampleRate / 50)) throw undecodable("The audio is damaged.")
-      return samples
+      return recording
     } finally {
       closeSync(target)
     }
