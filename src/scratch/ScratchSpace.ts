@@ -58,11 +58,11 @@ export const makeScratchSpace = (limits: { readonly all: Share; readonly account
 
   const refusal = (account: string | undefined, share: Share): ScratchError | undefined => {
     const own = account === undefined ? undefined : (accounts.get(account) ?? { uploads: 0, bytes: 0 })
-    for (const of of ["uploads", "bytes"] as const) {
-      if (own !== undefined && own[of] + share[of] > limits.account[of]) {
-        return spaceTaken("account", of)
+    for (const kind of ["uploads", "bytes"] as const) {
+      if (own !== undefined && own[kind] + share[kind] > limits.account[kind]) {
+        return spaceTaken("account", kind)
       }
-      if (taken[of] + share[of] > limits.all[of]) return spaceTaken("all", of)
+      if (taken[kind] + share[kind] > limits.all[kind]) return spaceTaken("all", kind)
     }
     return undefined
   }
