@@ -2,7 +2,7 @@ import { Context, Duration, Effect, Exit, Layer, Metric, Option, Result, Schedul
 import { Settings } from "../Settings.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
-import type { EngineFailure } from "../upstream/EngineFailure.ts"
+import type { EngineError } from "../upstream/EngineError.ts"
 import { Admission, begunWait, type TurnOptions } from "./Admission.ts"
 import { DeepHealth } from "./DeepHealth.ts"
 import { type Engine, engineName } from "./Engine.ts"
@@ -11,11 +11,6 @@ import { type EngineRecord, EngineStates } from "./EngineStates.ts"
 import { EngineWedged, HealthError, QueueWaitTimedOut } from "./HealthError.ts"
 import { Quarantine } from "./Quarantine.ts"
 import { classify, describe } from "./WedgeRules.ts"
-
-/** An error of an engine client: `MagpieError`, `ParakeetError`. */
-interface Failed {
-  readonly reason: EngineFailure
-}
 
 /** @property content hash of the recording; with it the call may be replayed after a recovery, and quarantined */
 export interface GuardOptions {
@@ -43,13 +38,16 @@ const overloadRetries = Schedule.upTo(Schedule.exponential("500 millis", 1.5), {
 export class EngineGuard extends Context.Service<
   EngineGuard,
   {
-    readonly ask: <A, E extends Failed, R>(engine: Engine, question: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-    readonly call: <A, E extends Failed, R>(
+    readonly ask: <A, E extends EngineError, R>(
+      engine: Engine,
+      question: Effect.Effect<A, E, R>,
+    ) => Effect.Effect<A, E, R>
+    readonly call: <A, E extends EngineError, R>(
       engine: Engine,
       call: Effect.Effect<A, E, R>,
       options?: GuardOptions,
     ) => Effect.Effect<A, E | HealthError, R>
-    readonly stream: <A, E extends Failed, R>(
+    readonly stream: <A, E extends EngineError, R>(
       engine: Engine,
       stream: Stream.Stream<A, E, R>,
       options?: TurnOptions,
@@ -141,7 +139,7 @@ function make() {
     }
 
     /** Reports a call's failure, and says what it is to the client. `life` is the engine's when the call began. */
-    const judge = Effect.fnUntraced(function* <E extends Failed>(
+    const judge = Effect.fnUntraced(function* <E extends EngineError>(
       engine: Engine,
       life: number,
       error: E,
@@ -179,7 +177,7 @@ function make() {
         ? Effect.andThen(states.apply(engine, "answered", "a request was answered"), deepHealth.look(engine))
         : Effect.void
 
-    const once = <A, E extends Failed, R>(
+    const once = <A, E extends EngineError, R>(
       engine: Engine,
       call: Effect.Effect<A, E, R>,
       content: string | undefined,
@@ -191,7 +189,7 @@ function make() {
           const result = yield* Effect.result(call)
           if (Result.isFailure(result)) {
             const error = yield* judge(engine, record.life, result.failure, content)
-            return error instanceof HealthError ? Result.fail(error) : yield* Effect.fail(result.failure)
+            return error instanceof HealthError ? Result.fail(error) : yield* result.failure
           }
           yield* answered(engine, record)
           return Result.succeed(result.success)
@@ -232,7 +230,10 @@ function make() {
 }
 
 /** `stream`, asked for again while the engine says that it is too busy to begin with it. */
-const patiently = <A, E extends Failed, R>(engine: Engine, stream: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
+const patiently = <A, E extends EngineError, R>(
+  engine: Engine,
+  stream: Stream.Stream<A, E, R>,
+): Stream.Stream<A, E, R> =>
   Stream.suspend(() => {
     let sounds = false
     const isTooBusy = ({ reason }: E) => !sounds && classify(engine, reason) === "overload"

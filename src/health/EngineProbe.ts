@@ -6,8 +6,9 @@ import { collapseVoices, parseVoice } from "../audio/Voice.ts"
 import { wavHeaderBytes } from "../audio/Wav.ts"
 import { Settings } from "../Settings.ts"
 import { type EngineFailure, EngineTimedOut } from "../upstream/EngineFailure.ts"
-import { MagpieClient, type MagpieError } from "../upstream/MagpieClient.ts"
-import { ParakeetClient, type ParakeetError } from "../upstream/ParakeetClient.ts"
+import type { EngineError } from "../upstream/EngineError.ts"
+import { MagpieClient } from "../upstream/MagpieClient.ts"
+import { ParakeetClient } from "../upstream/ParakeetClient.ts"
 import type { Engine } from "./Engine.ts"
 import { classify, describe, isCertain } from "./WedgeRules.ts"
 
@@ -60,7 +61,7 @@ function make() {
     const magpie = yield* MagpieClient
     const parakeet = yield* ParakeetClient
     const clip = yield* readClip
-    const readiness: Record<Engine, Effect.Effect<void, MagpieError | ParakeetError>> = {
+    const readiness: Record<Engine, Effect.Effect<void, EngineError>> = {
       magpie: magpie.ready,
       parakeet: parakeet.ready,
     }
@@ -80,7 +81,7 @@ function make() {
     })
 
     const attempt = Effect.fn("EngineProbe.attempt")(function* (engine: Engine) {
-      const inference: Effect.Effect<Attempt, MagpieError | ParakeetError> = engine === "parakeet" ? listen : speak
+      const inference: Effect.Effect<Attempt, EngineError> = engine === "parakeet" ? listen : speak
       return yield* inference.pipe(
         Effect.timeoutOrElse({
           duration: probeTimeout,

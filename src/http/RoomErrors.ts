@@ -8,6 +8,7 @@ import type { SpaceTaken } from "../scratch/ScratchSpace.ts"
 import type { SpeechError, SpeechFailure } from "../speech/SpeechError.ts"
 import type { TranscriptionFailure } from "../transcription/TranscriptionError.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
+import type { EngineKind } from "../upstream/EngineKind.ts"
 
 /** Milliseconds after which a ledger that was locked or full is worth another try. */
 const ledgerRetryAfter = 5_000
@@ -20,6 +21,9 @@ const isAboutAccess = (status: number) => status === 401 || status === 403 || st
 const noAccess = (engine: string) =>
   `The ${engine} engine does not let the gateway in. Its operator has to look at the engine's URL and its credentials.`
 
+/** Clients are told what an engine is for, not which one is there. */
+const engineNames = { magpie: "text-to-speech", parakeet: "speech-to-text" } as const
+
 /** Everything the rooms fail a request with. */
 export type RoomError = SpeechFailure | TranscriptionFailure
 
@@ -31,7 +35,8 @@ export type RoomError = SpeechFailure | TranscriptionFailure
 export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration }) => {
   const retryAfter = Duration.toMillis(options.retryAfter)
 
-  const engine = (name: "text-to-speech" | "speech-to-text", failure: EngineFailure): ApiError => {
+  const engine = (kind: EngineKind, failure: EngineFailure): ApiError => {
+    const name = engineNames[kind]
     switch (failure._tag) {
       case "EngineUnreachable":
         return Errors.engineUnreachable(name)
@@ -156,10 +161,8 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
     switch (error._tag) {
       case "SpeechError":
         return speech(error.reason)
-      case "MagpieError":
-        return engine("text-to-speech", error.reason)
-      case "ParakeetError":
-        return engine("speech-to-text", error.reason)
+      case "EngineError":
+        return engine(error.engine, error.reason)
       case "DecodeError":
         return decoding(error.reason)
       case "HealthError":

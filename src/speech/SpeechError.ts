@@ -3,7 +3,7 @@ import { reasonWords } from "../telemetry/ReasonWords.ts"
 import type { BillingError } from "../billing/BillingError.ts"
 import type { CacheError } from "../cache/CacheError.ts"
 import type { HealthError } from "../health/HealthError.ts"
-import type { MagpieError } from "../upstream/MagpieClient.ts"
+import type { EngineError } from "../upstream/EngineError.ts"
 
 /** Nothing to say: the text is empty or white space. */
 export class BlankText extends Schema.TaggedError<BlankText>()("BlankText", {}) {}
@@ -48,4 +48,4 @@ export class SpeechError extends Schema.TaggedError<SpeechError>()("SpeechError"
 }
 
 /** Why a speech was not delivered, by the room that says so. */
-export type SpeechFailure = SpeechError | MagpieError | CacheError | HealthError | BillingError
+export type SpeechFailure = SpeechError | EngineError | CacheError | HealthError | BillingError

@@ -1,7 +1,8 @@
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, type Scope } from "effect"
 import { indexVoices, type VoiceIndex } from "../audio/VoiceIndex.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
-import { MagpieClient, type MagpieError } from "../upstream/MagpieClient.ts"
+import type { EngineError } from "../upstream/EngineError.ts"
+import { MagpieClient } from "../upstream/MagpieClient.ts"
 
 /** How long a listing is believed, and how long a failed one, so that a dead engine is not asked on every request. */
 const believedFor = (exit: Exit.Exit<unknown, unknown>) =>
@@ -18,8 +19,8 @@ const patience = Duration.seconds(2)
  * - `latest`: the same, but a listing that is due is waited for, for at most two seconds. For names that `known` lacks.
  */
 interface Voices {
-  readonly known: Effect.Effect<VoiceIndex, MagpieError>
-  readonly latest: Effect.Effect<VoiceIndex, MagpieError>
+  readonly known: Effect.Effect<VoiceIndex, EngineError>
+  readonly latest: Effect.Effect<VoiceIndex, EngineError>
 }
 
 const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, MagpieClient | EngineGuard | Scope.Scope> {
@@ -27,8 +28,8 @@ const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, MagpieClie
   const guard = yield* EngineGuard
   const scope = yield* Effect.scope
   let last: VoiceIndex | undefined
-  let answered: { readonly exit: Exit.Exit<VoiceIndex, MagpieError>; readonly believedUntil: bigint } | undefined
-  let underWay: Fiber.Fiber<VoiceIndex, MagpieError> | undefined
+  let answered: { readonly exit: Exit.Exit<VoiceIndex, EngineError>; readonly believedUntil: bigint } | undefined
+  let underWay: Fiber.Fiber<VoiceIndex, EngineError> | undefined
 
   const list = guard.ask("magpie", magpie.voices).pipe(
     Effect.map(indexVoices),

@@ -1,19 +1,11 @@
-import { Context, Effect, Layer, Schema, Stream } from "effect"
+import { Context, Effect, Layer, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
 import { Flite } from "../embedded/Flite.ts"
 import { Settings } from "../Settings.ts"
-import { reasonWords } from "../telemetry/ReasonWords.ts"
-import { EngineFailure } from "./EngineFailure.ts"
+import type { EngineError } from "./EngineError.ts"
 import { makeMagpieEmbedded } from "./MagpieEmbedded.ts"
 import { makeMagpieNim } from "./MagpieNim.ts"
 import type { Utterance } from "./Utterance.ts"
-
-/** A synthesis or a voice listing that Magpie did not deliver. */
-export class MagpieError extends Schema.TaggedError<MagpieError>()("MagpieError", { reason: EngineFailure }) {
-  override get message(): string {
-    return reasonWords(this.reason)
-  }
-}
 
 /**
  * Text to speech.
@@ -33,34 +25,20 @@ export class MagpieClient extends Context.Service<
     readonly maxCharacters: number
     readonly supportsSpeed: boolean
     readonly audible?: (text: string) => string
-    readonly voices: Effect.Effect<ReadonlyArray<string>, MagpieError>
-    readonly synthesize: (utterance: Utterance) => Stream.Stream<Pcm, MagpieError>
-    readonly ready: Effect.Effect<void, MagpieError>
+    readonly voices: Effect.Effect<ReadonlyArray<string>, EngineError>
+    readonly synthesize: (utterance: Utterance) => Stream.Stream<Pcm, EngineError>
+    readonly ready: Effect.Effect<void, EngineError>
   }
 >()("aviary/upstream/MagpieClient") {
   /** The Magpie NIM at `url`. */
   static readonly layerNim = (url: URL) =>
     Layer.effect(
       MagpieClient,
-      Effect.map(
-        Effect.flatMap(Settings, (settings) => makeMagpieNim(url, settings)),
-        (nim) => ({
-          ...nim,
-          voices: Effect.mapError(nim.voices, asMagpieError),
-          ready: Effect.mapError(nim.ready, asMagpieError),
-          synthesize: (utterance: Utterance) => Stream.mapError(nim.synthesize(utterance), asMagpieError),
-        }),
-      ),
+      Effect.flatMap(Settings, (settings) => makeMagpieNim(url, settings)),
     )
 
   /** Flite, inside this process: English in a classic synthesizer's voices. */
-  static readonly layerEmbedded = Layer.effect(
-    MagpieClient,
-    Effect.map(makeMagpieEmbedded, (flite) => ({
-      ...flite,
-      synthesize: (utterance: Utterance) => Stream.mapError(flite.synthesize(utterance), asMagpieError),
-    })),
-  ).pipe(Layer.provide(Flite.layer))
+  static readonly layerEmbedded = Layer.effect(MagpieClient, makeMagpieEmbedded).pipe(Layer.provide(Flite.layer))
 
   /** A test's own engine; whatever is left out speaks 60 ms of a tone per character with the voice `Test.EN-US.Tone`. */
   static readonly layerTest = (overrides: Partial<MagpieClient["Service"]> = {}) =>
@@ -74,8 +52,6 @@ export class MagpieClient extends Context.Service<
       ...overrides,
     })
 }
-
-const asMagpieError = (reason: EngineFailure) => new MagpieError({ reason })
 
 const tone: Pcm = {
   sampleRate: 22_050,

@@ -3,6 +3,7 @@ import { requireEnglish } from "../embedded/English.ts"
 import { Flite } from "../embedded/Flite.ts"
 import { toAscii } from "../embedded/Sentences.ts"
 import { embeddedFailure } from "./EmbeddedFailure.ts"
+import { errorOf } from "./EngineError.ts"
 import type { Utterance } from "./Utterance.ts"
 
 /** What `MagpieClient` promises, from Flite. It shares Magpie's limit, so that text is cut as it would be for a NIM. */
@@ -16,7 +17,7 @@ export const makeMagpieEmbedded = Effect.gen(function* () {
     voices: Effect.succeed(flite.voices),
     synthesize: ({ language, speed, text, voice }: Utterance) =>
       Stream.unwrap(Effect.as(requireEnglish(language), flite.speak(text, voice, speed))).pipe(
-        Stream.mapError(embeddedFailure),
+        Stream.mapError((error) => errorOf("magpie")(embeddedFailure(error))),
       ),
     ready: Effect.void,
   }

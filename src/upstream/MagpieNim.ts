@@ -2,6 +2,7 @@ import { Effect, Option, Ref, Result, Schema, Stream } from "effect"
 import { HttpClientRequest } from "effect/http"
 import type { Pcm } from "../audio/Pcm.ts"
 import type { Settings } from "../Settings.ts"
+import { type EngineError, errorOf } from "./EngineError.ts"
 import { type EngineFailure, EngineMalformed } from "./EngineFailure.ts"
 import {
   type CallClocks,
@@ -102,11 +103,15 @@ export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Se
     model: settings.magpieModel,
     maxCharacters,
     supportsSpeed: false,
-    voices: Effect.suspend(voices).pipe(Effect.withSpan("MagpieClient.voices")),
-    synthesize: (utterance: Utterance): Stream.Stream<Pcm, EngineFailure> =>
+    voices: Effect.suspend(voices).pipe(Effect.mapError(errorOf("magpie")), Effect.withSpan("MagpieClient.voices")),
+    synthesize: (utterance: Utterance): Stream.Stream<Pcm, EngineError> =>
       Stream.unwrap(speak(utterance)).pipe(
+        Stream.mapError(errorOf("magpie")),
         Stream.withSpan("MagpieClient.synthesize", { attributes: { voice: utterance.voice } }),
       ),
-    ready: readiness(http, settings.connectTimeout).pipe(Effect.withSpan("MagpieClient.ready")),
+    ready: readiness(http, settings.connectTimeout).pipe(
+      Effect.mapError(errorOf("magpie")),
+      Effect.withSpan("MagpieClient.ready"),
+    ),
   }
 })

@@ -1,19 +1,11 @@
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer } from "effect"
 import type { Recording } from "../audio/Recording.ts"
 import { Moonshine } from "../embedded/Moonshine.ts"
 import { Settings } from "../Settings.ts"
-import { reasonWords } from "../telemetry/ReasonWords.ts"
-import { EngineFailure } from "./EngineFailure.ts"
+import type { EngineError } from "./EngineError.ts"
 import { makeParakeetEmbedded } from "./ParakeetEmbedded.ts"
 import { makeParakeetNim } from "./ParakeetNim.ts"
 import type { Transcript } from "./Transcript.ts"
-
-/** A transcription that Parakeet did not deliver. */
-export class ParakeetError extends Schema.TaggedError<ParakeetError>()("ParakeetError", { reason: EngineFailure }) {
-  override get message(): string {
-    return reasonWords(this.reason)
-  }
-}
 
 /**
  * Speech to text.
@@ -29,34 +21,19 @@ export class ParakeetClient extends Context.Service<
     readonly transcribe: (
       recording: Recording,
       options?: { readonly language?: string | undefined },
-    ) => Effect.Effect<Transcript, ParakeetError>
-    readonly ready: Effect.Effect<void, ParakeetError>
+    ) => Effect.Effect<Transcript, EngineError>
+    readonly ready: Effect.Effect<void, EngineError>
   }
 >()("aviary/upstream/ParakeetClient") {
   /** The Parakeet NIM at `url`. */
   static readonly layerNim = (url: URL) =>
     Layer.effect(
       ParakeetClient,
-      Effect.map(
-        Effect.flatMap(Settings, (settings) => makeParakeetNim(url, settings)),
-        (nim) => ({
-          ...nim,
-          ready: Effect.mapError(nim.ready, asParakeetError),
-          transcribe: (recording: Recording, options?: { readonly language?: string | undefined }) =>
-            Effect.mapError(nim.transcribe(recording, options), asParakeetError),
-        }),
-      ),
+      Effect.flatMap(Settings, (settings) => makeParakeetNim(url, settings)),
     )
 
   /** Moonshine, inside this process: English. */
-  static readonly layerEmbedded = Layer.effect(
-    ParakeetClient,
-    Effect.map(Effect.flatMap(Settings, makeParakeetEmbedded), (moonshine) => ({
-      ...moonshine,
-      transcribe: (recording: Recording, options?: { readonly language?: string | undefined }) =>
-        Effect.mapError(moonshine.transcribe(recording, options), asParakeetError),
-    })),
-  ).pipe(
+  static readonly layerEmbedded = Layer.effect(ParakeetClient, Effect.flatMap(Settings, makeParakeetEmbedded)).pipe(
     Layer.provide(
       Layer.unwrap(Effect.map(Settings, ({ embeddedRecognizer }) => Moonshine.layerSize(embeddedRecognizer))),
     ),
@@ -71,5 +48,3 @@ export class ParakeetClient extends Context.Service<
       ...overrides,
     })
 }
-
-const asParakeetError = (reason: EngineFailure) => new ParakeetError({ reason })

@@ -4,6 +4,7 @@ import { requireEnglish } from "../embedded/English.ts"
 import { Moonshine } from "../embedded/Moonshine.ts"
 import type { Settings } from "../Settings.ts"
 import { embeddedFailure } from "./EmbeddedFailure.ts"
+import { errorOf } from "./EngineError.ts"
 import { EngineTimedOut } from "./EngineFailure.ts"
 import type { Transcript } from "./Transcript.ts"
 
@@ -28,6 +29,7 @@ export const makeParakeetEmbedded = Effect.fnUntraced(function* ({ parakeetTimeo
         orElse: () =>
           Effect.fail(new EngineTimedOut({ phase: "total", afterMillis: Duration.toMillis(parakeetTimeout) })),
       }),
+      Effect.mapError(errorOf("parakeet")),
     ),
     ready: Effect.void,
   }

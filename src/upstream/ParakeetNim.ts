@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import { HttpClientRequest } from "effect/http"
 import type { Recording } from "../audio/Recording.ts"
 import type { Settings } from "../Settings.ts"
+import { errorOf } from "./EngineError.ts"
 import { type EngineFailure, EngineUnreachable } from "./EngineFailure.ts"
 import { makeEngineHttp, readiness, readWhole } from "./EngineHttp.ts"
 import { engineLanguage } from "./EngineLanguage.ts"
@@ -31,21 +32,28 @@ export const makeParakeetNim = Effect.fnUntraced(function* (url: URL, settings: 
   // It answers only when it is done, so its first byte has all the time there is.
   const clocks = { firstByte: settings.parakeetTimeout, idle: settings.idleTimeout, total: settings.parakeetTimeout }
 
-  const transcribe = Effect.fn("ParakeetClient.transcribe")(function* (
-    recording: Recording,
-    options?: { readonly language?: string | undefined },
-  ): Effect.fn.Return<Transcript, EngineFailure, Scope.Scope> {
-    const language = engineLanguage(options?.language ?? settings.parakeetLanguage)
-    const form = yield* upload(recording, language)
-    const request = HttpClientRequest.post("/v1/audio/transcriptions").pipe(HttpClientRequest.bodyFormData(form))
-    const answer = yield* http.call(request, clocks)
-    const heard = yield* readTranscript(answer.mediaType, yield* readWhole(answer.body, answerLimit))
-    return { ...heard, language }
-  }, Effect.scoped)
+  const transcribe = Effect.fn("ParakeetClient.transcribe")(
+    function* (
+      recording: Recording,
+      options?: { readonly language?: string | undefined },
+    ): Effect.fn.Return<Transcript, EngineFailure, Scope.Scope> {
+      const language = engineLanguage(options?.language ?? settings.parakeetLanguage)
+      const form = yield* upload(recording, language)
+      const request = HttpClientRequest.post("/v1/audio/transcriptions").pipe(HttpClientRequest.bodyFormData(form))
+      const answer = yield* http.call(request, clocks)
+      const heard = yield* readTranscript(answer.mediaType, yield* readWhole(answer.body, answerLimit))
+      return { ...heard, language }
+    },
+    Effect.scoped,
+    Effect.mapError(errorOf("parakeet")),
+  )
 
   return {
     model: settings.parakeetModel,
     transcribe,
-    ready: readiness(http, settings.connectTimeout).pipe(Effect.withSpan("ParakeetClient.ready")),
+    ready: readiness(http, settings.connectTimeout).pipe(
+      Effect.mapError(errorOf("parakeet")),
+      Effect.withSpan("ParakeetClient.ready"),
+    ),
   }
 })

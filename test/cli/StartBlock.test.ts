@@ -6,9 +6,10 @@ import { startBlock } from "../../src/cli/StartBlock.ts"
 import { AdminToken } from "../../src/http/AdminToken.ts"
 import { Neighbours } from "../../src/scratch/Neighbours.ts"
 import { Settings, table } from "../../src/Settings.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineLoading, EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
-import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
-import { ParakeetClient, ParakeetError } from "../../src/upstream/ParakeetClient.ts"
+import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
+import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { testEngines } from "../support/gateway.ts"
 
 const urls = { magpieUrl: "http://spark:9000", parakeetUrl: "http://spark:9001" }
@@ -54,9 +55,11 @@ it.effect("says of every engine whether it answers, and waits for none longer th
       /text to speech .*spark:9000.*: ready\)\n.*speech to text .*spark:9001.*: ready\)/,
     )
     const magpie = (ready: (typeof MagpieClient.Service)["ready"]) => MagpieClient.layerTest({ ready })
-    const away = magpie(new MagpieError({ reason: new EngineUnreachable({ message: "ECONNREFUSED" }) }))
+    const away = magpie(
+      new EngineError({ engine: "magpie", reason: new EngineUnreachable({ message: "ECONNREFUSED" }) }),
+    )
     const loading = ParakeetClient.layerTest({
-      ready: new ParakeetError({ reason: new EngineLoading({ message: "503" }) }),
+      ready: new EngineError({ engine: "parakeet", reason: new EngineLoading({ message: "503" }) }),
     })
     const block = yield* blockOf("open", Layer.merge(away, loading))
     expect(block).toMatch(/spark:9000.*: NOBODY ANSWERS there yet\)\n.*spark:9001.*: still loading its model\)/)

@@ -6,8 +6,8 @@ import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { EngineStates } from "../../src/health/EngineStates.ts"
 import { Quarantine } from "../../src/health/Quarantine.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { type EngineFailure, EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
-import { ParakeetError } from "../../src/upstream/ParakeetClient.ts"
 import type { Transcript } from "../../src/upstream/Transcript.ts"
 import { cublasError, healthRoom, SickEngine } from "../support/sickEngine.ts"
 
@@ -15,13 +15,15 @@ const quiet = Effect.provide(Logger.layer([]))
 const state = Effect.flatMap(EngineStates, ({ get }) => Effect.map(get("parakeet"), (record) => record.state))
 const healthy = Effect.flatMap(DeepHealth, ({ probe }) => probe("parakeet"))
 
-const call = (engine: { readonly transcribe: Effect.Effect<Transcript, ParakeetError> }, content?: string) =>
+const call = (engine: { readonly transcribe: Effect.Effect<Transcript, EngineError> }, content?: string) =>
   Effect.flatMap(EngineGuard, (guard) => guard.call("parakeet", engine.transcribe, { content }))
 
 const reasonOf = <A>(asked: Effect.Effect<A, { readonly reason: { readonly _tag: string } }, EngineGuard>) =>
   Effect.map(Effect.flip(asked), ({ reason }) => reason._tag)
 
-const failing = (reason: EngineFailure) => ({ transcribe: Effect.fail(new ParakeetError({ reason })) })
+const failing = (reason: EngineFailure) => ({
+  transcribe: Effect.fail(new EngineError({ engine: "parakeet", reason })),
+})
 
 const pass = (seconds: number) =>
   Effect.forEach(Array.from({ length: seconds }), () => TestClock.adjust("1 second"), { discard: true })
@@ -52,7 +54,9 @@ it.effect("what a question meets counts as much, though it takes no turn", () =>
       const guard = yield* EngineGuard
       yield* healthy
       yield* (yield* Admission).turn("parakeet")
-      const refused = Effect.fail(new ParakeetError({ reason: new EngineUnreachable({ message: "refused" }) }))
+      const refused = Effect.fail(
+        new EngineError({ engine: "parakeet", reason: new EngineUnreachable({ message: "refused" }) }),
+      )
       assert.strictEqual(yield* reasonOf(guard.ask("parakeet", refused)), "EngineUnreachable")
       assert.strictEqual(yield* state, "down")
       assert.strictEqual(yield* guard.ask("parakeet", Effect.succeed("voices")), "voices")

@@ -5,8 +5,8 @@ import type { Pcm } from "../../src/audio/Pcm.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import type { Plan } from "../../src/speech/Plan.ts"
 import { synthesize } from "../../src/speech/Synthesis.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { type EngineFailure, EngineRejected } from "../../src/upstream/EngineFailure.ts"
-import { MagpieError } from "../../src/upstream/MagpieClient.ts"
 import type { Utterance } from "../../src/upstream/Utterance.ts"
 import { healthRoom, SickEngine } from "../support/sickEngine.ts"
 
@@ -76,7 +76,9 @@ it.effect("a speech whose own calls take longer than the queue's wait is not bro
 
 const busyFor = (calls: number, reason: EngineFailure) => {
   let asked = 0
-  return Stream.suspend(() => (asked++ < calls ? Stream.fail(new MagpieError({ reason })) : Stream.succeed(second)))
+  return Stream.suspend(() =>
+    asked++ < calls ? Stream.fail(new EngineError({ engine: "magpie", reason })) : Stream.succeed(second),
+  )
 }
 const tooBusy = new EngineRejected({ status: 429, message: "too many requests", body: "" })
 

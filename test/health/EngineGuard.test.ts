@@ -14,8 +14,7 @@ import {
   EngineTimedOut,
   EngineUnreachable,
 } from "../../src/upstream/EngineFailure.ts"
-import { MagpieError } from "../../src/upstream/MagpieClient.ts"
-import { ParakeetError } from "../../src/upstream/ParakeetClient.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import type { Transcript } from "../../src/upstream/Transcript.ts"
 import { cublasError, healthRoom, SickEngine } from "../support/sickEngine.ts"
 
@@ -23,11 +22,11 @@ const quiet = Effect.provide(Logger.layer([]))
 const state = Effect.flatMap(EngineStates, ({ get }) => Effect.map(get("parakeet"), (record) => record.state))
 const healthy = Effect.flatMap(DeepHealth, ({ probe }) => probe("parakeet"))
 
-const call = (engine: { readonly transcribe: Effect.Effect<Transcript, ParakeetError> }, content?: string) =>
+const call = (engine: { readonly transcribe: Effect.Effect<Transcript, EngineError> }, content?: string) =>
   Effect.flatMap(EngineGuard, (guard) => guard.call("parakeet", engine.transcribe, { content }))
 
 /** Ends of calls in a word: the error's reason, or `ok`. */
-const word = (exit: Exit.Exit<unknown, HealthError | ParakeetError | MagpieError>) =>
+const word = (exit: Exit.Exit<unknown, HealthError | EngineError>) =>
   Exit.match(exit, {
     onSuccess: () => "ok",
     onFailure: (cause) => {
@@ -36,7 +35,9 @@ const word = (exit: Exit.Exit<unknown, HealthError | ParakeetError | MagpieError
     },
   })
 
-const failing = (reason: EngineFailure) => ({ transcribe: Effect.fail(new ParakeetError({ reason })) })
+const failing = (reason: EngineFailure) => ({
+  transcribe: Effect.fail(new EngineError({ engine: "parakeet", reason })),
+})
 
 const pass = (seconds: number) =>
   Effect.forEach(Array.from({ length: seconds }), () => TestClock.adjust("1 second"), { discard: true })
@@ -301,7 +302,10 @@ it.effect("a call from before the restart that fails after it does not accuse th
     yield* Effect.gen(function* () {
       yield* healthy
       const old = {
-        transcribe: Effect.andThen(Deferred.await(late), Effect.fail(new ParakeetError({ reason: cublasError }))),
+        transcribe: Effect.andThen(
+          Deferred.await(late),
+          Effect.fail(new EngineError({ engine: "parakeet", reason: cublasError })),
+        ),
       }
       const straggler = yield* Effect.forkChild(Effect.exit(call(old)))
       yield* TestClock.adjust(0)
@@ -336,7 +340,10 @@ it.effect("a stream holds its turn to its end, and a wedge in it is reported", (
       yield* Fiber.interrupt(leaving)
       assert.strictEqual(yield* admission.working("magpie"), 0)
 
-      const wedge = Stream.concat(Stream.make(1), Stream.fail(new MagpieError({ reason: cublasError })))
+      const wedge = Stream.concat(
+        Stream.make(1),
+        Stream.fail(new EngineError({ engine: "magpie", reason: cublasError })),
+      )
       assert.strictEqual(word(yield* Effect.exit(Stream.runDrain(guard.stream("magpie", wedge)))), "EngineWedged")
       assert.strictEqual((yield* (yield* EngineStates).get("magpie")).state, "suspect")
       yield* pass(1)

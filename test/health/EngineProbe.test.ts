@@ -6,10 +6,11 @@ import { parseWav } from "../../src/audio/Wav.ts"
 import { recordingSampleRate, type Recording } from "../../src/audio/Recording.ts"
 import { EngineProbe } from "../../src/health/EngineProbe.ts"
 import { Settings } from "../../src/Settings.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineLoading, EngineRejected, EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
-import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
+import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import type { Utterance } from "../../src/upstream/Utterance.ts"
-import { ParakeetClient, ParakeetError } from "../../src/upstream/ParakeetClient.ts"
+import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { cublasError } from "../support/sickEngine.ts"
 
 const probing = (
@@ -32,7 +33,9 @@ const probing = (
 const listen = Effect.flatMap(EngineProbe, ({ attempt }) => attempt("parakeet"))
 const speak = Effect.flatMap(EngineProbe, ({ attempt }) => attempt("magpie"))
 const hears = (text: string) => ({ transcribe: () => Effect.succeed({ text, language: "en-US", segments: [] }) })
-const fails = (reason: ParakeetError["reason"]) => ({ transcribe: () => Effect.fail(new ParakeetError({ reason })) })
+const fails = (reason: EngineError["reason"]) => ({
+  transcribe: () => Effect.fail(new EngineError({ engine: "parakeet", reason })),
+})
 
 it.effect("Parakeet gets the bundled clip, a whole recording", () =>
   Effect.gen(function* () {
@@ -61,7 +64,7 @@ it.effect("most of the words must be heard", () =>
 
 it.effect("a failure is told by what it says", () =>
   Effect.gen(function* () {
-    const result = (reason: ParakeetError["reason"]) =>
+    const result = (reason: EngineError["reason"]) =>
       Effect.map(listen.pipe(probing({ parakeet: fails(reason) })), (attempt) => attempt.result)
     assert.strictEqual(yield* result(cublasError), "certain")
     assert.strictEqual(
@@ -115,11 +118,13 @@ it.effect("Magpie speaks with an English voice of its own list, and the audio mu
     assert.strictEqual(yield* result(pcm(0, 0)), "wrong")
     assert.strictEqual(yield* result({ voices: Effect.succeed([]) }), "unclear")
     assert.strictEqual(
-      yield* result({ voices: Effect.fail(new MagpieError({ reason: new EngineUnreachable({ message: "" }) })) }),
+      yield* result({
+        voices: Effect.fail(new EngineError({ engine: "magpie", reason: new EngineUnreachable({ message: "" }) })),
+      }),
       "unreachable",
     )
     assert.strictEqual(
-      yield* result({ synthesize: () => Stream.fail(new MagpieError({ reason: cublasError })) }),
+      yield* result({ synthesize: () => Stream.fail(new EngineError({ engine: "magpie", reason: cublasError })) }),
       "certain",
     )
   }),

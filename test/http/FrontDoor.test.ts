@@ -2,8 +2,8 @@ import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, Logger, References, Schema, Stream } from "effect"
 import { gzipSync } from "node:zlib"
 import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineCut } from "../../src/upstream/EngineFailure.ts"
-import { MagpieError } from "../../src/upstream/MagpieClient.ts"
 import { Speech } from "../../src/speech/Speech.ts"
 import { speechOf, startGateway, transcriptionOf, free } from "../support/gateway.ts"
 import { jsonPost, rawConnection } from "../support/rawHttp.ts"
@@ -206,7 +206,7 @@ it.live("the log says of a response that it broke off", () =>
         speechOf({
           bytes: Stream.concat(
             Stream.make(new Uint8Array(3)),
-            Stream.fail(new MagpieError({ reason: new EngineCut({ message: "gone" }) })),
+            Stream.fail(new EngineError({ engine: "magpie", reason: new EngineCut({ message: "gone" }) })),
           ),
         }),
         transcriptionOf(),

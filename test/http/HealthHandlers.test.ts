@@ -3,9 +3,10 @@ import { Context, Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Degraded, Ready, Unready } from "../../src/contract/HealthGroup.ts"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
-import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
-import { ParakeetClient, ParakeetError } from "../../src/upstream/ParakeetClient.ts"
+import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
+import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { startGateway, testRooms } from "../support/gateway.ts"
 import { healthRoom, SickEngine } from "../support/sickEngine.ts"
 
@@ -52,7 +53,7 @@ it.live.each([
   [
     "magpie",
     Layer.merge(
-      MagpieClient.layerTest({ ready: Effect.fail(new MagpieError({ reason: refused })) }),
+      MagpieClient.layerTest({ ready: Effect.fail(new EngineError({ engine: "magpie", reason: refused })) }),
       ParakeetClient.layerTest(),
     ),
   ],
@@ -60,7 +61,7 @@ it.live.each([
     "parakeet",
     Layer.merge(
       MagpieClient.layerTest(),
-      ParakeetClient.layerTest({ ready: Effect.fail(new ParakeetError({ reason: refused })) }),
+      ParakeetClient.layerTest({ ready: Effect.fail(new EngineError({ engine: "parakeet", reason: refused })) }),
     ),
   ],
 ] as const)("says that %s is not ready and why, without its address", ([engine, engines]) =>
@@ -76,8 +77,12 @@ it.live.each([
 
 it.live("one engine out leaves the gateway and the other half ready; both out leave nothing", () =>
   Effect.gen(function* () {
-    const magpieOut = MagpieClient.layerTest({ ready: Effect.fail(new MagpieError({ reason: refused })) })
-    const parakeetOut = ParakeetClient.layerTest({ ready: Effect.fail(new ParakeetError({ reason: refused })) })
+    const magpieOut = MagpieClient.layerTest({
+      ready: Effect.fail(new EngineError({ engine: "magpie", reason: refused })),
+    })
+    const parakeetOut = ParakeetClient.layerTest({
+      ready: Effect.fail(new EngineError({ engine: "parakeet", reason: refused })),
+    })
     const answers = Effect.fnUntraced(function* (engines: Layer.Layer<MagpieClient | ParakeetClient>) {
       const { url } = yield* startGateway({ engines })
       return yield* Effect.forEach(["", "?for=speech", "?for=transcription"], (query) =>

@@ -5,8 +5,9 @@ import { voiceAliases } from "../../src/audio/Voice.ts"
 import { Models } from "../../src/http/Models.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
-import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
+import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 
 const modelsOver = (voices: MagpieClient["Service"]["voices"]) =>
@@ -21,7 +22,7 @@ const twoVoices = Effect.succeed([
   "Magpie-Multilingual.EN-US.Mia.Angry",
   "Magpie-Multilingual.ES-US.Diego.Calm",
 ])
-const down = Effect.fail(new MagpieError({ reason: new EngineUnreachable({ message: "refused" }) }))
+const down = Effect.fail(new EngineError({ engine: "magpie", reason: new EngineUnreachable({ message: "refused" }) }))
 
 const ids = Effect.gen(function* () {
   const models = yield* Models

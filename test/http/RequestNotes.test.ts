@@ -2,12 +2,15 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Redacted, References } from "effect"
 import { Accounts } from "../../src/billing/Accounts.ts"
 import { Speech } from "../../src/speech/Speech.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
-import { MagpieError } from "../../src/upstream/MagpieClient.ts"
 import { postSpeech } from "../support/aviary.ts"
 import { startGateway, transcriptionOf } from "../support/gateway.ts"
 
-const away = new MagpieError({ reason: new EngineUnreachable({ message: "connect ECONNREFUSED 10.0.0.7:9000" }) })
+const away = new EngineError({
+  engine: "magpie",
+  reason: new EngineUnreachable({ message: "connect ECONNREFUSED 10.0.0.7:9000" }),
+})
 
 /** A gateway whose Magpie is away, and what it logs from `level` on. */
 const logging = Effect.fnUntraced(function* (level: "Debug" | "Info") {

@@ -3,17 +3,16 @@ import { describe, expect, it } from "vitest"
 import * as Decode from "../../src/audio/DecodeError.ts"
 import { makeRoomErrors } from "../../src/http/RoomErrors.ts"
 import * as Speech from "../../src/speech/SpeechError.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import * as Engine from "../../src/upstream/EngineFailure.ts"
-import { MagpieError } from "../../src/upstream/MagpieClient.ts"
-import { ParakeetError } from "../../src/upstream/ParakeetClient.ts"
 
 const told = makeRoomErrors({ retryAfter: Duration.seconds(60) })
 const speech = (reason: Speech.SpeechError["reason"]) => told(new Speech.SpeechError({ reason }))
 const decoding = (reason: Decode.DecodeError["reason"]) => told(new Decode.DecodeError({ reason }))
 
 describe.each([
-  ["text-to-speech", (reason: Engine.EngineFailure) => told(new MagpieError({ reason }))],
-  ["speech-to-text", (reason: Engine.EngineFailure) => told(new ParakeetError({ reason }))],
+  ["text-to-speech", (reason: Engine.EngineFailure) => told(new EngineError({ engine: "magpie", reason }))],
+  ["speech-to-text", (reason: Engine.EngineFailure) => told(new EngineError({ engine: "parakeet", reason }))],
 ] as const)("a failing %s engine", (name, fail) => {
   it.each([
     [new Engine.EngineUnreachable({ message: "connect ECONNREFUSED 10.1.2.3:9000" }), 502, "engine_unreachable"],

@@ -6,8 +6,8 @@ import type { ServerResponse } from "node:http"
 import { Speech, type Spoken } from "../../src/speech/Speech.ts"
 import type { SpeechRequest } from "../../src/speech/SpeechRequest.ts"
 import { SpeechError, UnknownVoice } from "../../src/speech/SpeechError.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineCut } from "../../src/upstream/EngineFailure.ts"
-import { MagpieError } from "../../src/upstream/MagpieClient.ts"
 import { free, startGateway, transcriptionOf } from "../support/gateway.ts"
 import { jsonPost, rawConnection } from "../support/rawHttp.ts"
 
@@ -163,13 +163,13 @@ it.live.each([
   ["of known length", 1_000],
 ] as const)("a failure after the first audio breaks a response %s off, without a clean end", ([, length]) =>
   Effect.gen(function* () {
-    const cut = yield* Deferred.make<never, MagpieError>()
+    const cut = yield* Deferred.make<never, EngineError>()
     const audio = Stream.concat(Stream.make(Buffer.from("first")), Stream.fromEffect(Deferred.await(cut)))
     const { port } = yield* gatewayWith(() => Effect.succeed({ ...spoken, length, bytes: audio }))
     const { socket, seen, closed } = yield* rawConnection(port)
     socket.write(jsonPost("/v1/audio/speech", hello))
     yield* seen("first")
-    yield* Deferred.fail(cut, new MagpieError({ reason: new EngineCut({ message: "gone" }) }))
+    yield* Deferred.fail(cut, new EngineError({ engine: "magpie", reason: new EngineCut({ message: "gone" }) }))
     const { received } = yield* closed
     expect(received.toString()).toContain("HTTP/1.1 200")
     expect(received.toString()).toContain("first")

@@ -4,8 +4,9 @@ import type { Pcm } from "../../src/audio/Pcm.ts"
 import type { Plan } from "../../src/speech/Plan.ts"
 import { SpeechError } from "../../src/speech/SpeechError.ts"
 import { synthesize } from "../../src/speech/Synthesis.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineCut } from "../../src/upstream/EngineFailure.ts"
-import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
+import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import type { Utterance } from "../../src/upstream/Utterance.ts"
 
 const rate = 8_000
@@ -159,7 +160,7 @@ describe("synthesize", () => {
 
   it.effect("fails the whole when the second utterance is cut, whatever was heard of the first", () =>
     Effect.gen(function* () {
-      const cut = new MagpieError({ reason: new EngineCut({ message: "gone" }) })
+      const cut = new EngineError({ engine: "magpie", reason: new EngineCut({ message: "gone" }) })
       const magpie = yield* engine(({ text }: Utterance) =>
         text.startsWith("Second") ? Stream.concat(Stream.make(level(1)), Stream.fail(cut)) : Stream.make(level(2)),
       )

@@ -3,10 +3,11 @@ import { Deferred, Effect, Fiber, Layer, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
-import { MagpieClient, MagpieError } from "../../src/upstream/MagpieClient.ts"
+import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 
-const down = new MagpieError({ reason: new EngineUnreachable({ message: "refused" }) })
+const down = new EngineError({ engine: "magpie", reason: new EngineUnreachable({ message: "refused" }) })
 
 type Listing = MagpieClient["Service"]["voices"]
 

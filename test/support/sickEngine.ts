@@ -9,9 +9,10 @@ import { RestartBudget } from "../../src/health/RestartBudget.ts"
 import { Restarter } from "../../src/health/Restarter.ts"
 import { type JournalRecord, RestartJournal } from "../../src/health/RestartJournal.ts"
 import { Settings } from "../../src/Settings.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineLoading, EngineRejected } from "../../src/upstream/EngineFailure.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
-import { ParakeetClient, ParakeetError } from "../../src/upstream/ParakeetClient.ts"
+import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { NodeServices } from "@effect/platform-node"
 
 /** What a Parakeet whose CUDA context is gone answers, for ever. */
@@ -46,7 +47,7 @@ export class SickEngine {
       Effect.andThen(
         Effect.flatMap(Clock.currentTimeMillis, (now) =>
           (now < this.goneAt ? this.oldIsWedged : this.wedged)
-            ? Effect.fail(new ParakeetError({ reason: cublasError }))
+            ? Effect.fail(new EngineError({ engine: "parakeet", reason: cublasError }))
             : Effect.succeed({
                 text: "He might even have been made amiable himself.",
                 language: "en-US",
@@ -59,7 +60,7 @@ export class SickEngine {
 
   readonly check = Effect.flatMap(Clock.currentTimeMillis, (now) =>
     this.goneAt <= now && now < this.readyAt
-      ? Effect.fail(new ParakeetError({ reason: new EngineLoading({ message: "loading" }) }))
+      ? Effect.fail(new EngineError({ engine: "parakeet", reason: new EngineLoading({ message: "loading" }) }))
       : Effect.void,
   )
 

@@ -4,9 +4,8 @@ import { DecodeError, undecodable } from "../../src/audio/DecodeError.ts"
 import { EmbeddedError, TookTooLong } from "../../src/embedded/EmbeddedError.ts"
 import { HealthError, NotRunning } from "../../src/health/HealthError.ts"
 import { Incomplete, SpeechError, TextTooLong } from "../../src/speech/SpeechError.ts"
+import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineCut, EngineRejected, EngineTimedOut } from "../../src/upstream/EngineFailure.ts"
-import { MagpieError } from "../../src/upstream/MagpieClient.ts"
-import { ParakeetError } from "../../src/upstream/ParakeetClient.ts"
 import { reasonWords } from "../../src/telemetry/ReasonWords.ts"
 
 it.each([
@@ -15,9 +14,9 @@ it.each([
     "Incomplete: it is empty. (verdict empty)",
   ],
   [new SpeechError({ reason: new TextTooLong({ length: 5, limit: 4 }) }), "TextTooLong: length 5, limit 4"],
-  [new MagpieError({ reason: new EngineCut({ message: "reset" }) }), "EngineCut: reset"],
+  [new EngineError({ engine: "magpie", reason: new EngineCut({ message: "reset" }) }), "EngineCut: reset"],
   [
-    new ParakeetError({ reason: new EngineTimedOut({ phase: "idle", afterMillis: 30_000 }) }),
+    new EngineError({ engine: "parakeet", reason: new EngineTimedOut({ phase: "idle", afterMillis: 30_000 }) }),
     "EngineTimedOut: phase idle, afterMillis 30000",
   ],
   [new HealthError({ reason: new NotRunning({ message: "no container" }) }), "NotRunning: no container"],
