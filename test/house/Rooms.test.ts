@@ -1,3 +1,4 @@
+import { stripTypeScriptTypes } from "node:module"
 import { expect, it } from "vitest"
 import { files, importsOf, read, roomOf, sources, tests } from "./Tree.ts"
 
@@ -65,6 +66,11 @@ it("no drawer for odds and ends, no barrel, no Live", () => {
   expect(files.filter((path) => /^(src|test)\//.test(path) && drawer.test(path))).toEqual([])
   expect(sources.filter((path) => /^export \* from/m.test(read(path)))).toEqual([])
   expect(sources.filter((path) => /(?:const|class|readonly|function) \w+Live\b/.test(read(path)))).toEqual([])
+})
+
+// Tests are run by Vite, which understands more.
+it("Node can strip the types of every source", () => {
+  for (const path of sources) expect(() => stripTypeScriptTypes(read(path)), path).not.toThrow()
 })
 
 it("no file is over 400 lines", () => {
