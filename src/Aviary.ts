@@ -36,7 +36,11 @@ export const magpie = Layer.unwrap(
   ),
 )
 
-/** Parakeet at its URL, or the embedded engine where there is none. */
+/**
+ * Parakeet at its URL, or the embedded engine where there is none.
+ *
+ * @public
+ */
 export const parakeet = Layer.unwrap(
   Effect.map(Settings, ({ parakeetUrl }) =>
     parakeetUrl === undefined ? ParakeetClient.layerEmbedded : ParakeetClient.layerNim(parakeetUrl),
@@ -53,10 +57,18 @@ const decoder = Layer.unwrap(
   }),
 )
 
-/** Who may use the gateway, and what for. */
+/**
+ * Who may use the gateway, and who pays.
+ *
+ * @public
+ */
 export const accounts = Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer)
 
-/** Watches over the engines: their turns, their states, probes and restarts. */
+/**
+ * Engine health: turns, states, probes and restarts.
+ *
+ * @public
+ */
 export const health = EngineGuard.layer.pipe(
   Layer.provideMerge(DeepHealth.layer),
   Layer.provide([EngineProbe.layer, Restarter.layer]),
@@ -65,10 +77,14 @@ export const health = EngineGuard.layer.pipe(
   Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer)),
 )
 
-/** What was said before, what is being said, and whose it is. */
+/**
+ * The cache: committed entries, syntheses under way, and which account each belongs to.
+ *
+ * @public
+ */
 export const cache = Flights.layer.pipe(Layer.provideMerge(Layer.merge(AtomicCache.layer, OwnedKeys.layer)))
 
-/** Text to audio and audio to text, over whatever engines and ledger there are. */
+/** The speech and transcription programs with cache, health and accounts; engines and ledger are still to be provided. */
 export const programsOnLedger = Layer.mergeAll(Speech.layer, Transcription.layer.pipe(Layer.provide(decoder))).pipe(
   Layer.provideMerge(cache),
   Layer.provideMerge(health),
@@ -76,10 +92,15 @@ export const programsOnLedger = Layer.mergeAll(Speech.layer, Transcription.layer
   Layer.provideMerge(Layer.merge(Scratch.layer, Neighbours.layer)),
 )
 
+/**
+ * The same on SQLite in the data directory.
+ *
+ * @public
+ */
 export const programs = programsOnLedger.pipe(Layer.provide(Ledger.layerSqlite))
 
 /**
- * Everything that requests need, over whatever engines, settings and platform there are. With `makeWebHandler` it is the
+ * Everything that requests need; engines, settings and platform are still to be provided. With `makeWebHandler` it is the
  * whole gateway without a socket.
  */
 export const services = Layer.merge(VoiceList.layer, AdminToken.layer).pipe(Layer.provideMerge(programs))

@@ -20,7 +20,7 @@ export class EntryTooLarge extends Schema.TaggedError<EntryTooLarge>()("EntryToo
 export class DiskReserved extends Schema.TaggedError<DiskReserved>()("DiskReserved", { message: Schema.String }) {}
 
 /** What was read is not what was committed: cut short, altered, or another entry's. */
-export class EntryBroken extends Schema.TaggedError<EntryBroken>()("EntryBroken", { message: Schema.String }) {}
+class EntryBroken extends Schema.TaggedError<EntryBroken>()("EntryBroken", { message: Schema.String }) {}
 
 /** The disk takes no more and neither does memory; `limit` in bytes. */
 export class FlightOverflow extends Schema.TaggedError<FlightOverflow>()("FlightOverflow", { limit: Schema.Int }) {}

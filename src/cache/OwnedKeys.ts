@@ -3,7 +3,11 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import { CacheKey } from "./CacheKey.ts"
 
-/** Entries cannot be kept apart; `message` says why and what to do. */
+/**
+ * Entries cannot be kept apart; `message` says why and what to do.
+ *
+ * @public it is in the type of `services`
+ */
 export class CacheSecretError extends Schema.TaggedError<CacheSecretError>()("CacheSecretError", {
   message: Schema.String,
 }) {}

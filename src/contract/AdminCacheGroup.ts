@@ -7,7 +7,7 @@ import { integer, knownFieldsOnly } from "./OperatorFields.ts"
 const bytes = (description: string) => Schema.Int.annotate({ description: `${description}, in bytes.` })
 
 /** What the cache holds, and what became of entries since the gateway started. */
-export const CacheReport = Schema.Struct({
+const CacheReport = Schema.Struct({
   enabled: Schema.Boolean,
   entries: Schema.Int,
   bytes: bytes("Size of all entries on disk"),

@@ -5,7 +5,7 @@ import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { knownFieldsOnly, moment, name } from "./OperatorFields.ts"
 
-export const NewKey = Schema.Struct({
+const NewKey = Schema.Struct({
   accountId: Schema.String.annotate({ message: "expected the id of an account" }),
   name,
   expiresAt: Schema.optionalKey(moment.annotate({ description: "Unix milliseconds. Absent: it does not expire." })),

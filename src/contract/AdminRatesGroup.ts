@@ -5,7 +5,7 @@ import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { integer, knownFieldsOnly, moment } from "./OperatorFields.ts"
 
-export const NewRates = Schema.Struct({
+const NewRates = Schema.Struct({
   ...Rates.fields,
   validFrom: Schema.optionalKey(moment.annotate({ description: "Unix milliseconds. Absent: at once." })),
 }).annotate({

@@ -15,7 +15,7 @@ export const ListedVoice = Schema.Struct({
 }).annotate({ identifier: "ListedVoice" })
 export type ListedVoice = typeof ListedVoice.Type
 
-export const VoiceList = Schema.Struct({ voices: Schema.Array(ListedVoice) }).annotate({
+const VoiceList = Schema.Struct({ voices: Schema.Array(ListedVoice) }).annotate({
   identifier: "VoiceList",
   examples: [
     {
@@ -26,7 +26,7 @@ export const VoiceList = Schema.Struct({ voices: Schema.Array(ListedVoice) }).an
   ],
 })
 
-export const AudioModelList = Schema.Struct({
+const AudioModelList = Schema.Struct({
   models: Schema.Array(Schema.Struct({ id: Schema.String })),
 }).annotate({ identifier: "AudioModelList", examples: [{ models: [{ id: "magpie-tts-multilingual" }] }] })
 

@@ -4,8 +4,8 @@ import { EngineState } from "../health/EngineState.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 
 /** What is asked about: the gateway as one address, or one half of what it does. */
-export const ReadyFor = Schema.Literals(["speech", "transcription"])
-export type ReadyFor = typeof ReadyFor.Type
+const ReadyFor = Schema.Literals(["speech", "transcription"])
+type ReadyFor = typeof ReadyFor.Type
 
 const EngineReadiness = Schema.Struct({
   ready: Schema.Boolean,

@@ -18,7 +18,7 @@ export const Model = Schema.Struct({
 })
 export type Model = typeof Model.Type
 
-export const ModelList = Schema.Struct({ object: Schema.tag("list"), data: Schema.Array(Model) }).annotate({
+const ModelList = Schema.Struct({ object: Schema.tag("list"), data: Schema.Array(Model) }).annotate({
   identifier: "ModelList",
 })
 

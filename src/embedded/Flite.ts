@@ -20,7 +20,7 @@ export const fliteVoices = {
 const gains = { slt: -4, rms: 1, awb: 0, kal16: 7 } as const
 
 /** Hz of everything Flite says. */
-export const fliteSampleRate = 16_000
+const fliteSampleRate = 16_000
 
 /** Time that one sentence may take. It takes half a second at most on an idle core. */
 const sentenceLimit = 30_000

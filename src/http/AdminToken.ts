@@ -4,7 +4,11 @@ import { adminTokenPrefix, keepSecret } from "../contract/Secrets.ts"
 import { shortestAdminToken } from "../SettingKinds.ts"
 import { Settings } from "../Settings.ts"
 
-/** There is no admin token to be had; `message` says why and what to do. */
+/**
+ * There is no admin token; `message` says why and what to do.
+ *
+ * @public it is in the type of `services`
+ */
 export class AdminTokenError extends Schema.TaggedError<AdminTokenError>()("AdminTokenError", {
   message: Schema.String,
 }) {}

@@ -9,7 +9,7 @@ import { schemaFault } from "./SchemaFault.ts"
 export const maxJsonBytes = 256 * 1024
 
 /** What a client is told when the framework, not a handler, ended the request; absent for a fault of our own. */
-export const requestFault = (fault: unknown): Option.Option<ApiError> => {
+const requestFault = (fault: unknown): Option.Option<ApiError> => {
   if (fault instanceof ApiError) return Option.some(fault)
   if (HttpApiError.HttpApiSchemaError.is(fault)) {
     return fault.kind === "Body" || fault.kind === "ResponseHeaders"

@@ -22,7 +22,7 @@ import { ModelsHandlers } from "./ModelsHandlers.ts"
 import { OrganizationHandlers } from "./OrganizationHandlers.ts"
 
 /** Everything that answers a request. A new group of the contract is one more line here. */
-export const Routes = Layer.mergeAll(
+const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }),
   DocsRoute.layer,
   MetricsRoute.layer,

@@ -95,7 +95,7 @@ it("its command runs", () => {
 })
 
 it("the inside stays inside", () => {
-  for (const path of ["workers/WorkerPool", "cli/Cli", "main", "embedded/FliteWorker"]) {
+  for (const path of ["workers/WorkerPool", "cli/Cli", "main", "embedded/FliteWorker", "cache/Tape", "http/Delivery"]) {
     expect(program(`import("@aviary-speech/gateway/${path}").catch((error) => console.log(error.code))`)).toBe(
       "ERR_PACKAGE_PATH_NOT_EXPORTED",
     )

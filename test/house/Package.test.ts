@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { read, sources } from "./Tree.ts"
+import { files, read, sources } from "./Tree.ts"
 
 interface Locked {
   readonly version: string
@@ -74,10 +74,33 @@ it("whatever is native for Linux on x64 is so on arm64", () => {
   expect(native.map(([path]) => path.replace("x64", "arm64")).filter((path) => !(path in locked))).toEqual([])
 })
 
-it("no worker is offered to importers", () => {
-  const rooms = sources.filter((path) => path.endsWith("Worker.ts")).map((path) => path.split("/")[1]!)
-  const open = [...new Set(rooms)].filter(
-    (room) => `./${room}/*` in manifest.exports && manifest.exports[`./${room}/*Worker`] !== null,
-  )
-  expect(open).toEqual([])
+const exported = Object.keys(manifest.exports).filter((path) => path !== "./package.json")
+const importedAs = (path: string) => path.replace(/^\./, manifest.name)
+const fileOf = (path: string) => (path === "." ? "Aviary" : path.slice(2))
+
+it("the modules that docs/embedding.md lists are those that can be imported", () => {
+  const page = read("docs/embedding.md")
+  const listed = [...page.slice(page.indexOf("## Modules")).matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name!)
+  expect(new Set(listed)).toEqual(new Set(exported.map((path) => (path === "." ? manifest.name : path.slice(2)))))
+})
+
+it("a module is a file of src, by the same path, and no worker", () => {
+  for (const path of exported) {
+    const name = fileOf(path)
+    expect(sources).toContain(`src/${name}.ts`)
+    expect(name).not.toMatch(/Worker$|\*/)
+    expect(manifest.exports[path]).toEqual({
+      "aviary-source": `./src/${name}.ts`,
+      types: `./dist/${name}.d.ts`,
+      default: `./dist/${name}.js`,
+    })
+  }
+})
+
+it("pages and examples import only what is exported", () => {
+  const shown = files
+    .filter((path) => path.endsWith(".md") || path.startsWith("test/house/embedding/"))
+    .flatMap((path) => [...read(path).matchAll(/from "(@aviary-speech\/[\w/-]+)"/g)].map(([, name]) => name!))
+  expect(shown.length).toBeGreaterThan(0)
+  expect(shown.filter((name) => !exported.map(importedAs).includes(name))).toEqual([])
 })

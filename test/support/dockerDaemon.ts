@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 
 /** Whether a Docker engine of one's own can be started here: its program is installed and one is root. */
-export const canRunDocker = process.getuid?.() === 0 && hasProgram("dockerd") && hasProgram("docker")
+const canRunDocker = process.getuid?.() === 0 && hasProgram("dockerd") && hasProgram("docker")
 
 /** Tests that need a real engine are skipped on a machine without one, but never in CI. */
 export const skipsDocker = !canRunDocker && process.env["CI"] !== "true"

@@ -6,7 +6,7 @@ import { jsonPost, rawConnection } from "./rawHttp.ts"
 /** 100 code points: 100 micro-units, and seven seconds of audio. */
 export const input =
   "A text of one hundred characters, so that each charge is easily seen in the books and told apart....".slice(0, 100)
-export const body = { model: "tts-1", voice: "alloy", input, response_format: "pcm" }
+const body = { model: "tts-1", voice: "alloy", input, response_format: "pcm" }
 export const half = 50 * 1_544 * 2
 
 export type World = Effect.Success<ReturnType<typeof startPaying>>
