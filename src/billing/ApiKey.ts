@@ -1,4 +1,5 @@
 import { Redacted, Schema } from "effect"
+import { keyPrefix } from "../telemetry/Secrets.ts"
 import { createHash, randomBytes } from "node:crypto"
 import { wholeNumber } from "./WholeNumber.ts"
 
@@ -30,9 +31,6 @@ export const ApiKey = Schema.Struct({
   limits: KeyLimits,
 })
 export type ApiKey = typeof ApiKey.Type
-
-/** What every key begins with. */
-export const keyPrefix = "sk-aviary-"
 
 /** A new key: 256 random bits, so one round of SHA-256 keeps it as well as a slow hash would. */
 export const generateKey = (): Redacted.Redacted<string> =>

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
-import { keyPrefix } from "../billing/ApiKey.ts"
-import { holdsSecret } from "../contract/Secrets.ts"
+import { keyPrefix } from "../telemetry/Secrets.ts"
+import { holdsSecret } from "../telemetry/Secrets.ts"
 import { program } from "./Program.ts"
 import { UsageError } from "./UsageError.ts"
 

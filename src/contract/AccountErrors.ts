@@ -1,6 +1,6 @@
 import { money } from "../billing/Money.ts"
 import { kind } from "./ErrorKind.ts"
-import { holdsSecret } from "./Secrets.ts"
+import { holdsSecret } from "../telemetry/Secrets.ts"
 
 /** What clients and operators are told about keys, quotas and charges. Part of `Errors`. */
 export const accountErrors = {

@@ -1,5 +1,5 @@
 import { ApiError } from "./ApiError.ts"
-import { withoutSecrets } from "./Secrets.ts"
+import { withoutSecrets } from "../telemetry/Secrets.ts"
 
 type Family =
   | "invalid_request_error"

@@ -1,6 +1,6 @@
 import { Context, Effect, FileSystem, Layer, Path, Redacted, Schema } from "effect"
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
-import { adminTokenPrefix, keepSecret } from "../contract/Secrets.ts"
+import { adminTokenPrefix, keepSecret } from "../telemetry/Secrets.ts"
 import { shortestAdminToken } from "../SettingKinds.ts"
 import { Settings } from "../Settings.ts"
 

@@ -8,7 +8,7 @@ import {
 } from "effect/http"
 import { IncomingMessage } from "node:http"
 import { Errors } from "../contract/Errors.ts"
-import { withoutSecrets } from "../contract/Secrets.ts"
+import { withoutSecrets } from "../telemetry/Secrets.ts"
 import type { BrowserRules } from "./BrowserRules.ts"
 import { errorResponse } from "./ErrorResponse.ts"
 import { hostFault } from "./HostHeader.ts"

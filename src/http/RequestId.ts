@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { holdsSecret } from "../contract/Secrets.ts"
+import { holdsSecret } from "../telemetry/Secrets.ts"
 
 /** The client's own id if it is a harmless token of at most 64 characters, otherwise a new one in OpenAI's style. */
 export const requestId = (given: string | undefined): string =>

@@ -1,6 +1,6 @@
 import { Cause, Effect, Exit, Option } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
-import { holdsSecret, withoutSecrets } from "../contract/Secrets.ts"
+import { holdsSecret, withoutSecrets } from "../telemetry/Secrets.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import type { RequestNotes } from "./RequestNotes.ts"
 

@@ -1,5 +1,5 @@
 import { Context, Effect } from "effect"
-import { withoutSecrets } from "../contract/Secrets.ts"
+import { withoutSecrets } from "../telemetry/Secrets.ts"
 
 /**
  * What became known of a request while it was answered, for its line in the log.

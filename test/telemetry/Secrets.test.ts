@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { holdsSecret, keepSecret, withoutSecrets } from "../../src/contract/Secrets.ts"
+import { holdsSecret, keepSecret, withoutSecrets } from "../../src/telemetry/Secrets.ts"
 
 const key = "sk-aviary-uH4_tZ-cQ0yGmB1nF8dLr2KxWvPj5sEaT7oYiC3bN6k"
 const token = "aviary-admin-uH4_tZ-cQ0yGmB1nF8dLr2KxWvPj5sEaT7oYiC3bN6k"

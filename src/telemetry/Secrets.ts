@@ -1,4 +1,5 @@
-import { keyPrefix } from "../billing/ApiKey.ts"
+/** What every API key begins with. */
+export const keyPrefix = "sk-aviary-"
 
 /** What every admin token that a gateway makes begins with. One of an operator's own choice may look like anything. */
 export const adminTokenPrefix = "aviary-admin-"
