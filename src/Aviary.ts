@@ -4,7 +4,7 @@ import { AudioDecoder } from "./audio/AudioDecoder.ts"
 import { Access } from "./billing/Access.ts"
 import { Accounts } from "./billing/Accounts.ts"
 import { Billing } from "./billing/Billing.ts"
-import { Ledger } from "./billing/Ledger.ts"
+import * as SqliteLedger from "./billing/sqlite/SqliteLedger.ts"
 import { AtomicCache } from "./cache/AtomicCache.ts"
 import { Flights } from "./cache/Flights.ts"
 import { OwnedKeys } from "./cache/OwnedKeys.ts"
@@ -97,7 +97,7 @@ export const programsOnLedger = Layer.mergeAll(Speech.layer, Transcription.layer
  *
  * @public
  */
-export const programs = programsOnLedger.pipe(Layer.provide(Ledger.layerSqlite))
+export const programs = programsOnLedger.pipe(Layer.provide(SqliteLedger.layer))
 
 /**
  * Everything that requests need; engines, settings and platform are still to be provided. With `makeWebHandler` it is the

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { AccountClosed, AccountFrozen } from "./BillingError.ts"
 import { wholeNumber, wholeNumbers } from "./WholeNumber.ts"
 
 /** Micro-units that one amount may have: 1,000,000,000.00. */
@@ -48,3 +49,15 @@ export type Account = typeof Account.Type
 
 /** The built-in metered account of requests without a key. */
 export const anonymous = "anonymous"
+
+/** Why nothing may be begun for an account, or undefined. */
+export const stopped = (accountId: string, state: AccountState): AccountFrozen | AccountClosed | undefined => {
+  switch (state) {
+    case "open":
+      return undefined
+    case "frozen":
+      return new AccountFrozen({ accountId })
+    case "closed":
+      return new AccountClosed({ accountId })
+  }
+}

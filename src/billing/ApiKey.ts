@@ -1,6 +1,7 @@
 import { Redacted, Schema } from "effect"
 import { keyPrefix } from "../telemetry/Secrets.ts"
 import { createHash, randomBytes } from "node:crypto"
+import { KeyExpired, KeyRevoked } from "./BillingError.ts"
 import { wholeNumber } from "./WholeNumber.ts"
 
 const limit = (minimum: number, of: string) => {
@@ -41,3 +42,10 @@ export const hashKey = (text: Redacted.Redacted<string>): Redacted.Redacted<stri
   Redacted.make(createHash("sha256").update(Redacted.value(text)).digest("hex"), { label: "API key hash" })
 
 export const hintOf = (text: Redacted.Redacted<string>): string => Redacted.value(text).slice(-4)
+
+/** Why a key may not be used at `now` (Unix milliseconds), or undefined. */
+export const unusable = (key: ApiKey, now: number): KeyRevoked | KeyExpired | undefined => {
+  if (key.revokedAt !== null) return new KeyRevoked({ keyId: key.id, at: key.revokedAt })
+  if (key.expiresAt !== null && key.expiresAt <= now) return new KeyExpired({ keyId: key.id, at: key.expiresAt })
+  return undefined
+}

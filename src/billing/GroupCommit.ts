@@ -1,6 +1,6 @@
 import { Deferred, Effect, Exit, Queue, type Scope } from "effect"
 import { BillingError } from "./BillingError.ts"
-import type { Asked, Answered } from "./sqlite/Book.ts"
+import type { Answered, Asked } from "./Operations.ts"
 
 interface Waiting {
   readonly asked: Asked
@@ -12,6 +12,9 @@ const capacity = 10_000
 const groupSize = 512
 
 const closed = BillingError.unavailable("lost", "the ledger was closed")
+
+export const exitOf = (answered: Answered): Exit.Exit<unknown, BillingError> =>
+  "refused" in answered ? Exit.fail(new BillingError({ reason: answered.refused })) : Exit.succeed(answered.answer)
 
 /**
  * Lets concurrent operations share a transaction: while one is on its way to the disk, the next gathers. Each waits for its own.
@@ -38,9 +41,7 @@ export const gather = Effect.fnUntraced(function* (
           ? Exit.isFailure(exit) && !Exit.hasInterrupts(exit)
             ? (exit as Exit.Exit<never, BillingError>)
             : Exit.fail(closed)
-          : "refused" in answered
-            ? Exit.fail(new BillingError({ reason: answered.refused }))
-            : Exit.succeed(answered.answer),
+          : exitOf(answered),
       )
     })
   })

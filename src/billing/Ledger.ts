@@ -1,14 +1,6 @@
-import { Clock, Context, Effect, Layer, Metric, RcRef } from "effect"
-import { join } from "node:path"
-import { Settings } from "../Settings.ts"
-import * as Metrics from "../telemetry/Metrics.ts"
-import * as WorkerPool from "../workers/WorkerPool.ts"
-import { BillingError } from "./BillingError.ts"
-import { gather } from "./GroupCommit.ts"
-import { LedgerRpcs, type LedgerWorkerData } from "./LedgerRpcs.ts"
-import { type Answer, type OperationName, type Question, queries } from "./Operations.ts"
-import { type Asked, type BookOptions, openBook } from "./sqlite/Book.ts"
-import { reasonOf } from "./sqlite/Refusal.ts"
+import { Context, type Effect } from "effect"
+import type { BillingError } from "./BillingError.ts"
+import type { Answer, OperationName, Question } from "./Operations.ts"
 
 interface Service {
   /** Asks for one operation. A change is durable when it is answered; a reason is a `BillingError`. */
@@ -19,117 +11,8 @@ interface Service {
   readonly commits: Effect.Effect<number>
 }
 
-type Options = Omit<BookOptions, "readOnly" | "checked">
-
-/** Durable accounts, keys, rates, holds and entries. Knows no clock and makes no ids: whoever asks brings them. */
-export class Ledger extends Context.Service<Ledger, Service>()("aviary/billing/Ledger") {
-  /** SQLite in the data directory. Does not build where the ledger is damaged, newer than this program or kept in another currency. */
-  static readonly layerSqlite = Layer.unwrap(
-    Effect.map(Settings, ({ dataDir, currency }) =>
-      Ledger.layerSqliteAt({ path: join(dataDir, "ledger.sqlite"), currency }),
-    ),
-  )
-
-  static readonly layerSqliteAt = (options: Options) => Layer.effect(Ledger, sqlite(options))
-
-  /** The same ledger in memory, gone with the layer. It runs on the event loop: for tests. */
-  static readonly layerMemory = Layer.effect(
-    Ledger,
-    Effect.gen(function* () {
-      const book = yield* Effect.acquireRelease(
-        Effect.sync(() => openBook({ path: ":memory:", currency: "usd" })),
-        (opened) => Effect.sync(() => opened.close()),
-      )
-      return Ledger.of({
-        run: (name, input) =>
-          Effect.suspend(() => {
-            const [answered] = book.apply([{ name, input }])
-            if (answered === undefined || "refused" in answered) {
-              return Effect.fail(new BillingError({ reason: answered?.refused ?? reasonOf(new Error("no answer")) }))
-            }
-            return Effect.succeed(answered.answer as never)
-          }),
-        check: Effect.void,
-        commits: Effect.sync(() => book.commits()),
-      })
-    }),
-  )
-}
-
-/** Queries that read for as long as it takes; the others must not wait behind them. */
-const reports: ReadonlySet<OperationName> = new Set<OperationName>(["statement", "usage", "verify"])
-
-/** Longer than the ledger waits for a lock. */
-const patience = "10 seconds"
-
-const sqlite = Effect.fnUntraced(function* (options: Options) {
-  let commits = 0
-  // A thread that replaces another counts from the start.
-  const committed = (now: number) =>
-    Effect.suspend(() => {
-      const more = now < commits ? now : now - commits
-      commits = now
-      return Metric.update(Metrics.ledgerCommits, more)
-    })
-
-  const lane = Effect.fnUntraced(function* (readOnly: boolean) {
-    const workerData: LedgerWorkerData = { ...options, readOnly }
-    const pool = yield* WorkerPool.make(LedgerRpcs, {
-      url: WorkerPool.workerUrl("LedgerWorker", import.meta.url),
-      size: 1,
-      unresponsiveAfter: patience,
-      workerData,
-    })
-    const refused = yield* pool.run((client) => client.Open()).pipe(Effect.mapError(toBillingError))
-    if (refused !== null) return yield* new BillingError({ reason: refused })
-    return yield* gather((asked) =>
-      pool
-        .run((client) => client.Apply({ asked }))
-        .pipe(
-          Effect.tap((done) => (readOnly ? Effect.void : committed(done.commits))),
-          Effect.map((done) => done.answered),
-          Effect.mapError(toBillingError),
-          Effect.timeoutOrElse({
-            duration: patience,
-            orElse: () => Effect.fail(BillingError.unavailable("lost", "the ledger did not answer in time")),
-          }),
-        ),
-    )
-  }, Effect.mapError(toBillingError))
-
-  const change = yield* lane(false)
-  // Each thread is 50 MB: those that read start with the first question and go when there are none.
-  const look = yield* RcRef.make({ acquire: lane(true), idleTimeToLive: "10 minutes" })
-  const report = yield* RcRef.make({ acquire: lane(true), idleTimeToLive: "1 minute" })
-
-  let doubted = false
-  const noteRefusal = (error: BillingError) => {
-    if (error.reason._tag === "LedgerUnavailable") doubted = true
-    return countRefusal(error)
-  }
-
-  return Ledger.of({
-    check: Effect.gen(function* () {
-      if (!doubted) return
-      yield* change({ name: "prove", input: { now: yield* Clock.currentTimeMillis } })
-      doubted = false
-    }),
-    run: (name, input) => {
-      const asked: Asked = { name, input }
-      const reader = reports.has(name) ? report : look
-      const answer = queries.has(name)
-        ? Effect.scoped(Effect.flatMap(RcRef.get(reader), (run) => run(asked)))
-        : change(asked)
-      return Effect.tapError(answer, noteRefusal) as never
-    },
-    commits: Effect.sync(() => commits),
-  })
-})
-
-const countRefusal = ({ reason }: BillingError) =>
-  reason._tag === "LedgerUnavailable"
-    ? Metric.update(Metric.withAttributes(Metrics.ledgerRefusals, { reason: reason.kind }), 1)
-    : Effect.void
-
-const toBillingError = (error: WorkerPool.WorkerLost | BillingError): BillingError =>
-  error._tag === "BillingError" ? error : BillingError.unavailable("lost", error.message)
+/**
+ * Durable accounts, keys, rates, holds and entries. Knows no clock and makes no ids: whoever asks brings them. What it does is in `book/`;
+ * its layers are with the database that keeps it.
+ */
+export class Ledger extends Context.Service<Ledger, Service>()("aviary/billing/Ledger") {}

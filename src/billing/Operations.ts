@@ -1,5 +1,6 @@
 import type { Account, AccountState, Terms } from "./Account.ts"
 import type { ApiKey, KeyLimits } from "./ApiKey.ts"
+import type { BillingReason } from "./BillingError.ts"
 import type { Entry } from "./Entry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
 import type { RateCard, Rates } from "./RateCard.ts"
@@ -161,6 +162,14 @@ export interface Operations {
 export type OperationName = keyof Operations
 export type Question<K extends OperationName> = Parameters<Operations[K]>[0]
 export type Answer<K extends OperationName> = ReturnType<Operations[K]>
+
+/** One operation, as data. */
+export interface Asked {
+  readonly name: OperationName
+  readonly input: unknown
+}
+
+export type Answered = { readonly answer: unknown } | { readonly refused: BillingReason }
 
 /** Those that change nothing. They do not wait for a commit. */
 export const queries: ReadonlySet<OperationName> = new Set<OperationName>([

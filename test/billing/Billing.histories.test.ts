@@ -2,8 +2,9 @@
 // settled in full or in part, delivered or not, released, abandoned, asked again, and asked together with operations that the database throws out.
 import { assert, it } from "@effect/vitest"
 import { LedgerUnavailable } from "../../src/billing/BillingError.ts"
-import type { Answer, OperationName, Question } from "../../src/billing/Operations.ts"
-import { type Answered, type Asked, type Book, openBook } from "../../src/billing/sqlite/Book.ts"
+import type { Answer, Answered, Asked, OperationName, Question } from "../../src/billing/Operations.ts"
+import { openBook, type SqliteBook } from "../../src/billing/sqlite/SqliteBook.ts"
+import { openLater } from "../support/asyncLedger.ts"
 import { rates } from "../support/billing.ts"
 import { seededRandom } from "../support/seededRandom.ts"
 
@@ -12,7 +13,7 @@ const steps = 24
 
 const ask = <K extends OperationName>(name: K, input: Question<K>): Asked => ({ name, input })
 
-const answer = <K extends OperationName>(book: Book, name: K, input: Question<K>): Answer<K> => {
+const answer = <K extends OperationName>(book: SqliteBook, name: K, input: Question<K>): Answer<K> => {
   const [answered] = book.apply([ask(name, input)])
   if (answered === undefined || "refused" in answered) throw new Error(`${name}: ${JSON.stringify(answered)}`)
   return answered.answer as Answer<K>
@@ -25,7 +26,7 @@ const answer = <K extends OperationName>(book: Book, name: K, input: Question<K>
 const repeatable = ({ name, input }: Asked): boolean =>
   ["post", "reserve", "settle"].includes(name) && !(input as Partial<Question<"reserve">>).idempotency
 
-const history = (book: Book, seed: number) => {
+const history = (book: SqliteBook, seed: number) => {
   const random = seededRandom(seed)
   const start = seed * 1_000_000 + 10
   let now = start
@@ -194,4 +195,27 @@ it(`${histories} random histories: no balance, hold or floor ever goes wrong`, (
     assert.deepStrictEqual(answer(book, "verify", {}), [])
     book.close()
   }
+})
+
+const waitedFor = 25
+
+it(`${waitedFor} of them on a database that has to be waited for at every statement: the same answers`, async () => {
+  const now = openBook({ path: ":memory:", currency: "usd" })
+  const asked: Array<{ readonly group: ReadonlyArray<Asked>; readonly answers: ReadonlyArray<Answered> }> = []
+  const recorded: SqliteBook = {
+    ...now,
+    apply: (group) => {
+      const answers = now.apply(group)
+      asked.push({ group, answers })
+      return answers
+    },
+  }
+  answer(recorded, "publishRates", { now: 1, validFrom: 1, rates })
+  for (let seed = 0; seed < waitedFor; seed++) history(recorded, seed)
+  now.close()
+
+  const later = await openLater()
+  for (const { group, answers } of asked) assert.deepStrictEqual(await later.apply(group), answers)
+  assert.strictEqual(later.commits(), now.commits())
+  later.close()
 })

@@ -3,7 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { BillingError, LedgerUnavailable } from "../../src/billing/BillingError.ts"
 import { gather } from "../../src/billing/GroupCommit.ts"
-import type { Asked } from "../../src/billing/sqlite/Book.ts"
+import type { Asked } from "../../src/billing/Operations.ts"
 
 const asked = (input: number): Asked => ({ name: "rates", input })
 const settled = TestClock.adjust(0)

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Ledger } from "../../src/billing/Ledger.ts"
+import * as SqliteLedger from "../../src/billing/sqlite/SqliteLedger.ts"
 import { rates } from "../support/billing.ts"
 import { seededRandom } from "../support/seededRandom.ts"
 
@@ -37,7 +38,7 @@ const killed = (path: string, afterMillis: number) =>
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
-const ledgerAt = (path: string) => Ledger.layerSqliteAt({ path, currency: "usd" })
+const ledgerAt = (path: string) => SqliteLedger.layerAt({ path, currency: "usd" })
 
 it.live(
   `killed ${rounds} times, it has charged what it said, and every hold ends`,

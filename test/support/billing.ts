@@ -5,6 +5,7 @@ import type { Terms } from "../../src/billing/Account.ts"
 import { Billing, type Delivery } from "../../src/billing/Billing.ts"
 import { BillingError, LedgerUnavailable } from "../../src/billing/BillingError.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
+import * as SqliteLedger from "../../src/billing/sqlite/SqliteLedger.ts"
 import type { OperationName } from "../../src/billing/Operations.ts"
 import { Payer } from "../../src/billing/Payer.ts"
 import type { Served, Usage } from "../../src/billing/Usage.ts"
@@ -44,7 +45,7 @@ export const faultyLedger = Layer.effect(
         Effect.suspend(() => (faults.get(name) ?? ((run: Run) => run))(ledger.run(name, input))) as never,
     })
   }),
-).pipe(Layer.provide(Ledger.layerMemory), Layer.provideMerge(LedgerFaults.layer))
+).pipe(Layer.provide(SqliteLedger.layerMemory), Layer.provideMerge(LedgerFaults.layer))
 
 /** The billing room over a ledger in memory that can be made to misbehave. */
 export const billingRoom = Layer.mergeAll(Billing.layer, Accounts.layer).pipe(

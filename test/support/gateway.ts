@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { Access } from "../../src/billing/Access.ts"
 import { Accounts } from "../../src/billing/Accounts.ts"
 import { Billing } from "../../src/billing/Billing.ts"
-import { Ledger } from "../../src/billing/Ledger.ts"
+import * as SqliteLedger from "../../src/billing/sqlite/SqliteLedger.ts"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { OwnedKeys } from "../../src/cache/OwnedKeys.ts"
 import { Admission } from "../../src/health/Admission.ts"
@@ -79,7 +79,7 @@ export const testPrograms: Layer.Layer<Programs> = Layer.merge(speechOf(), trans
 /** A cache and a ledger in memory, and engines whose every probe passes and that nothing restarts. */
 export const testRooms: Layer.Layer<Rooms, unknown, Settings> = Layer.mergeAll(
   AdminToken.layer.pipe(Layer.provide(NodeServices.layer)),
-  Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer).pipe(Layer.provide(Ledger.layerMemory)),
+  Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer).pipe(Layer.provide(SqliteLedger.layerMemory)),
   AtomicCache.layerMemory,
   Scratch.layer.pipe(Layer.provide(NodeServices.layer)),
   OwnedKeys.layerShared,

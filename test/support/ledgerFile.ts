@@ -4,12 +4,13 @@ import type { Terms } from "../../src/billing/Account.ts"
 import { Accounts } from "../../src/billing/Accounts.ts"
 import type { Entry } from "../../src/billing/Entry.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
+import * as SqliteLedger from "../../src/billing/sqlite/SqliteLedger.ts"
 import { rates } from "./billing.ts"
 
 /** The ledger of a gateway's data directory, from outside: SQLite lets both work on it. */
 export const ledgerOf = (dataDir: string) =>
   Accounts.layer.pipe(
-    Layer.provideMerge(Ledger.layerSqliteAt({ path: join(dataDir, "ledger.sqlite"), currency: "usd" })),
+    Layer.provideMerge(SqliteLedger.layerAt({ path: join(dataDir, "ledger.sqlite"), currency: "usd" })),
   )
 
 /** Publishes `rates` and opens an account with a key for each of `terms`; those that pay first are given `deposit` micro-units. */

@@ -4,8 +4,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { BillingError } from "../../src/billing/BillingError.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
+import * as SqliteLedger from "../../src/billing/sqlite/SqliteLedger.ts"
 import type { Question } from "../../src/billing/Operations.ts"
 import type { Served } from "../../src/billing/Usage.ts"
+import { layerLater } from "./asyncLedger.ts"
 import { hundred, rates } from "./billing.ts"
 
 const sqlite = Layer.unwrap(
@@ -14,7 +16,7 @@ const sqlite = Layer.unwrap(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "aviary-ledger-"))),
       (folder) => Effect.sync(() => rmSync(folder, { recursive: true })),
     ),
-    (folder) => Ledger.layerSqliteAt({ path: join(folder, "ledger.sqlite"), currency: "usd" }),
+    (folder) => SqliteLedger.layerAt({ path: join(folder, "ledger.sqlite"), currency: "usd" }),
   ),
 )
 
@@ -61,6 +63,7 @@ export const openedLedger = Effect.gen(function* () {
 
 /** Every kind of ledger there is, for what each of them does. */
 export const ledgers: ReadonlyArray<readonly [name: string, layer: Layer.Layer<Ledger, BillingError>]> = [
-  ["in memory", Ledger.layerMemory],
+  ["in memory", SqliteLedger.layerMemory],
   ["in SQLite", sqlite],
+  ["in memory, waited for", layerLater],
 ]

@@ -2,12 +2,13 @@ import { Context, Effect, Layer, Redacted, Schedule } from "effect"
 import { Accounts } from "../../src/billing/Accounts.ts"
 import { Billing } from "../../src/billing/Billing.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
+import * as SqliteLedger from "../../src/billing/sqlite/SqliteLedger.ts"
 import { startAviary } from "./aviary.ts"
 import { LedgerFaults, rates } from "./billing.ts"
 
 /** A ledger in memory that outlives gateways, can be made to misbehave, and remembers the holds it was asked for. */
 export const watchedLedger = Effect.gen(function* () {
-  const ledger = Context.get(yield* Layer.build(Ledger.layerMemory), Ledger)
+  const ledger = Context.get(yield* Layer.build(SqliteLedger.layerMemory), Ledger)
   const faults: LedgerFaults["Service"] = new Map()
   const holds: Array<string> = []
   const watched = Ledger.of({

@@ -2,7 +2,7 @@
 import { Effect, Layer } from "effect"
 import { writeSync } from "node:fs"
 import { Billing } from "../../src/billing/Billing.ts"
-import { Ledger } from "../../src/billing/Ledger.ts"
+import * as SqliteLedger from "../../src/billing/sqlite/SqliteLedger.ts"
 import { Settings } from "../../src/Settings.ts"
 import { charge, hundred } from "./billing.ts"
 
@@ -28,7 +28,7 @@ const client = Effect.gen(function* () {
 
 const path = process.argv[2] ?? ""
 const layers = Billing.layer.pipe(
-  Layer.provide(Ledger.layerSqliteAt({ path, currency: "usd" })),
+  Layer.provide(SqliteLedger.layerAt({ path, currency: "usd" })),
   Layer.provide(Settings.layerTest({ holdTimeout: "10 seconds" })),
 )
 

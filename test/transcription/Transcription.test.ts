@@ -5,7 +5,7 @@ import { AudioDecoder } from "../../src/audio/AudioDecoder.ts"
 import { tooLong } from "../../src/audio/DecodeError.ts"
 import { Accounts } from "../../src/billing/Accounts.ts"
 import { Billing } from "../../src/billing/Billing.ts"
-import { Ledger } from "../../src/billing/Ledger.ts"
+import * as SqliteLedger from "../../src/billing/sqlite/SqliteLedger.ts"
 import { Payer } from "../../src/billing/Payer.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { Scratch } from "../../src/scratch/Scratch.ts"
@@ -26,7 +26,7 @@ const worldWith = (settings: Parameters<typeof Settings.layerTest>[0]) =>
     Layer.provide([endless, EngineGuard.layerOpen, ParakeetClient.layerTest()]),
     Layer.provideMerge(Layer.merge(Billing.layer, Accounts.layer)),
     Layer.provideMerge(Scratch.layer),
-    Layer.provide(Ledger.layerMemory),
+    Layer.provide(SqliteLedger.layerMemory),
     Layer.provide(Settings.layerTest(settings)),
     Layer.provide(NodeServices.layer),
   )

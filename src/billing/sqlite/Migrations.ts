@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite"
 import { anonymous } from "../Account.ts"
-import { Refusal } from "./Refusal.ts"
+import { Refusal } from "../book/Refusal.ts"
 
 /** `PRAGMA application_id` of a ledger: "AVRY". */
 const applicationId = 0x41565259

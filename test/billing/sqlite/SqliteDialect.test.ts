@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { reasonOf } from "../../../src/billing/sqlite/Refusal.ts"
+import { reasonOf } from "../../../src/billing/sqlite/SqliteDialect.ts"
 
 // https://sqlite.org/rescode.html
 const [busy, locked, ioError, ioErrorOfSync, corrupt, full, notADatabase, constraint] = [5, 6, 10, 1034, 11, 13, 26, 19]

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { type Asked, openBook } from "../../../src/billing/sqlite/Book.ts"
+import type { Asked } from "../../../src/billing/Operations.ts"
+import { openBook } from "../../../src/billing/sqlite/SqliteBook.ts"
 
 const inFolder = (use: (path: string) => void) => {
   const folder = mkdtempSync(join(tmpdir(), "aviary-book-"))

@@ -1,8 +1,8 @@
 import type { Hold } from "../Hold.ts"
 import type { Usage } from "../Usage.ts"
-import type { Row, Rows } from "./Rows.ts"
+import { one, type Row, type Rule } from "./Statement.ts"
 
-export const holdRow = (rows: Rows, id: string): Row | undefined => rows.one("SELECT * FROM holds WHERE id = ?", id)
+export const holdRow = (id: string): Rule<Row | undefined> => one("SELECT * FROM holds WHERE id = ?", id)
 
 export const usageOf = (row: Row): Usage => {
   const [model, size] = [row["model"] as string, row["size"] as number]

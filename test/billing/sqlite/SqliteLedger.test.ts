@@ -6,12 +6,13 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { Worker } from "node:worker_threads"
-import { Ledger } from "../../src/billing/Ledger.ts"
-import { migrate } from "../../src/billing/sqlite/Migrations.ts"
-import { Settings } from "../../src/Settings.ts"
-import * as Metrics from "../../src/telemetry/Metrics.ts"
-import { chargeIn } from "../support/ledgers.ts"
-import { hundred, rates } from "../support/billing.ts"
+import { Ledger } from "../../../src/billing/Ledger.ts"
+import * as SqliteLedger from "../../../src/billing/sqlite/SqliteLedger.ts"
+import { migrate } from "../../../src/billing/sqlite/Migrations.ts"
+import { Settings } from "../../../src/Settings.ts"
+import * as Metrics from "../../../src/telemetry/Metrics.ts"
+import { chargeIn } from "../../support/ledgers.ts"
+import { hundred, rates } from "../../support/billing.ts"
 
 const inFolder = <A, E, R>(use: (path: string) => Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
@@ -20,10 +21,10 @@ const inFolder = <A, E, R>(use: (path: string) => Effect.Effect<A, E, R>) =>
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true })),
   )
 
-type Options = Omit<Parameters<typeof Ledger.layerSqliteAt>[0], "path" | "currency">
+type Options = Omit<Parameters<typeof SqliteLedger.layerAt>[0], "path" | "currency">
 
 const open = (path: string, options: Options = {}) =>
-  Effect.map(Layer.build(Ledger.layerSqliteAt({ path, currency: "usd", ...options })), (context) => {
+  Effect.map(Layer.build(SqliteLedger.layerAt({ path, currency: "usd", ...options })), (context) => {
     const ledger = context.mapUnsafe.get(Ledger.key) as Ledger["Service"]
     const charge = (holdId: string) =>
       chargeIn(ledger, {
@@ -70,7 +71,7 @@ describe("the ledger in SQLite", () => {
       Effect.gen(function* () {
         const dataDir = join(path, "..", "not", "there yet")
         const settings = Settings.layerTest({ dataDir })
-        yield* Effect.scoped(Layer.build(Ledger.layerSqlite.pipe(Layer.provide(settings))))
+        yield* Effect.scoped(Layer.build(SqliteLedger.layer.pipe(Layer.provide(settings))))
         assert.include(readdirSync(dataDir), "ledger.sqlite")
       }),
     ),
@@ -145,7 +146,7 @@ describe("the ledger in SQLite", () => {
           message: `The ledger ${path}.other cannot be used: the database is not an Aviary ledger. Restore it from a backup, or move it away, or set AVIARY_DATA_DIR to another directory.`,
         })
         yield* Effect.scoped(Effect.flatMap(open(path), ({ charge }) => charge("h")))
-        const foreign = Ledger.layerSqliteAt({ path, currency: "eur" })
+        const foreign = SqliteLedger.layerAt({ path, currency: "eur" })
         const error = yield* Effect.flip(Effect.scoped(Layer.build(foreign)))
         assert.strictEqual(
           error.message,
@@ -235,7 +236,7 @@ describe("the ledger in SQLite", () => {
   it.live("takes another currency until there is an entry, and keeps that one", () =>
     inFolder((path) =>
       Effect.gen(function* () {
-        const inCurrency = (currency: string) => Layer.build(Ledger.layerSqliteAt({ path, currency }))
+        const inCurrency = (currency: string) => Layer.build(SqliteLedger.layerAt({ path, currency }))
         yield* Effect.scoped(inCurrency("eur"))
         yield* Effect.scoped(Effect.flatMap(open(path), ({ charge }) => charge("h")))
         const error = yield* Effect.flip(Effect.scoped(inCurrency("eur")))

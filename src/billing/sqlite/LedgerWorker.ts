@@ -1,13 +1,13 @@
 import { Effect, Result } from "effect"
 import { workerData } from "node:worker_threads"
-import { serve } from "../workers/WorkerServer.ts"
+import { serve } from "../../workers/WorkerServer.ts"
 import { LedgerRpcs, type LedgerWorkerData } from "./LedgerRpcs.ts"
-import { type Book, openBook } from "./sqlite/Book.ts"
-import { reasonOf } from "./sqlite/Refusal.ts"
+import { openBook, type SqliteBook } from "./SqliteBook.ts"
+import { reasonOf } from "./SqliteDialect.ts"
 
 const handlers = LedgerRpcs.toLayer(
   Effect.gen(function* () {
-    let book: Book | undefined
+    let book: SqliteBook | undefined
     yield* Effect.addFinalizer(() => Effect.sync(() => book?.close()))
     // At the first call rather than here: a thread that cannot start says nothing of why, and a ledger that could not be opened may open later.
     const opened = (checked: boolean) =>

@@ -1,9 +1,9 @@
 import { Schema } from "effect"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
-import { BillingReason } from "./BillingError.ts"
-import type { OperationName } from "./Operations.ts"
-import type { BookOptions } from "./sqlite/Book.ts"
+import { BillingReason } from "../BillingError.ts"
+import type { OperationName } from "../Operations.ts"
+import type { BookOptions } from "./SqliteBook.ts"
 
 // Questions and answers are plain data of our own making (`Operations`), so they cross unchecked; reasons are classes and must be remade.
 const Asked = Schema.Struct({ name: Schema.String as Schema.Codec<OperationName, string>, input: Schema.Unknown })

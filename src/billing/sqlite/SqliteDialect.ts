@@ -1,18 +1,6 @@
-import { type BillingReason, LedgerUnavailable, NotAccepted } from "../BillingError.ts"
-
-/** Thrown by an operation that answers with a reason instead. Such an operation has changed nothing that must be undone. */
-export class Refusal extends Error {
-  readonly reason: BillingReason
-  constructor(reason: BillingReason) {
-    super(reason._tag)
-    this.reason = reason
-  }
-
-  static readonly notAccepted = (message: string): Refusal => new Refusal(new NotAccepted({ message }))
-
-  static readonly unavailable = (kind: LedgerUnavailable["kind"], message: string): Refusal =>
-    new Refusal(new LedgerUnavailable({ kind, message }))
-}
+import { type BillingReason, LedgerUnavailable } from "../BillingError.ts"
+import type { Dialect } from "../book/Dialect.ts"
+import { Refusal } from "../book/Refusal.ts"
 
 // The low byte of SQLite's extended result codes: https://sqlite.org/rescode.html
 const kinds = new Map<number, LedgerUnavailable["kind"]>([
@@ -35,4 +23,11 @@ export const reasonOf = (error: unknown, committing = false): BillingReason => {
     kind,
     message: errstr === undefined || errstr === message ? (message ?? String(error)) : `${errstr}: ${message}`,
   })
+}
+
+export const sqliteDialect: Dialect = {
+  begin: "BEGIN IMMEDIATE",
+  rollback: "ROLLBACK",
+  members: (json) => `SELECT value FROM json_each(${json})`,
+  reasonOf,
 }

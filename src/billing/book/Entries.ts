@@ -1,0 +1,91 @@
+import type { Entry } from "../Entry.ts"
+import { change, one, type Row, type Rule } from "./Statement.ts"
+
+let month = { from: 0, until: 0, name: "" }
+
+/** The UTC calendar month of a moment: `2026-11`. Kept from one to the next: every charge asks, and a date costs as much as a statement. */
+export const monthOf = (at: number): string => {
+  if (at < month.from || at >= month.until) {
+    const date = new Date(at)
+    const [year, index] = [date.getUTCFullYear(), date.getUTCMonth()]
+    month = { from: Date.UTC(year, index), until: Date.UTC(year, index + 1), name: date.toISOString().slice(0, 7) }
+  }
+  return month.name
+}
+
+export const toEntry = (row: Row): Entry =>
+  ({
+    id: row["id"],
+    operationId: row["operation_id"],
+    at: row["at"],
+    accountId: row["account_id"],
+    keyId: row["key_id"],
+    holdId: row["hold_id"],
+    kind: row["kind"],
+    amount: row["amount"],
+    balance: row["balance"],
+    usage: row["usage"],
+    model: row["model"],
+    quantity: row["quantity"],
+    served: row["served"],
+    rateVersion: row["rate_version"],
+    reason: row["reason"],
+  }) as Entry
+
+/** Appends an entry and moves the running balance with it. The cast: `node:sqlite` binds every number as REAL. */
+export function* append(entry: Omit<Entry, "id" | "balance">): Rule<Entry> {
+  const moved = yield* one(
+    "UPDATE accounts SET balance = balance + CAST(? AS BIGINT) WHERE id = ? RETURNING balance",
+    entry.amount,
+    entry.accountId,
+  )
+  const balance = moved?.["balance"] as number
+  const row = yield* one(
+    `INSERT INTO entries (operation_id, at, account_id, key_id, hold_id, kind, amount, balance, usage, model, quantity, served, rate_version, reason)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+    entry.operationId,
+    entry.at,
+    entry.accountId,
+    entry.keyId,
+    entry.holdId,
+    entry.kind,
+    entry.amount,
+    balance,
+    entry.usage,
+    entry.model,
+    entry.quantity,
+    entry.served,
+    entry.rateVersion,
+    entry.reason,
+  )
+  return { ...entry, id: row?.["id"] as number, balance }
+}
+
+/** Operation ids of the two entries that a hold can make. */
+export const chargeId = (holdId: string) => `charge:${holdId}`
+export const refundId = (holdId: string) => `refund:${holdId}`
+
+/** The entry an operation made, if it did. */
+export function* entryOf(operationId: string): Rule<Entry | undefined> {
+  const row = yield* one("SELECT * FROM entries WHERE operation_id = ?", operationId)
+  return row && toEntry(row)
+}
+
+const addTo = "ON CONFLICT (subject, month) DO UPDATE SET spent = spending.spent + excluded.spent"
+
+/** Counts `amount` into the month's spending of an account and a key. */
+export const spend = (accountId: string, keyId: string | null, at: number, amount: number): Rule<number> =>
+  keyId === null
+    ? change(`INSERT INTO spending (subject, month, spent) VALUES (?, ?, ?) ${addTo}`, accountId, monthOf(at), amount)
+    : change(
+        `INSERT INTO spending (subject, month, spent) VALUES (?1, ?3, ?4), (?2, ?3, ?4) ${addTo}`,
+        accountId,
+        keyId,
+        monthOf(at),
+        amount,
+      )
+
+export function* spentInMonth(subject: string, at: number): Rule<number> {
+  const row = yield* one("SELECT spent FROM spending WHERE subject = ? AND month = ?", subject, monthOf(at))
+  return (row?.["spent"] as number | undefined) ?? 0
+}
