@@ -12,6 +12,7 @@ import { Admission } from "./health/Admission.ts"
 import { DeepHealth } from "./health/DeepHealth.ts"
 import { EngineGuard } from "./health/EngineGuard.ts"
 import { EngineProbe } from "./health/EngineProbe.ts"
+import { Fleet } from "./health/Fleet.ts"
 import { EngineStates } from "./health/EngineStates.ts"
 import { Quarantine } from "./health/Quarantine.ts"
 import { RestartBudget } from "./health/RestartBudget.ts"
@@ -65,7 +66,7 @@ const decoder = Layer.unwrap(
 export const accounts = Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer)
 
 /**
- * Engine health: turns, states, probes and restarts.
+ * Engine health: the fleet, of one engine of each kind, with its turns, states, probes and restarts.
  *
  * @public
  */
@@ -75,6 +76,7 @@ export const health = EngineGuard.layer.pipe(
   Layer.provideMerge(RestartBudget.layer),
   Layer.provide(RestartJournal.layer),
   Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer)),
+  Layer.provideMerge(Fleet.layer),
 )
 
 /**

@@ -1,12 +1,16 @@
 import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { EngineReport } from "../contract/AdminEnginesGroup.ts"
-import { engines as names } from "../health/Engine.ts"
+import { EngineId } from "../health/EngineId.ts"
 import { adminFlags, asking } from "./AdminCommand.ts"
 import { record, table } from "./Table.ts"
 import { time } from "./Time.ts"
 
-const engine = Argument.Literals("engine", names).pipe(Argument.withDescription("magpie or parakeet"))
+const decodeEngine: (written: string) => Option.Option<EngineId> = Schema.decodeUnknownOption(EngineId)
+const engine = Argument.String("engine").pipe(
+  Argument.filterMap(decodeEngine, (written: string) => `${written} is no engine: magpie or parakeet`),
+  Argument.withDescription("magpie or parakeet"),
+)
 const reason = Flag.String("reason").pipe(Flag.withDescription("Why, for the log and the journal"))
 
 /** A row each, and below them what may be long: why an engine is in its state, and what restarts it. */

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { Engine } from "../health/Engine.ts"
+import { EngineId } from "../health/EngineId.ts"
 import { EngineState } from "../health/EngineState.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
@@ -14,7 +14,7 @@ const Change = Schema.Struct({ at: unixMillis, from: EngineState, to: EngineStat
 
 /** One probe: real inferences, done to learn whether the engine works. */
 const ProbeReport = Schema.Struct({
-  engine: Engine,
+  engine: EngineId,
   at: unixMillis,
   durationMillis: Schema.Finite,
   outcome: Schema.Literals(["passed", "wedged", "acquitted", "loading", "unreachable"]).annotate({
@@ -26,7 +26,7 @@ const ProbeReport = Schema.Struct({
 }).annotate({ identifier: "EngineProbeReport" })
 
 const RestartReport = Schema.Struct({
-  engine: Engine,
+  engine: EngineId,
   at: unixMillis,
   durationMillis: Schema.Finite,
   backend: Schema.String,
@@ -37,7 +37,7 @@ const RestartReport = Schema.Struct({
 
 /** All that is known of an engine; its histories hold the last 50, newest last. */
 export const EngineReport = Schema.Struct({
-  engine: Engine,
+  engine: EngineId,
   state: EngineState,
   reason: Schema.String.annotate({ description: "Why it is in this state." }),
   since: unixMillis,
@@ -67,7 +67,7 @@ const SuspectedRecording = Schema.Struct({
   untilMillis: unixMillis,
 }).annotate({ identifier: "SuspectedRecording" })
 
-const params = { engine: Engine }
+const params = { engine: EngineId }
 
 const needsReason = { message: "expected a reason of 1 to 500 characters" }
 const payload = Schema.Struct({
@@ -84,7 +84,7 @@ export class AdminEnginesGroup extends HttpApiGroup.make("adminEngines")
   .add(
     HttpApiEndpoint.get("list", "/admin/engines", {
       success: Schema.Struct({ engines: Schema.Array(EngineReport) }),
-    }).annotateMerge(OpenApi.annotations({ summary: "State and history of both engines" })),
+    }).annotateMerge(OpenApi.annotations({ summary: "State and history of all engines" })),
     HttpApiEndpoint.post("probe", "/admin/engines/:engine/probe", {
       params,
       success: ProbeReport,

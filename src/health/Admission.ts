@@ -1,6 +1,8 @@
 import { Clock, Context, Duration, Effect, Layer, Option, type Scope } from "effect"
 import { Settings } from "../Settings.ts"
-import { type Engine, engines } from "./Engine.ts"
+import type { EngineKind } from "../upstream/EngineKind.ts"
+import type { EngineId } from "./EngineId.ts"
+import { Fleet } from "./Fleet.ts"
 import { HealthError, QueueFull, QueueWaitTimedOut } from "./HealthError.ts"
 import { makeTurns } from "./Turns.ts"
 
@@ -19,102 +21,107 @@ export interface TurnOptions {
 }
 
 /**
- * Whose turn it is: so many calls at once per engine, and a line of bounded length and wait before it.
+ * Whose turn it is: so many calls at once for each engine, and a line of bounded length and wait before it.
  *
  * - `turn`: held until the scope closes. Fails with `QueueFull`, also where the line is so slow that the wait would run
  *   out, or with `QueueWaitTimedOut`. What has begun waits only for what began before it.
  * - `probeTurn`: stands in the same line, is not turned away by its length; false when its turn did not come.
  * - `inLine`: runs a wait (for a verdict, for a recovery) that counts as waiting in line.
  * - `waiting`, `working`: how many wait and how many have their turn.
+ * - `ahead`: how many of them have to leave before it is a newcomer's turn.
  */
 interface Turnstile {
-  readonly turn: (engine: Engine, options?: TurnOptions) => Effect.Effect<void, HealthError, Scope.Scope>
-  readonly probeTurn: (engine: Engine) => Effect.Effect<boolean, never, Scope.Scope>
+  readonly turn: (engine: EngineId, options?: TurnOptions) => Effect.Effect<void, HealthError, Scope.Scope>
+  readonly probeTurn: (engine: EngineId) => Effect.Effect<boolean, never, Scope.Scope>
   readonly inLine: <A, E, R>(
-    engine: Engine,
+    engine: EngineId,
     wait: Effect.Effect<A, E, R>,
     options?: TurnOptions,
   ) => Effect.Effect<A, E | HealthError, R>
-  readonly waiting: (engine: Engine) => Effect.Effect<number>
-  readonly working: (engine: Engine) => Effect.Effect<number>
+  readonly waiting: (engine: EngineId) => Effect.Effect<number>
+  readonly working: (engine: EngineId) => Effect.Effect<number>
+  readonly ahead: (engine: EngineId) => Effect.Effect<number>
 }
 
 /**
  * How long what has begun may wait for its turn. Only speeches that began before it are in front, no more of them than
  * turns, so two calls that take all the time they have are the worst.
  */
-export const begunWait = (engine: Engine, settings: Settings["Service"]): Duration.Duration => {
-  const call = engine === "magpie" ? settings.magpieTimeout : settings.parakeetTimeout
+export const begunWait = (kind: EngineKind, settings: Settings["Service"]): Duration.Duration => {
+  const call = kind === "magpie" ? settings.magpieTimeout : settings.parakeetTimeout
   return Duration.sum(settings.queueWait, Duration.times(call, 2))
 }
 
 const make = Effect.gen(function* () {
   const settings = yield* Settings
+  const { members } = yield* Fleet
   const clock = yield* Clock.Clock
-  const limits = { magpie: settings.magpieConcurrency, parakeet: settings.parakeetConcurrency }
   const queueWaitMillis = Duration.toMillis(settings.queueWait)
   const gates = new Map(
-    engines.map((engine) => [engine, { turns: makeTurns(limits[engine]), line: 0, working: 0, callMillis: 0 }]),
+    members.map(({ concurrency, id, kind }) => [
+      id,
+      { kind, concurrency, turns: makeTurns(concurrency), line: 0, working: 0, callMillis: 0 },
+    ]),
   )
-  const of = (engine: Engine) => gates.get(engine)!
+  const gateOf = (engine: EngineId) => gates.get(engine)!
 
   const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
 
-  const counted = (engine: Engine) =>
+  const counted = (engine: EngineId) =>
     Effect.acquireRelease(
       Effect.sync(() => {
-        of(engine).working++
+        gateOf(engine).working++
         return nowMillis()
       }),
       (from) =>
         Effect.sync(() => {
-          const gate = of(engine)
+          const gate = gateOf(engine)
           gate.working--
           gate.callMillis += newestWeight * (nowMillis() - from - gate.callMillis)
         }),
     )
 
-  const standing = <A, E, R>(engine: Engine, wait: Effect.Effect<A, E, R>) =>
+  const standing = <A, E, R>(engine: EngineId, wait: Effect.Effect<A, E, R>) =>
     Effect.acquireUseRelease(
-      Effect.sync(() => void of(engine).line++),
+      Effect.sync(() => void gateOf(engine).line++),
       () => wait,
-      () => Effect.sync(() => void of(engine).line--),
+      () => Effect.sync(() => void gateOf(engine).line--),
     )
 
-  const queueFull = (engine: Engine, retryAfterMillis: number) =>
-    new HealthError({ reason: new QueueFull({ engine, waiting: of(engine).line, retryAfterMillis }) })
+  const queueFull = (engine: EngineId, retryAfterMillis: number) =>
+    new HealthError({ reason: new QueueFull({ engine, waiting: gateOf(engine).line, retryAfterMillis }) })
 
   const inLine = <A, E, R>(
-    engine: Engine,
+    engine: EngineId,
     wait: Effect.Effect<A, E, R>,
     options?: TurnOptions,
   ): Effect.Effect<A, E | HealthError, R> =>
     Effect.suspend((): Effect.Effect<A, E | HealthError, R> =>
-      options?.begun !== true && of(engine).line >= settings.queueLength
+      options?.begun !== true && gateOf(engine).line >= settings.queueLength
         ? Effect.fail(queueFull(engine, overloadRetryMillis))
         : standing(engine, wait),
     )
 
   // Nobody passes those who stand in line.
-  const takeIfFree = (engine: Engine) =>
-    Effect.suspend(() => (of(engine).line === 0 ? of(engine).turns.takeIfFree : Effect.succeed(false)))
+  const takeIfFree = (engine: EngineId) =>
+    Effect.suspend(() => (gateOf(engine).line === 0 ? gateOf(engine).turns.takeIfFree : Effect.succeed(false)))
 
   // Scoped even under the timeout: a turn that comes as the time runs out is given back with the caller's scope.
-  const take = (engine: Engine, begun: boolean, patience: Duration.Duration) =>
-    Effect.timeoutOption(of(engine).turns.take(begun), patience)
+  const take = (engine: EngineId, begun: boolean, patience: Duration.Duration) =>
+    Effect.timeoutOption(gateOf(engine).turns.take(begun), patience)
 
   /** Refused now rather than when the wait has run out, where the calls in front are known to take longer than that. */
-  const notInVain = (engine: Engine) =>
+  const notInVain = (engine: EngineId) =>
     Effect.suspend(() => {
-      const { callMillis, turns } = of(engine)
-      const excess = (turns.waiting() * callMillis) / limits[engine] - queueWaitMillis
+      const { callMillis, concurrency, turns } = gateOf(engine)
+      const excess = (turns.waiting() * callMillis) / concurrency - queueWaitMillis
       if (excess <= 0) return Effect.void
       return Effect.fail(queueFull(engine, Math.min(longestRetryMillis, Math.max(overloadRetryMillis, excess))))
     })
 
-  const turn = Effect.fnUntraced(function* (engine: Engine, options?: TurnOptions) {
+  const turn = Effect.fnUntraced(function* (engine: EngineId, options?: TurnOptions) {
     const begun = options?.begun === true
-    const patience = begun ? begunWait(engine, settings) : settings.queueWait
+    const patience = begun ? begunWait(gateOf(engine).kind, settings) : settings.queueWait
     const free = yield* takeIfFree(engine)
     if (!free) {
       if (!begun) yield* notInVain(engine)
@@ -124,7 +131,7 @@ const make = Effect.gen(function* () {
     yield* counted(engine)
   })
 
-  const timedOut = (engine: Engine, patience: Duration.Duration) =>
+  const timedOut = (engine: EngineId, patience: Duration.Duration) =>
     Effect.fail(
       new HealthError({
         reason: new QueueWaitTimedOut({
@@ -144,8 +151,13 @@ const make = Effect.gen(function* () {
       return true
     }),
     inLine,
-    waiting: (engine) => Effect.sync(() => of(engine).line),
-    working: (engine) => Effect.sync(() => of(engine).working),
+    waiting: (engine) => Effect.sync(() => gateOf(engine).line),
+    working: (engine) => Effect.sync(() => gateOf(engine).working),
+    ahead: (engine) =>
+      Effect.sync(() => {
+        const { concurrency, line, working } = gateOf(engine)
+        return Math.max(0, line + working - concurrency + 1)
+      }),
   }
   return service
 })

@@ -16,7 +16,8 @@ import { Settings } from "../Settings.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { Admission } from "./Admission.ts"
-import { type Engine, engineName, engines } from "./Engine.ts"
+import { type EngineId, engineName } from "./EngineId.ts"
+import { Fleet } from "./Fleet.ts"
 import { type Attempt, EngineProbe } from "./EngineProbe.ts"
 import { type EngineRecord, EngineStates, type ProbeReport, type RestartReport } from "./EngineStates.ts"
 import { makeHealing } from "./Healing.ts"
@@ -54,11 +55,11 @@ const downProbeMillis = 15_000
 export class DeepHealth extends Context.Service<
   DeepHealth,
   {
-    readonly probe: (engine: Engine) => Effect.Effect<ProbeReport>
-    readonly suspect: (engine: Engine, reason: string) => Effect.Effect<void>
-    readonly look: (engine: Engine) => Effect.Effect<void>
-    readonly restart: (engine: Engine, reason: string) => Effect.Effect<RestartReport, HealthError>
-    readonly restore: (engine: Engine, reason: string) => Effect.Effect<void, HealthError>
+    readonly probe: (engine: EngineId) => Effect.Effect<ProbeReport>
+    readonly suspect: (engine: EngineId, reason: string) => Effect.Effect<void>
+    readonly look: (engine: EngineId) => Effect.Effect<void>
+    readonly restart: (engine: EngineId, reason: string) => Effect.Effect<RestartReport, HealthError>
+    readonly restore: (engine: EngineId, reason: string) => Effect.Effect<void, HealthError>
     readonly status: Effect.Effect<ReadonlyArray<EngineReport>>
   }
 >()("aviary/health/DeepHealth") {
@@ -75,16 +76,17 @@ export class DeepHealth extends Context.Service<
 function make() {
   return Effect.gen(function* () {
     const { probeInterval, recoveryTimeout, restartSettle } = yield* Settings
+    const { members } = yield* Fleet
     const states = yield* EngineStates
     const admission = yield* Admission
     const engineProbe = yield* EngineProbe
     const restarter = yield* Restarter
     const budget = yield* RestartBudget
     const quarantine = yield* Quarantine
-    const probes = yield* FiberMap.make<Engine, ProbeReport, never>()
-    const healings = yield* FiberMap.make<Engine, void, never>()
+    const probes = yield* FiberMap.make<EngineId, ProbeReport, never>()
+    const healings = yield* FiberMap.make<EngineId, void, never>()
 
-    const tryTwice = Effect.fnUntraced(function* (engine: Engine) {
+    const tryTwice = Effect.fnUntraced(function* (engine: EngineId) {
       const proven = (yield* states.get(engine)).life > 0
       const first = yield* engineProbe.attempt(engine)
       if (!isFailure(first, proven)) return { ...verdict(first), attempts: 1 }
@@ -93,13 +95,13 @@ function make() {
       return { ...verdict(second, isFailure(second, proven)), attempts: 2 }
     })
 
-    const inItsTurn = Effect.fnUntraced(function* (engine: Engine) {
+    const inItsTurn = Effect.fnUntraced(function* (engine: EngineId) {
       const came = yield* admission.probeTurn(engine)
       if (!came) return { outcome: "acquitted" as const, detail: "it was busy with requests all the time", attempts: 0 }
       return yield* tryTwice(engine)
     }, Effect.scoped)
 
-    const examine = Effect.fn("DeepHealth.examine")(function* (engine: Engine) {
+    const examine = Effect.fn("DeepHealth.examine")(function* (engine: EngineId) {
       const at = yield* Clock.currentTimeMillis
       const began = yield* elapsedMillis
       const before = yield* states.get(engine)
@@ -121,7 +123,7 @@ function make() {
       return report
     })
 
-    const examining = (engine: Engine) =>
+    const examining = (engine: EngineId) =>
       Effect.suspend(() =>
         Option.match(FiberMap.getUnsafe(probes, engine), {
           onSome: Effect.succeed,
@@ -129,7 +131,7 @@ function make() {
         }),
       )
 
-    const probe = (engine: Engine) => Effect.flatMap(examining(engine), Fiber.join)
+    const probe = (engine: EngineId) => Effect.flatMap(examining(engine), Fiber.join)
 
     const { heal, restartOnce } = makeHealing({
       states,
@@ -142,14 +144,14 @@ function make() {
       restartSettle,
     })
 
-    const startHealing = (engine: Engine) =>
+    const startHealing = (engine: EngineId) =>
       Effect.suspend(() =>
         FiberMap.hasUnsafe(healings, engine)
           ? Effect.void
           : Effect.asVoid(FiberMap.run(healings, engine, survived(engine, heal(engine)), { startImmediately: false })),
       )
 
-    const restart = Effect.fn("DeepHealth.restart")(function* (engine: Engine, reason: string) {
+    const restart = Effect.fn("DeepHealth.restart")(function* (engine: EngineId, reason: string) {
       const { state } = yield* states.get(engine)
       if (state === "restarting" || (state === "recovering" && FiberMap.hasUnsafe(healings, engine))) {
         return yield* new HealthError({ reason: new RestartUnderWay({ engine }) })
@@ -174,7 +176,7 @@ function make() {
       look: (engine) => Effect.asVoid(examining(engine)),
       restart,
       restore: (engine, reason) => budget.restore(engine, reason),
-      status: Effect.forEach(engines, (engine) =>
+      status: Effect.forEach(members, ({ id: engine }) =>
         Effect.gen(function* () {
           const [waiting, working] = [yield* admission.waiting(engine), yield* admission.working(engine)]
           return {
@@ -217,7 +219,7 @@ function verdict(
 }
 
 /** A defect while healing must not leave the engine without a doctor: the next scheduled probe starts a new healing. */
-const survived = (engine: Engine, healing: Effect.Effect<void>) =>
+const survived = (engine: EngineId, healing: Effect.Effect<void>) =>
   Effect.catchCause(healing, (cause) =>
     Cause.hasInterruptsOnly(cause)
       ? Effect.failCause(cause)
@@ -227,11 +229,12 @@ const survived = (engine: Engine, healing: Effect.Effect<void>) =>
 const schedule = (deepHealth: DeepHealth["Service"]) =>
   Effect.gen(function* () {
     const { probeInterval } = yield* Settings
+    const { members } = yield* Fleet
     const states = yield* EngineStates
-    const untilDown = (engine: Engine) => states.until(engine, (state) => state === "down")
+    const untilDown = (engine: EngineId) => states.until(engine, (state) => state === "down")
 
     /** An engine that is down is looked for more often, from the moment on that a request finds it so. */
-    const pause = Effect.fnUntraced(function* (engine: Engine) {
+    const pause = Effect.fnUntraced(function* (engine: EngineId) {
       const millis = Duration.toMillis(probeInterval) * (0.8 + 0.4 * (yield* Random.next))
       const isDown = (yield* states.get(engine)).state === "down"
       if (isDown) return yield* Effect.sleep(Math.min(millis, downProbeMillis))
@@ -241,14 +244,14 @@ const schedule = (deepHealth: DeepHealth["Service"]) =>
       )
     })
 
-    const look = Effect.fnUntraced(function* (engine: Engine) {
+    const look = Effect.fnUntraced(function* (engine: EngineId) {
       const { state } = yield* states.get(engine)
       // Its healing probes as soon as that makes sense.
       if (state === "restarting" || state === "recovering") return
       yield* deepHealth.probe(engine)
     })
 
-    for (const engine of engines) {
+    for (const { id: engine } of members) {
       const first = firstProbeMillis * (1 + (yield* Random.next))
       yield* look(engine).pipe(
         Effect.catchCause((cause) => Effect.logError(`the scheduled probe of ${engineName(engine)} broke off`, cause)),

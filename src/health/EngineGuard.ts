@@ -1,14 +1,15 @@
-import { Context, Duration, Effect, Exit, Layer, Metric, Option, Result, Schedule, Scope, Stream } from "effect"
+import { Context, Duration, Effect, Layer, Result, Schedule, Stream } from "effect"
 import { Settings } from "../Settings.ts"
-import { elapsedMillis } from "../telemetry/Elapsed.ts"
-import * as Metrics from "../telemetry/Metrics.ts"
 import type { EngineError } from "../upstream/EngineError.ts"
-import { Admission, begunWait, type TurnOptions } from "./Admission.ts"
+import type { EngineKind } from "../upstream/EngineKind.ts"
+import type { TurnOptions } from "./Admission.ts"
 import { DeepHealth } from "./DeepHealth.ts"
-import { type Engine, engineName } from "./Engine.ts"
-import { type EngineState, refusesRequests, takesRequests } from "./EngineState.ts"
+import { type EngineId, engineName } from "./EngineId.ts"
+import { refusesRequests, takesRequests } from "./EngineState.ts"
 import { type EngineRecord, EngineStates } from "./EngineStates.ts"
-import { EngineWedged, HealthError, QueueWaitTimedOut } from "./HealthError.ts"
+import { makeEntrance, makeRefusal } from "./Entrance.ts"
+import { type ClientOf, Fleet } from "./Fleet.ts"
+import { HealthError } from "./HealthError.ts"
 import { Quarantine } from "./Quarantine.ts"
 import { classify, describe } from "./WedgeRules.ts"
 
@@ -21,240 +22,171 @@ export interface GuardOptions {
 const overloadRetries = Schedule.upTo(Schedule.exponential("500 millis", 1.5), { times: 10 })
 
 /**
- * Stands between the programs and the engines. It waits for the engine's turn, keeps requests from an engine that a
- * probe found wedged, and reports failures so that one probe looks and one restart follows.
+ * Stands between the programs and the engines. It hands out the client of a member that can be used and waits for its turn, keeps
+ * requests from an engine that a probe found wedged, and reports failures so that one probe looks and one restart follows.
  *
  * - `call`: an engine call that can be made again. With `content`, and where `AVIARY_RECOVERY_WAIT` is set, a call that
- *   met a wedge waits for the recovery and is made once more.
+ *   met a wedge waits for a member that can be used and is made once more.
  * - `stream`: holds the turn until the stream ends. With `begun` it is the rest of an answer that a client already
  *   receives: it goes before all that has not begun, and an engine that says it is too busy is asked again. Nothing else
  *   is made again.
- *
  * - `ask`: a question that costs the engine nothing, such as which voices it has: takes no turn and is never refused, but
  *   what it meets counts like what a call meets.
  *
  * `call` and `stream` fail with `EngineWedged`, `QueueFull`, `QueueWaitTimedOut` or `Quarantined`; what is the call's own failure passes.
  */
-export class EngineGuard extends Context.Service<
-  EngineGuard,
-  {
-    readonly ask: <A, E extends EngineError, R>(
-      engine: Engine,
-      question: Effect.Effect<A, E, R>,
-    ) => Effect.Effect<A, E, R>
-    readonly call: <A, E extends EngineError, R>(
-      engine: Engine,
-      call: Effect.Effect<A, E, R>,
-      options?: GuardOptions,
-    ) => Effect.Effect<A, E | HealthError, R>
-    readonly stream: <A, E extends EngineError, R>(
-      engine: Engine,
-      stream: Stream.Stream<A, E, R>,
-      options?: TurnOptions,
-    ) => Stream.Stream<A, E | HealthError, R>
-  }
->()("aviary/health/EngineGuard") {
-  static readonly layer = Layer.effect(EngineGuard, Effect.suspend(make))
-
-  /** Lets everything through: for programs run without the health room. */
-  static readonly layerOpen = Layer.succeed(EngineGuard, {
-    ask: (_, question) => question,
-    call: (_, call) => call,
-    stream: (_, stream) => stream,
-  })
+interface Guard {
+  readonly ask: <K extends EngineKind, A, R>(
+    kind: K,
+    question: (client: ClientOf<K>) => Effect.Effect<A, EngineError, R>,
+  ) => Effect.Effect<A, EngineError, R>
+  readonly call: <K extends EngineKind, A, R>(
+    kind: K,
+    call: (client: ClientOf<K>) => Effect.Effect<A, EngineError, R>,
+    options?: GuardOptions,
+  ) => Effect.Effect<A, EngineError | HealthError, R>
+  readonly stream: <K extends EngineKind, A, R>(
+    kind: K,
+    stream: (client: ClientOf<K>) => Stream.Stream<A, EngineError, R>,
+    options?: TurnOptions,
+  ) => Stream.Stream<A, EngineError | HealthError, R>
 }
 
-function make() {
-  return Effect.gen(function* () {
-    const settings = yield* Settings
-    const states = yield* EngineStates
-    const admission = yield* Admission
-    const deepHealth = yield* DeepHealth
-    const quarantine = yield* Quarantine
+const make = Effect.gen(function* () {
+  const settings = yield* Settings
+  const states = yield* EngineStates
+  const deepHealth = yield* DeepHealth
+  const quarantine = yield* Quarantine
+  const { choose, enter } = yield* makeEntrance
+  const judge = yield* makeJudge
+  const recoveryMillis = Duration.toMillis(settings.recoveryWait)
 
-    const retryAfterMillis = Duration.toMillis(settings.retryAfter)
-    const recoveryMillis = Duration.toMillis(settings.recoveryWait)
-    // A probe tries twice, with a pause between.
-    const verdictMillis = 2 * Duration.toMillis(settings.probeTimeout) + 2_000
+  /** A call to an engine that was down when it began has been answered: that is news at once; a probe says more. */
+  const answered = ({ engine, state }: EngineRecord) =>
+    state === "down"
+      ? Effect.andThen(states.apply(engine, "answered", "a request was answered"), deepHealth.look(engine))
+      : Effect.void
 
-    const wedged = ({ engine, state }: EngineRecord) =>
-      new HealthError({
-        reason: new EngineWedged({
-          engine,
-          state,
-          message: explain(engine, state),
-          ...(state !== "exhausted" && { retryAfterMillis }),
-        }),
-      })
-
-    /** Waits while the state forbids requests: for a verdict always, for a recovery until `holdMillis` have passed. */
-    const untilUsable = Effect.fnUntraced(function* (engine: Engine, holdMillis: number, options?: TurnOptions) {
-      const holdUntil = (yield* elapsedMillis) + holdMillis
-      for (;;) {
-        const record = yield* states.get(engine)
-        if (takesRequests(record.state)) return
-        const isHeld = record.state !== "suspect"
-        const patience = isHeld ? holdUntil - (yield* elapsedMillis) : verdictMillis
-        if (patience <= 0 || record.state === "exhausted") return yield* wedged(record)
-        const news = states.until(engine, (state) =>
-          isHeld ? takesRequests(state) || state === "exhausted" : state !== "suspect",
-        )
-        const came = yield* admission.inLine(engine, Effect.timeoutOption(news, patience), options)
-        if (Option.isNone(came)) return yield* wedged(yield* states.get(engine))
-      }
-    })
-
-    /** The engine's turn, unless the wait for it changed the state: then it is given back and nothing returned. */
-    const turnIfUsable = Effect.fnUntraced(function* (engine: Engine, options?: TurnOptions) {
-      const scope = yield* Scope.fork(yield* Effect.scope)
-      yield* Scope.provide(admission.turn(engine, options), scope)
-      const record = yield* states.get(engine)
-      if (takesRequests(record.state)) return record
-      yield* Scope.close(scope, Exit.void)
-      return undefined
-    })
-
-    const enter = Effect.fnUntraced(function* (engine: Engine, holdMillis: number, options?: TurnOptions) {
-      for (;;) {
-        yield* untilUsable(engine, holdMillis, options)
-        const record = yield* turnIfUsable(engine, options)
-        if (record !== undefined) return record
-      }
-    })
-
-    const enterInTime = (
-      engine: Engine,
-      holdMillis: number,
-      options?: TurnOptions,
-    ): Effect.Effect<EngineRecord, HealthError, Scope.Scope> => {
-      const queueWait = options?.begun === true ? begunWait(engine, settings) : settings.queueWait
-      const waitedMillis = Duration.toMillis(queueWait) + verdictMillis + holdMillis
-      const tooLate = new HealthError({ reason: new QueueWaitTimedOut({ engine, waitedMillis, retryAfterMillis }) })
-      return enter(engine, holdMillis, options).pipe(
-        Effect.timeoutOrElse({ duration: waitedMillis, orElse: () => Effect.fail(tooLate) }),
-        Effect.tapError(({ reason }) =>
-          Metric.update(Metric.withAttributes(Metrics.engineRefusals, { engine, reason: reason._tag }), 1),
-        ),
-      )
-    }
-
-    /** Reports a call's failure, and says what it is to the client. `life` is the engine's when the call began. */
-    const judge = Effect.fnUntraced(function* <E extends EngineError>(
-      engine: Engine,
-      life: number,
-      error: E,
-      content: string | undefined,
-    ) {
-      const finding = classify(engine, error.reason)
-      if (finding === "request" || finding === "overload") return error
-      const record = yield* states.get(engine)
-      // The first probe to pass ends no life: a call that came before it is of the same process.
-      const isOld = record.life !== life && (life > 0 || record.restarts.length > 0)
-      if (finding === "wedge") {
-        // A wedge that a probe has confirmed counts at once; of a suspicion the verdict says whether it was one.
-        if (content !== undefined && !isOld) {
-          yield* refusesRequests(record.state)
-            ? quarantine.strike(content, life)
-            : quarantine.suspect(engine, content, life)
+  const once = <K extends EngineKind, A, R>(
+    kind: K,
+    call: (client: ClientOf<K>) => Effect.Effect<A, EngineError, R>,
+    content: string | undefined,
+    holdMillis: number,
+  ) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { member, record } = yield* enter(kind, holdMillis)
+        const result = yield* Effect.result(call(member.client))
+        if (Result.isFailure(result)) {
+          const error = yield* judge(member, record.life, result.failure, content)
+          return error instanceof HealthError ? Result.fail({ error, member }) : yield* result.failure
         }
-        if (!isOld) yield* deepHealth.suspect(engine, describe(error.reason))
-        return wedged(yield* states.get(engine))
-      }
-      // Cut off by a restart, or by what the restart is about.
-      if (isOld || !takesRequests(record.state)) return wedged(record)
-      if (finding === "unreachable") {
-        if (record.state === "down") return error
-        // Nobody has to confirm that nobody listens.
-        yield* states.apply(engine, "unreachable", describe(error.reason))
-      }
-      yield* deepHealth.look(engine)
-      return error
-    })
+        yield* answered(record)
+        return Result.succeed(result.success)
+      }),
+    )
 
-    /** A call to an engine that was down when it began has been answered: that is news at once; a probe says more. */
-    const answered = (engine: Engine, { state }: EngineRecord) =>
-      state === "down"
-        ? Effect.andThen(states.apply(engine, "answered", "a request was answered"), deepHealth.look(engine))
-        : Effect.void
-
-    const once = <A, E extends EngineError, R>(
-      engine: Engine,
-      call: Effect.Effect<A, E, R>,
-      content: string | undefined,
-      holdMillis: number,
-    ) =>
-      Effect.scoped(
-        Effect.gen(function* () {
-          const record = yield* enterInTime(engine, holdMillis)
-          const result = yield* Effect.result(call)
-          if (Result.isFailure(result)) {
-            const error = yield* judge(engine, record.life, result.failure, content)
-            return error instanceof HealthError ? Result.fail(error) : yield* result.failure
-          }
-          yield* answered(engine, record)
-          return Result.succeed(result.success)
-        }),
+  const service: Guard = {
+    ask: Effect.fnUntraced(function* (kind, question) {
+      const member = yield* choose(kind)
+      const record = yield* states.get(member.id)
+      const answer = yield* Effect.tapError(question(member.client), (error) =>
+        judge(member, record.life, error, undefined),
       )
-
-    return EngineGuard.of({
-      ask: Effect.fnUntraced(function* (engine, question) {
-        const record = yield* states.get(engine)
-        const answer = yield* Effect.tapError(question, (error) => judge(engine, record.life, error, undefined))
-        yield* answered(engine, record)
-        return answer
-      }),
-      call: Effect.fnUntraced(function* (engine, call, options) {
-        const content = options?.content
-        if (content !== undefined) yield* quarantine.check(content)
-        const holdMillis = content === undefined ? 0 : recoveryMillis
-        const first = yield* once(engine, call, content, holdMillis)
-        if (Result.isSuccess(first)) return first.success
-        if (holdMillis === 0) return yield* first.failure
-        yield* Effect.logInfo(`a call that met a wedge of ${engineName(engine)} waits to be made once more`)
-        const second = yield* once(engine, call, content, holdMillis)
-        return yield* Effect.fromResult(second)
-      }),
-      stream: (engine, stream, options) =>
-        Stream.unwrap(
-          Effect.map(enterInTime(engine, 0, options), (record) =>
-            (options?.begun === true ? patiently(engine, stream) : stream).pipe(
-              Stream.onFirst(() => answered(engine, record)),
-              Stream.catch((error) =>
-                Stream.fromEffect(Effect.flatMap(judge(engine, record.life, error, undefined), Effect.fail)),
-              ),
+      yield* answered(record)
+      return answer
+    }),
+    call: Effect.fnUntraced(function* (kind, call, options) {
+      const content = options?.content
+      if (content !== undefined) yield* quarantine.check(content)
+      const holdMillis = content === undefined ? 0 : recoveryMillis
+      const first = yield* once(kind, call, content, holdMillis)
+      if (Result.isSuccess(first)) return first.success
+      const { error, member } = first.failure
+      if (holdMillis === 0) return yield* error
+      yield* Effect.logInfo(`a call that met a wedge of ${engineName(member.id)} waits to be made once more`)
+      const second = yield* once(kind, call, content, holdMillis)
+      return Result.isSuccess(second) ? second.success : yield* second.failure.error
+    }),
+    stream: (kind, stream, options) =>
+      Stream.unwrap(
+        Effect.map(enter(kind, 0, options), ({ member, record }) =>
+          (options?.begun === true ? patiently(kind, stream(member.client)) : stream(member.client)).pipe(
+            Stream.onFirst(() => answered(record)),
+            Stream.catch((error) =>
+              Stream.fromEffect(Effect.flatMap(judge(member, record.life, error, undefined), Effect.fail)),
             ),
           ),
         ),
-    })
-  })
+      ),
+  }
+  return service
+})
+
+/** See `Guard`. */
+export class EngineGuard extends Context.Service<EngineGuard, Guard>()("aviary/health/EngineGuard") {
+  static readonly layer = Layer.effect(EngineGuard, make)
+
+  /** Lets everything through to the first of its kind: for programs run without the health room. */
+  static readonly layerOpen = Layer.effect(
+    EngineGuard,
+    Effect.map(Fleet, ({ of }): Guard => ({
+      ask: (kind, question) => question(of(kind)[0].client),
+      call: (kind, call) => call(of(kind)[0].client),
+      stream: (kind, stream) => stream(of(kind)[0].client),
+    })),
+  )
 }
 
+/** Reports a call's failure, and says what it is to the client. `life` is the engine's when the call began. */
+const makeJudge = Effect.gen(function* () {
+  const refusal = makeRefusal(yield* Settings)
+  const states = yield* EngineStates
+  const deepHealth = yield* DeepHealth
+  const quarantine = yield* Quarantine
+
+  /** A wedge that a probe has confirmed counts at once; of a suspicion the verdict says whether it was one. */
+  const incriminate = ({ engine, state }: EngineRecord, content: string, life: number) =>
+    refusesRequests(state) ? quarantine.strike(engine, content, life) : quarantine.suspect(engine, content, life)
+
+  return Effect.fnUntraced(function* (
+    { id, kind }: { readonly id: EngineId; readonly kind: EngineKind },
+    life: number,
+    error: EngineError,
+    content: string | undefined,
+  ) {
+    const finding = classify(kind, error.reason)
+    if (finding === "request" || finding === "overload") return error
+    const record = yield* states.get(id)
+    // The first probe to pass ends no life: a call that came before it is of the same process.
+    const isOld = record.life !== life && (life > 0 || record.restarts.length > 0)
+    if (finding === "wedge") {
+      if (content !== undefined && !isOld) yield* incriminate(record, content, life)
+      if (!isOld) yield* deepHealth.suspect(id, describe(error.reason))
+      return refusal(yield* states.get(id))
+    }
+    // Cut off by a restart, or by what the restart is about.
+    if (isOld || !takesRequests(record.state)) return refusal(record)
+    if (finding === "unreachable") {
+      if (record.state === "down") return error
+      // Nobody has to confirm that nobody listens.
+      yield* states.apply(id, "unreachable", describe(error.reason))
+    }
+    yield* deepHealth.look(id)
+    return error
+  })
+})
+
 /** `stream`, asked for again while the engine says that it is too busy to begin with it. */
-const patiently = <A, E extends EngineError, R>(
-  engine: Engine,
-  stream: Stream.Stream<A, E, R>,
-): Stream.Stream<A, E, R> =>
+const patiently = <A, R>(
+  kind: EngineKind,
+  stream: Stream.Stream<A, EngineError, R>,
+): Stream.Stream<A, EngineError, R> =>
   Stream.suspend(() => {
     let sounds = false
-    const isTooBusy = ({ reason }: E) => !sounds && classify(engine, reason) === "overload"
+    const isTooBusy = ({ reason }: EngineError) => !sounds && classify(kind, reason) === "overload"
     return stream.pipe(
       Stream.onFirst(() => Effect.sync(() => void (sounds = true))),
       Stream.retry(($) => Schedule.while($(overloadRetries), ({ input }) => isTooBusy(input))),
     )
   })
-
-function explain(engine: Engine, state: EngineState): string {
-  const name = engineName(engine)
-  switch (state) {
-    case "suspect":
-      return `${name} seems to have failed in a way that only a restart mends. It is being checked; try again later.`
-    case "restarting":
-      return `${name} is being restarted after a failure; try again later.`
-    case "recovering":
-      return `${name} is starting; try again later.`
-    case "exhausted":
-      return `${name} failed again after each restart, and is not restarted any more for now. Its operator must look at it.`
-    default:
-      return `${name} has failed in a way that only a restart mends; try again later.`
-  }
-}

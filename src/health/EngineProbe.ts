@@ -7,9 +7,9 @@ import { wavHeaderBytes } from "../audio/Wav.ts"
 import { Settings } from "../Settings.ts"
 import { type EngineFailure, EngineTimedOut } from "../upstream/EngineFailure.ts"
 import type { EngineError } from "../upstream/EngineError.ts"
-import { MagpieClient } from "../upstream/MagpieClient.ts"
-import { ParakeetClient } from "../upstream/ParakeetClient.ts"
-import type { Engine } from "./Engine.ts"
+import type { EngineKind } from "../upstream/EngineKind.ts"
+import type { EngineId } from "./EngineId.ts"
+import { type ClientOf, Fleet } from "./Fleet.ts"
 import { classify, describe, isCertain } from "./WedgeRules.ts"
 
 /** What `probe.wav` says. Speech, since silence never reaches the decoder, where the crashes are. */
@@ -42,35 +42,29 @@ export interface Attempt {
 export class EngineProbe extends Context.Service<
   EngineProbe,
   {
-    readonly attempt: (engine: Engine) => Effect.Effect<Attempt>
-    readonly ready: (engine: Engine) => Effect.Effect<boolean>
+    readonly attempt: (engine: EngineId) => Effect.Effect<Attempt>
+    readonly ready: (engine: EngineId) => Effect.Effect<boolean>
   }
 >()("aviary/health/EngineProbe") {
   static readonly layer = Layer.effect(EngineProbe, Effect.suspend(make))
 
   /** A test's own probe. */
   static readonly layerTest = (
-    attempt: (engine: Engine) => Effect.Effect<Attempt>,
-    ready: (engine: Engine) => Effect.Effect<boolean> = () => Effect.succeed(true),
+    attempt: (engine: EngineId) => Effect.Effect<Attempt>,
+    ready: (engine: EngineId) => Effect.Effect<boolean> = () => Effect.succeed(true),
   ) => Layer.succeed(EngineProbe, { attempt, ready })
 }
 
 function make() {
   return Effect.gen(function* () {
     const { probeTimeout } = yield* Settings
-    const magpie = yield* MagpieClient
-    const parakeet = yield* ParakeetClient
+    const fleet = yield* Fleet
     const clip = yield* readClip
-    const readiness: Record<Engine, Effect.Effect<void, EngineError>> = {
-      magpie: magpie.ready,
-      parakeet: parakeet.ready,
-    }
 
-    const listen = parakeet
-      .transcribe(clip, { language: "en-US" })
-      .pipe(Effect.map(({ text }) => judgeTranscript(text)))
+    const listen = (parakeet: ClientOf<"parakeet">) =>
+      parakeet.transcribe(clip, { language: "en-US" }).pipe(Effect.map(({ text }) => judgeTranscript(text)))
 
-    const speak = Effect.gen(function* () {
+    const speak = Effect.fnUntraced(function* (magpie: ClientOf<"magpie">) {
       const ids = yield* magpie.voices
       const voices = collapseVoices(ids)
       const voice = (voices.find(({ language }) => language?.startsWith("en")) ?? voices[0])?.speakAs
@@ -80,8 +74,10 @@ function make() {
       return judgeSpeech(yield* Stream.runFold(chunks, () => nothingHeard, hear))
     })
 
-    const attempt = Effect.fn("EngineProbe.attempt")(function* (engine: Engine) {
-      const inference: Effect.Effect<Attempt, EngineError> = engine === "parakeet" ? listen : speak
+    const attempt = Effect.fn("EngineProbe.attempt")(function* (engine: EngineId) {
+      const member = fleet.get(engine)
+      const inference: Effect.Effect<Attempt, EngineError> =
+        member.kind === "parakeet" ? listen(member.client) : speak(member.client)
       return yield* inference.pipe(
         Effect.timeoutOrElse({
           duration: probeTimeout,
@@ -90,7 +86,7 @@ function make() {
               reason: new EngineTimedOut({ phase: "total", afterMillis: Duration.toMillis(probeTimeout) }),
             }),
         }),
-        Effect.catch((error) => Effect.succeed(judgeFailure(engine, error.reason))),
+        Effect.catch((error) => Effect.succeed(judgeFailure(member.kind, error.reason))),
         Effect.catchDefect((defect) =>
           Effect.succeed<Attempt>({ result: "unclear", detail: `the probe itself broke: ${String(defect)}` }),
         ),
@@ -99,7 +95,7 @@ function make() {
 
     return EngineProbe.of({
       attempt,
-      ready: (engine) => Effect.isSuccess(Effect.timeout(readiness[engine], probeTimeout)),
+      ready: (engine) => Effect.isSuccess(Effect.timeout(fleet.get(engine).client.ready, probeTimeout)),
     })
   })
 }
@@ -141,9 +137,9 @@ function judgeSpeech({ millis, peak }: Heard): Attempt {
   return { result: "passed", detail: spoken }
 }
 
-function judgeFailure(engine: Engine, failure: EngineFailure): Attempt {
+function judgeFailure(kind: EngineKind, failure: EngineFailure): Attempt {
   const detail = describe(failure)
-  switch (classify(engine, failure)) {
+  switch (classify(kind, failure)) {
     case "wedge":
       return { result: isCertain(failure) ? "certain" : "failed", detail }
     case "doubt":

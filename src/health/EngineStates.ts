@@ -1,6 +1,7 @@
 import { Clock, Context, Effect, Layer, Metric, Stream, SubscriptionRef } from "effect"
 import * as Metrics from "../telemetry/Metrics.ts"
-import { type Engine, engineName, engines } from "./Engine.ts"
+import { type EngineId, engineName } from "./EngineId.ts"
+import { Fleet } from "./Fleet.ts"
 import { type EngineEvent, type EngineState, next, refusesRequests } from "./EngineState.ts"
 
 /** One change of state; `at` is Unix time in milliseconds. */
@@ -19,7 +20,7 @@ export interface Change {
  * @property detail what was heard or what failed, in one line
  */
 export interface ProbeReport {
-  readonly engine: Engine
+  readonly engine: EngineId
   readonly at: number
   readonly durationMillis: number
   readonly outcome: "passed" | "wedged" | "acquitted" | "loading" | "unreachable"
@@ -29,7 +30,7 @@ export interface ProbeReport {
 
 /** One restart that was tried: `at` in Unix milliseconds, `reason` why, `detail` how it ended. */
 export interface RestartReport {
-  readonly engine: Engine
+  readonly engine: EngineId
   readonly at: number
   readonly durationMillis: number
   readonly backend: string
@@ -55,7 +56,7 @@ interface Settling {
  * @property lastRecoveryMillis from the first sign of the last wedge to the probe that passed
  */
 export interface EngineRecord {
-  readonly engine: Engine
+  readonly engine: EngineId
   readonly state: EngineState
   readonly reason: string
   readonly since: number
@@ -73,7 +74,7 @@ export interface EngineRecord {
 export const historyLength = 50
 
 /**
- * The state of both engines; every change is logged once.
+ * The state of every engine; every change is logged once.
  *
  * - `apply`: what an event makes of an engine's state; gives the record after it.
  * - `settle`: from when on what the engine shows is about the process after a restart; without `settling`, from now on.
@@ -82,12 +83,12 @@ export const historyLength = 50
 export class EngineStates extends Context.Service<
   EngineStates,
   {
-    readonly get: (engine: Engine) => Effect.Effect<EngineRecord>
-    readonly apply: (engine: Engine, event: EngineEvent, reason: string) => Effect.Effect<EngineRecord>
-    readonly settle: (engine: Engine, settling?: Settling) => Effect.Effect<void>
+    readonly get: (engine: EngineId) => Effect.Effect<EngineRecord>
+    readonly apply: (engine: EngineId, event: EngineEvent, reason: string) => Effect.Effect<EngineRecord>
+    readonly settle: (engine: EngineId, settling?: Settling) => Effect.Effect<void>
     readonly addProbe: (report: ProbeReport) => Effect.Effect<void>
     readonly addRestart: (report: RestartReport) => Effect.Effect<void>
-    readonly until: (engine: Engine, wanted: (state: EngineState) => boolean) => Effect.Effect<EngineState>
+    readonly until: (engine: EngineId, wanted: (state: EngineState) => boolean) => Effect.Effect<EngineState>
   }
 >()("aviary/health/EngineStates") {
   static readonly layer = Layer.effect(EngineStates, Effect.suspend(make))
@@ -95,10 +96,11 @@ export class EngineStates extends Context.Service<
 
 function make() {
   return Effect.gen(function* () {
+    const { members } = yield* Fleet
     const now = yield* Clock.currentTimeMillis
-    const records = new Map<Engine, SubscriptionRef.SubscriptionRef<EngineRecord>>()
-    for (const engine of engines) records.set(engine, yield* SubscriptionRef.make(begin(engine, now)))
-    const of = (engine: Engine) => records.get(engine)!
+    const records = new Map<EngineId, SubscriptionRef.SubscriptionRef<EngineRecord>>()
+    for (const { id } of members) records.set(id, yield* SubscriptionRef.make(begin(id, now)))
+    const of = (engine: EngineId) => records.get(engine)!
 
     return EngineStates.of({
       get: (engine) => SubscriptionRef.get(of(engine)),
@@ -130,7 +132,7 @@ function make() {
   })
 }
 
-const begin = (engine: Engine, now: number): EngineRecord => ({
+const begin = (engine: EngineId, now: number): EngineRecord => ({
   engine,
   state: "unknown",
   reason: "not probed yet",

@@ -1,7 +1,7 @@
 import { Clock, DateTime, Duration, Effect, Metric, Random, Result } from "effect"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
-import { type Engine, engineName } from "./Engine.ts"
+import { type EngineId, engineName } from "./EngineId.ts"
 import type { EngineProbe } from "./EngineProbe.ts"
 import type { EngineStates, ProbeReport, RestartReport } from "./EngineStates.ts"
 import { HealthError } from "./HealthError.ts"
@@ -15,7 +15,7 @@ interface Needs {
   readonly budget: RestartBudget["Service"]
   readonly restarter: Restarter["Service"]
   /** `DeepHealth.probe`, which also applies what it finds. */
-  readonly probe: (engine: Engine) => Effect.Effect<ProbeReport>
+  readonly probe: (engine: EngineId) => Effect.Effect<ProbeReport>
   readonly probeInterval: Duration.Duration
   readonly recoveryTimeout: Duration.Duration
   readonly restartSettle: Duration.Duration
@@ -38,14 +38,14 @@ export function makeHealing(needs: Needs) {
   const { states, engineProbe, budget, restarter, probe } = needs
 
   /** How long the old process may answer on after a restart: twice as long with each that did not help. */
-  const settleMillis = Effect.fnUntraced(function* (engine: Engine, isDone: boolean) {
+  const settleMillis = Effect.fnUntraced(function* (engine: EngineId, isDone: boolean) {
     if (isDone && restarter.isSynchronous(engine)) return 0
     const { left, limit } = yield* budget.status(engine)
     const doubled = Duration.toMillis(needs.restartSettle) * 2 ** Math.max(0, limit - left - 1)
     return Math.min(doubled, Duration.toMillis(needs.recoveryTimeout))
   })
 
-  const restartOnce = Effect.fn("Healing.restartOnce")(function* (engine: Engine, reason: string) {
+  const restartOnce = Effect.fn("Healing.restartOnce")(function* (engine: EngineId, reason: string) {
     const at = yield* Clock.currentTimeMillis
     const wasWedged = !takesRequests((yield* states.get(engine)).state)
     const began = Effect.asVoid(states.apply(engine, "restarting", reason))
@@ -77,7 +77,7 @@ export function makeHealing(needs: Needs) {
   })
 
   /** Ends when `wait` does, or as soon as the engine's state is another. */
-  const unlessChanged = Effect.fnUntraced(function* (engine: Engine, wait: Effect.Effect<void>) {
+  const unlessChanged = Effect.fnUntraced(function* (engine: EngineId, wait: Effect.Effect<void>) {
     const { state } = yield* states.get(engine)
     yield* Effect.raceFirst(
       wait,
@@ -91,7 +91,7 @@ export function makeHealing(needs: Needs) {
   })
 
   /** After a wait nothing is restarted on old evidence: probes until one can tell. */
-  const reconfirm = Effect.fnUntraced(function* (engine: Engine) {
+  const reconfirm = Effect.fnUntraced(function* (engine: EngineId) {
     for (let turn = 0; ; turn++) {
       const { outcome } = yield* probe(engine)
       if (outcome !== "acquitted") return
@@ -99,7 +99,7 @@ export function makeHealing(needs: Needs) {
     }
   })
 
-  const recover = Effect.fnUntraced(function* (engine: Engine, wedged: boolean) {
+  const recover = Effect.fnUntraced(function* (engine: EngineId, wedged: boolean) {
     const deadline = (yield* elapsedMillis) + Duration.toMillis(needs.recoveryTimeout)
     let pause = readiness.firstMillis
     while ((yield* elapsedMillis) < deadline) {
@@ -120,7 +120,7 @@ export function makeHealing(needs: Needs) {
    * Until when, in `elapsedMillis`, a restart by another gateway, or by this one before it was itself restarted, explains
    * what the last probe saw. Undefined where the probe began later. Of its own restarts a gateway knows more: `settling`.
    */
-  const explainedUntil = Effect.fnUntraced(function* (engine: Engine) {
+  const explainedUntil = Effect.fnUntraced(function* (engine: EngineId) {
     const last = yield* budget.lastRestart(engine)
     if (last === undefined) return undefined
     const { probes, restarts, since } = yield* states.get(engine)
@@ -134,7 +134,7 @@ export function makeHealing(needs: Needs) {
     return (yield* elapsedMillis) + Math.min(left, Duration.toMillis(needs.recoveryTimeout))
   })
 
-  const heal = Effect.fn("Healing.heal")(function* (engine: Engine) {
+  const heal = Effect.fn("Healing.heal")(function* (engine: EngineId) {
     let wedged = false
     let waitedInVain = false
     for (let failures = 0; ;) {

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { reasonWords } from "../telemetry/ReasonWords.ts"
-import { Engine } from "./Engine.ts"
+import { EngineId } from "./EngineId.ts"
 
 /**
  * The engine can no longer infer, or has not yet shown that it can again. Nothing was sent to it, or what it answered
@@ -10,7 +10,7 @@ import { Engine } from "./Engine.ts"
  * @property retryAfterMillis when a further attempt makes sense; absent once no restart is left, so that clients do not pile up
  */
 export class EngineWedged extends Schema.TaggedError<EngineWedged>()("EngineWedged", {
-  engine: Engine,
+  engine: EngineId,
   state: Schema.String,
   message: Schema.String,
   retryAfterMillis: Schema.optionalKey(Schema.Finite),
@@ -18,14 +18,14 @@ export class EngineWedged extends Schema.TaggedError<EngineWedged>()("EngineWedg
 
 /** `waiting` requests already wait for the engine: as many as may, or more than it serves within the wait. */
 export class QueueFull extends Schema.TaggedError<QueueFull>()("QueueFull", {
-  engine: Engine,
+  engine: EngineId,
   waiting: Schema.Int,
   retryAfterMillis: Schema.Finite,
 }) {}
 
 /** The engine's turn did not come within `waitedMillis`. */
 export class QueueWaitTimedOut extends Schema.TaggedError<QueueWaitTimedOut>()("QueueWaitTimedOut", {
-  engine: Engine,
+  engine: EngineId,
   waitedMillis: Schema.Finite,
   retryAfterMillis: Schema.Finite,
 }) {}
@@ -39,18 +39,18 @@ export class Quarantined extends Schema.TaggedError<Quarantined>()("Quarantined"
 
 /** A restart of this engine is already under way. */
 export class RestartUnderWay extends Schema.TaggedError<RestartUnderWay>()("RestartUnderWay", {
-  engine: Engine,
+  engine: EngineId,
 }) {}
 
 /** The engine has no restart backend: its `AVIARY_…_RESTART` is `none`. */
 export class NoBackend extends Schema.TaggedError<NoBackend>()("NoBackend", {
-  engine: Engine,
+  engine: EngineId,
   message: Schema.String,
 }) {}
 
 /** All restarts of the window are spent; the next is possible at `availableAtMillis` (Unix time). */
 export class BudgetSpent extends Schema.TaggedError<BudgetSpent>()("BudgetSpent", {
-  engine: Engine,
+  engine: EngineId,
   limit: Schema.Int,
   windowMillis: Schema.Finite,
   availableAtMillis: Schema.Finite,

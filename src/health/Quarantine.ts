@@ -1,6 +1,6 @@
 import { Clock, Context, DateTime, Effect, Layer } from "effect"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
-import { type Engine, engines } from "./Engine.ts"
+import type { EngineId } from "./EngineId.ts"
 import { HealthError, Quarantined } from "./HealthError.ts"
 
 /** A recording that was in flight when the engine wedged; times are Unix milliseconds. */
@@ -11,9 +11,12 @@ export interface Suspicion {
   readonly untilMillis: number
 }
 
-/** @property endsAt in `elapsedMillis`: a clock that runs ahead when a recording strikes must not keep it out for longer */
-interface Entry extends Omit<Suspicion, "untilMillis"> {
-  readonly life: number
+/**
+ * @property at the wedges: each an engine's id and its life
+ * @property endsAt in `elapsedMillis`: a clock that runs ahead when a recording strikes must not keep it out for longer
+ */
+interface Entry extends Omit<Suspicion, "untilMillis" | "strikes"> {
+  readonly at: ReadonlyArray<string>
   readonly endsAt: number
 }
 
@@ -29,16 +32,16 @@ const capacity = 1_000
  * - `check`: fails if `content` is refused.
  * - `suspect`: `content` was in flight when the engine began to look wedged. Counts for nothing before the verdict.
  * - `verdict`: whether it was wedged: then each that `suspect` named since the last verdict gets a strike, else none.
- * - `strike`: `content` was in flight at a wedge in the engine's given life. Once per life, however many calls it made.
+ * - `strike`: `content` was in flight at a wedge in the engine's given life. Once per engine and life, however many calls it made.
  * - `list`, `clear`: what an operator sees and forgives; without `content` all. `clear` gives how many it removed.
  */
 export class Quarantine extends Context.Service<
   Quarantine,
   {
     readonly check: (content: string) => Effect.Effect<void, HealthError>
-    readonly suspect: (engine: Engine, content: string, life: number) => Effect.Effect<void>
-    readonly verdict: (engine: Engine, isWedged: boolean) => Effect.Effect<void>
-    readonly strike: (content: string, life: number) => Effect.Effect<void>
+    readonly suspect: (engine: EngineId, content: string, life: number) => Effect.Effect<void>
+    readonly verdict: (engine: EngineId, isWedged: boolean) => Effect.Effect<void>
+    readonly strike: (engine: EngineId, content: string, life: number) => Effect.Effect<void>
     readonly list: Effect.Effect<ReadonlyArray<Suspicion>>
     readonly clear: (content?: string) => Effect.Effect<number>
   }
@@ -53,38 +56,40 @@ export class Quarantine extends Context.Service<
 
     const both = Effect.all({ now: Clock.currentTimeMillis, passed: elapsedMillis })
 
-    const suspects = new Map(engines.map((engine) => [engine, new Map<string, number>()]))
+    const suspects = new Map<EngineId, Map<string, number>>()
 
-    const strike = Effect.fnUntraced(function* (content: string, life: number) {
+    const strike = Effect.fnUntraced(function* (engine: EngineId, content: string, life: number) {
       const { now, passed } = yield* both
-      const before = live(content, passed)
-      if (before?.life === life) return
+      const before = live(content, passed)?.at ?? []
+      const wedge = `${engine} ${life}`
+      if (before.includes(wedge)) return
       entries.delete(content)
-      const strikes = (before?.strikes ?? 0) + 1
-      entries.set(content, { content, strikes, life, lastStrikeAt: now, endsAt: passed + keptMillis })
+      const at = [...before, wedge]
+      entries.set(content, { content, at, lastStrikeAt: now, endsAt: passed + keptMillis })
       if (entries.size > capacity) entries.delete(entries.keys().next().value!)
-      if (strikes === strikesAllowed)
-        yield* Effect.logWarning(`recording ${content} is quarantined: in flight at ${strikes} wedges`)
+      if (at.length === strikesAllowed)
+        yield* Effect.logWarning(`recording ${content} is quarantined: in flight at ${at.length} wedges`)
     })
 
     return Quarantine.of({
       suspect: (engine, content, life) =>
         Effect.sync(() => {
-          const named = suspects.get(engine)!
-          if (named.size < capacity) named.set(content, life)
+          const named = suspects.get(engine) ?? new Map<string, number>()
+          if (named.size < capacity) suspects.set(engine, named.set(content, life))
         }),
       verdict: Effect.fnUntraced(function* (engine, isWedged) {
-        const named = Array.from(suspects.get(engine)!)
-        suspects.get(engine)!.clear()
-        if (isWedged) yield* Effect.forEach(named, ([content, life]) => strike(content, life), { discard: true })
+        const named = Array.from(suspects.get(engine) ?? [])
+        suspects.delete(engine)
+        if (isWedged)
+          yield* Effect.forEach(named, ([content, life]) => strike(engine, content, life), { discard: true })
       }),
       strike,
       check: Effect.fnUntraced(function* (content) {
         const { now, passed } = yield* both
         const entry = live(content, passed)
-        if (entry === undefined || entry.strikes < strikesAllowed) return
+        if (entry === undefined || entry.at.length < strikesAllowed) return
         const untilMillis = untilOf(entry, now, passed)
-        const message = `This recording was being transcribed at ${entry.strikes} failures of the engine that only a restart mends. It is refused until ${DateTime.formatIso(DateTime.makeUnsafe(untilMillis))}.`
+        const message = `This recording was being transcribed at ${entry.at.length} failures of the engine that only a restart mends. It is refused until ${DateTime.formatIso(DateTime.makeUnsafe(untilMillis))}.`
         return yield* new HealthError({ reason: new Quarantined({ content, message, untilMillis }) })
       }),
       list: Effect.map(both, ({ now, passed }) =>
@@ -105,9 +110,9 @@ export class Quarantine extends Context.Service<
 
 const untilOf = ({ endsAt }: Entry, now: number, passed: number): number => Math.round(now + endsAt - passed)
 
-const visible = ({ content, strikes, lastStrikeAt }: Entry, untilMillis: number): Suspicion => ({
+const visible = ({ at, content, lastStrikeAt }: Entry, untilMillis: number): Suspicion => ({
   content,
-  strikes,
+  strikes: at.length,
   lastStrikeAt,
   untilMillis,
 })

@@ -1,7 +1,8 @@
 import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, Semaphore } from "effect"
 import { randomUUID } from "node:crypto"
 import { Settings } from "../Settings.ts"
-import { type Engine, engines } from "./Engine.ts"
+import type { EngineId } from "./EngineId.ts"
+import { Fleet } from "./Fleet.ts"
 import { BudgetSpent, HealthError } from "./HealthError.ts"
 import { type JournalRecord, RestartJournal } from "./RestartJournal.ts"
 
@@ -32,14 +33,14 @@ export class RestartBudget extends Context.Service<
   RestartBudget,
   {
     readonly use: <A>(
-      engine: Engine,
+      engine: EngineId,
       reason: string,
       restart: Effect.Effect<A, HealthError>,
     ) => Effect.Effect<A, HealthError>
-    readonly awaitPermit: (engine: Engine) => Effect.Effect<void>
-    readonly lastRestart: (engine: Engine) => Effect.Effect<number | undefined>
-    readonly restore: (engine: Engine, reason: string) => Effect.Effect<void, HealthError>
-    readonly status: (engine: Engine) => Effect.Effect<BudgetStatus>
+    readonly awaitPermit: (engine: EngineId) => Effect.Effect<void>
+    readonly lastRestart: (engine: EngineId) => Effect.Effect<number | undefined>
+    readonly restore: (engine: EngineId, reason: string) => Effect.Effect<void, HealthError>
+    readonly status: (engine: EngineId) => Effect.Effect<BudgetStatus>
   }
 >()("aviary/health/RestartBudget") {
   static readonly layer = Layer.effect(RestartBudget, Effect.suspend(make))
@@ -59,7 +60,7 @@ export interface BudgetRules {
  */
 export function permitsOut(
   records: ReadonlyArray<JournalRecord>,
-  engine: Engine,
+  engine: EngineId,
   rules: BudgetRules,
   now: number,
 ): Map<string, number> {
@@ -103,20 +104,18 @@ const clocksDisagreeMillis = 60_000
 function make() {
   return Effect.gen(function* () {
     const settings = yield* Settings
+    const { members } = yield* Fleet
     const journal = yield* RestartJournal
     const scope = yield* Effect.scope
     const limit = settings.restartLimit
     const windowMillis = Duration.toMillis(settings.restartWindow)
     const rules: BudgetRules = { limit, windowMillis, unendedMillis: Duration.toMillis(settings.restartTimeout) }
-    const purses = new Map(
-      engines.map((engine) => [
-        engine,
-        { permits: Semaphore.makeUnsafe(limit), returning: new Set<Fiber.Fiber<void>>() },
-      ]),
+    const budgets = new Map(
+      members.map(({ id }) => [id, { permits: Semaphore.makeUnsafe(limit), returning: new Set<Fiber.Fiber<void>>() }]),
     )
-    const of = (engine: Engine) => purses.get(engine)!
+    const budgetOf = (engine: EngineId) => budgets.get(engine)!
 
-    const out = Effect.fnUntraced(function* (engine: Engine) {
+    const out = Effect.fnUntraced(function* (engine: EngineId) {
       const records = [...(yield* journal.read)]
       const at = yield* Clock.currentTimeMillis
       const last = records.at(-1)
@@ -129,8 +128,8 @@ function make() {
       return permitsOut(records, engine, rules, at)
     })
 
-    const giveBackAfter = Effect.fnUntraced(function* (engine: Engine, millis: number) {
-      const { permits, returning } = of(engine)
+    const giveBackAfter = Effect.fnUntraced(function* (engine: EngineId, millis: number) {
+      const { permits, returning } = budgetOf(engine)
       const fiber: Fiber.Fiber<void> = yield* Effect.sleep(millis).pipe(
         Effect.andThen(Effect.suspend(() => (returning.delete(fiber), permits.release(1)))),
         Effect.asVoid,
@@ -148,14 +147,14 @@ function make() {
           ),
         )
 
-    const status = Effect.fnUntraced(function* (engine: Engine) {
+    const status = Effect.fnUntraced(function* (engine: EngineId) {
       const held = yield* Effect.orElseSucceed(out(engine), () => undefined)
       const times = Array.from(held?.values() ?? []).toSorted((a, b) => a - b)
       const left = held === undefined ? 0 : Math.max(0, limit - times.length)
       return { limit, left, windowMillis, availableAtMillis: left > 0 ? undefined : times[times.length - limit] }
     })
 
-    const spent = Effect.fnUntraced(function* (engine: Engine) {
+    const spent = Effect.fnUntraced(function* (engine: EngineId) {
       const { availableAtMillis } = yield* status(engine)
       const now = yield* Clock.currentTimeMillis
       return yield* new HealthError({
@@ -163,19 +162,19 @@ function make() {
       })
     })
 
-    const claim = Effect.fnUntraced(function* (engine: Engine, id: string, reason: string) {
+    const claim = Effect.fnUntraced(function* (engine: EngineId, id: string, reason: string) {
       yield* journal.append({ type: "claimed", id, engine, at: yield* Clock.currentTimeMillis, reason })
       return (yield* out(engine)).has(id)
     })
 
     const use = <A>(
-      engine: Engine,
+      engine: EngineId,
       reason: string,
       restart: Effect.Effect<A, HealthError>,
     ): Effect.Effect<A, HealthError> =>
       Effect.uninterruptibleMask((interruptible) =>
         Effect.gen(function* () {
-          const { permits } = of(engine)
+          const { permits } = budgetOf(engine)
           if (!(yield* permits.takeIfAvailable(1))) return yield* spent(engine)
           const id = randomUUID()
           const granted = yield* claim(engine, id, reason).pipe(Effect.onError(() => permits.release(1)))
@@ -196,7 +195,7 @@ function make() {
         }),
       )
 
-    for (const engine of engines) {
+    for (const { id: engine } of members) {
       const now = yield* Clock.currentTimeMillis
       const held = yield* out(engine).pipe(
         Effect.catch((error) =>
@@ -209,7 +208,7 @@ function make() {
       const latest = Array.from(held.values())
         .toSorted((a, b) => a - b)
         .slice(-limit)
-      yield* of(engine).permits.take(latest.length)
+      yield* budgetOf(engine).permits.take(latest.length)
       for (const until of latest) yield* giveBackAfter(engine, until - now)
     }
 
@@ -217,7 +216,7 @@ function make() {
       use,
       awaitPermit: Effect.fn("RestartBudget.awaitPermit")(function* (engine) {
         for (;;) {
-          yield* of(engine).permits.withPermits(1)(Effect.void)
+          yield* budgetOf(engine).permits.withPermits(1)(Effect.void)
           const { left, availableAtMillis } = yield* status(engine)
           if (left > 0) return
           const now = yield* Clock.currentTimeMillis
@@ -232,7 +231,7 @@ function make() {
         ),
       restore: Effect.fn("RestartBudget.restore")(function* (engine, reason) {
         yield* journal.append({ type: "restored", engine, at: yield* Clock.currentTimeMillis, reason })
-        const { permits, returning } = of(engine)
+        const { permits, returning } = budgetOf(engine)
         const fibers = Array.from(returning)
         returning.clear()
         yield* Fiber.interruptAll(fibers)

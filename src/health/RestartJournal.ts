@@ -1,6 +1,6 @@
 import { Context, Effect, FileSystem, Layer, Option, Path, Schema } from "effect"
 import { Settings } from "../Settings.ts"
-import { Engine } from "./Engine.ts"
+import { EngineId } from "./EngineId.ts"
 import { HealthError, JournalFailed } from "./HealthError.ts"
 
 /**
@@ -16,12 +16,17 @@ export const JournalRecord = Schema.Union([
   Schema.Struct({
     type: Schema.Literals(["claimed"]),
     id: Schema.String,
-    engine: Engine,
+    engine: EngineId,
     at: Schema.Finite,
     reason: Schema.String,
   }),
-  Schema.Struct({ type: Schema.Literals(["ended", "returned"]), id: Schema.String, engine: Engine, at: Schema.Finite }),
-  Schema.Struct({ type: Schema.Literals(["restored"]), engine: Engine, at: Schema.Finite, reason: Schema.String }),
+  Schema.Struct({
+    type: Schema.Literals(["ended", "returned"]),
+    id: Schema.String,
+    engine: EngineId,
+    at: Schema.Finite,
+  }),
+  Schema.Struct({ type: Schema.Literals(["restored"]), engine: EngineId, at: Schema.Finite, reason: Schema.String }),
   Schema.Struct({ type: Schema.Literals(["clock"]), at: Schema.Finite }),
 ])
 export type JournalRecord = typeof JournalRecord.Type

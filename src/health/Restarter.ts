@@ -2,13 +2,12 @@ import { Context, Effect, FileSystem, Layer, Path, type Scope } from "effect"
 import { Settings, type SettingsError, table } from "../Settings.ts"
 import { makeCommandRestart } from "./CommandRestart.ts"
 import { makeDockerClient, makeDockerRestart } from "./DockerRestart.ts"
-import { type Engine, engineName, engines } from "./Engine.ts"
+import { type EngineId, engineName } from "./EngineId.ts"
+import { Fleet } from "./Fleet.ts"
 import { HealthError, NoBackend } from "./HealthError.ts"
 import type { RestartBackend } from "./RestartBackend.ts"
 import { RestartBudget } from "./RestartBudget.ts"
-import { parseRestartTarget, type RestartTarget } from "./RestartTarget.ts"
-
-type Backends = { readonly [E in Engine]?: RestartBackend | undefined }
+import type { RestartTarget } from "./RestartTarget.ts"
 
 /**
  * Restarts engines, never beyond the budget.
@@ -21,77 +20,52 @@ type Backends = { readonly [E in Engine]?: RestartBackend | undefined }
 export class Restarter extends Context.Service<
   Restarter,
   {
-    readonly backend: (engine: Engine) => RestartBackend["name"] | "none"
-    readonly isSynchronous: (engine: Engine) => boolean
-    readonly restart: (engine: Engine, reason: string, began: Effect.Effect<void>) => Effect.Effect<string, HealthError>
+    readonly backend: (engine: EngineId) => RestartBackend["name"] | "none"
+    readonly isSynchronous: (engine: EngineId) => boolean
+    readonly restart: (
+      engine: EngineId,
+      reason: string,
+      began: Effect.Effect<void>,
+    ) => Effect.Effect<string, HealthError>
   }
 >()("aviary/health/Restarter") {
-  /** As `AVIARY_MAGPIE_RESTART` and `AVIARY_PARAKEET_RESTART` say. */
-  static readonly layer = Layer.effect(Restarter, Effect.suspend(fromSettings))
-
-  /** The same for given targets. */
-  static readonly layerFor = (targets: { readonly [E in Engine]: RestartTarget }) =>
-    Layer.effect(
-      Restarter,
-      Effect.suspend(() => fromTargets(targets)),
-    )
-
-  /** Containers of the Docker Engine at `AVIARY_DOCKER_HOST`. */
-  static readonly layerDocker = (containers: { readonly [E in Engine]: string }) =>
-    Restarter.layerFor({
-      magpie: { kind: "docker", container: containers.magpie },
-      parakeet: { kind: "docker", container: containers.parakeet },
-    })
-
-  /** Programs with their arguments. */
-  static readonly layerCommand = (commands: {
-    readonly [E in Engine]: readonly [program: string, ...args: Array<string>]
-  }) => Restarter.layerFor({ magpie: commandOf(commands.magpie), parakeet: commandOf(commands.parakeet) })
+  /** As the fleet says. */
+  static readonly layer = Layer.effect(Restarter, Effect.suspend(fromTargets))
 
   /** No engine is ever restarted. */
   static readonly layerNone = Layer.effect(
     Restarter,
-    Effect.suspend(() => within({})),
+    Effect.suspend(() => within(new Map())),
   )
 
   /** A test's own way to restart; `isSynchronous` unless it says otherwise. */
   static readonly layerTest = (
-    restart: (engine: Engine) => Effect.Effect<void, HealthError>,
+    restart: (engine: EngineId) => Effect.Effect<void, HealthError>,
     { isSynchronous = true } = {},
   ) => {
-    const one = (engine: Engine): RestartBackend => ({
+    const one = (engine: EngineId): RestartBackend => ({
       name: "test",
       isSynchronous,
       restart: Effect.as(restart(engine), "restarted by the test"),
     })
     return Layer.effect(
       Restarter,
-      Effect.suspend(() => within({ magpie: one("magpie"), parakeet: one("parakeet") })),
+      Effect.flatMap(Fleet, ({ members }) => within(new Map(members.map(({ id }) => [id, one(id)])))),
     )
   }
 }
 
-const commandOf = ([program, ...args]: readonly [string, ...Array<string>]): RestartTarget => ({
-  kind: "command",
-  program,
-  args,
-})
-
-function fromSettings() {
+function fromTargets() {
   return Effect.gen(function* () {
-    const settings = yield* Settings
-    return yield* fromTargets({
-      magpie: yield* parseRestartTarget(table.magpieRestart.name, settings.magpieRestart),
-      parakeet: yield* parseRestartTarget(table.parakeetRestart.name, settings.parakeetRestart),
-    })
+    const { members } = yield* Fleet
+    const backends = new Map<EngineId, RestartBackend>()
+    for (const { id, restart } of members) {
+      const backend = yield* makeBackend(restart)
+      if (backend !== undefined) backends.set(id, backend)
+    }
+    return yield* within(backends)
   })
 }
-
-const fromTargets = Effect.fnUntraced(function* (targets: { readonly [E in Engine]: RestartTarget }) {
-  const backends = new Map<Engine, RestartBackend | undefined>()
-  for (const engine of engines) backends.set(engine, yield* makeBackend(targets[engine]))
-  return yield* within({ magpie: backends.get("magpie"), parakeet: backends.get("parakeet") })
-})
 
 function makeBackend(
   target: RestartTarget,
@@ -115,15 +89,17 @@ function makeBackend(
   })
 }
 
-const within = Effect.fnUntraced(function* (backends: Backends) {
+const within = Effect.fnUntraced(function* (backends: ReadonlyMap<EngineId, RestartBackend>) {
+  const fleet = yield* Fleet
   const budget = yield* RestartBudget
   return Restarter.of({
-    backend: (engine) => backends[engine]?.name ?? "none",
-    isSynchronous: (engine) => backends[engine]?.isSynchronous ?? false,
+    backend: (engine) => backends.get(engine)?.name ?? "none",
+    isSynchronous: (engine) => backends.get(engine)?.isSynchronous ?? false,
     restart: Effect.fn("Restarter.restart")(function* (engine, reason, began) {
-      const backend = backends[engine]
+      const backend = backends.get(engine)
       if (backend === undefined) {
-        const message = `${engineName(engine)} has no way to be restarted: ${table[`${engine}Restart`].name} is none`
+        const setting = table[`${fleet.get(engine).kind}Restart`].name
+        const message = `${engineName(engine)} has no way to be restarted: ${setting} is none`
         return yield* new HealthError({ reason: new NoBackend({ engine, message }) })
       }
       return yield* budget.use(engine, reason, Effect.andThen(began, backend.restart))

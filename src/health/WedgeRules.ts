@@ -1,5 +1,5 @@
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
-import type { Engine } from "./Engine.ts"
+import type { EngineKind } from "../upstream/EngineKind.ts"
 
 /**
  * What a failed call says about its engine.
@@ -59,8 +59,8 @@ export const isCertain = (failure: EngineFailure): boolean => {
   return wedgeSignatures.some(({ pattern }) => pattern.test(text))
 }
 
-/** What `failure` says about `engine`. */
-export const classify = (engine: Engine, failure: EngineFailure): Finding => {
+/** What `failure` says about an engine of `kind`. */
+export const classify = (kind: EngineKind, failure: EngineFailure): Finding => {
   if (isCertain(failure)) return "wedge"
   switch (failure._tag) {
     case "EngineUnreachable":
@@ -71,22 +71,22 @@ export const classify = (engine: Engine, failure: EngineFailure): Finding => {
     // server); a reverse proxy's error page is malformed too, hence the probe before anything is restarted. A listener of
     // Magpie is told what it was, a 502, while the probe looks.
     case "EngineMalformed":
-      return engine === "parakeet" ? "wedge" : "doubt"
+      return kind === "parakeet" ? "wedge" : "doubt"
     case "EngineTimedOut":
       return failure.phase === "connect" ? "unreachable" : "doubt"
     // `synthesize` of some Magpie builds ends in a segmentation fault right after its answer; the container starts anew.
     case "EngineCut":
       return "doubt"
     case "EngineRejected":
-      return classifyStatus(engine, failure.status, outOfMemory.test(textOf(failure)))
+      return classifyStatus(kind, failure.status, outOfMemory.test(textOf(failure)))
   }
 }
 
-function classifyStatus(engine: Engine, status: number, isOutOfMemory: boolean): Finding {
+function classifyStatus(kind: EngineKind, status: number, isOutOfMemory: boolean): Finding {
   if (isOutOfMemory || status === 429 || status === 503) return "overload"
   // A bare 500 is all that NVIDIA's own servers tell, whatever happened inside. From a transcription of a recording that
   // was decoded here it is a wedge; Magpie also answers 500 to a voice or text that it does not like.
-  if (status === 500) return engine === "parakeet" ? "wedge" : "doubt"
+  if (status === 500) return kind === "parakeet" ? "wedge" : "doubt"
   if (status === 502 || status === 504) return "unreachable"
   return status > 500 ? "doubt" : "request"
 }

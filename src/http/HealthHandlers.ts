@@ -2,11 +2,9 @@ import { Duration, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../contract/Api.ts"
 import { DeepHealth } from "../health/DeepHealth.ts"
-import type { Engine } from "../health/Engine.ts"
+import { Fleet, type Member } from "../health/Fleet.ts"
 import { type EngineState, isUsable } from "../health/EngineState.ts"
-import type { EngineFailure } from "../upstream/EngineFailure.ts"
-import { MagpieClient } from "../upstream/MagpieClient.ts"
-import { ParakeetClient } from "../upstream/ParakeetClient.ts"
+import type { EngineKind } from "../upstream/EngineKind.ts"
 import { cachedFor } from "../telemetry/Elapsed.ts"
 import { makeStorageReadiness } from "./StorageReadiness.ts"
 
@@ -15,11 +13,6 @@ const patience = Duration.seconds(2)
 
 /** How long an answer is believed: this route is open, and whoever asks it often does not ask the engines as often. */
 const believedFor = Duration.seconds(1)
-
-interface Asked {
-  readonly model: string
-  readonly ready: Effect.Effect<void, { readonly reason: EngineFailure }>
-}
 
 /** What a state that keeps requests away is called here; what led to it is for the operator, at `/admin/engines`. */
 const refusals: { readonly [S in EngineState]?: string } = {
@@ -30,15 +23,15 @@ const refusals: { readonly [S in EngineState]?: string } = {
 }
 
 /** The reason is a word, not the engine's message: this route is open, and messages name hosts. */
-const makeCheck = (engine: Asked) =>
-  engine.ready.pipe(
+const makeCheck = ({ model, ready }: Member["client"]) =>
+  ready.pipe(
     Effect.matchEffect({
-      onSuccess: () => Effect.succeed({ ready: true, model: engine.model }),
-      onFailure: ({ reason }) => Effect.succeed({ ready: false, model: engine.model, reason: reason._tag }),
+      onSuccess: () => Effect.succeed({ ready: true, model }),
+      onFailure: ({ reason }) => Effect.succeed({ ready: false, model, reason: reason._tag }),
     }),
     Effect.timeoutOrElse({
       duration: patience,
-      orElse: () => Effect.succeed({ ready: false, model: engine.model, reason: "EngineTimedOut" }),
+      orElse: () => Effect.succeed({ ready: false, model, reason: "EngineTimedOut" }),
     }),
     (checked) => cachedFor(checked, believedFor),
   )
@@ -49,24 +42,30 @@ export const HealthHandlers = HttpApiBuilder.group(
   "health",
   Effect.fnUntraced(function* (handlers) {
     const deepHealth = yield* DeepHealth
-    const makeReadiness = Effect.fnUntraced(function* (name: Engine, engine: Asked) {
-      const check = yield* makeCheck(engine)
+    const fleet = yield* Fleet
+    const makeReadiness = Effect.fnUntraced(function* ({ client, id }: Member) {
+      const check = yield* makeCheck(client)
       return Effect.gen(function* () {
         const checked = yield* check
         // Read after the answer: a wedge that came meanwhile counts. A wedged NIM itself says that it is ready.
-        const { state } = (yield* deepHealth.status).find((report) => report.engine === name)!
+        const { state } = (yield* deepHealth.status).find((report) => report.engine === id)!
         // What was seen here says otherwise than what is known: a probe decides.
-        if (checked.ready ? state === "down" : isUsable(state)) yield* deepHealth.look(name)
+        if (checked.ready ? state === "down" : isUsable(state)) yield* deepHealth.look(id)
         const refusal = refusals[state]
         return refusal === undefined ? { ...checked, state } : { ...checked, state, ready: false, reason: refusal }
       })
     })
+    /** One that is ready, if there is one: the others of its kind are not missed. */
+    const makeReady = Effect.fnUntraced(function* (kind: EngineKind) {
+      const members = yield* Effect.forEach(fleet.of(kind), makeReadiness)
+      return Effect.map(
+        Effect.all(members, { concurrency: "unbounded" }),
+        (found) => found.find(({ ready }) => ready) ?? found[0],
+      )
+    })
     const storage = yield* makeStorageReadiness
     const engines = Effect.all(
-      {
-        magpie: yield* makeReadiness("magpie", yield* MagpieClient),
-        parakeet: yield* makeReadiness("parakeet", yield* ParakeetClient),
-      },
+      { magpie: yield* makeReady("magpie"), parakeet: yield* makeReady("parakeet") },
       { concurrency: 2 },
     )
     return handlers

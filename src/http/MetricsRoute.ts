@@ -5,6 +5,7 @@ import { PrometheusMetrics } from "effect/observability"
 import { Errors } from "../contract/Errors.ts"
 import { keepSecret } from "../telemetry/Secrets.ts"
 import { DeepHealth, type EngineReport } from "../health/DeepHealth.ts"
+import { Fleet } from "../health/Fleet.ts"
 import { EngineState, isUsable } from "../health/EngineState.ts"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
@@ -21,7 +22,7 @@ export const layer = Layer.unwrap(
     const isMetricsToken = metricsToken === undefined ? () => false : matching(metricsToken)
     const deepHealth = yield* DeepHealth
     if (metrics === "off") return Layer.empty
-    yield* Metrics.startCounters
+    yield* Metrics.startCounters((yield* Fleet).members.map(({ id }) => id))
     yield* startErrorCounters
 
     const measured = Effect.gen(function* () {

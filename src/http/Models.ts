@@ -4,10 +4,9 @@ import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
 import type { ListedVoice } from "../contract/AudioGroup.ts"
 import type { Model } from "../contract/ModelsGroup.ts"
+import { Fleet } from "../health/Fleet.ts"
 import { withoutSecrets } from "../telemetry/Secrets.ts"
 import { VoiceList } from "../speech/VoiceList.ts"
-import { MagpieClient } from "../upstream/MagpieClient.ts"
-import { ParakeetClient } from "../upstream/ParakeetClient.ts"
 
 /** How long a listing waits for Magpie before it leaves the voices out. */
 const patience = Duration.seconds(2)
@@ -54,8 +53,9 @@ export class Models extends Context.Service<
   static readonly layer = Layer.effect(
     Models,
     Effect.gen(function* () {
-      const magpie = yield* MagpieClient
-      const parakeet = yield* ParakeetClient
+      const fleet = yield* Fleet
+      const magpie = fleet.traits("magpie")
+      const parakeet = fleet.traits("parakeet")
       const voiceList = yield* VoiceList
       const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
 

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { type AudioFormat, plannedSampleRate } from "../audio/format/AudioFormat.ts"
 import { cacheKey } from "../cache/CacheKey.ts"
-import type { MagpieClient } from "../upstream/MagpieClient.ts"
+import type { TraitsOf } from "../health/Fleet.ts"
 import { BlankText, SpeechError, TextTooLong, UnknownVoice, Unspeakable, Unsupported } from "./SpeechError.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
 import { codePoints, normalise, speakableCharacters } from "./SpokenText.ts"
@@ -42,7 +42,7 @@ const voiceOf = Effect.fnUntraced(function* (wanted: string, voices: VoiceList["
 export const plan = Effect.fnUntraced(function* (
   request: SpeechRequest,
   engine: {
-    readonly magpie: MagpieClient["Service"]
+    readonly magpie: TraitsOf<"magpie">
     readonly voices: VoiceList["Service"]
     readonly maxCharacters: number
   },

@@ -10,8 +10,8 @@ import type { Entry } from "../cache/Entry.ts"
 import { Flights } from "../cache/Flights.ts"
 import { OwnedKeys } from "../cache/OwnedKeys.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
+import { Fleet } from "../health/Fleet.ts"
 import { Settings } from "../Settings.ts"
-import { MagpieClient } from "../upstream/MagpieClient.ts"
 import type { Utterance } from "../upstream/Utterance.ts"
 import { keyOf, plan } from "./Plan.ts"
 import type { SpeechFailure } from "./SpeechError.ts"
@@ -44,7 +44,7 @@ export class Speech extends Context.Service<
   static readonly layer = Layer.effect(
     Speech,
     Effect.gen(function* () {
-      const magpie = yield* MagpieClient
+      const magpie = (yield* Fleet).traits("magpie")
       const guard = yield* EngineGuard
       const cache = yield* AtomicCache
       const flights = yield* Flights
@@ -55,7 +55,7 @@ export class Speech extends Context.Service<
       const synthesizer = {
         ...magpie,
         synthesize: (utterance: Utterance, begun: boolean) =>
-          guard.stream("magpie", magpie.synthesize(utterance), { begun }),
+          guard.stream("magpie", (client) => client.synthesize(utterance), { begun }),
       }
 
       const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {

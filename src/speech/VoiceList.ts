@@ -2,7 +2,6 @@ import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, type Scope } from
 import { indexVoices, type VoiceIndex } from "../audio/VoiceIndex.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import type { EngineError } from "../upstream/EngineError.ts"
-import { MagpieClient } from "../upstream/MagpieClient.ts"
 
 /** How long a listing is believed, and how long a failed one, so that a dead engine is not asked on every request. */
 const believedFor = (exit: Exit.Exit<unknown, unknown>) =>
@@ -23,23 +22,24 @@ interface Voices {
   readonly latest: Effect.Effect<VoiceIndex, EngineError>
 }
 
-const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, MagpieClient | EngineGuard | Scope.Scope> {
-  const magpie = yield* MagpieClient
+const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, EngineGuard | Scope.Scope> {
   const guard = yield* EngineGuard
   const scope = yield* Effect.scope
   let last: VoiceIndex | undefined
   let answered: { readonly exit: Exit.Exit<VoiceIndex, EngineError>; readonly believedUntil: bigint } | undefined
   let underWay: Fiber.Fiber<VoiceIndex, EngineError> | undefined
 
-  const list = guard.ask("magpie", magpie.voices).pipe(
-    Effect.map(indexVoices),
-    Effect.onExit((exit) =>
-      Effect.map(Clock.monotonicTimeNanos, (now) => {
-        answered = { exit, believedUntil: now + Duration.toNanosUnsafe(believedFor(exit)) }
-        if (Exit.isSuccess(exit)) last = exit.value
-      }),
-    ),
-  )
+  const list = guard
+    .ask("magpie", (client) => client.voices)
+    .pipe(
+      Effect.map(indexVoices),
+      Effect.onExit((exit) =>
+        Effect.map(Clock.monotonicTimeNanos, (now) => {
+          answered = { exit, believedUntil: now + Duration.toNanosUnsafe(believedFor(exit)) }
+          if (Exit.isSuccess(exit)) last = exit.value
+        }),
+      ),
+    )
 
   /** Waits for the listing under way, begun here if one is due. It belongs to no request: one that leaves takes it from nobody. */
   const listing = Effect.gen(function* () {

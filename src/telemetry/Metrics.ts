@@ -2,7 +2,8 @@ import { Effect, Metric } from "effect"
 
 /** Every metric of the gateway. Attributes are set where a metric is updated; their values come from small closed sets. */
 
-type Attributes = Readonly<Record<string, ReadonlyArray<string>>>
+/** The values of each attribute; ids of engines are known at the start only. */
+type Attributes = Readonly<Record<string, ReadonlyArray<string> | "the fleet">>
 
 const counters: Array<{ readonly counter: Metric.Counter<number>; readonly attributes: Attributes }> = []
 
@@ -13,23 +14,27 @@ const counter = (name: string, description: string, attributes: Attributes | "op
   return made
 }
 
-const combinations = (attributes: Attributes): ReadonlyArray<Record<string, string>> =>
+const combinations = (attributes: Attributes, engines: ReadonlyArray<string>): ReadonlyArray<Record<string, string>> =>
   Object.entries(attributes).reduce<ReadonlyArray<Record<string, string>>>(
-    (all, [name, values]) => all.flatMap((one) => values.map((value) => ({ ...one, [name]: value }))),
+    (all, [name, values]) =>
+      all.flatMap((one) => (values === "the fleet" ? engines : values).map((value) => ({ ...one, [name]: value }))),
     [{}],
   )
 
 /** Makes every counter of a closed set exist at 0: a series that begins at 1 has no increase that an alarm could see. */
-export const startCounters = Effect.forEach(
-  counters,
-  ({ counter, attributes }) =>
-    Effect.forEach(combinations(attributes), (one) => Metric.update(Metric.withAttributes(counter, one), 0), {
-      discard: true,
-    }),
-  { discard: true },
-)
-
-const engines = ["magpie", "parakeet"]
+export const startCounters = (engines: ReadonlyArray<string>) =>
+  Effect.forEach(
+    counters,
+    ({ counter, attributes }) =>
+      Effect.forEach(
+        combinations(attributes, engines),
+        (one) => Metric.update(Metric.withAttributes(counter, one), 0),
+        {
+          discard: true,
+        },
+      ),
+    { discard: true },
+  )
 
 const engineStates = ["unknown", "healthy", "down", "suspect", "wedged", "restarting", "recovering", "exhausted"]
 
@@ -104,7 +109,7 @@ export const ledgerCommits = counter("aviary_ledger_commits_total", "Transaction
 
 /** `state`: the one it came into. */
 export const engineChanges = counter("aviary_engine_state_changes_total", "Changes of an engine's state.", {
-  engine: engines,
+  engine: "the fleet",
   state: engineStates,
 })
 
@@ -115,18 +120,18 @@ export const engineUsable = Metric.gauge("aviary_engine_usable", {
 })
 
 export const engineProbes = counter("aviary_engine_probes_total", "Probes of an engine by a real inference.", {
-  engine: engines,
+  engine: "the fleet",
   outcome: ["passed", "wedged", "acquitted", "loading", "unreachable"],
 })
 
 export const engineRestarts = counter("aviary_engine_restarts_total", "Restarts of an engine that were tried.", {
-  engine: engines,
+  engine: "the fleet",
   outcome: ["restarted", "failed"],
 })
 
 /** `reason`: the error's name. */
 export const engineRefusals = counter("aviary_engine_refusals_total", "Requests kept from an engine.", {
-  engine: engines,
+  engine: "the fleet",
   reason: ["EngineWedged", "QueueFull", "QueueWaitTimedOut", "Quarantined"],
 })
 

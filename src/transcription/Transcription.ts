@@ -8,9 +8,9 @@ import type { Hold } from "../billing/Hold.ts"
 import type { Payable } from "../billing/Payable.ts"
 import { Payer } from "../billing/Payer.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
+import { Fleet } from "../health/Fleet.ts"
 import { Scratch } from "../scratch/Scratch.ts"
 import type { ScratchError, Taken } from "../scratch/ScratchSpace.ts"
-import { ParakeetClient } from "../upstream/ParakeetClient.ts"
 import type { Transcript } from "../upstream/Transcript.ts"
 import type { TranscriptionFailure } from "./TranscriptionError.ts"
 
@@ -68,13 +68,13 @@ export class Transcription extends Context.Service<
     Transcription,
     Effect.gen(function* () {
       const decoder = yield* AudioDecoder
-      const parakeet = yield* ParakeetClient
+      const parakeet = (yield* Fleet).traits("parakeet")
       const guard = yield* EngineGuard
       const billing = yield* Billing
       const { space } = yield* Scratch
 
       const hear = (recording: DecodedRecording, language: string | undefined) =>
-        guard.call("parakeet", parakeet.transcribe(recording, { language }), { content: recording.sha256 })
+        guard.call("parakeet", (client) => client.transcribe(recording, { language }), { content: recording.sha256 })
 
       const affordable = (means: Means): Effect.Effect<Means, BillingError> =>
         billing

@@ -11,7 +11,7 @@ const adminToken = "the-operator-s-own"
 
 const started = Effect.fnUntraced(function* (engine: SickEngine, restartLimit = "3") {
   const room = yield* Layer.build(healthRoom(engine, { quickProbe: true, settings: { restartLimit } }))
-  for (const content of ["aa", "bb", "cc"]) yield* Context.get(room, Quarantine).strike(content, 1)
+  for (const content of ["aa", "bb", "cc"]) yield* Context.get(room, Quarantine).strike("parakeet", content, 1)
   const rooms = Layer.merge(testRooms, Layer.succeedContext(Context.pick(DeepHealth, Quarantine)(room)))
   const { url } = yield* startGateway({ rooms, settings: { adminToken } })
   return (...args: ReadonlyArray<string>) =>

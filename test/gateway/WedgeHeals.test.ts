@@ -8,7 +8,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import type { EngineReport } from "../../src/contract/AdminEnginesGroup.ts"
-import type { Engine } from "../../src/health/Engine.ts"
+import type { EngineKind } from "../../src/upstream/EngineKind.ts"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { type Answer, eventually, startListeningNim, transcribe, wavOf } from "../support/listeningNim.ts"
 
@@ -22,18 +22,22 @@ const operator = (url: string) => {
       const response = await fetch(`${url}/admin${path}`, init)
       return { status: response.status, body: (await response.json()) as A }
     })
-  const engine = (name: Engine) =>
+  const engine = (name: EngineKind) =>
     Effect.map(ask<{ engines: ReadonlyArray<EngineReport> }>("GET", "/engines"), ({ body }) =>
       body.engines.find((report) => report.engine === name)!,
     )
-  return { ask, engine, in: (name: Engine, state: string) => eventually(engine(name), (seen) => seen.state === state) }
+  return {
+    ask,
+    engine,
+    in: (name: EngineKind, state: string) => eventually(engine(name), (seen) => seen.state === state),
+  }
 }
 
 const readiness = (url: string) =>
   Effect.promise(async () => {
     const response = await fetch(`${url}/health/ready?for=transcription`)
     const body = (await response.json()) as {
-      engines: { [E in Engine]: { ready: boolean; state: string; reason?: string } }
+      engines: { [E in EngineKind]: { ready: boolean; state: string; reason?: string } }
     }
     return { status: response.status, ...body.engines }
   })

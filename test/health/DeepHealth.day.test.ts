@@ -41,7 +41,7 @@ it.effect("the schedule, requests and an operator together get no more", () =>
             [
               Effect.ignore(deepHealth.restart("parakeet", "an operator pressed the button")),
               Effect.ignore(deepHealth.probe("parakeet")),
-              Effect.ignore(guard.call("parakeet", engine.transcribe)),
+              Effect.ignore(guard.call("parakeet", () => engine.transcribe)),
             ],
             { concurrency: "unbounded" },
           )

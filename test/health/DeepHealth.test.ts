@@ -13,6 +13,7 @@ import { RestartJournal } from "../../src/health/RestartJournal.ts"
 import { Settings } from "../../src/Settings.ts"
 import { withWallClock } from "../support/wallClock.ts"
 import { healthRoom, SickEngine } from "../support/sickEngine.ts"
+import { oneOfEach } from "../support/fleet.ts"
 
 const state = Effect.flatMap(EngineStates, ({ get }) => Effect.map(get("parakeet"), (record) => record.state))
 const record = Effect.flatMap(EngineStates, ({ get }) => get("parakeet"))
@@ -41,6 +42,7 @@ const scripted = (
     ]),
     Layer.provideMerge(RestartBudget.layer),
     Layer.provide(RestartJournal.layerMemory()),
+    Layer.provideMerge(oneOfEach()),
     Layer.provideMerge(Settings.layerTest()),
   )
 }

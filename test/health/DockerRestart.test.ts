@@ -8,6 +8,7 @@ import { Restarter } from "../../src/health/Restarter.ts"
 import { type JournalRecord, RestartJournal } from "../../src/health/RestartJournal.ts"
 import { Settings } from "../../src/Settings.ts"
 import { fakeDocker, running } from "../support/dockerEngine.ts"
+import { oneOfEach } from "../support/fleet.ts"
 
 const restart = (host: string, container = "parakeet", timeout = Duration.seconds(20)) =>
   Effect.flatMap(
@@ -145,10 +146,17 @@ it.live("the budget is honest: what certainly did not happen costs nothing, a ti
   Effect.gen(function* () {
     const path = yield* socket
     const records: Array<JournalRecord> = []
-    const layer = Restarter.layerDocker({ magpie: "magpie", parakeet: "parakeet" }).pipe(
+    const layer = Restarter.layer.pipe(
       Layer.provideMerge(RestartBudget.layer),
       Layer.provide(RestartJournal.layerMemory(records)),
-      Layer.provide(Settings.layerTest({ dockerHost: `unix://${path}`, restartTimeout: "300 millis" })),
+      Layer.provide(oneOfEach()),
+      Layer.provide(
+        Settings.layerTest({
+          dockerHost: `unix://${path}`,
+          parakeetRestart: "docker:parakeet",
+          restartTimeout: "300 millis",
+        }),
+      ),
     )
     yield* Effect.gen(function* () {
       const restarter = yield* Restarter

@@ -16,7 +16,7 @@ const state = Effect.flatMap(EngineStates, ({ get }) => Effect.map(get("parakeet
 const healthy = Effect.flatMap(DeepHealth, ({ probe }) => probe("parakeet"))
 
 const call = (engine: { readonly transcribe: Effect.Effect<Transcript, EngineError> }, content?: string) =>
-  Effect.flatMap(EngineGuard, (guard) => guard.call("parakeet", engine.transcribe, { content }))
+  Effect.flatMap(EngineGuard, (guard) => guard.call("parakeet", () => engine.transcribe, { content }))
 
 const reasonOf = <A>(asked: Effect.Effect<A, { readonly reason: { readonly _tag: string } }, EngineGuard>) =>
   Effect.map(Effect.flip(asked), ({ reason }) => reason._tag)
@@ -57,9 +57,9 @@ it.effect("what a question meets counts as much, though it takes no turn", () =>
       const refused = Effect.fail(
         new EngineError({ engine: "parakeet", reason: new EngineUnreachable({ message: "refused" }) }),
       )
-      assert.strictEqual(yield* reasonOf(guard.ask("parakeet", refused)), "EngineUnreachable")
+      assert.strictEqual(yield* reasonOf(guard.ask("parakeet", () => refused)), "EngineUnreachable")
       assert.strictEqual(yield* state, "down")
-      assert.strictEqual(yield* guard.ask("parakeet", Effect.succeed("voices")), "voices")
+      assert.strictEqual(yield* guard.ask("parakeet", () => Effect.succeed("voices")), "voices")
       assert.strictEqual(yield* state, "unknown")
     }).pipe(Effect.scoped, Effect.provide(healthRoom(engine)))
   }).pipe(quiet),

@@ -32,7 +32,7 @@ const speak = (guard: EngineGuard["Service"], seconds: number) => {
   let sounded = false
   const magpie = {
     maxCharacters: 30,
-    synthesize: (_: Utterance, begun: boolean) => guard.stream("magpie", call(seconds), { begun }),
+    synthesize: (_: Utterance, begun: boolean) => guard.stream("magpie", () => call(seconds), { begun }),
   }
   return synthesize(plan, magpie).bytes.pipe(
     Stream.runForEach(() => Effect.sync(() => void (sounded = true))),
@@ -86,7 +86,7 @@ it.effect("an engine that is too busy is asked again for the rest of a begun ans
   Effect.gen(function* () {
     const guard = yield* EngineGuard
     const ended = Effect.fnUntraced(function* (begun: boolean, reason: EngineFailure, calls = 3) {
-      const run = Effect.exit(Stream.runDrain(guard.stream("magpie", busyFor(calls, reason), { begun })))
+      const run = Effect.exit(Stream.runDrain(guard.stream("magpie", () => busyFor(calls, reason), { begun })))
       const fiber = yield* Effect.forkChild(run)
       yield* Effect.forEach(Array.from({ length: 100 }), () => TestClock.adjust("1 second"))
       return (yield* Fiber.join(fiber))._tag

@@ -23,7 +23,7 @@ const state = Effect.flatMap(EngineStates, ({ get }) => Effect.map(get("parakeet
 const healthy = Effect.flatMap(DeepHealth, ({ probe }) => probe("parakeet"))
 
 const call = (engine: { readonly transcribe: Effect.Effect<Transcript, EngineError> }, content?: string) =>
-  Effect.flatMap(EngineGuard, (guard) => guard.call("parakeet", engine.transcribe, { content }))
+  Effect.flatMap(EngineGuard, (guard) => guard.call("parakeet", () => engine.transcribe, { content }))
 
 /** Ends of calls in a word: the error's reason, or `ok`. */
 const word = (exit: Exit.Exit<unknown, HealthError | EngineError>) =>
@@ -328,14 +328,14 @@ it.effect("a stream holds its turn to its end, and a wedge in it is reported", (
       const guard = yield* EngineGuard
       const more = yield* Deferred.make<void>()
       const speech = Stream.concat(Stream.make(1), Stream.drain(Stream.fromEffect(Deferred.await(more))))
-      const heard = yield* Effect.forkChild(Stream.runCollect(guard.stream("magpie", speech)))
+      const heard = yield* Effect.forkChild(Stream.runCollect(guard.stream("magpie", () => speech)))
       yield* TestClock.adjust(0)
       assert.strictEqual(yield* admission.working("magpie"), 1)
       yield* Deferred.succeed(more, undefined)
       assert.deepStrictEqual(yield* Fiber.join(heard), [1])
       assert.strictEqual(yield* admission.working("magpie"), 0)
 
-      const leaving = yield* Effect.forkChild(Stream.runDrain(guard.stream("magpie", Stream.never)))
+      const leaving = yield* Effect.forkChild(Stream.runDrain(guard.stream("magpie", () => Stream.never)))
       yield* TestClock.adjust(0)
       yield* Fiber.interrupt(leaving)
       assert.strictEqual(yield* admission.working("magpie"), 0)
@@ -344,7 +344,7 @@ it.effect("a stream holds its turn to its end, and a wedge in it is reported", (
         Stream.make(1),
         Stream.fail(new EngineError({ engine: "magpie", reason: cublasError })),
       )
-      assert.strictEqual(word(yield* Effect.exit(Stream.runDrain(guard.stream("magpie", wedge)))), "EngineWedged")
+      assert.strictEqual(word(yield* Effect.exit(Stream.runDrain(guard.stream("magpie", () => wedge)))), "EngineWedged")
       assert.strictEqual((yield* (yield* EngineStates).get("magpie")).state, "suspect")
       yield* pass(1)
       assert.strictEqual((yield* (yield* EngineStates).get("magpie")).state, "healthy")

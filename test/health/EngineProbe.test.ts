@@ -12,6 +12,7 @@ import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import type { Utterance } from "../../src/upstream/Utterance.ts"
 import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { cublasError } from "../support/sickEngine.ts"
+import { oneOfEach } from "../support/fleet.ts"
 
 const probing = (
   engines: {
@@ -22,8 +23,7 @@ const probing = (
   Effect.provide(
     EngineProbe.layer.pipe(
       Layer.provide([
-        MagpieClient.layerTest(engines.magpie),
-        ParakeetClient.layerTest(engines.parakeet),
+        oneOfEach(engines).pipe(Layer.provide(Settings.layerTest())),
         Settings.layerTest(),
         NodeServices.layer,
       ]),

@@ -195,7 +195,9 @@ const oneWedge = Effect.fnUntraced(function* (seed: number, readSettings: Settin
     const guard = yield* EngineGuard
     const restless = Effect.gen(function* () {
       for (;;) {
-        yield* Effect.ignore(random(2) === 0 ? deepHealth.probe("parakeet") : guard.call("parakeet", engine.transcribe))
+        yield* Effect.ignore(
+          random(2) === 0 ? deepHealth.probe("parakeet") : guard.call("parakeet", () => engine.transcribe),
+        )
         yield* Effect.sleep(random(3_000))
       }
     })

@@ -10,9 +10,9 @@ const isRefused = (content: string) =>
 it.effect("two wedges make a recording refused, one does not", () =>
   Effect.gen(function* () {
     const quarantine = yield* Quarantine
-    yield* quarantine.strike("a", 1)
+    yield* quarantine.strike("parakeet", "a", 1)
     assert.isFalse(yield* isRefused("a"))
-    yield* quarantine.strike("a", 2)
+    yield* quarantine.strike("parakeet", "a", 2)
     assert.isTrue(yield* isRefused("a"))
     assert.isFalse(yield* isRefused("b"))
   }).pipe(Effect.provide(Quarantine.layer)),
@@ -21,7 +21,7 @@ it.effect("two wedges make a recording refused, one does not", () =>
 it.effect("several calls of one recording at the same wedge are one strike", () =>
   Effect.gen(function* () {
     const quarantine = yield* Quarantine
-    yield* Effect.forEach([1, 1, 1], (life) => quarantine.strike("a", life))
+    yield* Effect.forEach([1, 1, 1], (life) => quarantine.strike("parakeet", "a", life))
     assert.isFalse(yield* isRefused("a"))
   }).pipe(Effect.provide(Quarantine.layer)),
 )
@@ -29,7 +29,8 @@ it.effect("several calls of one recording at the same wedge are one strike", () 
 it.effect("it ends after a day, or when an operator says so", () =>
   Effect.gen(function* () {
     const quarantine = yield* Quarantine
-    for (const content of ["a", "b", "c"]) yield* Effect.forEach([1, 2], (life) => quarantine.strike(content, life))
+    for (const content of ["a", "b", "c"])
+      yield* Effect.forEach([1, 2], (life) => quarantine.strike("parakeet", content, life))
     assert.strictEqual(yield* quarantine.clear("a"), 1)
     assert.deepStrictEqual(
       (yield* quarantine.list).map(({ content, strikes }) => [content, strikes]),
@@ -51,8 +52,8 @@ it.effect("a recording that struck while the clock ran ahead is let in a day lat
     Effect.gen(function* () {
       const quarantine = yield* Quarantine
       set(365 * 86_400_000)
-      yield* quarantine.strike("aa", 1)
-      yield* quarantine.strike("aa", 2)
+      yield* quarantine.strike("parakeet", "aa", 1)
+      yield* quarantine.strike("parakeet", "aa", 2)
       set(0)
       yield* TestClock.adjust("23 hours")
       const { reason } = yield* Effect.flip(quarantine.check("aa"))
@@ -66,7 +67,8 @@ it.effect("a recording that struck while the clock ran ahead is let in a day lat
 it.effect("at most 1,000 are remembered, the newest", () =>
   Effect.gen(function* () {
     const quarantine = yield* Quarantine
-    for (let n = 0; n < 1_001; n++) yield* Effect.forEach([1, 2], (life) => quarantine.strike(String(n), life))
+    for (let n = 0; n < 1_001; n++)
+      yield* Effect.forEach([1, 2], (life) => quarantine.strike("parakeet", String(n), life))
     assert.strictEqual((yield* quarantine.list).length, 1_000)
     assert.deepStrictEqual([yield* isRefused("0"), yield* isRefused("1000")], [false, true])
   }).pipe(Effect.provide(Quarantine.layer)),

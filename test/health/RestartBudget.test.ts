@@ -5,9 +5,10 @@ import { HealthError, JournalFailed, NotRunning, RestartFailed } from "../../src
 import { permitsOut, RestartBudget } from "../../src/health/RestartBudget.ts"
 import { type JournalRecord, RestartJournal } from "../../src/health/RestartJournal.ts"
 import { Settings } from "../../src/Settings.ts"
+import { testFleet } from "../support/fleet.ts"
 
 const budget = (records: Array<JournalRecord> = []) =>
-  RestartBudget.layer.pipe(Layer.provide(RestartJournal.layerMemory(records)), Layer.provide(Settings.layerTest()))
+  RestartBudget.layer.pipe(Layer.provide([RestartJournal.layerMemory(records), testFleet, Settings.layerTest()]))
 
 const spend = Effect.flatMap(RestartBudget, ({ use }) => use("parakeet", "a test", Effect.void))
 const left = Effect.flatMap(RestartBudget, ({ status }) => Effect.map(status("parakeet"), (status) => status.left))
@@ -158,7 +159,7 @@ it.effect("without its journal nothing is restarted", () =>
         )
       }
     }).pipe(
-      Effect.provide(RestartBudget.layer.pipe(Layer.provide(journal), Layer.provide(Settings.layerTest()))),
+      Effect.provide(RestartBudget.layer.pipe(Layer.provide([journal, testFleet, Settings.layerTest()]))),
       Effect.provide(Logger.layer([])),
     )
     assert.isFalse(yield* Deferred.isDone(restarted))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "vitest"
 import { classify, type Finding } from "../../src/health/WedgeRules.ts"
-import type { Engine } from "../../src/health/Engine.ts"
+import type { EngineKind } from "../../src/upstream/EngineKind.ts"
 import {
   EngineCut,
   type EngineFailure,
@@ -13,7 +13,7 @@ import {
 
 const rejected = (status: number, body: string, message = "it failed") => new EngineRejected({ status, message, body })
 
-const both: ReadonlyArray<Engine> = ["magpie", "parakeet"]
+const both: ReadonlyArray<EngineKind> = ["magpie", "parakeet"]
 
 const signatures = [
   "CUDA error: an illegal memory access was encountered",

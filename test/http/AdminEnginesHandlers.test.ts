@@ -13,7 +13,7 @@ const started = Effect.fnUntraced(function* (
   strikes: ReadonlyArray<string> = [],
 ) {
   const room = yield* Layer.build(healthRoom(engine, { quickProbe: true, ...options }))
-  for (const content of strikes) yield* Context.get(room, Quarantine).strike(content, 1)
+  for (const content of strikes) yield* Context.get(room, Quarantine).strike("parakeet", content, 1)
   const { url } = yield* startGateway({
     rooms: Layer.merge(testRooms, Layer.succeedContext(Context.pick(DeepHealth, Quarantine)(room))),
     settings: { adminToken },

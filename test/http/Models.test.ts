@@ -8,13 +8,15 @@ import { VoiceList } from "../../src/speech/VoiceList.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
-import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
+import { oneOfEach } from "../support/fleet.ts"
+import { Settings } from "../../src/Settings.ts"
 
 const modelsOver = (voices: MagpieClient["Service"]["voices"]) =>
   Models.layer.pipe(
     Layer.provide(VoiceList.layer),
     Layer.provide(EngineGuard.layerOpen),
-    Layer.provide([MagpieClient.layerTest({ voices }), ParakeetClient.layerTest()]),
+    Layer.provide(oneOfEach({ magpie: { voices } })),
+    Layer.provide(Settings.layerTest()),
   )
 
 const twoVoices = Effect.succeed([

@@ -10,6 +10,7 @@ import { Settings } from "../../src/Settings.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
 import { startGateway, testEngines, testPrograms, testRooms } from "../support/gateway.ts"
+import { testFleet } from "../support/fleet.ts"
 
 const get = (url: string) => Effect.promise(() => fetch(url))
 
@@ -126,9 +127,9 @@ it.live("answers without a socket, speech included, and logs as the program does
       Layer.mergeAll(
         Logger.layer([Logger.make(({ message }) => logged.push(message))]),
         testPrograms,
-        testRooms.pipe(Layer.provide(Settings.layerTest())),
-        testEngines,
-        VoiceList.layer.pipe(Layer.provide([testEngines, EngineGuard.layerOpen])),
+        testRooms.pipe(Layer.provide([testEngines, Settings.layerTest()])),
+        testFleet,
+        VoiceList.layer.pipe(Layer.provide(EngineGuard.layerOpen.pipe(Layer.provide(testFleet)))),
         Settings.layerTest({ dataDir: tmpdir() }),
         NodeHttpServer.layerHttpServices,
       ),

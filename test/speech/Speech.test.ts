@@ -12,11 +12,14 @@ import { Speech } from "../../src/speech/Speech.ts"
 import type { SpeechRequest } from "../../src/speech/SpeechRequest.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import { billingRoom, down, openWorld } from "../support/billing.ts"
+import { Fleet } from "../../src/health/Fleet.ts"
 
 const speechOver = (cache: Layer.Layer<AtomicCache>, magpie = MagpieClient.layerTest()) =>
   Speech.layer.pipe(
     Layer.provide(Flights.layer),
-    Layer.provide([cache, OwnedKeys.layerShared, EngineGuard.layerOpen, magpie]),
+    Layer.provide([cache, OwnedKeys.layerShared, EngineGuard.layerOpen]),
+    Layer.provide(Fleet.layerMagpie),
+    Layer.provide(magpie),
     Layer.provideMerge(billingRoom),
     Layer.provide(Settings.layerTest()),
   )
@@ -228,19 +231,18 @@ describe("a hit that was none yet when it was first looked for", () => {
 it.effect("every engine call of a speech but the first is the rest of a begun answer, which goes first", () =>
   Effect.gen(function* () {
     const begun: Array<boolean | undefined> = []
-    const guard = Layer.succeed(EngineGuard, {
-      ask: (_, question) => question,
-      call: (_, call) => call,
-      stream: (_, stream, options) => (begun.push(options?.begun), stream),
-    })
+    const guard = Layer.effect(
+      EngineGuard,
+      Effect.map(EngineGuard, (open) => ({
+        ...open,
+        stream: (kind, stream, options) => (begun.push(options?.begun), open.stream(kind, stream, options)),
+      })),
+    ).pipe(Layer.provide(EngineGuard.layerOpen))
     const program = Speech.layer.pipe(
       Layer.provide(Flights.layer),
-      Layer.provide([
-        AtomicCache.layerMemory,
-        OwnedKeys.layerShared,
-        guard,
-        MagpieClient.layerTest({ maxCharacters: 30 }),
-      ]),
+      Layer.provide([AtomicCache.layerMemory, OwnedKeys.layerShared, guard]),
+      Layer.provide(Fleet.layerMagpie),
+      Layer.provide(MagpieClient.layerTest({ maxCharacters: 30 })),
       Layer.provideMerge(billingRoom),
       Layer.provide(Settings.layerTest()),
     )

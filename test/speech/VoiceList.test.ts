@@ -6,6 +6,8 @@ import { VoiceList } from "../../src/speech/VoiceList.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
+import { oneOfEach } from "../support/fleet.ts"
+import { Settings } from "../../src/Settings.ts"
 
 const down = new EngineError({ engine: "magpie", reason: new EngineUnreachable({ message: "refused" }) })
 
@@ -20,7 +22,11 @@ const listing = Effect.fnUntraced(function* (first: Listing) {
     Effect.flatten(Ref.get(answer)),
   )
   const context = yield* Layer.build(
-    VoiceList.layer.pipe(Layer.provide([MagpieClient.layerTest({ voices }), EngineGuard.layerOpen])),
+    VoiceList.layer.pipe(
+      Layer.provide(EngineGuard.layerOpen),
+      Layer.provide(oneOfEach({ magpie: { voices } })),
+      Layer.provide(Settings.layerTest()),
+    ),
   )
   const list = yield* Effect.provide(VoiceList, context)
   const names = <E>(index: Effect.Effect<{ readonly bases: ReadonlyArray<{ readonly id: string }> }, E>) =>

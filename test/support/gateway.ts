@@ -14,6 +14,7 @@ import { Admission } from "../../src/health/Admission.ts"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { EngineProbe } from "../../src/health/EngineProbe.ts"
+import { Fleet } from "../../src/health/Fleet.ts"
 import { EngineStates } from "../../src/health/EngineStates.ts"
 import { Quarantine } from "../../src/health/Quarantine.ts"
 import { RestartBudget } from "../../src/health/RestartBudget.ts"
@@ -77,7 +78,7 @@ export const testEngines: Layer.Layer<Engines> = Layer.merge(MagpieClient.layerT
 export const testPrograms: Layer.Layer<Programs> = Layer.merge(speechOf(), transcriptionOf())
 
 /** A cache and a ledger in memory, and engines whose every probe passes and that nothing restarts. */
-export const testRooms: Layer.Layer<Rooms, unknown, Settings> = Layer.mergeAll(
+export const testRooms: Layer.Layer<Rooms, unknown, Engines | Settings> = Layer.mergeAll(
   AdminToken.layer.pipe(Layer.provide(NodeServices.layer)),
   Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer).pipe(Layer.provide(SqliteLedger.layerMemory)),
   AtomicCache.layerMemory,
@@ -89,6 +90,7 @@ export const testRooms: Layer.Layer<Rooms, unknown, Settings> = Layer.mergeAll(
     Layer.provide(RestartBudget.layer),
     Layer.provide(RestartJournal.layerMemory([])),
     Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer)),
+    Layer.provide(Fleet.layer),
   ),
 )
 
@@ -101,11 +103,13 @@ export const startGateway = Effect.fnUntraced(function* (parts: Parts = {}) {
   )
   const settings = Settings.layerTest({ port: "0", dataDir, ...parts.settings })
   const programs = (parts.programs ?? testPrograms).pipe(Layer.provide(engines))
+  const fleet = Fleet.layer.pipe(Layer.provide(engines))
+  const guard = EngineGuard.layerOpen.pipe(Layer.provide(fleet))
   const voices: Layer.Layer<VoiceList, unknown, Engines | EngineGuard | Settings> = parts.voices ?? VoiceList.layer
   const rooms = (parts.rooms ?? testRooms).pipe(Layer.provide(engines))
   const gateway = Server.layer.pipe(
     Layer.provideMerge(Server.layerNode),
-    Layer.provide([programs, rooms, voices.pipe(Layer.provide([engines, EngineGuard.layerOpen])), engines]),
+    Layer.provide([programs, rooms, voices.pipe(Layer.provide([engines, guard])), fleet]),
     Layer.provide(settings),
     Layer.provide(Logger.layer(parts.loggers ?? [])),
   )

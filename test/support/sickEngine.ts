@@ -11,9 +11,8 @@ import { type JournalRecord, RestartJournal } from "../../src/health/RestartJour
 import { Settings } from "../../src/Settings.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineLoading, EngineRejected } from "../../src/upstream/EngineFailure.ts"
-import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
-import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { NodeServices } from "@effect/platform-node"
+import { oneOfEach } from "./fleet.ts"
 
 /** What a Parakeet whose CUDA context is gone answers, for ever. */
 export const cublasError = new EngineRejected({
@@ -106,11 +105,7 @@ export const healthRoom = (
         : { result: "passed", detail: "heard it" },
     ),
   )
-  const realProbe = EngineProbe.layer.pipe(
-    Layer.provide(MagpieClient.layerTest()),
-    Layer.provide(ParakeetClient.layerTest({ transcribe: () => engine.transcribe, ready: engine.check })),
-    Layer.provide(NodeServices.layer),
-  )
+  const realProbe = EngineProbe.layer.pipe(Layer.provide(NodeServices.layer))
   const probe = options.quickProbe === true ? quickProbe : realProbe
   const deepHealth = options.scheduled === true ? DeepHealth.layer : DeepHealth.layerUnscheduled
   return EngineGuard.layer.pipe(
@@ -118,6 +113,7 @@ export const healthRoom = (
     Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer, probe)),
     Layer.provideMerge(restarter),
     Layer.provideMerge(budget),
+    Layer.provideMerge(oneOfEach({ parakeet: { transcribe: () => engine.transcribe, ready: engine.check } })),
     Layer.provideMerge(
       options.readSettings === undefined
         ? Settings.layerTest(options.settings)

@@ -11,8 +11,8 @@ import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { Scratch } from "../../src/scratch/Scratch.ts"
 import { Settings } from "../../src/Settings.ts"
 import { Transcription } from "../../src/transcription/Transcription.ts"
-import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { rates } from "../support/billing.ts"
+import { oneOfEach } from "../support/fleet.ts"
 
 /** Every upload is an hour of audio, of which no more is decoded than is asked for. */
 const asked: Array<number> = []
@@ -23,7 +23,8 @@ const endless = Layer.succeed(AudioDecoder, {
 })
 const worldWith = (settings: Parameters<typeof Settings.layerTest>[0]) =>
   Transcription.layer.pipe(
-    Layer.provide([endless, EngineGuard.layerOpen, ParakeetClient.layerTest()]),
+    Layer.provide([endless, EngineGuard.layerOpen]),
+    Layer.provide(oneOfEach()),
     Layer.provideMerge(Layer.merge(Billing.layer, Accounts.layer)),
     Layer.provideMerge(Scratch.layer),
     Layer.provide(SqliteLedger.layerMemory),

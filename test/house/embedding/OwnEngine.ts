@@ -5,6 +5,7 @@ import { AtomicCache } from "@aviary-speech/gateway/cache/AtomicCache"
 import { Flights } from "@aviary-speech/gateway/cache/Flights"
 import { OwnedKeys } from "@aviary-speech/gateway/cache/OwnedKeys"
 import { EngineGuard } from "@aviary-speech/gateway/health/EngineGuard"
+import { Fleet } from "@aviary-speech/gateway/health/Fleet"
 import { Settings } from "@aviary-speech/gateway/Settings"
 import { Speech } from "@aviary-speech/gateway/speech/Speech"
 import { MagpieClient } from "@aviary-speech/gateway/upstream/MagpieClient"
@@ -26,7 +27,9 @@ const Beeper = Layer.succeed(MagpieClient, {
 const Speaking = Speech.layer.pipe(
   Layer.provide(Flights.layer),
   Layer.provide([AtomicCache.layerMemory, OwnedKeys.layerShared, Billing.layerFree]),
-  Layer.provide([EngineGuard.layerOpen, Beeper]),
+  Layer.provide(EngineGuard.layerOpen),
+  Layer.provide(Fleet.layerMagpie),
+  Layer.provide(Beeper),
   Layer.provide(Settings.layerTest()),
 )
 
