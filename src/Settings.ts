@@ -129,6 +129,11 @@ export const table = {
     "Longest recording that is transcribed, whatever its size in bytes. An hour takes 115 MB of disk while it waits.",
   ),
   uploadTimeout: duration("AVIARY_UPLOAD_TIMEOUT", "5 minutes", "Time for a request body to arrive."),
+  readerTimeout: duration(
+    "AVIARY_READER_TIMEOUT",
+    "90 seconds",
+    "How long a client may take nothing of an answer that waits for it before its connection is reset. One that reads, however slowly, is left alone.",
+  ),
   shutdownGrace: durationOrNone(
     "AVIARY_SHUTDOWN_GRACE",
     "20 seconds",

@@ -1,11 +1,9 @@
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Cause, Duration, Effect, Stream } from "effect"
+import { Cause, Effect, Stream } from "effect"
 import { HttpServerError, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerResponse } from "node:http"
 import { paid, type Payable } from "../billing/Payable.ts"
-
-/** Longer than any silence that an engine is allowed. */
-const usualPatience = Duration.seconds(90)
+import { inFairTurns } from "./FairTurns.ts"
 
 const nothing = new Uint8Array()
 
@@ -14,21 +12,6 @@ const responseOf = (request: HttpServerRequest.HttpServerRequest): ServerRespons
   const response: unknown = NodeHttpServerRequest.toServerResponse(request)
   return response instanceof ServerResponse ? response : undefined
 }
-
-/**
- * Breaks off a response whose client stays connected but no longer reads: it would hold its flight and file open for as
- * long as it likes. Node's own `server.timeout` would also cut requests that wait for an engine.
- *
- * @param patience how long a streaming response may go without a byte moving
- */
-export const cutStalledReader = (
-  request: HttpServerRequest.HttpServerRequest,
-  patience: Duration.Duration = usualPatience,
-): Effect.Effect<void> =>
-  Effect.sync(() => {
-    const response = responseOf(request)
-    response?.setTimeout(Duration.toMillis(patience), () => response.destroy())
-  })
 
 /**
  * Waits until the operating system has taken everything that was written: the callback of an empty write runs once all earlier
@@ -63,10 +46,11 @@ const respond = (body: Stream.Stream<Uint8Array, unknown>, length: number | unde
 
 /** The response that delivers `answer` as it comes. It is charged when the operating system has all of it but the last byte or the end. */
 export const deliver = <E>(request: HttpServerRequest.HttpServerRequest, answer: Payable<E>, head: Head) =>
-  Effect.as(
-    cutStalledReader(request),
-    respond(paid(answer, { handedOver: handedOver(request), isLeaving: leaving(request) }), answer.length, head),
-  )
+  Effect.sync(() => {
+    const fair = { ...answer, bytes: inFairTurns(answer.bytes) }
+    const surroundings = { handedOver: handedOver(request), isLeaving: leaving(request) }
+    return respond(paid(fair, surroundings), answer.length, head)
+  })
 
 /**
  * The response that delivers an answer which is of use before its last byte, such as a text: it is charged before the first. That it
@@ -77,7 +61,6 @@ export const deliverCharged = <E>(request: HttpServerRequest.HttpServerRequest, 
     yield* answer.settle
     // Until the first byte: whoever leaves in between is paid back.
     yield* answer.delivered(0)
-    yield* cutStalledReader(request)
-    const out = { ...answer, length: undefined, settle: handedOver(request) }
+    const out = { ...answer, bytes: inFairTurns(answer.bytes), length: undefined, settle: handedOver(request) }
     return respond(paid(out, { isLeaving: leaving(request) }), answer.length, head)
   })

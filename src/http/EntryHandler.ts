@@ -7,8 +7,8 @@ import { OwnedKeys } from "../cache/OwnedKeys.ts"
 import { Errors } from "../contract/Errors.ts"
 import { wantedRange } from "./ByteRange.ts"
 import { currentCaller } from "./CurrentCaller.ts"
-import { cutStalledReader } from "./Delivery.ts"
 import { errorResponse } from "./ErrorResponse.ts"
+import { inFairTurns } from "./FairTurns.ts"
 import { evaluate, rangeApplies } from "./Precondition.ts"
 import { makeRateLimits } from "./RateLimits.ts"
 
@@ -34,7 +34,6 @@ export const makeEntryHandler = Effect.gen(function* () {
     if (!Schema.is(CacheKey)(key) || !keys.owns(accountId, key)) return absent(key)
     const found = yield* cache.get(key)
     if (Option.isNone(found)) return absent(key)
-    yield* cutStalledReader(request)
     return answer(found.value, request)
   })
 
@@ -62,7 +61,7 @@ const answer = ({ metadata, bytes }: Entry, request: HttpServerRequest.HttpServe
   const wanted = wantedRange(asked, length)
   switch (wanted._tag) {
     case "whole":
-      return HttpServerResponse.stream(bytes(), { contentType, contentLength: length, headers: said })
+      return HttpServerResponse.stream(inFairTurns(bytes()), { contentType, contentLength: length, headers: said })
     case "none":
       return HttpServerResponse.setHeader(
         errorResponse(Errors.rangeNotSatisfiable(length)),
@@ -71,7 +70,7 @@ const answer = ({ metadata, bytes }: Entry, request: HttpServerRequest.HttpServe
       )
     case "part": {
       const { start, end } = wanted
-      return HttpServerResponse.stream(bytes({ start, end }), {
+      return HttpServerResponse.stream(inFairTurns(bytes({ start, end })), {
         status: 206,
         contentType,
         contentLength: end - start,

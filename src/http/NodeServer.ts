@@ -6,6 +6,7 @@ import { Settings } from "../Settings.ts"
 import { answerClientErrors } from "./ClientError.ts"
 import { answerHalfClosed } from "./HalfClosed.ts"
 import { NodeResponse } from "./NodeResponse.ts"
+import { cutStalledReaders } from "./StalledReaders.ts"
 
 /**
  * Once a server has been told to close, Node lets go of idle connections only at that moment. One whose last request ends
@@ -35,7 +36,7 @@ export const layer = Layer.merge(
   Layer.effect(
     HttpServer.HttpServer,
     Effect.gen(function* () {
-      const { host, port, uploadTimeout, shutdownGrace } = yield* Settings
+      const { host, port, readerTimeout, uploadTimeout, shutdownGrace } = yield* Settings
       const bodyTime = Math.max(1, Duration.toMillis(uploadTimeout))
       const server = createServer({
         ServerResponse: NodeResponse,
@@ -53,6 +54,7 @@ export const layer = Layer.merge(
       })
       answerClientErrors(server)
       yield* answerHalfClosed(server)
+      yield* cutStalledReaders(server, readerTimeout)
       closeIdleWhileStopping(server)
       const hurry = yield* Hurry
       const { address, serve } = yield* NodeHttpServer.make(() => server, {

@@ -1,10 +1,10 @@
 import { NodeHttpServer, NodeHttpServerRequest } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Layer, Queue, Stream } from "effect"
+import { Deferred, Effect, Layer, Queue, Stream } from "effect"
 import { HttpServer, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { createServer, type ServerResponse } from "node:http"
 import type { Payable } from "../../src/billing/Payable.ts"
-import { cutStalledReader, deliver, deliverCharged } from "../../src/http/Delivery.ts"
+import { deliver, deliverCharged } from "../../src/http/Delivery.ts"
 import { rawConnection } from "../support/rawHttp.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -179,33 +179,5 @@ it.live("where no socket is, bytes pass as they are, the last one after the char
       [[2], 0],
       [[3], 1],
     ])
-  }),
-)
-
-it.live("a client that stays connected but reads nothing loses its response, and the stream ends", () =>
-  Effect.gen(function* () {
-    const { answer, events } = yield* watched(long({ count: 0 }), undefined)
-    const port = yield* serve((request) =>
-      Effect.tap(deliver(request, answer, type), () => cutStalledReader(request, Duration.millis(100))),
-    )
-    const { socket } = yield* rawConnection(port)
-    socket.pause()
-    socket.write(ask)
-    expect(yield* Queue.take(events)).toMatch(/^delivered \d+$/)
-  }),
-)
-
-it.live("a quiet stream whose client reads is left alone for longer than its silences", () =>
-  Effect.gen(function* () {
-    const bytes = Stream.make(1, 2, 3, 4).pipe(
-      Stream.mapEffect((n) => Effect.delay(Effect.succeed(Buffer.from(`${n}`)), "200 millis")),
-    )
-    const { answer } = yield* watched(bytes, undefined)
-    const port = yield* serve((request) =>
-      Effect.tap(deliver(request, answer, type), () => cutStalledReader(request, Duration.millis(500))),
-    )
-    expect(yield* Effect.promise(() => fetch(`http://127.0.0.1:${port}`).then((response) => response.text()))).toBe(
-      "1234",
-    )
   }),
 )
