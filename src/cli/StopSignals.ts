@@ -4,7 +4,11 @@ import { exitNow } from "../workers/NativeCalls.ts"
 /** A terminal and npm pass on one Ctrl-C twice, and some supervisors send two signals at once: that is one. */
 const oneSignalMillis = 500
 
+const stop = Deferred.makeUnsafe<void>()
 const hurry = Deferred.makeUnsafe<void>()
+
+/** Waits until somebody tells the process to stop. */
+export const stopped: Effect.Effect<void> = Deferred.await(stop)
 
 /** Waits until somebody who already told the process to stop tells it again. */
 export const hurried: Effect.Effect<void> = Deferred.await(hurry)
@@ -20,6 +24,7 @@ export const heedSignals = (): void => {
     const now = performance.now()
     if (told.length > 0 && now - told.at(-1)! < oneSignalMillis) return
     told.push(now)
+    if (told.length === 1) Deferred.doneUnsafe(stop, Effect.void)
     if (told.length === 2) Deferred.doneUnsafe(hurry, Effect.void)
     if (told.length === 3) exitNow(1)
   }

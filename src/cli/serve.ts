@@ -1,4 +1,4 @@
-import { Console, Duration, Effect, Layer, Option, Schema } from "effect"
+import { Console, Duration, Effect, Fiber, Layer, Option, Schema } from "effect"
 import { GlobalFlag } from "effect/cli"
 import { gateway } from "../Aviary.ts"
 import { Hurry } from "../http/NodeServer.ts"
@@ -7,7 +7,7 @@ import { Settings } from "../Settings.ts"
 import * as Log from "../telemetry/Log.ts"
 import { exitNow } from "../workers/NativeCalls.ts"
 import { startBlock } from "./StartBlock.ts"
-import { hurried } from "./StopSignals.ts"
+import { hurried, stopped } from "./StopSignals.ts"
 
 /** The gateway cannot start; `message` says what to do. */
 class StartError extends Schema.TaggedError<StartError>()("StartError", { message: Schema.String }) {}
@@ -16,12 +16,14 @@ class StartError extends Schema.TaggedError<StartError>()("StartError", { messag
 export const serve = Effect.gen(function* () {
   const { host, magpieUrl, parakeetUrl, port, shutdownGrace } = yield* Settings
   if (magpieUrl === undefined || parakeetUrl === undefined) yield* Console.log("Loading the embedded engines …")
+  // Beside the start: one that hangs does not end when it is interrupted either.
+  const watch = yield* Effect.forkDetach(Effect.andThen(stopped, endAfter(Duration.zero)))
   const context = yield* Layer.build(gateway).pipe(
     Effect.provideService(Log.Level, Option.getOrUndefined(yield* GlobalFlag.LogLevel)),
     Effect.provideService(Hurry, hurried),
     Effect.catchTag("ServeError", ({ cause }) => Effect.fail(notListening(host, port, cause))),
-    Effect.onInterrupt(() => endAfter(Duration.zero)),
   )
+  yield* Fiber.interrupt(watch)
   // Added last, so it runs first: the time begins when the process is told to stop.
   yield* Effect.addFinalizer(() => endAfter(shutdownGrace))
   return yield* Effect.gen(function* () {
@@ -34,7 +36,7 @@ export const serve = Effect.gen(function* () {
 const lastMoments = Duration.seconds(10)
 
 /**
- * From now on: ends the process with status 1 if it is still there some moments after `grace`. A disk that answers no more could keep
+ * From now on: ends the process if it is still there some moments after `grace`. A disk that answers no more could keep
  * it for a minute, with its clients connected. What it leaves is what a kill leaves, and the next start recovers from that.
  */
 const endAfter = (grace: Duration.Duration) =>

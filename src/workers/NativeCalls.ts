@@ -2,7 +2,7 @@ import { workerData } from "node:worker_threads"
 
 /**
  * A thread that is ended while an addon of its runs takes the whole process with it: the addon's next call into JavaScript
- * fails, and sherpa-onnx throws a C++ exception that nobody catches. `process.exit` ends threads too. So such a thread
+ * fails, and sherpa-onnx throws a C++ exception that nobody catches. So such a thread
  * says when it is inside, and is ended outside.
  */
 const [outside, inside, ended] = [0, 1, 2]
@@ -25,9 +25,7 @@ export const nativeCall = <A>(work: () => A): A => {
 export interface NativeCalls {
   /** Goes to the thread, as `nativeCalls` of its `workerData`. */
   readonly shared: Int32Array<SharedArrayBuffer>
-  /** Whether the thread is outside, and stays there. */
-  readonly ended: () => boolean
-  /** Waits until it is. */
+  /** Waits until the thread is outside, and stays there. */
   readonly end: () => Promise<void>
 }
 
@@ -36,7 +34,6 @@ export const makeNativeCalls = (): NativeCalls => {
   const tryEnd = () => Atomics.compareExchange(state, 0, outside, ended) !== inside
   return {
     shared: state,
-    ended: tryEnd,
     end: async () => {
       while (!tryEnd()) await Atomics.waitAsync(state, 0, inside).value
     },
@@ -51,10 +48,11 @@ export const remember = (calls: NativeCalls): { readonly forget: () => void } =>
   return { forget: () => void alive.delete(calls) }
 }
 
-/** Ends the process at once: with `status`, or as by a kill where a thread is inside an addon and would abort it. */
+/**
+ * Ends the process at once: with `status`, or as by a kill where there are threads. `process.exit` waits for each to end, for
+ * ever where a disk does not answer it, and one that is inside an addon would abort the process.
+ */
 export const exitNow = (status: number): void => {
-  // All are asked, so that none goes in meanwhile.
-  const outsideAll = [...alive].map((calls) => calls.ended()).every((one) => one)
-  if (outsideAll) process.exit(status)
+  if (alive.size === 0) process.exit(status)
   process.kill(process.pid, "SIGKILL")
 }

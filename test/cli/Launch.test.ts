@@ -1,13 +1,20 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Effect, FileSystem } from "effect"
-import { spawn } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
+import { globSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { startProcess } from "../support/gatewayProcess.ts"
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 const unused = "http://127.0.0.1:1"
+
+/** Whether a thread of a process waits for the other end of a pipe that it opens. */
+const waitsForPartner = (pid: number): boolean =>
+  globSync(`/proc/${pid}/task/*/wchan`).some((file) => /wait_for_partner|fifo_open/.test(readFileSync(file, "utf8")))
 
 layer(NodeServices.layer, { excludeTestServices: true })("aviary, launched", (it) => {
   it.effect("says at once that it starts and what takes time; a stop meanwhile ends in peace", () =>
@@ -29,6 +36,28 @@ layer(NodeServices.layer, { excludeTestServices: true })("aviary, launched", (it
       })
       expect(output).toBe("Aviary is starting …\nLoading the embedded engines …\n")
       expect(code).toBe(0)
+    }),
+  )
+
+  it.effect.each([1, 3])("a start that a disk keeps for ever ends all the same, told to %d times", (times) =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const dataDir = yield* fs.makeTempDirectoryScoped({ prefix: "aviary-launch-" })
+      // To open it for writing waits for a reader, which never comes.
+      execFileSync("mkfifo", [join(dataDir, "ledger.sqlite")])
+      const signal = yield* Effect.promise(async (abort) => {
+        const env = { PATH: process.env["PATH"], AVIARY_PORT: "0", AVIARY_DATA_DIR: dataDir }
+        const child = spawn(process.execPath, [main], { env, signal: abort, killSignal: "SIGABRT" })
+        const closed = once(child, "close")
+        while (!waitsForPartner(child.pid!)) await setTimeout(50)
+        for (let told = 0; told < times; told++) {
+          child.kill("SIGTERM")
+          await setTimeout(600)
+        }
+        const [, how] = (await closed) as [number | null, string | null]
+        return how
+      })
+      expect(signal).toBe("SIGKILL")
     }),
   )
 

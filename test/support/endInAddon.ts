@@ -1,4 +1,4 @@
-// Ends what loads the recognizer, while it does: `node endInAddon.ts thread`, or `process`, which is to end with status 3.
+// Ends what loads the recognizer, while it does: `node endInAddon.ts thread`, or `process`.
 // TMPDIR is a folder of its own: the recognizer's tokens are there only while it is loaded.
 import { globSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -8,7 +8,7 @@ import { exitNow, makeNativeCalls, remember } from "../../src/workers/NativeCall
 
 const calls = makeNativeCalls()
 const worker = new Worker(new URL("../../src/embedded/MoonshineWorker.ts", import.meta.url), {
-  workerData: { numThreads: 1, nativeCalls: calls.shared },
+  workerData: { numThreads: 1, size: "base", nativeCalls: calls.shared },
 })
 remember(calls)
 while (globSync(`${tmpdir()}/aviary-moonshine-*/tokens.txt`).length === 0) await setTimeout(5)
