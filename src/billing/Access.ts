@@ -47,14 +47,6 @@ interface Service {
   readonly allowances: (caller: Caller) => Effect.Effect<Allowances>
 }
 
-/** Who may ask, and how often. */
-export class Access extends Context.Service<Access, Service>()("aviary/billing/Access") {
-  static readonly layer = Layer.effect(
-    Access,
-    Effect.suspend(() => make),
-  )
-}
-
 /** Longer than any key; what is longer is not hashed. */
 const longestKey = 200
 
@@ -136,3 +128,8 @@ export const isLimited = ({ keyId, limits }: Caller) =>
 /** Milliseconds; a text that is too long for its limit waits for ever. */
 const waitOf = (refused: RateLimited | TextAboveLimit) =>
   refused._tag === "RateLimited" ? refused.retryAfterMs : Number.POSITIVE_INFINITY
+
+/** Who may ask, and how often. */
+export class Access extends Context.Service<Access, Service>()("aviary/billing/Access") {
+  static readonly layer = Layer.effect(Access, make)
+}

@@ -62,14 +62,6 @@ interface Service {
   readonly rates: Effect.Effect<ReadonlyArray<RateCard>, BillingError>
 }
 
-/** What an operator does with accounts, keys and prices. */
-export class Accounts extends Context.Service<Accounts, Service>()("aviary/billing/Accounts") {
-  static readonly layer = Layer.effect(
-    Accounts,
-    Effect.suspend(() => make),
-  )
-}
-
 const make = Effect.gen(function* () {
   const ledger = yield* Ledger
 
@@ -150,3 +142,8 @@ const make = Effect.gen(function* () {
     rates: Effect.suspend(() => ledger.run("rates", {})).pipe(Effect.withSpan("Accounts.rates")),
   })
 })
+
+/** What an operator does with accounts, keys and prices. */
+export class Accounts extends Context.Service<Accounts, Service>()("aviary/billing/Accounts") {
+  static readonly layer = Layer.effect(Accounts, make)
+}

@@ -15,6 +15,11 @@ export interface Part {
   readonly of: number
 }
 
+/** What a client that left had been handed, and how it was served. `of` may be an estimate. `handed` may be 0. */
+export interface Abandoned extends Part {
+  readonly served: Served
+}
+
 export const whole: Part = { handed: 1, of: 1 }
 
 /** What is counted and priced: code points of text, or begun seconds of audio. Of a part, those begun. */

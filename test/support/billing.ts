@@ -2,7 +2,7 @@ import { Context, Deferred, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Accounts } from "../../src/billing/Accounts.ts"
 import type { Terms } from "../../src/billing/Account.ts"
-import { Billing, type Delivery } from "../../src/billing/Billing.ts"
+import { Billing, type Serving } from "../../src/billing/Billing.ts"
 import { BillingError, LedgerUnavailable } from "../../src/billing/BillingError.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
 import * as SqliteLedger from "../../src/billing/sqlite/SqliteLedger.ts"
@@ -102,9 +102,9 @@ export const openWorld = Effect.fnUntraced(function* (terms: Terms = { kind: "pr
 export const hundred = { kind: "speech", model: "magpie", characters: 100 } as const
 
 /** Reserves and settles: a request of which nothing is left to do. */
-export const charge = (billing: Billing["Service"], usage: Usage, delivery: Delivery) =>
+export const charge = (billing: Billing["Service"], usage: Usage, serving: Serving) =>
   Effect.scoped(
-    Effect.flatMap(billing.reserve(usage, { served: delivery.served }), (hold) => billing.settle(hold, delivery)),
+    Effect.flatMap(billing.reserve(usage, { served: serving.served }), (hold) => billing.settle(hold, serving)),
   )
 
 /** A request that reserves, works, settles; answers with the id of its hold. */

@@ -1,0 +1,35 @@
+import { Clock, Effect, Metric } from "effect"
+import * as Metrics from "../telemetry/Metrics.ts"
+import { Ledger } from "./Ledger.ts"
+import { makeSetAhead } from "./SetAhead.ts"
+
+const reapLimit = 1000
+
+/**
+ * One round of expiring holds whose owners are gone. After the clock was set ahead it renews the `open` ones instead, which look overdue;
+ * other gateways leave ours alone for as long.
+ */
+export const makeHoldReaper = Effect.fnUntraced(function* (holdMillis: number, open: () => ReadonlyArray<string>) {
+  const ledger = yield* Ledger
+  const reap = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const { expired } = yield* ledger.run("reap", { now, limit: reapLimit }).pipe(
+      Effect.tap((done) => Metric.update(Metrics.holdsExpired, done.expired)),
+      Effect.tap((done) => Metric.update(Metrics.refunds, done.refunded)),
+      Effect.repeat({ until: (done) => Math.max(done.expired, done.refunded, done.forgotten) < reapLimit }),
+    )
+    if (expired > 0) yield* Effect.logWarning(`${expired} holds expired: their owners are gone`)
+  })
+
+  const keepOpen = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.forEach(
+      open(),
+      (holdId) => Effect.ignore(ledger.run("renew", { holdId, expiresAt: now + holdMillis, now })),
+      { discard: true, concurrency: "unbounded" },
+    ),
+  ).pipe(Effect.andThen(Effect.logWarning("The clock was set ahead: no hold expires for a minute")))
+
+  const setAhead = yield* makeSetAhead
+  yield* reap
+  return Effect.flatMap(setAhead, (millis) => (millis > holdMillis / 3 ? keepOpen : reap))
+})
