@@ -32,6 +32,9 @@ export const setting =
 const wholeNumber = Schema.String.check(Schema.isPattern(/^\d+$/)).pipe(Schema.decodeTo(Schema.FiniteFromString))
 
 export const text = setting(Schema.NonEmptyString, "text")
+// What follows the first word is read by the room that restarts engines, when the gateway starts.
+export const restartTarget = setting(Schema.NonEmptyString, 'none, docker:NAME, or command:["program","argument",…]')
+export const dockerHost = setting(Schema.NonEmptyString, "unix:///path/of/docker.sock or tcp://host:port")
 export const port = setting(
   wholeNumber.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })),
   "a port number from 0 to 65535; 0 takes a free one",

@@ -7,6 +7,7 @@ import {
   countOrNone,
   countTo,
   currency,
+  dockerHost,
   duration,
   durationFrom,
   durationOrNone,
@@ -14,10 +15,11 @@ import {
   oneOf,
   origins,
   port,
+  restartTarget,
   setting,
   text,
-  url,
   type Setting,
+  url,
 } from "./SettingKinds.ts"
 import { isServiceLink, unknownNames } from "./SettingNames.ts"
 
@@ -177,12 +179,8 @@ export const table = {
   queueLength: countOrNone("AVIARY_QUEUE_LENGTH", "64", "Requests that may wait for an engine's turn."),
   queueWait: durationOrNone("AVIARY_QUEUE_WAIT", "60 seconds", "How long a request waits for an engine's turn."),
 
-  magpieRestart: text(
-    "AVIARY_MAGPIE_RESTART",
-    "none",
-    'How to restart Magpie: `none`, `docker:<container>`, or `command:["program","argument",…]`.',
-  ),
-  parakeetRestart: text("AVIARY_PARAKEET_RESTART", "none", "The same for Parakeet."),
+  magpieRestart: restartTarget("AVIARY_MAGPIE_RESTART", "none", "How to restart Magpie."),
+  parakeetRestart: restartTarget("AVIARY_PARAKEET_RESTART", "none", "The same for Parakeet."),
   restartLimit: countTo(20)("AVIARY_RESTART_LIMIT", "3", "Restarts of one engine within the window."),
   restartWindow: durationFrom("1 minute", "7 days", "from a minute to a week")(
     "AVIARY_RESTART_WINDOW",
@@ -216,11 +214,7 @@ export const table = {
     "60 seconds",
     "`Retry-After` of a 503 about a wedged engine.",
   ),
-  dockerHost: text(
-    "AVIARY_DOCKER_HOST",
-    "unix:///var/run/docker.sock",
-    "Docker Engine API: `unix:///path` or `tcp://host:port`.",
-  ),
+  dockerHost: dockerHost("AVIARY_DOCKER_HOST", "unix:///var/run/docker.sock", "Where the Docker Engine API is."),
   dockerCertPath: text(
     "AVIARY_DOCKER_CERT_PATH",
     undefined,

@@ -1,9 +1,16 @@
 import { Schema } from "effect"
 import { reasonWords } from "../telemetry/ReasonWords.ts"
 
-const accepted = "Accepted are flac, m4a, mp3, mp4, ogg, opus, wav and webm."
+const decodedHere = ["flac", "mp3", "ogg", "opus", "wav", "webm"]
+const decodedByFfmpeg = ["m4a", "mp4"]
 
-/** The file is no audio that can be read here, or no audio at all. */
+/** `a, b and c`. */
+const listed = (names: ReadonlyArray<string>, word: "and" | "or") =>
+  `${names.slice(0, -1).join(", ")} ${word} ${names.at(-1)}`
+
+const accepted = `Accepted are ${listed([...decodedHere, ...decodedByFfmpeg].toSorted(), "and")}.`
+
+/** The file is not audio, or not audio that can be decoded here. */
 export class Undecodable extends Schema.TaggedError<Undecodable>()("Undecodable", { message: Schema.String }) {}
 
 /** The audio is longer than `limitSeconds`; a small file can hold days of silence. */
@@ -52,7 +59,7 @@ export const ffmpegMissing = (): DecodeError =>
     reason: new FfmpegMissing({
       message:
         "This audio (AAC in m4a, mp4 or aac, or an unusual codec in webm) is decoded by ffmpeg, which this server does " +
-        "not have. Install ffmpeg on the server's PATH, or send flac, mp3, ogg, opus, wav or webm with Opus.",
+        `not have. Install ffmpeg on the server's PATH, or send ${listed(decodedHere, "or")} with Opus.`,
     }),
   })
 

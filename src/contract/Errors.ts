@@ -1,3 +1,4 @@
+import { ffmpegMissing, tooLong, undecodable } from "../audio/DecodeError.ts"
 import { formatsAccepted } from "../audio/format/AudioFormat.ts"
 import { accountErrors } from "./AccountErrors.ts"
 import { kind } from "./ErrorKind.ts"
@@ -272,8 +273,8 @@ export const Errors = {
     code: "invalid_value",
     param: "file",
     message: (message) => message,
-    when: "The uploaded file is no audio that can be read here.",
-    example: ["Audio file might be corrupted or unsupported. Accepted: wav, flac, mp3, ogg, webm."],
+    when: "The uploaded file is not audio that the gateway can decode.",
+    example: [undecodable("The file is not audio in a known format.").reason.message],
   }),
   unsupportedAudio: kind<[message: string]>({
     status: 400,
@@ -281,8 +282,8 @@ export const Errors = {
     code: "unsupported_format",
     param: "file",
     message: (message) => message,
-    when: "The uploaded file is audio of a kind that takes `ffmpeg`, which the gateway does not have.",
-    example: ["This audio is decoded by ffmpeg, which this server does not have."],
+    when: "The uploaded file is audio that only `ffmpeg` decodes, and it is not installed.",
+    example: [ffmpegMissing().reason.message],
   }),
   audioTooLong: kind<[message: string]>({
     status: 400,
@@ -291,7 +292,7 @@ export const Errors = {
     param: "file",
     message: (message) => message,
     when: "The recording is longer than the gateway decodes, whatever its size in bytes.",
-    example: ["The audio is longer than 14400 seconds. Send it in parts."],
+    example: [tooLong(14_400).reason.message],
   }),
   overloaded: kind<[]>({
     status: 503,
@@ -364,7 +365,7 @@ export const Errors = {
     type: "engine_error",
     code: "incomplete_audio",
     message: (message) => `The text-to-speech engine made audio that cannot be the whole speech: ${message}`,
-    when: "The engine ended properly, but the audio is empty, far too short or far too long for the text.",
+    when: "The engine ended properly, but the audio is empty, or shorter or longer than the text can take.",
     example: ["it ended after 0.1 s, and the text takes 4.7 s at least."],
   }),
   storageUnavailable: kind<[]>({

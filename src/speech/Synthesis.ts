@@ -106,7 +106,8 @@ const judged = (
     )
   })
 
-const incomplete = (
+/** The error of a verdict that is not `complete`; `heard` in milliseconds. */
+export const incomplete = (
   verdict: "empty" | "too short" | "too long",
   heard: number,
   { longest, shortest }: ReturnType<typeof plausible>,

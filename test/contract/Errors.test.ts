@@ -1,8 +1,10 @@
 import { Schema } from "effect"
 import { expect, it } from "vitest"
+import { ffmpegMissing, tooLong, undecodable } from "../../src/audio/DecodeError.ts"
 import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
 import type { ErrorKind } from "../../src/contract/ErrorKind.ts"
 import { Errors } from "../../src/contract/Errors.ts"
+import { incomplete } from "../../src/speech/Synthesis.ts"
 
 const kinds = Object.values(Errors) as unknown as ReadonlyArray<ErrorKind>
 const examples = kinds.map((kind) => ({ kind: kind.description, error: kind(...kind.description.example) }))
@@ -41,6 +43,16 @@ ${examples
 // After a change of the catalogue: npm test -- -u test/contract/Errors.test.ts
 it("docs/errors.md is the catalogue", async () => {
   await expect(page).toMatchFileSnapshot("../../docs/errors.md")
+})
+
+it("a message that a room words is shown as that room words it", () => {
+  const shown = (kind: { readonly description: { readonly example: ReadonlyArray<unknown> } }) =>
+    kind.description.example
+  expect(shown(Errors.undecodable)).toEqual([undecodable("The file is not audio in a known format.").reason.message])
+  expect(shown(Errors.unsupportedAudio)).toEqual([ffmpegMissing().reason.message])
+  expect(shown(Errors.audioTooLong)).toEqual([tooLong(14_400).reason.message])
+  const bounds = { shortest: 4_700, longest: 60_000 }
+  expect(shown(Errors.incompleteAudio)).toEqual([incomplete("too short", 100, bounds).reason.message])
 })
 
 it("every error has OpenAI's envelope and an error status", () => {
