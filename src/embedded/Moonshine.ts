@@ -1,16 +1,10 @@
 import { Context, Effect, Layer, Stream } from "effect"
 import { availableParallelism } from "node:os"
 import type { Recording } from "../audio/Recording.ts"
+import type { Segment } from "../audio/Segment.ts"
 import * as WorkerPool from "../workers/WorkerPool.ts"
 import { EmbeddedError, EngineBroke, ThreadLost } from "./EmbeddedError.ts"
 import { type MoonshineFailed, MoonshineRpcs } from "./MoonshineRpcs.ts"
-
-/** A stretch of speech with its place in the recording, in milliseconds. */
-export interface HeardSegment {
-  readonly startMs: number
-  readonly endMs: number
-  readonly text: string
-}
 
 /** The two sizes of the model whose weights come along. Base needs twice the time and makes half the mistakes in synthetic speech. */
 export type MoonshineSize = "base" | "tiny"
@@ -30,7 +24,7 @@ export class Moonshine extends Context.Service<
   Moonshine,
   {
     readonly model: `moonshine-${MoonshineSize}`
-    readonly listen: (recording: Recording) => Stream.Stream<HeardSegment, EmbeddedError>
+    readonly listen: (recording: Recording) => Stream.Stream<Segment, EmbeddedError>
   }
 >()("aviary/embedded/Moonshine") {
   /** The model is loaded when the layer is built. One recognition uses all cores but one, at most four. */

@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
+import { Segment } from "../audio/Segment.ts"
 
 /** The recording could not be read, or the recognizer failed at it. */
 export class MoonshineFailed extends Schema.TaggedError<MoonshineFailed>()("MoonshineFailed", {
@@ -11,7 +12,7 @@ export class MoonshineFailed extends Schema.TaggedError<MoonshineFailed>()("Moon
 export const MoonshineRpcs = RpcGroup.make(
   Rpc.make("Listen", {
     payload: { path: Schema.String, samples: Schema.Int },
-    success: Schema.Struct({ startMs: Schema.Int, endMs: Schema.Int, text: Schema.String }),
+    success: Segment,
     error: MoonshineFailed,
     stream: true,
   }),

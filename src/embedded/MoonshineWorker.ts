@@ -102,6 +102,10 @@ const listen = (path: string, samples: number) =>
 serve(
   MoonshineRpcs,
   MoonshineRpcs.toLayer({
-    Listen: ({ path, samples }) => Stream.filter(listen(path, samples), ({ text }) => text !== ""),
+    Listen: ({ path, samples }) =>
+      listen(path, samples).pipe(
+        Stream.filter(({ text }) => text !== ""),
+        Stream.map((segment, n) => (n === 0 ? segment : { ...segment, text: ` ${segment.text}` })),
+      ),
   }),
 )

@@ -1,5 +1,6 @@
 import { Effect, Layer, Stream } from "effect"
 import { AudioDecoder } from "../audio/AudioDecoder.ts"
+import { textOf } from "../audio/Segment.ts"
 import { EmbeddedError } from "./EmbeddedError.ts"
 import { Flite } from "./Flite.ts"
 import { Moonshine } from "./Moonshine.ts"
@@ -33,8 +34,7 @@ export const nimEnginesEmbedded = Layer.effect(
             const recording = yield* decoder
               .decode(path)
               .pipe(Effect.mapError(({ reason }) => new NimEngineError({ message: reason.message, clientFault: true })))
-            const segments = yield* Stream.runCollect(moonshine.listen(recording)).pipe(Effect.mapError(asEngineError))
-            return segments.map(({ text }) => text).join(" ")
+            return textOf(yield* Effect.mapError(Stream.runCollect(moonshine.listen(recording)), asEngineError))
           }),
         ),
     }

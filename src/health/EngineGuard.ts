@@ -1,4 +1,4 @@
-import { Context, Duration, Effect, Layer, Result, Schedule, Stream } from "effect"
+import { Context, Duration, Effect, Layer, Schedule, Stream } from "effect"
 import { Settings } from "../Settings.ts"
 import type { EngineError } from "../upstream/EngineError.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
@@ -13,9 +13,22 @@ import { HealthError } from "./HealthError.ts"
 import { Quarantine } from "./Quarantine.ts"
 import { classify, describe } from "./WedgeRules.ts"
 
-/** @property content hash of the recording; with it the call may be replayed after a recovery, and quarantined */
-export interface GuardOptions {
+/**
+ * @property content hash of what the engine is given. With it a call that meets a wedge counts against the content, which is refused
+ *   after the second; and it may be made once more
+ */
+export interface GuardOptions extends TurnOptions {
   readonly content?: string | undefined
+}
+
+/** A call ended at a wedge of `engine` before it gave anything, so it can be made again. Seen in this file only. */
+class MetWedge {
+  readonly engine: EngineId
+  readonly error: HealthError
+  constructor(engine: EngineId, error: HealthError) {
+    this.engine = engine
+    this.error = error
+  }
 }
 
 /** How often an engine that is too busy is asked again for the rest of a begun answer: for about a minute. */
@@ -25,30 +38,24 @@ const overloadRetries = Schedule.upTo(Schedule.exponential("500 millis", 1.5), {
  * Stands between the programs and the engines. It hands out the client of a member that can be used and waits for its turn, keeps
  * requests from an engine that a probe found wedged, and reports failures so that one probe looks and one restart follows.
  *
- * - `call`: an engine call that can be made again. With `content`, and where `AVIARY_RECOVERY_WAIT` is set, a call that
- *   met a wedge waits for a member that can be used and is made once more.
- * - `stream`: holds the turn until the stream ends. With `begun` it is the rest of an answer that a client already
- *   receives: it goes before all that has not begun, and an engine that says it is too busy is asked again. Nothing else
- *   is made again.
+ * - `stream`: an engine call that holds the turn until the stream ends. With `content`, and where `AVIARY_RECOVERY_WAIT` is set, a
+ *   call that met a wedge before its first element waits for a member that can be used and is made once more. With `begun` it is
+ *   the rest of an answer that a client already receives: it goes before all that has not begun, and an engine that says it is too
+ *   busy is asked again. Nothing else is made again.
  * - `ask`: a question that costs the engine nothing, such as which voices it has: takes no turn and is never refused, but
  *   what it meets counts like what a call meets.
  *
- * `call` and `stream` fail with `EngineWedged`, `QueueFull`, `QueueWaitTimedOut` or `Quarantined`; what is the call's own failure passes.
+ * `stream` fails with `EngineWedged`, `QueueFull`, `QueueWaitTimedOut` or `Quarantined`; what is the call's own failure passes.
  */
 interface Guard {
   readonly ask: <K extends EngineKind, A, R>(
     kind: K,
     question: (client: ClientOf<K>) => Effect.Effect<A, EngineError, R>,
   ) => Effect.Effect<A, EngineError, R>
-  readonly call: <K extends EngineKind, A, R>(
-    kind: K,
-    call: (client: ClientOf<K>) => Effect.Effect<A, EngineError, R>,
-    options?: GuardOptions,
-  ) => Effect.Effect<A, EngineError | HealthError, R>
   readonly stream: <K extends EngineKind, A, R>(
     kind: K,
     stream: (client: ClientOf<K>) => Stream.Stream<A, EngineError, R>,
-    options?: TurnOptions,
+    options?: GuardOptions,
   ) => Stream.Stream<A, EngineError | HealthError, R>
 }
 
@@ -69,20 +76,31 @@ const make = Effect.gen(function* () {
 
   const once = <K extends EngineKind, A, R>(
     kind: K,
-    call: (client: ClientOf<K>) => Effect.Effect<A, EngineError, R>,
-    content: string | undefined,
+    stream: (client: ClientOf<K>) => Stream.Stream<A, EngineError, R>,
     holdMillis: number,
+    { begun, content }: GuardOptions,
   ) =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const { member, record } = yield* enter(kind, holdMillis)
-        const result = yield* Effect.result(call(member.client))
-        if (Result.isFailure(result)) {
-          const error = yield* judge(member, record.life, result.failure, content)
-          return error instanceof HealthError ? Result.fail({ error, member }) : yield* result.failure
-        }
-        yield* answered(record)
-        return Result.succeed(result.success)
+    Stream.unwrap(
+      Effect.map(enter(kind, holdMillis, { begun }), ({ member, record }) => {
+        let gave = false
+        // At its first element, or at its end where it has none.
+        const answeredOnce = Effect.suspend(() => {
+          if (gave) return Effect.void
+          gave = true
+          return answered(record)
+        })
+        const call = stream(member.client)
+        return (begun === true ? patiently(kind, call) : call).pipe(
+          Stream.onFirst(() => answeredOnce),
+          Stream.onEnd(answeredOnce),
+          Stream.catch((failure) =>
+            Stream.fromEffect(
+              Effect.flatMap(judge(member, record.life, failure, content), (error) =>
+                Effect.fail(error instanceof HealthError && !gave ? new MetWedge(member.id, error) : error),
+              ),
+            ),
+          ),
+        )
       }),
     )
 
@@ -96,29 +114,21 @@ const make = Effect.gen(function* () {
       yield* answered(record)
       return answer
     }),
-    call: Effect.fnUntraced(function* (kind, call, options) {
-      const content = options?.content
-      if (content !== undefined) yield* quarantine.check(content)
+    stream: (kind, stream, options = {}) => {
+      const { content } = options
       const holdMillis = content === undefined ? 0 : recoveryMillis
-      const first = yield* once(kind, call, content, holdMillis)
-      if (Result.isSuccess(first)) return first.success
-      const { error, member } = first.failure
-      if (holdMillis === 0) return yield* error
-      yield* Effect.logInfo(`a call that met a wedge of ${engineName(member.id)} waits to be made once more`)
-      const second = yield* once(kind, call, content, holdMillis)
-      return Result.isSuccess(second) ? second.success : yield* second.failure.error
-    }),
-    stream: (kind, stream, options) =>
-      Stream.unwrap(
-        Effect.map(enter(kind, 0, options), ({ member, record }) =>
-          (options?.begun === true ? patiently(kind, stream(member.client)) : stream(member.client)).pipe(
-            Stream.onFirst(() => answered(record)),
-            Stream.catch((error) =>
-              Stream.fromEffect(Effect.flatMap(judge(member, record.life, error, undefined), Effect.fail)),
-            ),
-          ),
-        ),
-      ),
+      const call = once(kind, stream, holdMillis, options)
+      const last = Stream.mapError(call, (error) => (error instanceof MetWedge ? error.error : error))
+      const again = (engine: EngineId) =>
+        Stream.fromEffectDrain(
+          Effect.logInfo(`a call that met a wedge of ${engineName(engine)} waits to be made once more`),
+        ).pipe(Stream.concat(last))
+      const guarded =
+        holdMillis === 0
+          ? last
+          : Stream.catch(call, (error) => (error instanceof MetWedge ? again(error.engine) : Stream.fail(error)))
+      return content === undefined ? guarded : Stream.concat(Stream.fromEffectDrain(quarantine.check(content)), guarded)
+    },
   }
   return service
 })
@@ -132,7 +142,6 @@ export class EngineGuard extends Context.Service<EngineGuard, Guard>()("aviary/h
     EngineGuard,
     Effect.map(Fleet, ({ of }): Guard => ({
       ask: (kind, question) => question(of(kind)[0].client),
-      call: (kind, call) => call(of(kind)[0].client),
       stream: (kind, stream) => stream(of(kind)[0].client),
     })),
   )

@@ -2,6 +2,7 @@ import { Context, Duration, Effect, FileSystem, Layer, Stream } from "effect"
 import { fileURLToPath } from "node:url"
 import { durationMs, type Pcm } from "../audio/Pcm.ts"
 import type { Recording } from "../audio/Recording.ts"
+import { textOf } from "../audio/Segment.ts"
 import { collapseVoices, parseVoice } from "../audio/Voice.ts"
 import { wavHeaderBytes } from "../audio/Wav.ts"
 import { Settings } from "../Settings.ts"
@@ -62,7 +63,9 @@ function make() {
     const clip = yield* readClip
 
     const listen = (parakeet: ClientOf<"parakeet">) =>
-      parakeet.transcribe(clip, { language: "en-US" }).pipe(Effect.map(({ text }) => judgeTranscript(text)))
+      Stream.runCollect(parakeet.transcribe(clip, { language: "en-US" })).pipe(
+        Effect.map((segments) => judgeTranscript(textOf(segments))),
+      )
 
     const speak = Effect.fnUntraced(function* (magpie: ClientOf<"magpie">) {
       const ids = yield* magpie.voices

@@ -1,11 +1,12 @@
 import { Effect, FileSystem, Stream } from "effect"
 import type { HttpServerRequest, Multipart } from "effect/http"
 import { contentHash } from "../audio/ContentHash.ts"
+import { textOf } from "../audio/Segment.ts"
 import { Billing } from "../billing/Billing.ts"
 import { Payer } from "../billing/Payer.ts"
 import { Errors } from "../contract/Errors.ts"
 import { asksForEvents, type TranscriptionFields, type TranscriptionResult } from "../contract/TranscriptionForm.ts"
-import { Transcription, type Transcribed } from "../transcription/Transcription.ts"
+import { type Transcribed, Transcription } from "../transcription/Transcription.ts"
 import { currentCaller } from "./CurrentCaller.ts"
 import { deliverCharged } from "./Delivery.ts"
 import { Models } from "./Models.ts"
@@ -17,7 +18,7 @@ import { makeUploads } from "./Upload.ts"
 const encoder = new TextEncoder()
 
 /** The answer's bytes: never none, since text ends in a line feed. */
-const rendered = ({ durationSeconds, text }: Transcribed, format: TranscriptionFields["response_format"]) =>
+const rendered = (text: string, durationSeconds: number, format: TranscriptionFields["response_format"]) =>
   format === "text"
     ? { contentType: "text/plain; charset=utf-8", body: encoder.encode(`${text}\n`) }
     : {
@@ -29,6 +30,26 @@ const rendered = ({ durationSeconds, text }: Transcribed, format: TranscriptionF
           } satisfies TranscriptionResult),
         ),
       }
+
+/**
+ * The answer of a whole transcript: it is all there before anything leaves. All of it or nothing was handed over: whoever got some of
+ * the text may have got all that it wanted.
+ */
+const whole = Effect.fnUntraced(function* (
+  request: HttpServerRequest.HttpServerRequest,
+  { delivered, durationSeconds, segments, settle }: Transcribed,
+  format: TranscriptionFields["response_format"],
+) {
+  const text = textOf(yield* Stream.runCollect(segments))
+  const { body, contentType } = rendered(text, durationSeconds, format)
+  const payable = {
+    bytes: Stream.make(body),
+    length: body.length,
+    settle,
+    delivered: (handed: "all" | number) => delivered(handed === "all" || handed === 0 ? handed : Infinity),
+  }
+  return yield* deliverCharged(request, payable, { contentType })
+})
 
 /**
  * `POST /v1/audio/transcriptions`. The upload and the hold live as long as the request, which the server ends once the body
@@ -71,9 +92,7 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
     )
     const asked = { path, model: fields.model, language: fields.language || undefined }
     const heard = yield* paying(request, body, transcription.transcribe(asked))
-    const { body: answer, contentType } = rendered(heard, fields.response_format)
-    const payable = { ...heard, bytes: Stream.make(answer), length: answer.length }
-    return yield* deliverCharged(request, payable, { contentType })
+    return yield* whole(request, heard, fields.response_format)
   })
 
   return (

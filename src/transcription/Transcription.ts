@@ -1,17 +1,17 @@
-import { type Cause, Context, Effect, Layer, Scope } from "effect"
+import { type Cause, Context, Effect, Exit, Layer, Pull, Queue, Scope, Stream } from "effect"
 import { AudioDecoder } from "../audio/AudioDecoder.ts"
 import { type DecodedRecording, durationSeconds, recordingBytes } from "../audio/Recording.ts"
+import type { Segment } from "../audio/Segment.ts"
 import { anonymous } from "../billing/Account.ts"
 import { Billing } from "../billing/Billing.ts"
 import type { BillingError } from "../billing/BillingError.ts"
 import type { Hold } from "../billing/Hold.ts"
-import type { Payable } from "../billing/Payable.ts"
+
 import { Payer } from "../billing/Payer.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { Fleet } from "../health/Fleet.ts"
 import { Scratch } from "../scratch/Scratch.ts"
 import type { ScratchError, Taken } from "../scratch/ScratchSpace.ts"
-import type { Transcript } from "../upstream/Transcript.ts"
 import type { TranscriptionFailure } from "./TranscriptionError.ts"
 
 /**
@@ -26,13 +26,28 @@ export interface TranscriptionRequest {
   readonly language?: string | undefined
 }
 
-/** A transcript and the length of what was heard, in seconds. */
-interface Heard extends Transcript {
+/** What is kept of a transcription for whoever asks again. */
+interface Heard {
+  readonly language: string
   readonly durationSeconds: number
+  readonly segments: ReadonlyArray<Segment>
 }
 
-/** What was heard, not yet charged. A text is of use before its last byte, so it is to be settled before the first one leaves. */
-export interface Transcribed extends Heard, Omit<Payable<TranscriptionFailure>, "bytes" | "length"> {}
+/**
+ * A transcription whose first segment is there, or whose end. It is not charged yet.
+ *
+ * @property language BCP 47 of what the engine listened for
+ * @property durationSeconds length of what is heard
+ * @property segments what is said, as the engine hears it, to be read once. However slowly, the engine's turn ends when it has heard all
+ * @property settle charges all of it; to be run once, when `segments` has ended
+ * @property delivered tells how much the client was handed: all, which it is told after `settle` only, or the text of so many
+ *   milliseconds when the client left. The last word counts. Not told where it was broken off by anybody else
+ */
+export interface Transcribed extends Omit<Heard, "segments"> {
+  readonly segments: Stream.Stream<Segment, TranscriptionFailure>
+  readonly settle: Effect.Effect<void, TranscriptionFailure>
+  readonly delivered: (handed: "all" | number) => Effect.Effect<void>
+}
 
 /**
  * How much of a recording the payer has money for.
@@ -55,7 +70,10 @@ const lessThan = (seconds: number, { reason }: BillingError): number => {
   return Math.min(seconds - 1, Math.floor(seconds * share))
 }
 
-/** The transcription program: audio to text. The scope is the client's: closing it before `settle` has run charges nothing. */
+/**
+ * The transcription program: audio to text. The scope is the client's: closing it ends the engine's call, and charges nothing unless
+ * `settle` or `delivered` has said otherwise.
+ */
 export class Transcription extends Context.Service<
   Transcription,
   {
@@ -73,8 +91,26 @@ export class Transcription extends Context.Service<
       const billing = yield* Billing
       const { space } = yield* Scratch
 
-      const hear = (recording: DecodedRecording, language: string | undefined) =>
-        guard.call("parakeet", (client) => client.transcribe(recording, { language }), { content: recording.sha256 })
+      /**
+       * What the engine hears, from its first segment on. It is taken from the engine at once: a client that reads slowly must not keep
+       * it from others, and hours of speech are little text. `done` runs when the recording is needed no more.
+       */
+      const hear = Effect.fnUntraced(function* (
+        recording: DecodedRecording,
+        language: string | undefined,
+        each: (segment: Segment) => void,
+        done: Effect.Effect<void>,
+      ) {
+        const heard = guard
+          .stream("parakeet", (client) => client.transcribe(recording, { language }), { content: recording.sha256 })
+          .pipe(
+            Stream.tap((segment) => Effect.sync(() => each(segment))),
+            Stream.ensuring(done),
+          )
+        const queue = yield* Stream.toQueue(heard, { capacity: "unbounded" })
+        yield* Pull.catchDone(Queue.peek(queue), () => Effect.void)
+        return Stream.fromQueue(queue)
+      })
 
       const affordable = (means: Means): Effect.Effect<Means, BillingError> =>
         billing
@@ -116,53 +152,53 @@ export class Transcription extends Context.Service<
         return recording
       })
 
-      /** All of it or nothing: whoever got some of the text may have got all that it wanted. */
-      const delivered = (hold: Hold) => (handed: "all" | number) =>
+      const delivered = (hold: Hold, of: number) => (handed: "all" | number) =>
         handed === "all"
           ? billing.delivered(hold)
-          : billing.left(hold, { served: "MISS", handed: Math.min(handed, 1), of: 1 })
+          : billing.left(hold, { served: "MISS", handed: Math.min(handed, of), of })
 
       const transcribe = Effect.fn("Transcription.transcribe")(function* (request: TranscriptionRequest) {
-        const client = yield* Effect.scope
         // The recording is done with once it is heard; the hold only when the client has the answer.
-        return yield* Effect.scoped(
-          Effect.gen(function* () {
-            const recording = yield* decode(request.path)
-            const seconds = durationSeconds(recording)
-            const usage = {
-              kind: "transcription",
-              model: parakeet.model,
-              audioMillis: Math.ceil(seconds * 1000),
-            } as const
-            const earlier = yield* Scope.provide(billing.reserve(usage), client)
-            const { outcome } = earlier
-            if (earlier.replayed && outcome !== null) {
-              const settle = Effect.asVoid(billing.settle(earlier, { served: "MISS" }))
-              return {
-                ...(JSON.parse(outcome) as Heard),
-                settle,
-                delivered: delivered(earlier),
-              } satisfies Transcribed
-            }
-            // A text that was too long to be kept is heard again, and charged again.
-            const hold = earlier.replayed
-              ? yield* Scope.provide(billing.reserve(usage, { again: true }), client)
-              : earlier
-            const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
-            const transcript = yield* Effect.onError(hear(recording, request.language), release)
-            const heard: Heard = { ...transcript, durationSeconds: seconds }
-            const repeatable = (yield* Payer).idempotency !== null
-            const settled = billing.settle(hold, {
-              served: "MISS",
-              ...(repeatable ? { outcome: JSON.stringify(heard) } : {}),
-            })
-            return {
-              ...heard,
-              settle: Effect.asVoid(Effect.onError(settled, release)),
-              delivered: delivered(hold),
-            } satisfies Transcribed
+        const hearing = yield* Scope.fork(yield* Effect.scope)
+        const recording = yield* Scope.provide(decode(request.path), hearing)
+        const seconds = durationSeconds(recording)
+        const audioMillis = Math.ceil(seconds * 1000)
+        const usage = { kind: "transcription", model: parakeet.model, audioMillis } as const
+        const earlier = yield* billing.reserve(usage)
+        const { outcome } = earlier
+        if (earlier.replayed && outcome !== null) {
+          yield* Scope.close(hearing, Exit.void)
+          const kept = JSON.parse(outcome) as Heard
+          return {
+            ...kept,
+            segments: Stream.fromIterable(kept.segments),
+            settle: Effect.asVoid(billing.settle(earlier, { served: "MISS" })),
+            delivered: delivered(earlier, audioMillis),
+          } satisfies Transcribed
+        }
+        // A text that was too long to be kept is heard again, and charged again.
+        const hold = earlier.replayed ? yield* billing.reserve(usage, { again: true }) : earlier
+        const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
+        const repeatable = (yield* Payer).idempotency !== null
+        const kept: Array<Segment> = []
+        const keep = (segment: Segment) => void (repeatable && kept.push(segment))
+        const segments = yield* Effect.onError(
+          hear(recording, request.language, keep, Scope.close(hearing, Exit.void)),
+          release,
+        )
+        const heard = { language: parakeet.language(request.language), durationSeconds: seconds }
+        const settled = Effect.suspend(() =>
+          billing.settle(hold, {
+            served: "MISS",
+            ...(repeatable ? { outcome: JSON.stringify({ ...heard, segments: kept } satisfies Heard) } : {}),
           }),
         )
+        return {
+          ...heard,
+          segments: Stream.onError(segments, release),
+          settle: Effect.asVoid(Effect.onError(settled, release)),
+          delivered: delivered(hold, audioMillis),
+        } satisfies Transcribed
       })
 
       return Transcription.of({ transcribe })

@@ -1,27 +1,30 @@
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Stream } from "effect"
 import type { Recording } from "../audio/Recording.ts"
+import type { Segment } from "../audio/Segment.ts"
 import { Moonshine } from "../embedded/Moonshine.ts"
 import { Settings } from "../Settings.ts"
 import type { EngineError } from "./EngineError.ts"
 import { makeParakeetEmbedded } from "./ParakeetEmbedded.ts"
 import { makeParakeetNim } from "./ParakeetNim.ts"
-import type { Transcript } from "./Transcript.ts"
 
 /**
  * Speech to text.
  *
  * - `model`: the engine's own name, listed under `/v1/models`.
- * - `transcribe`: `language` is BCP 47 or ISO 639-1; absent means the engine's default. Interrupting it ends the call.
+ * - `language`: BCP 47 of what it listens for where that is asked; absent means the engine's default.
+ * - `transcribe`: what is said, as the engine answers it: a segment at a time, or all at once; nothing for silence. `language` is
+ *   BCP 47 or ISO 639-1. Interrupting the stream ends the call.
  * - `ready`: fails unless the engine says that it takes calls. Says nothing about whether it can infer.
  */
 export class ParakeetClient extends Context.Service<
   ParakeetClient,
   {
     readonly model: string
+    readonly language: (asked?: string) => string
     readonly transcribe: (
       recording: Recording,
       options?: { readonly language?: string | undefined },
-    ) => Effect.Effect<Transcript, EngineError>
+    ) => Stream.Stream<Segment, EngineError>
     readonly ready: Effect.Effect<void, EngineError>
   }
 >()("aviary/upstream/ParakeetClient") {
@@ -43,7 +46,8 @@ export class ParakeetClient extends Context.Service<
   static readonly layerTest = (overrides: Partial<ParakeetClient["Service"]> = {}) =>
     Layer.succeed(ParakeetClient, {
       model: "test-parakeet",
-      transcribe: () => Effect.succeed({ text: "test", language: "en-US", segments: [] }),
+      language: () => "en-US",
+      transcribe: () => Stream.succeed({ startMs: 0, endMs: 1_000, text: "test" }),
       ready: Effect.void,
       ...overrides,
     })

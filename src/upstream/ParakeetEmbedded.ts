@@ -6,31 +6,25 @@ import type { Settings } from "../Settings.ts"
 import { embeddedFailure } from "./EmbeddedFailure.ts"
 import { errorOf } from "./EngineError.ts"
 import { EngineTimedOut } from "./EngineFailure.ts"
-import type { Transcript } from "./Transcript.ts"
 
 /** What `ParakeetClient` promises, from Moonshine. */
 export const makeParakeetEmbedded = Effect.fnUntraced(function* ({ parakeetTimeout }: Settings["Service"]) {
   const moonshine = yield* Moonshine
+  const timeIsUp = Effect.delay(
+    Effect.fail(new EngineTimedOut({ phase: "total", afterMillis: Duration.toMillis(parakeetTimeout) })),
+    parakeetTimeout,
+  )
   return {
     model: moonshine.model,
-    transcribe: Effect.fn("ParakeetClient.transcribe")(
-      function* (recording: Recording, options?: { readonly language?: string | undefined }) {
-        if (options?.language !== undefined) yield* requireEnglish(options.language)
-        const segments = yield* Stream.runCollect(moonshine.listen(recording))
-        return {
-          text: segments.map(({ text }) => text).join(" "),
-          language: "en-US",
-          segments,
-        } satisfies Transcript
-      },
-      Effect.mapError(embeddedFailure),
-      Effect.timeoutOrElse({
-        duration: parakeetTimeout,
-        orElse: () =>
-          Effect.fail(new EngineTimedOut({ phase: "total", afterMillis: Duration.toMillis(parakeetTimeout) })),
-      }),
-      Effect.mapError(errorOf("parakeet")),
-    ),
+    language: () => "en-US",
+    transcribe: (recording: Recording, options?: { readonly language?: string | undefined }) =>
+      Stream.fromEffectDrain(options?.language === undefined ? Effect.void : requireEnglish(options.language)).pipe(
+        Stream.concat(moonshine.listen(recording)),
+        Stream.mapError(embeddedFailure),
+        Stream.interruptWhen(timeIsUp),
+        Stream.mapError(errorOf("parakeet")),
+        Stream.withSpan("ParakeetClient.transcribe"),
+      ),
     ready: Effect.void,
   }
 })

@@ -1,13 +1,13 @@
 import { openAsBlob } from "node:fs"
-import { Effect, type Scope } from "effect"
+import { Effect, type Scope, Stream } from "effect"
 import { HttpClientRequest } from "effect/http"
-import type { Recording } from "../audio/Recording.ts"
+import { durationSeconds, type Recording } from "../audio/Recording.ts"
+import type { Segment } from "../audio/Segment.ts"
 import type { Settings } from "../Settings.ts"
 import { errorOf } from "./EngineError.ts"
 import { type EngineFailure, EngineUnreachable } from "./EngineFailure.ts"
 import { makeEngineHttp, readiness, readWhole } from "./EngineHttp.ts"
 import { engineLanguage } from "./EngineLanguage.ts"
-import type { Transcript } from "./Transcript.ts"
 import { readTranscript } from "./TranscriptBody.ts"
 
 // Four hours of speech with segments and tokens are below 2 MiB. It is parsed on the event loop: 4 MB take 12 ms.
@@ -32,17 +32,18 @@ export const makeParakeetNim = Effect.fnUntraced(function* (url: URL, settings: 
   // It answers only when it is done, so its first byte has all the time there is.
   const clocks = { firstByte: settings.parakeetTimeout, idle: settings.idleTimeout, total: settings.parakeetTimeout }
 
-  const transcribe = Effect.fn("ParakeetClient.transcribe")(
+  const language = (asked?: string) => engineLanguage(asked ?? settings.parakeetLanguage)
+
+  const hear = Effect.fn("ParakeetClient.transcribe")(
     function* (
       recording: Recording,
-      options?: { readonly language?: string | undefined },
-    ): Effect.fn.Return<Transcript, EngineFailure, Scope.Scope> {
-      const language = engineLanguage(options?.language ?? settings.parakeetLanguage)
-      const form = yield* upload(recording, language)
+      asked: string | undefined,
+    ): Effect.fn.Return<ReadonlyArray<Segment>, EngineFailure, Scope.Scope> {
+      const form = yield* upload(recording, language(asked))
       const request = HttpClientRequest.post("/v1/audio/transcriptions").pipe(HttpClientRequest.bodyFormData(form))
       const answer = yield* http.call(request, clocks)
-      const heard = yield* readTranscript(answer.mediaType, yield* readWhole(answer.body, answerLimit))
-      return { ...heard, language }
+      const body = yield* readWhole(answer.body, answerLimit)
+      return yield* readTranscript(answer.mediaType, body, Math.round(durationSeconds(recording) * 1_000))
     },
     Effect.scoped,
     Effect.mapError(errorOf("parakeet")),
@@ -50,7 +51,9 @@ export const makeParakeetNim = Effect.fnUntraced(function* (url: URL, settings: 
 
   return {
     model: settings.parakeetModel,
-    transcribe,
+    language,
+    transcribe: (recording: Recording, options?: { readonly language?: string | undefined }) =>
+      Stream.fromIterableEffect(hear(recording, options?.language)),
     ready: readiness(http, settings.connectTimeout).pipe(
       Effect.mapError(errorOf("parakeet")),
       Effect.withSpan("ParakeetClient.ready"),

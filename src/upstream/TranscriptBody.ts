@@ -1,32 +1,70 @@
 import { Effect } from "effect"
+import type { Segment } from "../audio/Segment.ts"
 import { errorBodyLimit, errorBodyMessage } from "./EngineErrorBody.ts"
 import { EngineMalformed } from "./EngineFailure.ts"
-import type { Segment } from "./Transcript.ts"
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null
 
-const milliseconds = (seconds: number) => Math.round(seconds * 1000)
+/** Milliseconds of a stretch that is given in seconds. */
+const placeOf = ({ end, start }: Readonly<Record<string, unknown>>) =>
+  typeof start === "number" && typeof end === "number" && Number.isFinite(start) && Number.isFinite(end)
+    ? { startMs: Math.round(start * 1_000), endMs: Math.round(end * 1_000) }
+    : undefined
 
-const segmentOf = (value: unknown): Segment | undefined => {
-  if (!isRecord(value)) return undefined
-  const { end, start, text } = value
-  return Number.isFinite(start) && Number.isFinite(end) && typeof text === "string"
-    ? { startMs: milliseconds(start as number), endMs: milliseconds(end as number), text: text.trim() }
+const wordOf = (value: unknown) => {
+  const place = isRecord(value) ? placeOf(value) : undefined
+  return place !== undefined && isRecord(value) && typeof value["word"] === "string"
+    ? { word: value["word"].trim(), ...place }
     : undefined
 }
+
+/** What a list makes of its members, or nothing where one of them cannot be read. */
+const all = <A>(list: unknown, read: (value: unknown) => A | undefined): ReadonlyArray<A> => {
+  const members = Array.isArray(list) ? list.map(read) : []
+  return members.every((member) => member !== undefined) ? members : []
+}
+
+const segmentOf = (value: unknown): Segment | undefined => {
+  if (!isRecord(value) || typeof value["text"] !== "string") return undefined
+  const place = placeOf(value)
+  const words = all(value["words"], wordOf)
+  return place && { ...place, text: value["text"].trim(), ...(words.length === 0 ? {} : { words }) }
+}
+
+/**
+ * `text`, cut where the engine's own segments end: these come with and without the space between them, and nothing of the text may be
+ * lost or told twice. Undefined where they are not the text's.
+ */
+const cut = (text: string, segments: ReadonlyArray<Segment>): ReadonlyArray<Segment> | undefined => {
+  const pieces: Array<Segment> = []
+  let from = 0
+  for (const segment of segments) {
+    if (segment.text === "") continue
+    const start = from + text.slice(from, from + longestGap).search(/\S|$/)
+    if (!text.startsWith(segment.text, start)) return undefined
+    const end = start + segment.text.length
+    pieces.push({ ...segment, text: text.slice(from, end) })
+    from = end
+  }
+  return pieces.length > 0 && from === text.trimEnd().length ? pieces : undefined
+}
+
+/** Characters of white space that may be between two segments. */
+const longestGap = 16
 
 /**
  * A NIM gives `text` alone; open-source servers give segments, with times in seconds, of which all count or none.
  * Read by hand: there may be tens of thousands, and a schema takes twice as long on the event loop.
  */
-const fromJson = (value: unknown) => {
-  if (typeof value === "string") return { text: value, segments: [] }
+const fromJson = (value: unknown, endMs: number) => {
+  if (typeof value === "string") return whole(value, endMs)
   if (!isRecord(value) || typeof value["text"] !== "string") return undefined
-  const listed = Array.isArray(value["segments"]) ? value["segments"].map(segmentOf) : []
-  const segments = listed.every((segment) => segment !== undefined) ? listed : []
-  return { text: value["text"], segments }
+  return cut(value["text"], all(value["segments"], segmentOf)) ?? whole(value["text"], endMs)
 }
+
+const whole = (text: string, endMs: number): ReadonlyArray<Segment> =>
+  text === "" ? [] : [{ startMs: 0, endMs, text }]
 
 const parsed = (body: string): unknown => {
   try {
@@ -43,10 +81,13 @@ const malformed = (text: string) =>
     }),
   )
 
-/** The transcript in an engine's answer: an object with `text`, or plain text where the media type allows it. */
-export const readTranscript = Effect.fnUntraced(function* (mediaType: string, body: string) {
-  const json = fromJson(parsed(body))
+/**
+ * The transcript in an engine's answer: an object with `text`, or plain text where the media type allows it. Without segments of the
+ * engine's own it is one, as long as the recording, which ends at `endMs`; none where nothing was said.
+ */
+export const readTranscript = Effect.fnUntraced(function* (mediaType: string, body: string, endMs: number) {
+  const json = fromJson(parsed(body), endMs)
   if (json !== undefined) return json
   const plain = (mediaType === "" || mediaType === "text/plain") && !/^\s*[{<]/.test(body)
-  return plain ? { text: body.trim(), segments: [] } : yield* malformed(body)
+  return plain ? whole(body.trim(), endMs) : yield* malformed(body)
 })

@@ -10,6 +10,7 @@ import { Settings } from "../../src/Settings.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { wordErrorRate } from "../support/wordErrors.ts"
+import { transcriptOf } from "../support/heard.ts"
 
 // What `aviary nim` serves, and what a gateway in front of it hears: real engines at both ends of a real connection.
 const nim = nimLayer({ host: "127.0.0.1", port: 0, serve: "both", realTime: false, faults: false })
@@ -42,8 +43,8 @@ layer(clients, { excludeTestServices: true, timeout: "30 seconds" })("nimEngines
       )
       const path = yield* fs.makeTempFileScoped({ suffix: ".wav" })
       yield* fs.writeFile(path, Buffer.concat([wavHeader(recordingSampleRate, bytes.length), bytes]))
-      const heard = yield* parakeet.transcribe({ path, samples: bytes.length / 2 }, { language: "en" })
-      expect(wordErrorRate(sentence, heard.text)).toBeLessThanOrEqual(0.1)
+      const heard = yield* transcriptOf(parakeet, { path, samples: bytes.length / 2 }, { language: "en" })
+      expect(wordErrorRate(sentence, heard)).toBeLessThanOrEqual(0.1)
     }),
   )
 
@@ -54,7 +55,7 @@ layer(clients, { excludeTestServices: true, timeout: "30 seconds" })("nimEngines
       const fs = yield* FileSystem.FileSystem
       const path = yield* fs.makeTempFileScoped({ suffix: ".wav" })
       yield* fs.writeFile(path, Buffer.from("RIFF of no use at all"))
-      const heard = yield* Effect.flip(parakeet.transcribe({ path, samples: 1 }, { language: "en" }))
+      const heard = yield* Effect.flip(transcriptOf(parakeet, { path, samples: 1 }, { language: "en" }))
       expect(heard.reason).toMatchObject({ _tag: "EngineRejected", status: 400 })
       const [voice = ""] = yield* magpie.voices
       const spoken = yield* Effect.flip(

@@ -9,7 +9,7 @@ import type { Browser } from "playwright-core"
 import { Speech } from "../../src/speech/Speech.ts"
 import { wavHeader } from "../../src/audio/Wav.ts"
 import { launchBrowser, skipsBrowser, strangersPage } from "../support/browser.ts"
-import { type Parts, startGateway, transcriptionOf, free } from "../support/gateway.ts"
+import { type Parts, startGateway, transcriptionOf, free, transcribed } from "../support/gateway.ts"
 
 class Chromium extends Context.Service<Chromium, Browser>()("aviary/test/WebPages/Chromium") {
   static readonly layer = Layer.effect(Chromium, launchBrowser(["rebound.example"]))
@@ -19,7 +19,6 @@ class Chromium extends Context.Service<Chromium, Browser>()("aviary/test/WebPage
 const counting = Effect.fnUntraced(function* (settings: Parts["settings"] = {}) {
   let asked = 0
   const count = Effect.sync(() => void asked++)
-  const heard = { text: "test", language: "en-US", segments: [], durationSeconds: 1, ...free }
   const samples = new Uint8Array(48_000)
   const speech = Layer.succeed(Speech, {
     speak: () =>
@@ -34,7 +33,7 @@ const counting = Effect.fnUntraced(function* (settings: Parts["settings"] = {}) 
   })
   const programs = Layer.merge(
     speech,
-    transcriptionOf(() => Effect.as(count, heard)),
+    transcriptionOf(() => Effect.as(count, transcribed())),
   )
   const gateway = yield* startGateway({ programs, settings })
   return { ...gateway, asked: () => asked }

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, Logger } from "effect"
+import { Effect, Fiber, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
@@ -41,7 +41,7 @@ it.effect("the schedule, requests and an operator together get no more", () =>
             [
               Effect.ignore(deepHealth.restart("parakeet", "an operator pressed the button")),
               Effect.ignore(deepHealth.probe("parakeet")),
-              Effect.ignore(guard.call("parakeet", () => engine.transcribe)),
+              Effect.ignore(Stream.runDrain(guard.stream("parakeet", () => Stream.fromEffect(engine.transcribe)))),
             ],
             { concurrency: "unbounded" },
           )

@@ -1,6 +1,7 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, Logger } from "effect"
+import { Effect, Fiber, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import type { Segment } from "../../src/audio/Segment.ts"
 import { Admission } from "../../src/health/Admission.ts"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
@@ -8,15 +9,16 @@ import { EngineStates } from "../../src/health/EngineStates.ts"
 import { Quarantine } from "../../src/health/Quarantine.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
 import { type EngineFailure, EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
-import type { Transcript } from "../../src/upstream/Transcript.ts"
 import { cublasError, healthRoom, SickEngine } from "../support/sickEngine.ts"
 
 const quiet = Effect.provide(Logger.layer([]))
 const state = Effect.flatMap(EngineStates, ({ get }) => Effect.map(get("parakeet"), (record) => record.state))
 const healthy = Effect.flatMap(DeepHealth, ({ probe }) => probe("parakeet"))
 
-const call = (engine: { readonly transcribe: Effect.Effect<Transcript, EngineError> }, content?: string) =>
-  Effect.flatMap(EngineGuard, (guard) => guard.call("parakeet", () => engine.transcribe, { content }))
+const call = (engine: { readonly transcribe: Effect.Effect<Segment, EngineError> }, content?: string) =>
+  Effect.flatMap(EngineGuard, (guard) =>
+    Stream.runCollect(guard.stream("parakeet", () => Stream.fromEffect(engine.transcribe), { content })),
+  )
 
 const reasonOf = <A>(asked: Effect.Effect<A, { readonly reason: { readonly _tag: string } }, EngineGuard>) =>
   Effect.map(Effect.flip(asked), ({ reason }) => reason._tag)

@@ -1,6 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import type { Segment } from "../../src/audio/Segment.ts"
 import { Admission } from "../../src/health/Admission.ts"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
@@ -15,15 +16,16 @@ import {
   EngineUnreachable,
 } from "../../src/upstream/EngineFailure.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
-import type { Transcript } from "../../src/upstream/Transcript.ts"
 import { cublasError, healthRoom, SickEngine } from "../support/sickEngine.ts"
 
 const quiet = Effect.provide(Logger.layer([]))
 const state = Effect.flatMap(EngineStates, ({ get }) => Effect.map(get("parakeet"), (record) => record.state))
 const healthy = Effect.flatMap(DeepHealth, ({ probe }) => probe("parakeet"))
 
-const call = (engine: { readonly transcribe: Effect.Effect<Transcript, EngineError> }, content?: string) =>
-  Effect.flatMap(EngineGuard, (guard) => guard.call("parakeet", () => engine.transcribe, { content }))
+const call = (engine: { readonly transcribe: Effect.Effect<Segment, EngineError> }, content?: string) =>
+  Effect.flatMap(EngineGuard, (guard) =>
+    Stream.runCollect(guard.stream("parakeet", () => Stream.fromEffect(engine.transcribe), { content })),
+  )
 
 /** Ends of calls in a word: the error's reason, or `ok`. */
 const word = (exit: Exit.Exit<unknown, HealthError | EngineError>) =>
@@ -349,5 +351,28 @@ it.effect("a stream holds its turn to its end, and a wedge in it is reported", (
       yield* pass(1)
       assert.strictEqual((yield* (yield* EngineStates).get("magpie")).state, "healthy")
     }).pipe(Effect.provide(healthRoom(engine)))
+  }).pipe(quiet),
+)
+
+it.effect("a call that met a wedge after its first element is not made again: that one is out already", () =>
+  Effect.gen(function* () {
+    const engine = Object.assign(new SickEngine(), { loadMillis: 1_000 })
+    let calls = 0
+    const cut = Stream.suspend(() => {
+      calls++
+      engine.wedged = true
+      return Stream.concat(Stream.make(1), Stream.fail(new EngineError({ engine: "parakeet", reason: cublasError })))
+    })
+    yield* Effect.gen(function* () {
+      const heard: Array<number> = []
+      const stream = (yield* EngineGuard).stream("parakeet", () => cut, { content: "recording" })
+      const fiber = yield* Effect.forkChild(
+        Effect.exit(Stream.runForEach(stream, (n) => Effect.sync(() => heard.push(n)))),
+      )
+      yield* pass(10)
+      assert.strictEqual(word(yield* Fiber.join(fiber)), "EngineWedged")
+      assert.deepStrictEqual([calls, heard], [1, [1]])
+      assert.deepInclude((yield* (yield* Quarantine).list)[0], { content: "recording", strikes: 1 })
+    }).pipe(Effect.provide(healthRoom(engine, { settings: { recoveryWait: "5 minutes" } })))
   }).pipe(quiet),
 )

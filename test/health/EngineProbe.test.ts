@@ -13,6 +13,7 @@ import type { Utterance } from "../../src/upstream/Utterance.ts"
 import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { cublasError } from "../support/sickEngine.ts"
 import { oneOfEach } from "../support/fleet.ts"
+import { oneSegment } from "../support/heard.ts"
 
 const probing = (
   engines: {
@@ -32,16 +33,15 @@ const probing = (
 
 const listen = Effect.flatMap(EngineProbe, ({ attempt }) => attempt("parakeet"))
 const speak = Effect.flatMap(EngineProbe, ({ attempt }) => attempt("magpie"))
-const hears = (text: string) => ({ transcribe: () => Effect.succeed({ text, language: "en-US", segments: [] }) })
+const hears = (text: string) => ({ transcribe: () => Stream.succeed(oneSegment(text)) })
 const fails = (reason: EngineError["reason"]) => ({
-  transcribe: () => Effect.fail(new EngineError({ engine: "parakeet", reason })),
+  transcribe: () => Stream.fail(new EngineError({ engine: "parakeet", reason })),
 })
 
 it.effect("Parakeet gets the bundled clip, a whole recording", () =>
   Effect.gen(function* () {
     let given: Recording | undefined
-    const transcribe = (recording: Recording) =>
-      Effect.sync(() => ((given = recording), { text: "", language: "en-US", segments: [] }))
+    const transcribe = (recording: Recording) => Stream.sync(() => ((given = recording), oneSegment("")))
     yield* listen.pipe(probing({ parakeet: { transcribe } }))
     const bytes = yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFile(given!.path))
     const wav = parseWav((offset, length) => bytes.slice(offset, offset + length))
@@ -85,13 +85,15 @@ it.effect("a hang and a defect end as attempts too", () =>
   Effect.gen(function* () {
     const begun = yield* Deferred.make<void>()
     const hang = Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)
-    const hanging = yield* Effect.forkChild(listen.pipe(probing({ parakeet: { transcribe: () => hang } })))
+    const hanging = yield* Effect.forkChild(
+      listen.pipe(probing({ parakeet: { transcribe: () => Stream.fromEffect(hang) } })),
+    )
     // The clip is found on the real disk first.
     yield* Deferred.await(begun)
     yield* TestClock.adjust("30 seconds")
     assert.strictEqual((yield* Fiber.join(hanging)).result, "failed")
     assert.strictEqual(
-      (yield* listen.pipe(probing({ parakeet: { transcribe: () => Effect.die("a bug") } }))).result,
+      (yield* listen.pipe(probing({ parakeet: { transcribe: () => Stream.die("a bug") } }))).result,
       "unclear",
     )
   }),

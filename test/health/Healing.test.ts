@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger } from "effect"
+import { Effect, Fiber, Layer, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
@@ -196,7 +196,9 @@ const oneWedge = Effect.fnUntraced(function* (seed: number, readSettings: Settin
     const restless = Effect.gen(function* () {
       for (;;) {
         yield* Effect.ignore(
-          random(2) === 0 ? deepHealth.probe("parakeet") : guard.call("parakeet", () => engine.transcribe),
+          random(2) === 0
+            ? deepHealth.probe("parakeet")
+            : Stream.runDrain(guard.stream("parakeet", () => Stream.fromEffect(engine.transcribe))),
         )
         yield* Effect.sleep(random(3_000))
       }

@@ -3,7 +3,7 @@ import { Deferred, Effect, Fiber, Layer } from "effect"
 import { undecodable } from "../../src/audio/DecodeError.ts"
 import { Transcription } from "../../src/transcription/Transcription.ts"
 import { BillingError } from "../../src/billing/BillingError.ts"
-import { free, speechOf, startGateway } from "../support/gateway.ts"
+import { speechOf, startGateway, transcribed } from "../support/gateway.ts"
 
 const gatewayWith = (transcribe: Transcription["Service"]["transcribe"]) =>
   startGateway({ programs: Layer.merge(speechOf(), Layer.succeed(Transcription, { transcribe })) })
@@ -15,13 +15,7 @@ const send = (url: string, fields: Record<string, string> = {}, signal?: AbortSi
   return fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body, signal: signal ?? null })
 }
 
-const heard = {
-  text: "The birds are back.",
-  language: "en-US",
-  segments: [],
-  durationSeconds: 2.1,
-  ...free,
-}
+const heard = transcribed("The birds are back.", 2.1)
 
 it.live.each([{}, { response_format: "json" }])("answers %j in JSON, with the seconds of audio rounded up", (fields) =>
   Effect.gen(function* () {
@@ -63,7 +57,7 @@ it.live("a client that wants events is told that there are none, unless it asks 
 
 it.live("silence is an empty text, not an error", () =>
   Effect.gen(function* () {
-    const { url } = yield* gatewayWith(() => Effect.succeed({ ...heard, text: "" }))
+    const { url } = yield* gatewayWith(() => Effect.succeed(transcribed("")))
     const response = yield* Effect.promise(() => send(url))
     expect(yield* Effect.promise(() => response.json())).toMatchObject({ text: "" })
   }),

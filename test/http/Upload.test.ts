@@ -5,7 +5,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
 import { Scratch } from "../../src/scratch/Scratch.ts"
 import { Transcription, type TranscriptionRequest } from "../../src/transcription/Transcription.ts"
-import { free, speechOf, startGateway, type Parts } from "../support/gateway.ts"
+import { speechOf, startGateway, type Parts, transcribed } from "../support/gateway.ts"
 import { rawConnection } from "../support/rawHttp.ts"
 
 const sha = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
@@ -21,7 +21,7 @@ const uploadGateway = Effect.fnUntraced(function* (settings: Parts["settings"] =
       Effect.orDie,
       Effect.map((bytes) => {
         requests.push(request)
-        return { text: sha(bytes), language: "en-US", segments: [], durationSeconds: 2.1, ...free }
+        return transcribed(sha(bytes))
       }),
     )
   const gateway = yield* startGateway({

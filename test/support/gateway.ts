@@ -26,9 +26,10 @@ import { Scratch } from "../../src/scratch/Scratch.ts"
 import { Settings } from "../../src/Settings.ts"
 import { Speech, type Spoken } from "../../src/speech/Speech.ts"
 import { VoiceList } from "../../src/speech/VoiceList.ts"
-import { Transcription } from "../../src/transcription/Transcription.ts"
+import { Transcription, type Transcribed } from "../../src/transcription/Transcription.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
+import { oneSegment } from "./heard.ts"
 
 type Engines = MagpieClient | ParakeetClient
 type Programs = Speech | Transcription
@@ -68,10 +69,17 @@ export const speechOf = (spoken: Partial<Spoken> = {}): Layer.Layer<Speech> =>
       }),
   })
 
+/** A transcript that costs nothing, in one segment. */
+export const transcribed = (text = "test", durationSeconds = 2.5): Transcribed => ({
+  segments: text === "" ? Stream.empty : Stream.succeed(oneSegment(text)),
+  language: "en-US",
+  durationSeconds,
+  ...free,
+})
+
 /** A transcription program that hears `test`, two and a half seconds long, in every upload. */
 export const transcriptionOf = (
-  transcribe: Transcription["Service"]["transcribe"] = () =>
-    Effect.succeed({ text: "test", language: "en-US", segments: [], durationSeconds: 2.5, ...free }),
+  transcribe: Transcription["Service"]["transcribe"] = () => Effect.succeed(transcribed()),
 ): Layer.Layer<Transcription> => Layer.succeed(Transcription, { transcribe })
 
 export const testEngines: Layer.Layer<Engines> = Layer.merge(MagpieClient.layerTest(), ParakeetClient.layerTest())

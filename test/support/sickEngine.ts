@@ -1,4 +1,4 @@
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Layer, Stream } from "effect"
 import { Admission } from "../../src/health/Admission.ts"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
@@ -13,6 +13,7 @@ import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineLoading, EngineRejected } from "../../src/upstream/EngineFailure.ts"
 import { NodeServices } from "@effect/platform-node"
 import { oneOfEach } from "./fleet.ts"
+import { oneSegment } from "./heard.ts"
 
 /** What a Parakeet whose CUDA context is gone answers, for ever. */
 export const cublasError = new EngineRejected({
@@ -47,11 +48,7 @@ export class SickEngine {
         Effect.flatMap(Clock.currentTimeMillis, (now) =>
           (now < this.goneAt ? this.oldIsWedged : this.wedged)
             ? Effect.fail(new EngineError({ engine: "parakeet", reason: cublasError }))
-            : Effect.succeed({
-                text: "He might even have been made amiable himself.",
-                language: "en-US",
-                segments: [],
-              }),
+            : Effect.succeed(oneSegment("He might even have been made amiable himself.")),
         ),
       ),
     )
@@ -113,7 +110,9 @@ export const healthRoom = (
     Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer, probe)),
     Layer.provideMerge(restarter),
     Layer.provideMerge(budget),
-    Layer.provideMerge(oneOfEach({ parakeet: { transcribe: () => engine.transcribe, ready: engine.check } })),
+    Layer.provideMerge(
+      oneOfEach({ parakeet: { transcribe: () => Stream.fromEffect(engine.transcribe), ready: engine.check } }),
+    ),
     Layer.provideMerge(
       options.readSettings === undefined
         ? Settings.layerTest(options.settings)

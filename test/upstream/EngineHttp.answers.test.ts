@@ -10,6 +10,7 @@ import { Settings } from "../../src/Settings.ts"
 import { makeEngineHttp } from "../../src/upstream/EngineHttp.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
+import { transcriptOf } from "../support/heard.ts"
 
 const clocks = { firstByte: Duration.seconds(10), idle: Duration.seconds(10), total: Duration.seconds(20) }
 
@@ -111,7 +112,7 @@ it.live("neither a transcript of 14 MB nor a list of 100,000 voices is parsed on
         _tag: "EngineMalformed",
         message: "its answer is longer than 262144 bytes",
       })
-      const heard = yield* Effect.flip(parakeet.transcribe(recording))
+      const heard = yield* Effect.flip(transcriptOf(parakeet, recording))
       expect(heard.reason).toMatchObject({
         _tag: "EngineMalformed",
         message: "its answer is longer than 4194304 bytes",

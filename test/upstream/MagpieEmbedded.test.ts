@@ -7,6 +7,7 @@ import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { humanSpeech } from "../support/humanSpeech.ts"
 import { recordingOfSpeech } from "../support/recordings.ts"
 import { wordErrorRate } from "../support/wordErrors.ts"
+import { transcriptOf } from "../support/heard.ts"
 
 const texts = [
   "The harbor was full of small boats. By evening the streets were empty, and the lights went out.",
@@ -31,8 +32,7 @@ layer(
       let heard = ""
       for (const text of texts) {
         const chunks = yield* Stream.runCollect(magpie.synthesize({ ...hello, text }))
-        const transcript = yield* parakeet.transcribe(yield* recordingOfSpeech(chunks), { language: "en" })
-        heard += ` ${transcript.text}`
+        heard += ` ${yield* transcriptOf(parakeet, yield* recordingOfSpeech(chunks), { language: "en" })}`
       }
       assert.isAtMost(wordErrorRate(texts.join(" "), heard), 0.1)
     }),

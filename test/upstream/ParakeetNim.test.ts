@@ -1,5 +1,5 @@
 import { expect, layer } from "@effect/vitest"
-import { Effect, Fiber, FileSystem, Layer, Schedule, type Scope } from "effect"
+import { Effect, Fiber, FileSystem, Layer, Schedule, type Scope, Stream } from "effect"
 import { NodeFileSystem } from "@effect/platform-node"
 import { createHash } from "node:crypto"
 import { wavHeader } from "../../src/audio/Wav.ts"
@@ -7,6 +7,7 @@ import type { NimFault } from "../../src/embedded/NimFault.ts"
 import { Settings } from "../../src/Settings.ts"
 import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { NimTest } from "../support/nim.ts"
+import { transcriptOf } from "../support/heard.ts"
 
 const clientWith = (clocks: Parameters<typeof Settings.layerTest>[0]) =>
   Layer.unwrap(Effect.map(NimTest, ({ url }) => ParakeetClient.layerNim(url))).pipe(
@@ -44,8 +45,8 @@ layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (
       [],
       Effect.gen(function* () {
         const parakeet = yield* ParakeetClient
-        const heard = yield* parakeet.transcribe(yield* recordingOf(60), { language: "en-US" })
-        expect(heard).toEqual({ text: "heard 60000 milliseconds", language: "en-US", segments: [] })
+        const heard = yield* Stream.runCollect(parakeet.transcribe(yield* recordingOf(60), { language: "en-US" }))
+        expect(heard).toEqual([{ startMs: 0, endMs: 60_000, text: "heard 60000 milliseconds" }])
       }),
     ),
   )
@@ -62,7 +63,8 @@ layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (
         [],
         Effect.gen(function* () {
           const parakeet = yield* ParakeetClient
-          expect((yield* parakeet.transcribe(yield* recordingOf(1), { language: asked })).language).toBe(language)
+          expect(parakeet.language(asked)).toBe(language)
+          yield* transcriptOf(parakeet, yield* recordingOf(1), { language: asked })
         }),
       ),
     )
@@ -92,7 +94,7 @@ layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (
         [fault],
         Effect.gen(function* () {
           const parakeet = yield* ParakeetClient
-          const error = yield* Effect.flip(parakeet.transcribe(yield* recordingOf(1), { language: "en" }))
+          const error = yield* Effect.flip(transcriptOf(parakeet, yield* recordingOf(1), { language: "en" }))
           expect(error.reason).toMatchObject(failure)
         }),
       ),
@@ -104,7 +106,7 @@ layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (
       [{ kind: "hang" }],
       Effect.gen(function* () {
         const parakeet = yield* ParakeetClient
-        const error = yield* Effect.flip(parakeet.transcribe(yield* recordingOf(1), { language: "en" }))
+        const error = yield* Effect.flip(transcriptOf(parakeet, yield* recordingOf(1), { language: "en" }))
         expect(error.reason).toMatchObject({ _tag: "EngineTimedOut", phase: "total", afterMillis: 600 })
       }),
       { parakeetTimeout: "600 millis", firstByteTimeout: "50 millis", idleTimeout: "50 millis" },
@@ -121,8 +123,7 @@ layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (
           const nim = yield* NimTest
           const parakeet = yield* ParakeetClient
           const text = (recording: typeof poison) =>
-            parakeet.transcribe(recording, { language: "en" }).pipe(
-              Effect.map((heard) => heard.text),
+            transcriptOf(parakeet, recording, { language: "en" }).pipe(
               Effect.catch((error) => Effect.succeed(error.reason._tag)),
             )
           expect(yield* text(harmless)).toBe("heard 2000 milliseconds")
@@ -143,7 +144,7 @@ layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (
       Effect.gen(function* () {
         const nim = yield* NimTest
         const parakeet = yield* ParakeetClient
-        const call = yield* Effect.forkChild(parakeet.transcribe(yield* recordingOf(1), { language: "en" }))
+        const call = yield* Effect.forkChild(transcriptOf(parakeet, yield* recordingOf(1), { language: "en" }))
         const working = (count: number) =>
           nim.calls.pipe(
             Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (calls) => calls.working === count }),
@@ -161,7 +162,9 @@ layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (
       [],
       Effect.gen(function* () {
         const parakeet = yield* ParakeetClient
-        const error = yield* Effect.flip(parakeet.transcribe({ path: "no-such-directory/recording.wav", samples: 1 }))
+        const error = yield* Effect.flip(
+          transcriptOf(parakeet, { path: "no-such-directory/recording.wav", samples: 1 }),
+        )
         expect(error.reason._tag).toBe("EngineUnreachable")
       }),
     ),

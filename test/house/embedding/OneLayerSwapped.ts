@@ -1,5 +1,5 @@
 import { NodeServices } from "@effect/platform-node"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { magpie, services } from "@aviary-speech/gateway"
 import { address, layer as server, layerNode } from "@aviary-speech/gateway/http/Server"
 import { Settings } from "@aviary-speech/gateway/Settings"
@@ -8,7 +8,8 @@ import { ParakeetClient } from "@aviary-speech/gateway/upstream/ParakeetClient"
 /** Hears the same words in whatever is sent. */
 const Deaf = Layer.succeed(ParakeetClient, {
   model: "deaf-1",
-  transcribe: () => Effect.succeed({ text: "I beg your pardon?", language: "en-US", segments: [] }),
+  language: () => "en-US",
+  transcribe: () => Stream.succeed({ startMs: 0, endMs: 1_000, text: "I beg your pardon?" }),
   ready: Effect.void,
 })
 
