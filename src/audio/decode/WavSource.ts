@@ -1,5 +1,5 @@
 import { Result } from "effect"
-import { undecodable } from "../DecodeError.ts"
+import { tooLong, undecodable } from "../DecodeError.ts"
 import { parseWav } from "../Wav.ts"
 import { monoSamples } from "../WavSamples.ts"
 import type { AudioSource } from "./AudioSource.ts"
@@ -7,12 +7,17 @@ import type { ReadAt } from "./Container.ts"
 
 const blockBytes = 65_536
 
-/** A file that ends before its declared length is read as far as it goes: recorders are stopped by pulling the plug. */
-export async function* wavSource(read: ReadAt): AudioSource {
+/**
+ * A file that ends before its declared length is read as far as it goes: recorders are stopped by pulling the plug. One that has
+ * bytes beyond `maxSeconds` is refused before any of it is decoded.
+ */
+export async function* wavSource(read: ReadAt, maxSeconds: number): AudioSource {
   const parsed = parseWav(read)
   if (Result.isFailure(parsed)) throw undecodable(parsed.failure.message)
   const layout = parsed.success
   const end = layout.dataBytes === undefined ? Infinity : layout.dataOffset + layout.dataBytes
+  const most = layout.dataOffset + Math.floor(maxSeconds * layout.sampleRate) * layout.frameBytes
+  if (most < end && read(most, layout.frameBytes).length === layout.frameBytes) throw tooLong(maxSeconds)
   const block = Math.max(1, Math.floor(blockBytes / layout.frameBytes)) * layout.frameBytes
   for (let offset = layout.dataOffset; offset < end; offset += block) {
     const bytes = read(offset, Math.min(block, end - offset))

@@ -73,11 +73,11 @@ const readerOf = (file: number, onRead: () => void): ReadAt => {
   }
 }
 
-const sourceFor = (read: ReadAt): AudioSource => {
+const sourceFor = (read: ReadAt, maxSeconds: number): AudioSource => {
   const container = sniffContainer(read)
   switch (container) {
     case "wav":
-      return wavSource(read)
+      return wavSource(read, maxSeconds)
     case "mp3":
     case "flac":
     case "ogg-flac":
@@ -114,7 +114,7 @@ export const decodeFile = async ({ input, output, maxSeconds }: DecodeFile, sign
     try {
       const writer = makeRecordingWriter(target, maxSeconds)
       let damaged = 0
-      for await (const piece of sourceFor(read)) {
+      for await (const piece of sourceFor(read, maxSeconds)) {
         damaged += piece.damaged
         if (piece.samples.length > 0) checkDeclared(piece)
         for (let from = 0; from === 0 || from < piece.samples.length; from += sliceSamples) {

@@ -32,3 +32,17 @@ it("does not bring back an output that was removed", async () => {
   })
   expect(() => statSync(output)).toThrow(/ENOENT/)
 })
+
+it("refuses a WAV that has more than may be decoded before it decodes any of it, and decodes one that only says so", async () => {
+  const output = file("long.wav", new Uint8Array(0))
+  const { signal } = new AbortController()
+  await expect(decodeFile({ input, output, maxSeconds: seconds - 1 }, signal)).rejects.toMatchObject({
+    reason: { _tag: "TooLong" },
+  })
+  expect(statSync(output).size).toBe(0)
+
+  const cutOff = file("cut.wav", Buffer.concat([wavHeader(16_000, seconds * 32_000), Buffer.alloc(32_000)]))
+  await decodeFile({ input: cutOff, output, maxSeconds: 1 }, signal)
+  expect(statSync(output).size).toBe(44 + 32_000)
+  await decodeFile({ input, output, maxSeconds: seconds }, signal)
+})
