@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto"
 import type { Account, AccountState, Terms } from "./Account.ts"
 import { type ApiKey, generateKey, hashKey, hintOf, type KeyLimits, noLimits } from "./ApiKey.ts"
 import type { BillingError } from "./BillingError.ts"
-import type { Entry } from "./Entry.ts"
+import type { LedgerEntry } from "./LedgerEntry.ts"
 import { Ledger } from "./Ledger.ts"
 import type { RateCard, Rates } from "./RateCard.ts"
 
@@ -40,8 +40,10 @@ interface Service {
   /** Oldest first. */
   readonly list: Effect.Effect<ReadonlyArray<Account>, BillingError>
   /** Fails, as `adjust` does, with `UnknownAccount`, or `NotAccepted` for an amount or operation id that cannot be. */
-  readonly deposit: (posting: Posting & { readonly reason?: string | undefined }) => Effect.Effect<Entry, BillingError>
-  readonly adjust: (posting: Posting & { readonly reason: string }) => Effect.Effect<Entry, BillingError>
+  readonly deposit: (
+    posting: Posting & { readonly reason?: string | undefined },
+  ) => Effect.Effect<LedgerEntry, BillingError>
+  readonly adjust: (posting: Posting & { readonly reason: string }) => Effect.Effect<LedgerEntry, BillingError>
   /** Fails with `UnknownAccount`, or `NotAccepted` where the key would have expired already. */
   readonly createKey: (options: {
     readonly accountId: string

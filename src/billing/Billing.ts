@@ -5,7 +5,7 @@ import type { BillingError } from "./BillingError.ts"
 import { Claim } from "./Claim.ts"
 import { countCharge, makeClaimEnds } from "./ClaimEnds.ts"
 import { makeDelivered } from "./Delivered.ts"
-import type { Entry } from "./Entry.ts"
+import type { LedgerEntry } from "./LedgerEntry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
 import { makeHoldReaper } from "./HoldReaper.ts"
 import { Ledger } from "./Ledger.ts"
@@ -66,7 +66,7 @@ interface Service {
    */
   readonly left: (hold: Hold, abandoned: Abandoned) => Effect.Effect<void>
   /** An account's entries, newest first; none of an account that does not exist. */
-  readonly statement: (query: Question<"statement">) => Effect.Effect<ReadonlyArray<Entry>, BillingError>
+  readonly statement: (query: Question<"statement">) => Effect.Effect<ReadonlyArray<LedgerEntry>, BillingError>
   /** Charges less refunds, summed by bucket and group. */
   readonly usage: (query: UsageQuery) => Effect.Effect<ReadonlyArray<UsageRow>, BillingError>
   /** Fails while nobody can be charged since the ledger cannot be written. */

@@ -1,7 +1,7 @@
 import type { Account, AccountState, Terms } from "./Account.ts"
 import type { ApiKey, KeyLimits } from "./ApiKey.ts"
 import type { BillingReason } from "./BillingError.ts"
-import type { Entry } from "./Entry.ts"
+import type { LedgerEntry } from "./LedgerEntry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
 import type { RateCard, Rates } from "./RateCard.ts"
 import type { Part, Served, Usage } from "./Usage.ts"
@@ -116,7 +116,7 @@ export interface Operations {
       readonly amount: number
       readonly reason: string | null
     },
-  ) => Entry
+  ) => LedgerEntry
 
   readonly addKey: (
     input: At & {
@@ -149,7 +149,7 @@ export interface Operations {
     readonly accountId: string
     readonly before: number | null
     readonly limit: number
-  }) => ReadonlyArray<Entry>
+  }) => ReadonlyArray<LedgerEntry>
   readonly usage: (input: UsageQuery) => ReadonlyArray<UsageRow>
   /** Writes something that means nothing, to learn whether anything can be written. */
   readonly prove: (input: At) => null

@@ -2,7 +2,7 @@ import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { randomUUID } from "node:crypto"
 import type { Account } from "../billing/Account.ts"
-import type { Entry } from "../billing/Entry.ts"
+import type { LedgerEntry } from "../billing/LedgerEntry.ts"
 import { money } from "../billing/Money.ts"
 import { AdminCallError } from "../http/AdminCallError.ts"
 import { type AdminFlags, adminFlags, asking, type Client } from "./AdminCommand.ts"
@@ -29,12 +29,12 @@ const showAccount = (account: Account) =>
     opened: account.createdAt === 0 ? "with the ledger" : time(account.createdAt),
   })
 
-const what = (entry: Entry) =>
+const what = (entry: LedgerEntry) =>
   entry.usage === null
     ? entry.reason
     : `${entry.quantity} ${entry.usage === "speech" ? "characters" : "seconds"}, ${entry.served}, ${entry.model}`
 
-const showEntries = (entries: ReadonlyArray<Entry>, keyName: NameOf) =>
+const showEntries = (entries: ReadonlyArray<LedgerEntry>, keyName: NameOf) =>
   table(
     ["entry", "time", "kind", "amount", "balance", "what", "key"],
     entries.map((entry) => [
@@ -149,7 +149,7 @@ const posting = (
   flags: AdminFlags,
   account: string,
   chosen: Option.Option<string>,
-  post: (client: Client, id: string, operationId: string) => Effect.Effect<Entry, unknown>,
+  post: (client: Client, id: string, operationId: string) => Effect.Effect<LedgerEntry, unknown>,
 ) =>
   Effect.suspend(() => {
     const operationId = Option.getOrElse(chosen, () => randomUUID())

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Account, largestAmount, Terms } from "../billing/Account.ts"
-import { Entry } from "../billing/Entry.ts"
+import { LedgerEntry } from "../billing/LedgerEntry.ts"
 import { wholeNumber, wholeNumbers } from "../billing/WholeNumber.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
@@ -79,7 +79,7 @@ export class AdminAccountsGroup extends HttpApiGroup.make("adminAccounts")
       payload: Schema.Struct({ amount: deposited, reason: Schema.optionalKey(name), operationId }).annotate({
         identifier: "Deposit",
       }),
-      success: Entry.pipe(HttpApiSchema.status(201)),
+      success: LedgerEntry.pipe(HttpApiSchema.status(201)),
       error: errorsWith(400, 404, 503),
     }).annotateMerge(OpenApi.annotations({ summary: "Top up an account" })),
     HttpApiEndpoint.post("adjust", "/admin/accounts/:id/adjustments", {
@@ -87,7 +87,7 @@ export class AdminAccountsGroup extends HttpApiGroup.make("adminAccounts")
       payload: Schema.Struct({ amount: adjusted, reason: name, operationId }).annotate({
         identifier: "Adjustment",
       }),
-      success: Entry.pipe(HttpApiSchema.status(201)),
+      success: LedgerEntry.pipe(HttpApiSchema.status(201)),
       error: errorsWith(400, 404, 503),
     }).annotateMerge(OpenApi.annotations({ summary: "Correct a balance", description: "Either way, with a reason." })),
     HttpApiEndpoint.get("statement", "/admin/accounts/:id/statement", {
@@ -98,7 +98,7 @@ export class AdminAccountsGroup extends HttpApiGroup.make("adminAccounts")
         ),
         limit: Schema.optionalKey(integer(1, 1_000).annotate({ description: "1 to 1,000. Default 100." })),
       },
-      success: Schema.Struct({ entries: Schema.Array(Entry), hasMore: Schema.Boolean }),
+      success: Schema.Struct({ entries: Schema.Array(LedgerEntry), hasMore: Schema.Boolean }),
       error: errorsWith(400, 404, 503),
     }).annotateMerge(OpenApi.annotations({ summary: "Entries of an account, newest first" })),
   )

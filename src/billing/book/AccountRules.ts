@@ -1,6 +1,6 @@
 import { anonymous, type Terms } from "../Account.ts"
 import type { Question } from "../Operations.ts"
-import type { Entry } from "../Entry.ts"
+import type { LedgerEntry } from "../LedgerEntry.ts"
 import { accountRow, refuseClosed, stateOf, termsOf, toAccount } from "./AccountRows.ts"
 import { append, entryOf } from "./Entries.ts"
 import { Refusal } from "./Refusal.ts"
@@ -76,9 +76,9 @@ export const accountRules: Rules<Names> = {
   post,
 }
 
-const kindOf = ({ kind }: Entry) => (kind === "adjustment" ? "an adjustment" : `a ${kind}`)
+const kindOf = ({ kind }: LedgerEntry) => (kind === "adjustment" ? "an adjustment" : `a ${kind}`)
 
-function* post({ operationId, accountId, kind, amount, reason, now }: Question<"post">): Rule<Entry> {
+function* post({ operationId, accountId, kind, amount, reason, now }: Question<"post">): Rule<LedgerEntry> {
   const before = yield* entryOf(operationId)
   if (before !== undefined) {
     const same = before.accountId === accountId && before.kind === kind && before.amount === amount

@@ -1,4 +1,4 @@
-import type { Entry } from "../Entry.ts"
+import type { LedgerEntry } from "../LedgerEntry.ts"
 import { change, one, type Row, type Rule } from "./Statement.ts"
 
 let month = { from: 0, until: 0, name: "" }
@@ -13,7 +13,7 @@ export const monthOf = (at: number): string => {
   return month.name
 }
 
-export const toEntry = (row: Row): Entry =>
+export const toEntry = (row: Row): LedgerEntry =>
   ({
     id: row["id"],
     operationId: row["operation_id"],
@@ -30,10 +30,10 @@ export const toEntry = (row: Row): Entry =>
     served: row["served"],
     rateVersion: row["rate_version"],
     reason: row["reason"],
-  }) as Entry
+  }) as LedgerEntry
 
 /** Appends an entry and moves the running balance with it. The cast: `node:sqlite` binds every number as REAL. */
-export function* append(entry: Omit<Entry, "id" | "balance">): Rule<Entry> {
+export function* append(entry: Omit<LedgerEntry, "id" | "balance">): Rule<LedgerEntry> {
   const moved = yield* one(
     "UPDATE accounts SET balance = balance + CAST(? AS BIGINT) WHERE id = ? RETURNING balance",
     entry.amount,
@@ -66,7 +66,7 @@ export const chargeId = (holdId: string) => `charge:${holdId}`
 export const refundId = (holdId: string) => `refund:${holdId}`
 
 /** The entry an operation made, if it did. */
-export function* entryOf(operationId: string): Rule<Entry | undefined> {
+export function* entryOf(operationId: string): Rule<LedgerEntry | undefined> {
   const row = yield* one("SELECT * FROM entries WHERE operation_id = ?", operationId)
   return row && toEntry(row)
 }

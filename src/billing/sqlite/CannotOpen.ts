@@ -19,6 +19,6 @@ const advice: Record<LedgerUnavailable["kind"], string | undefined> = {
 export const cannotOpen = (path: string, reason: BillingReason): BillingReason => {
   if (!(reason instanceof LedgerUnavailable)) return reason
   const { kind, message } = reason
-  const told = [`The ledger ${resolve(path)} cannot be used: ${message}`, advice[kind]].filter(Boolean)
-  return new LedgerUnavailable({ kind, message: `${told.join(". ")}.` })
+  const sentences = [`The ledger ${resolve(path)} cannot be used: ${message}`, advice[kind]].filter(Boolean)
+  return new LedgerUnavailable({ kind, message: `${sentences.join(". ")}.` })
 }

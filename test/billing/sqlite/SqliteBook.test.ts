@@ -32,13 +32,13 @@ it("refuses all that was asked together when there is no room for all, and makes
     book.close()
   }))
 
-// What survives when the power goes no test can see; how SQLite is told to write, this one does.
+// What survives when the power goes no test can see; how SQLite is pragmas to write, this one does.
 it("syncs its log with each commit", () =>
   inFolder((path) => {
     const close = DatabaseSync.prototype.close
-    const told: Array<unknown> = []
+    const pragmas: Array<unknown> = []
     const spy = vi.spyOn(DatabaseSync.prototype, "close").mockImplementation(function (this: DatabaseSync) {
-      for (const name of ["journal_mode", "synchronous"]) told.push(this.prepare(`PRAGMA ${name}`).get()?.[name])
+      for (const name of ["journal_mode", "synchronous"]) pragmas.push(this.prepare(`PRAGMA ${name}`).get()?.[name])
       close.call(this)
     })
     try {
@@ -46,5 +46,5 @@ it("syncs its log with each commit", () =>
     } finally {
       spy.mockRestore()
     }
-    expect(told).toEqual(["wal", 2])
+    expect(pragmas).toEqual(["wal", 2])
   }))

@@ -15,7 +15,7 @@ export type EntryKind = typeof EntryKind.Type
  * @property quantity code points of speech, begun seconds of transcription, of what was handed over; negative for a refund
  * @property reason why an adjustment or refund was made, or only a part charged
  */
-export const Entry = Schema.Struct({
+export const LedgerEntry = Schema.Struct({
   id: Schema.Int,
   operationId: Schema.String,
   at: Schema.Int,
@@ -32,4 +32,4 @@ export const Entry = Schema.Struct({
   rateVersion: Schema.NullOr(Schema.Int),
   reason: Schema.NullOr(Schema.String),
 })
-export type Entry = typeof Entry.Type
+export type LedgerEntry = typeof LedgerEntry.Type
