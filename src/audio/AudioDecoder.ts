@@ -37,30 +37,6 @@ const unable = (message: string) =>
 
 const busy = () => failure(new DecoderBusy({ message: "Every audio decoder is busy. Try again in a moment." }))
 
-/**
- * Turns an uploaded file into a recording: wav, flac, mp3, and Opus or Vorbis in Ogg, Opus in WebM in worker threads, AAC
- * by ffmpeg. The bytes say what a file is, not its name. The recording's file goes with the scope.
- *
- * - `decode`: no further than `maxSeconds`, if that is less than the longest audio, and `TooLong` beyond it; it is asked once
- *   the file's turn has come
- * - `maxSeconds`: the longest audio
- */
-export class AudioDecoder extends Context.Service<
-  AudioDecoder,
-  {
-    readonly decode: <E = never, R = never>(
-      path: string,
-      maxSeconds?: Effect.Effect<number, E, R>,
-    ) => Effect.Effect<DecodedRecording, DecodeError | E, Scope.Scope | R>
-    readonly maxSeconds: number
-  }
->()("aviary/audio/AudioDecoder") {
-  static readonly layer = (
-    options: AudioDecoderOptions,
-  ): Layer.Layer<AudioDecoder, never, FileSystem.FileSystem | ChildProcessSpawner.ChildProcessSpawner> =>
-    Layer.effect(AudioDecoder, make(options))
-}
-
 const make = Effect.fnUntraced(function* ({
   scratch,
   workers = 2,
@@ -114,3 +90,27 @@ const make = Effect.fnUntraced(function* ({
 
   return AudioDecoder.of({ decode, maxSeconds })
 })
+
+/**
+ * Turns an uploaded file into a recording: wav, flac, mp3, and Opus or Vorbis in Ogg, Opus in WebM in worker threads, AAC
+ * by ffmpeg. The bytes say what a file is, not its name. The recording's file goes with the scope.
+ *
+ * - `decode`: no further than `maxSeconds`, if that is less than the longest audio, and `TooLong` beyond it; it is asked once
+ *   the file's turn has come
+ * - `maxSeconds`: the longest audio
+ */
+export class AudioDecoder extends Context.Service<
+  AudioDecoder,
+  {
+    readonly decode: <E = never, R = never>(
+      path: string,
+      maxSeconds?: Effect.Effect<number, E, R>,
+    ) => Effect.Effect<DecodedRecording, DecodeError | E, Scope.Scope | R>
+    readonly maxSeconds: number
+  }
+>()("aviary/audio/AudioDecoder") {
+  static readonly layer = (
+    options: AudioDecoderOptions,
+  ): Layer.Layer<AudioDecoder, never, FileSystem.FileSystem | ChildProcessSpawner.ChildProcessSpawner> =>
+    Layer.effect(AudioDecoder, make(options))
+}

@@ -31,6 +31,97 @@ export interface Listening<E> {
 /** An entry that was found and then evicted before it could be opened is looked for this often before it is made anew without looking. */
 const lookingAgain = 3
 
+const make = Effect.gen(function* () {
+  const cache = yield* AtomicCache
+  const { flightMemoryBytes } = yield* Settings
+  const trouble = makeTrouble()
+  const fibers = yield* FiberSet.make<void>()
+  const byKey = new Map<CacheKey, Flight<unknown>>()
+  let active = 0
+  let listeners = 0
+
+  const unlist = (flight: Flight<unknown>) => {
+    if (byKey.get(flight.key) === flight) byKey.delete(flight.key)
+  }
+
+  const count = (flights: number, seats: number) =>
+    Effect.suspend(() => {
+      active += flights
+      listeners += seats
+      return Effect.andThen(
+        Metric.update(Metrics.flightsActive, active),
+        Metric.update(Metrics.flightListeners, listeners),
+      )
+    })
+
+  /** Registered before anything is waited for: whoever asks for the key from now on finds it. */
+  const start = Effect.fnUntraced(function* <E>(plan: FlightPlan<E>, insisted: boolean) {
+    const flight = makeFlight(plan, { cache, trouble, insisted, memoryBytes: flightMemoryBytes, onEnd: unlist })
+    if (plan.mode !== "bypass") byKey.set(plan.key, flight)
+    flight.seats += 1
+    yield* count(1, 0)
+    flight.fiber = yield* FiberSet.run(fibers, Effect.ensuring(flight.run, count(-1, 0)))
+    // While the gateway shuts down, the set refuses to run anything.
+    if (flight.fiber.pollUnsafe() !== undefined) yield* flight.stop
+    return flight
+  })
+
+  /** Takes a seat, and gives it back once, on the first of failure and the end of the listener's scope. */
+  const sit = Effect.fnUntraced(function* <E>(flight: Flight<E>) {
+    let seated = true
+    const leave = Effect.suspend(() => {
+      if (!seated) return Effect.void
+      seated = false
+      flight.seats -= 1
+      // Off the list first: from here on nobody can join what is being called off.
+      if (flight.seats === 0 && (flight.stage === "looking" || flight.stage === "making")) unlist(flight)
+      return Effect.andThen(flight.left, count(0, -1))
+    })
+    yield* Effect.addFinalizer(() => leave)
+    yield* count(0, 1)
+    return leave
+  })
+
+  const lookUp = (key: CacheKey) =>
+    Effect.map(
+      cache.get(key),
+      Option.map((entry): Found => ({ _tag: "Found", entry })),
+    )
+
+  const join = <E>(plan: FlightPlan<E>) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const { key, mode } = plan
+        const current = byKey.get(key)
+        if (mode === "use" && (current === undefined || current.mode === "refresh")) {
+          const found = yield* restore(lookUp(key))
+          if (Option.isSome(found)) return found.value
+        }
+        for (let attempt = 0; ; attempt++) {
+          const joined = mode === "bypass" ? undefined : (byKey.get(key) as Flight<E> | undefined)
+          // Whoever wants it anew, or was sent off too often to an entry that was gone again, is not sent off.
+          const insist = mode !== "use" || attempt >= lookingAgain
+          if (joined !== undefined) {
+            joined.seats += 1
+            joined.insisted ||= insist
+          }
+          const flight = joined ?? (yield* start(plan, insist))
+          const leave = yield* sit(flight)
+          const begun = yield* Effect.onError(restore(flight.begun), () => leave)
+          if (begun === "audio") {
+            const role = mode === "bypass" ? "BYPASS" : joined === undefined ? "MISS" : "COALESCED"
+            return { _tag: "Listening", role, bytes: flight.bytes, total: flight.total } satisfies Listening<E>
+          }
+          yield* leave
+          const found = yield* restore(lookUp(key))
+          if (Option.isSome(found)) return found.value
+        }
+      }),
+    )
+
+  return Flights.of({ join })
+})
+
 /**
  * Speech under way. Each key is made once at a time, however many listen, in a fiber that belongs to none of them.
  *
@@ -41,98 +132,5 @@ export class Flights extends Context.Service<
   Flights,
   { readonly join: <E>(plan: FlightPlan<E>) => Effect.Effect<Found | Listening<E>, E | CacheError, Scope.Scope> }
 >()("aviary/cache/Flights") {
-  static readonly layer = Layer.effect(Flights, Effect.suspend(make))
-}
-
-function make() {
-  return Effect.gen(function* () {
-    const cache = yield* AtomicCache
-    const { flightMemoryBytes } = yield* Settings
-    const trouble = makeTrouble()
-    const fibers = yield* FiberSet.make<void>()
-    const byKey = new Map<CacheKey, Flight<unknown>>()
-    let active = 0
-    let listeners = 0
-
-    const unlist = (flight: Flight<unknown>) => {
-      if (byKey.get(flight.key) === flight) byKey.delete(flight.key)
-    }
-
-    const count = (flights: number, seats: number) =>
-      Effect.suspend(() => {
-        active += flights
-        listeners += seats
-        return Effect.andThen(
-          Metric.update(Metrics.flightsActive, active),
-          Metric.update(Metrics.flightListeners, listeners),
-        )
-      })
-
-    /** Registered before anything is waited for: whoever asks for the key from now on finds it. */
-    const start = Effect.fnUntraced(function* <E>(plan: FlightPlan<E>, insisted: boolean) {
-      const flight = makeFlight(plan, { cache, trouble, insisted, memoryBytes: flightMemoryBytes, onEnd: unlist })
-      if (plan.mode !== "bypass") byKey.set(plan.key, flight)
-      flight.seats += 1
-      yield* count(1, 0)
-      flight.fiber = yield* FiberSet.run(fibers, Effect.ensuring(flight.run, count(-1, 0)))
-      // While the gateway shuts down, the set refuses to run anything.
-      if (flight.fiber.pollUnsafe() !== undefined) yield* flight.stop
-      return flight
-    })
-
-    /** Takes a seat, and gives it back once, on the first of failure and the end of the listener's scope. */
-    const sit = Effect.fnUntraced(function* <E>(flight: Flight<E>) {
-      let seated = true
-      const leave = Effect.suspend(() => {
-        if (!seated) return Effect.void
-        seated = false
-        flight.seats -= 1
-        // Off the list first: from here on nobody can join what is being called off.
-        if (flight.seats === 0 && (flight.stage === "looking" || flight.stage === "making")) unlist(flight)
-        return Effect.andThen(flight.left, count(0, -1))
-      })
-      yield* Effect.addFinalizer(() => leave)
-      yield* count(0, 1)
-      return leave
-    })
-
-    const lookUp = (key: CacheKey) =>
-      Effect.map(
-        cache.get(key),
-        Option.map((entry): Found => ({ _tag: "Found", entry })),
-      )
-
-    const join = <E>(plan: FlightPlan<E>) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function* () {
-          const { key, mode } = plan
-          const current = byKey.get(key)
-          if (mode === "use" && (current === undefined || current.mode === "refresh")) {
-            const found = yield* restore(lookUp(key))
-            if (Option.isSome(found)) return found.value
-          }
-          for (let attempt = 0; ; attempt++) {
-            const joined = mode === "bypass" ? undefined : (byKey.get(key) as Flight<E> | undefined)
-            // Whoever wants it anew, or was sent off too often to an entry that was gone again, is not sent off.
-            const insist = mode !== "use" || attempt >= lookingAgain
-            if (joined !== undefined) {
-              joined.seats += 1
-              joined.insisted ||= insist
-            }
-            const flight = joined ?? (yield* start(plan, insist))
-            const leave = yield* sit(flight)
-            const begun = yield* Effect.onError(restore(flight.begun), () => leave)
-            if (begun === "audio") {
-              const role = mode === "bypass" ? "BYPASS" : joined === undefined ? "MISS" : "COALESCED"
-              return { _tag: "Listening", role, bytes: flight.bytes, total: flight.total } satisfies Listening<E>
-            }
-            yield* leave
-            const found = yield* restore(lookUp(key))
-            if (Option.isSome(found)) return found.value
-          }
-        }),
-      )
-
-    return Flights.of({ join })
-  })
+  static readonly layer = Layer.effect(Flights, make)
 }

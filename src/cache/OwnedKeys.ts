@@ -19,6 +19,11 @@ interface Service {
   readonly owns: (accountId: string, key: CacheKey) => boolean
 }
 
+const make = Effect.gen(function* () {
+  const { cacheShared, dataDir } = yield* Settings
+  return cacheShared === "all" ? shared : apart(yield* secretIn(dataDir))
+})
+
 /**
  * Whose entry a key names. Where accounts are kept apart (`AVIARY_CACHE_SHARED=account`), entries and flights are theirs
  * alone: a key is made with a secret, so that none can be computed from a guessed text, and it shows whether it is an
@@ -26,10 +31,7 @@ interface Service {
  */
 export class OwnedKeys extends Context.Service<OwnedKeys, Service>()("aviary/cache/OwnedKeys") {
   /** As the settings say. The secret is `cache-secret` in the data directory, which gateways on it share. */
-  static readonly layer = Layer.effect(
-    OwnedKeys,
-    Effect.suspend(() => make),
-  )
+  static readonly layer = Layer.effect(OwnedKeys, make)
 
   /** Every entry is everybody's. */
   static readonly layerShared = Layer.sync(OwnedKeys, () => shared)
@@ -58,11 +60,6 @@ const apart = (secret: Redacted.Redacted<string>): Service => {
       timingSafeEqual(Buffer.from(key.slice(half)), Buffer.from(proof(accountId, key.slice(0, half)))),
   }
 }
-
-const make = Effect.gen(function* () {
-  const { cacheShared, dataDir } = yield* Settings
-  return cacheShared === "all" ? shared : apart(yield* secretIn(dataDir))
-})
 
 /** Shorter is not what was written here. */
 const secretLength = 64

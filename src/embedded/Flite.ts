@@ -27,30 +27,6 @@ const sentenceLimit = 30_000
 
 const chunkSamples = fliteSampleRate / 4
 
-/**
- * CMU Flite, a classic synthesizer of English, in threads of this process.
- *
- * `speak`: chunks of at most 250 ms, while later sentences are still being made; never more than three sentences ahead of
- * the reader. `speed` 1 is the voice's own pace. Interrupting the stream drops what has not begun.
- */
-export class Flite extends Context.Service<
-  Flite,
-  {
-    readonly voices: ReadonlyArray<string>
-    readonly speak: (text: string, voice: string, speed: number) => Stream.Stream<Pcm, EmbeddedError>
-  }
->()("aviary/embedded/Flite") {
-  /** `threads` sentences are made at a time. They have started, and spoken once, when the layer is built. */
-  static readonly layerThreads = (threads: number) =>
-    Layer.effect(
-      Flite,
-      Effect.suspend(() => make(threads)),
-    )
-
-  /** Two threads. */
-  static readonly layer = Flite.layerThreads(2)
-}
-
 const make = Effect.fnUntraced(function* (threads: number) {
   const flite = yield* Effect.tryPromise({
     try: async () =>
@@ -98,6 +74,26 @@ const make = Effect.fnUntraced(function* (threads: number) {
       }),
   })
 })
+
+/**
+ * CMU Flite, a classic synthesizer of English, in threads of this process.
+ *
+ * `speak`: chunks of at most 250 ms, while later sentences are still being made; never more than three sentences ahead of
+ * the reader. `speed` 1 is the voice's own pace. Interrupting the stream drops what has not begun.
+ */
+export class Flite extends Context.Service<
+  Flite,
+  {
+    readonly voices: ReadonlyArray<string>
+    readonly speak: (text: string, voice: string, speed: number) => Stream.Stream<Pcm, EmbeddedError>
+  }
+>()("aviary/embedded/Flite") {
+  /** `threads` sentences are made at a time. They have started, and spoken once, when the layer is built. */
+  static readonly layerThreads = (threads: number) => Layer.effect(Flite, make(threads))
+
+  /** Two threads. */
+  static readonly layer = Flite.layerThreads(2)
+}
 
 const isVoice = (voice: string): voice is keyof typeof fliteVoices => Object.hasOwn(fliteVoices, voice)
 

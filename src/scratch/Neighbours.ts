@@ -6,23 +6,6 @@ import { makeScratchFolder } from "./ScratchFolder.ts"
 /** As often as gateways show that they live. */
 const interval = "30 seconds"
 
-/**
- * Other gateways on the same data directory, and so on the same ledger. They may be there, but nobody should find out by
- * wondering why a key is let in twice as often.
- *
- * - `count`: how many there are now. One that cannot be seen from here, in another container, counts once it was seen to live.
- */
-export class Neighbours extends Context.Service<Neighbours, { readonly count: Effect.Effect<number> }>()(
-  "aviary/scratch/Neighbours",
-) {
-  static readonly layer = Layer.effect(
-    Neighbours,
-    Effect.suspend(() => make),
-  )
-
-  static readonly layerNone = Layer.succeed(Neighbours, { count: Effect.succeed(0) })
-}
-
 const make = Effect.gen(function* () {
   const { dataDir } = yield* Settings
   const folder = yield* makeScratchFolder((yield* Path.Path).join(dataDir, "gateways"))
@@ -61,6 +44,20 @@ const make = Effect.gen(function* () {
   yield* Effect.forkScoped(Effect.schedule(look, Schedule.spaced(interval)))
   return Neighbours.of({ count: look })
 })
+
+/**
+ * Other gateways on the same data directory, and so on the same ledger. They may be there, but nobody should find out by
+ * wondering why a key is let in twice as often.
+ *
+ * - `count`: how many there are now. One that cannot be seen from here, in another container, counts once it was seen to live.
+ */
+export class Neighbours extends Context.Service<Neighbours, { readonly count: Effect.Effect<number> }>()(
+  "aviary/scratch/Neighbours",
+) {
+  static readonly layer = Layer.effect(Neighbours, make)
+
+  static readonly layerNone = Layer.succeed(Neighbours, { count: Effect.succeed(0) })
+}
 
 const said = (others: number, dataDir: string) =>
   Effect.annotateLogs(

@@ -4,6 +4,22 @@ import { makePrivate } from "./PrivateFolders.ts"
 import { makeScratchFolder, type ScratchFolder } from "./ScratchFolder.ts"
 import { makeScratchSpace, type ScratchSpace } from "./ScratchSpace.ts"
 
+const make = Effect.gen(function* () {
+  const { cacheDir, dataDir, ...settings } = yield* Settings
+  const path = yield* Path.Path
+  const entries = cacheDir ?? path.join(dataDir, "cache")
+  yield* makePrivate(dataDir, entries)
+  return Scratch.of({
+    cache: yield* folder(path.join(entries, "tmp")),
+    uploads: yield* folder(path.join(dataDir, "tmp")),
+    recordings: yield* folder(path.join(dataDir, "recordings")),
+    space: makeScratchSpace({
+      all: { uploads: settings.uploadsMax, bytes: settings.uploadsMaxBytes },
+      account: { uploads: settings.accountUploadsMax, bytes: settings.accountUploadsMaxBytes },
+    }),
+  })
+})
+
 /**
  * Where files are kept that live no longer than a request or a flight. What a killed gateway left there is gone when the
  * next one listens; what belongs to a living one stays, whoever shares the directories.
@@ -20,25 +36,7 @@ export class Scratch extends Context.Service<
     readonly space: ScratchSpace
   }
 >()("aviary/scratch/Scratch") {
-  static readonly layer = Layer.effect(Scratch, Effect.suspend(make))
-}
-
-function make() {
-  return Effect.gen(function* () {
-    const { cacheDir, dataDir, ...settings } = yield* Settings
-    const path = yield* Path.Path
-    const entries = cacheDir ?? path.join(dataDir, "cache")
-    yield* makePrivate(dataDir, entries)
-    return Scratch.of({
-      cache: yield* folder(path.join(entries, "tmp")),
-      uploads: yield* folder(path.join(dataDir, "tmp")),
-      recordings: yield* folder(path.join(dataDir, "recordings")),
-      space: makeScratchSpace({
-        all: { uploads: settings.uploadsMax, bytes: settings.uploadsMaxBytes },
-        account: { uploads: settings.accountUploadsMax, bytes: settings.accountUploadsMaxBytes },
-      }),
-    })
-  })
+  static readonly layer = Layer.effect(Scratch, make)
 }
 
 const folder = Effect.fnUntraced(function* (directory: string) {

@@ -36,86 +36,83 @@ export interface Spoken extends Payable<SpeechFailure> {
   readonly sha256?: string | undefined
 }
 
+const make = Effect.gen(function* () {
+  const magpie = (yield* Fleet).traits("magpie")
+  const guard = yield* EngineGuard
+  const cache = yield* AtomicCache
+  const flights = yield* Flights
+  const keys = yield* OwnedKeys
+  const billing = yield* Billing
+  const voices = yield* VoiceList
+  const { maxTextCharacters: maxCharacters, paces } = yield* Settings
+  const synthesizer = {
+    ...magpie,
+    synthesize: (utterance: Utterance, begun: boolean) =>
+      guard.stream("magpie", (client) => client.synthesize(utterance), { begun }),
+  }
+
+  const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {
+    const planned = yield* plan(request, { magpie, voices, maxCharacters })
+    const key = keys.of((yield* Payer).accountId, keyOf(planned))
+    const contentType = contentTypeOf(planned.format)
+    const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
+    /** What every way of serving has in common: a price, and how much of so many bytes the client was handed. */
+    const charging = (hold: Hold, served: Served, total: () => number) => ({
+      settle: Effect.asVoid(Effect.onError(billing.settle(hold, { served }), (cause) => billing.release(hold, cause))),
+      delivered: (handed: "all" | number) =>
+        handed === "all" ? billing.delivered(hold) : billing.left(hold, { served, handed, of: total() }),
+    })
+    const hit = ({ bytes, metadata: { length, sha256 } }: Entry, hold: Hold): Spoken => ({
+      ...{ key, contentType, cache: "HIT", length, sha256 },
+      bytes: Stream.onError(bytes(), (cause) => billing.release(hold, cause)),
+      ...charging(hold, "HIT", () => length),
+    })
+
+    if (request.cacheControl === "use") {
+      const found = yield* cache.get(key)
+      if (Option.isSome(found)) return hit(found.value, yield* billing.reserve(usage, { served: "HIT" }))
+    }
+
+    let hold = yield* billing.reserve(usage)
+    if (hold.replayed) {
+      // A repetition costs nothing where what was paid is still there, so it has no claim to a fresh synthesis. Otherwise it is made
+      // again, and charged again: a key would buy synthesis for nothing for a day.
+      const kept = request.cacheControl === "bypass" ? Option.none() : yield* cache.get(key)
+      if (Option.isSome(kept)) return hit(kept.value, hold)
+      hold = yield* billing.reserve(usage, { again: true })
+    }
+    const take = synthesize(planned, synthesizer, paces)
+    const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
+    const join = flights.join({
+      key,
+      mode: request.cacheControl,
+      produce: take.bytes,
+      head: ({ length }) => take.head(length),
+      foresee: take.foresee,
+      describe: () =>
+        Effect.sync(() => ({
+          contentType,
+          durationMs: take.durationMs(),
+          characters: planned.characters,
+          voice: planned.voice,
+        })),
+    })
+    const joined = yield* Effect.onError(join, release)
+    if (joined._tag === "Found") return hit(joined.entry, hold)
+    const { role, bytes, total } = joined
+    return {
+      ...{ key, contentType, cache: role, length: undefined },
+      bytes: Stream.onError(bytes, release),
+      ...charging(hold, role, total),
+    } satisfies Spoken
+  })
+  return Speech.of({ speak })
+})
+
 /** The speech program: text to audio. The scope is the client's: closing it leaves the flight. */
 export class Speech extends Context.Service<
   Speech,
   { readonly speak: (request: SpeechRequest) => Effect.Effect<Spoken, SpeechFailure, Scope.Scope> }
 >()("aviary/speech/Speech") {
-  static readonly layer = Layer.effect(
-    Speech,
-    Effect.gen(function* () {
-      const magpie = (yield* Fleet).traits("magpie")
-      const guard = yield* EngineGuard
-      const cache = yield* AtomicCache
-      const flights = yield* Flights
-      const keys = yield* OwnedKeys
-      const billing = yield* Billing
-      const voices = yield* VoiceList
-      const { maxTextCharacters: maxCharacters, paces } = yield* Settings
-      const synthesizer = {
-        ...magpie,
-        synthesize: (utterance: Utterance, begun: boolean) =>
-          guard.stream("magpie", (client) => client.synthesize(utterance), { begun }),
-      }
-
-      const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {
-        const planned = yield* plan(request, { magpie, voices, maxCharacters })
-        const key = keys.of((yield* Payer).accountId, keyOf(planned))
-        const contentType = contentTypeOf(planned.format)
-        const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
-        /** What every way of serving has in common: a price, and how much of so many bytes the client was handed. */
-        const charging = (hold: Hold, served: Served, total: () => number) => ({
-          settle: Effect.asVoid(
-            Effect.onError(billing.settle(hold, { served }), (cause) => billing.release(hold, cause)),
-          ),
-          delivered: (handed: "all" | number) =>
-            handed === "all" ? billing.delivered(hold) : billing.left(hold, { served, handed, of: total() }),
-        })
-        const hit = ({ bytes, metadata: { length, sha256 } }: Entry, hold: Hold): Spoken => ({
-          ...{ key, contentType, cache: "HIT", length, sha256 },
-          bytes: Stream.onError(bytes(), (cause) => billing.release(hold, cause)),
-          ...charging(hold, "HIT", () => length),
-        })
-
-        if (request.cacheControl === "use") {
-          const found = yield* cache.get(key)
-          if (Option.isSome(found)) return hit(found.value, yield* billing.reserve(usage, { served: "HIT" }))
-        }
-
-        let hold = yield* billing.reserve(usage)
-        if (hold.replayed) {
-          // A repetition costs nothing where what was paid is still there, so it has no claim to a fresh synthesis. Otherwise it is made
-          // again, and charged again: a key would buy synthesis for nothing for a day.
-          const kept = request.cacheControl === "bypass" ? Option.none() : yield* cache.get(key)
-          if (Option.isSome(kept)) return hit(kept.value, hold)
-          hold = yield* billing.reserve(usage, { again: true })
-        }
-        const take = synthesize(planned, synthesizer, paces)
-        const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
-        const join = flights.join({
-          key,
-          mode: request.cacheControl,
-          produce: take.bytes,
-          head: ({ length }) => take.head(length),
-          foresee: take.foresee,
-          describe: () =>
-            Effect.sync(() => ({
-              contentType,
-              durationMs: take.durationMs(),
-              characters: planned.characters,
-              voice: planned.voice,
-            })),
-        })
-        const joined = yield* Effect.onError(join, release)
-        if (joined._tag === "Found") return hit(joined.entry, hold)
-        const { role, bytes, total } = joined
-        return {
-          ...{ key, contentType, cache: role, length: undefined },
-          bytes: Stream.onError(bytes, release),
-          ...charging(hold, role, total),
-        } satisfies Spoken
-      })
-      return Speech.of({ speak })
-    }),
-  ).pipe(Layer.provide(VoiceList.layer))
+  static readonly layer = Layer.effect(Speech, make).pipe(Layer.provide(VoiceList.layer))
 }
