@@ -3,25 +3,9 @@ import { makeFiles } from "./AtomicCacheFiles.ts"
 import { makeMemory } from "./AtomicCacheMemory.ts"
 import type { CacheError } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
+import type { CacheStats } from "./CacheStats.ts"
 import type { Entry, EntryWriter } from "./Entry.ts"
 import type { Metadata } from "./EntryFormat.ts"
-
-/**
- * What the cache holds and did since the start. Sizes in bytes.
- *
- * @property scanned whether the directory has been read in full once; before that, entries and bytes count what was met
- */
-export interface CacheStats {
-  readonly enabled: boolean
-  readonly entries: number
-  readonly bytes: number
-  readonly maxBytes: number
-  readonly memoryEntries: number
-  readonly memoryBytes: number
-  readonly broken: number
-  readonly evicted: number
-  readonly scanned: boolean
-}
 
 /**
  * Speech that was made once. A key that answers here answers with complete, verified bytes.

@@ -6,13 +6,12 @@ import { CacheKey } from "./CacheKey.ts"
  * What the maker of an entry says about it.
  *
  * @property durationMs length of the audio in milliseconds
- * @property characters code points of the text
  * @property voice the engine's own spelling
  */
 export const Description = Schema.Struct({
   contentType: Schema.String,
   durationMs: Schema.Finite,
-  characters: Schema.Int,
+  characters: Schema.Int.annotate({ description: "Length of its text, in Unicode code points." }),
   voice: Schema.String,
 })
 export type Description = typeof Description.Type
@@ -20,17 +19,15 @@ export type Description = typeof Description.Type
 /**
  * Everything known about a committed entry.
  *
- * @property length of the audio in bytes
  * @property sha256 of the audio, hexadecimal
- * @property created milliseconds since 1970
  */
 export const Metadata = Schema.Struct({
   ...Description.fields,
   key: CacheKey,
   keyVersion: Schema.Int,
-  length: Schema.Int,
+  length: Schema.Int.annotate({ description: "Size of the audio, in bytes." }),
   sha256: Schema.String,
-  created: Schema.Finite,
+  created: Schema.Finite.annotate({ description: "Unix time in milliseconds." }),
 })
 export type Metadata = typeof Metadata.Type
 

@@ -1,36 +1,25 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { CacheStats } from "../cache/CacheStats.ts"
+import { Metadata } from "../cache/EntryFormat.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { integer, knownFieldsOnly } from "./OperatorFields.ts"
 
-const bytes = (description: string) => Schema.Int.annotate({ description: `${description}, in bytes.` })
+const CacheReport = CacheStats.annotate({ identifier: "CacheReport" })
 
-/** What the cache holds, and what became of entries since the gateway started. */
-const CacheReport = Schema.Struct({
-  enabled: Schema.Boolean,
-  entries: Schema.Int,
-  bytes: bytes("Size of all entries on disk"),
-  maxBytes: bytes("`AVIARY_CACHE_MAX_BYTES`"),
-  memoryEntries: Schema.Int,
-  memoryBytes: bytes("Size of the hot entries that are also in memory"),
-  broken: Schema.Int.annotate({ description: "Entries found cut or altered, and removed." }),
-  evicted: Schema.Int.annotate({ description: "Entries removed to keep within the limits of bytes and age." }),
-  scanned: Schema.Boolean.annotate({
-    description: "Whether the directory has been read in full since the start. Before that, the counts are too low.",
-  }),
-}).annotate({ identifier: "CacheReport" })
+const { characters, contentType, created, durationMs, length, sha256, voice } = Metadata.fields
 
 /** One committed speech. Its text is not kept. */
 const CacheEntry = Schema.Struct({
   key: Schema.String,
-  contentType: Schema.String,
-  length: bytes("Size of the audio"),
-  durationMs: Schema.Finite,
-  characters: Schema.Int.annotate({ description: "Length of its text, in Unicode code points." }),
-  voice: Schema.String,
-  sha256: Schema.String,
-  created: Schema.Finite.annotate({ description: "Unix time in milliseconds." }),
+  contentType,
+  length,
+  durationMs,
+  characters,
+  voice,
+  sha256,
+  created,
 }).annotate({ identifier: "CacheEntry" })
 
 const CacheEntries = Schema.Struct({
