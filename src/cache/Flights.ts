@@ -28,7 +28,7 @@ export interface Listening<E> {
   readonly total: () => number
 }
 
-/** An entry that was found and then evicted before it could be opened is looked for this often before it is made anew without looking. */
+/** How often an entry that is evicted before it can be opened is looked for again, before it is made anew without looking. */
 const lookingAgain = 3
 
 const make = Effect.gen(function* () {
@@ -54,7 +54,7 @@ const make = Effect.gen(function* () {
       )
     })
 
-  /** Registered before anything is waited for: whoever asks for the key from now on finds it. */
+  /** Registered before anything is waited for, so that later requests for the key find it. */
   const start = Effect.fnUntraced(function* <E>(plan: FlightPlan<E>, insisted: boolean) {
     const flight = makeFlight(plan, { cache, trouble, insisted, memoryBytes: flightMemoryBytes, onEnd: unlist })
     if (plan.mode !== "bypass") byKey.set(plan.key, flight)
@@ -73,7 +73,7 @@ const make = Effect.gen(function* () {
       if (!seated) return Effect.void
       seated = false
       flight.seats -= 1
-      // Off the list first: from here on nobody can join what is being called off.
+      // Off the list first: a flight that is being cancelled cannot be joined.
       if (flight.seats === 0 && (flight.stage === "looking" || flight.stage === "making")) unlist(flight)
       return Effect.andThen(flight.left, count(0, -1))
     })
@@ -99,7 +99,7 @@ const make = Effect.gen(function* () {
         }
         for (let attempt = 0; ; attempt++) {
           const joined = mode === "bypass" ? undefined : (byKey.get(key) as Flight<E> | undefined)
-          // Whoever wants it anew, or was sent off too often to an entry that was gone again, is not sent off.
+          // A request for a fresh synthesis insists on it, and so does one that was too often sent to an entry already evicted.
           const insist = mode !== "use" || attempt >= lookingAgain
           if (joined !== undefined) {
             joined.seats += 1

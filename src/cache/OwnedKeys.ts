@@ -25,18 +25,18 @@ const make = Effect.gen(function* () {
 })
 
 /**
- * Whose entry a key names. Where accounts are kept apart (`AVIARY_CACHE_SHARED=account`), entries and flights are theirs
- * alone: a key is made with a secret, so that none can be computed from a guessed text, and it shows whether it is an
- * account's own before anything is looked up, so that what another account has cannot be told from what nobody has.
+ * Which account an entry's key belongs to. Where accounts are kept apart (`AVIARY_CACHE_SHARED=account`), entries and flights
+ * belong to one account: a key is made with a secret, so that it cannot be computed from a guessed text, and whether it is an
+ * account's own is known before anything is looked up, so that another account's entry looks the same as none.
  */
 export class OwnedKeys extends Context.Service<OwnedKeys, Service>()("aviary/cache/OwnedKeys") {
   /** As the settings say. The secret is `cache-secret` in the data directory, which gateways on it share. */
   static readonly layer = Layer.effect(OwnedKeys, make)
 
-  /** Every entry is everybody's. */
+  /** All accounts share all entries. */
   static readonly layerShared = Layer.sync(OwnedKeys, () => shared)
 
-  /** Kept apart with a secret of one's own. */
+  /** Accounts are kept apart with the given secret. */
   static readonly layerApart = (secret: Redacted.Redacted<string>) => Layer.sync(OwnedKeys, () => apart(secret))
 }
 

@@ -2,7 +2,7 @@ import { money } from "../billing/Money.ts"
 import { kind } from "./ErrorKind.ts"
 import { holdsSecret } from "../telemetry/Secrets.ts"
 
-/** What clients and operators are told about keys, quotas and charges. Part of `Errors`. */
+/** Errors about keys, quotas and charges, for clients and operators. Part of `Errors`. */
 export const accountErrors = {
   missingKey: kind<[]>({
     status: 401,

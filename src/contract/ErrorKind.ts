@@ -25,7 +25,7 @@ interface Description<Args extends ReadonlyArray<unknown>> {
   readonly statusOf?: (...args: Args) => number
 }
 
-/** One error a client can be told: called with what it is about, it makes the error. */
+/** One kind of error: called with its arguments, it makes the error. */
 export interface ErrorKind<Args extends ReadonlyArray<unknown> = ReadonlyArray<never>> {
   (...args: Args): ApiError
   readonly description: Description<Args>

@@ -8,7 +8,7 @@ const sentence = (text: string): string => (text.endsWith(".") ? text : `${text}
 
 type Engine = "text-to-speech" | "speech-to-text"
 
-/** Everything a client can be told in an error. `docs/errors.md` is this catalogue, which a test holds to it. */
+/** Every error that a client can get. `docs/errors.md` is this catalogue, which a test holds to it. */
 export const Errors = {
   invalidJson: kind<[]>({
     status: 400,

@@ -1,6 +1,6 @@
 import { kind } from "./ErrorKind.ts"
 
-/** What clients are told while an engine heals, and operators about probes and restarts. Part of `Errors`. */
+/** Errors for clients while an engine heals, and for operators about probes and restarts. Part of `Errors`. */
 export const healthErrors = {
   engineWedged: kind<[message: string]>({
     status: 503,

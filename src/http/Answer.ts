@@ -7,15 +7,15 @@ import { errorResponse } from "./ErrorResponse.ts"
 import { note } from "./RequestNotes.ts"
 import { makeRoomErrors, type RoomError } from "./RoomErrors.ts"
 
-/** Makes an error, a room's or the contract's own, the response that tells a client of it. */
+/** Turns an error, a room's or the contract's own, into the error response. */
 export const makeAnswer = Effect.map(Settings, (settings) => {
-  const told = makeRoomErrors(settings)
+  const errorOf = makeRoomErrors(settings)
   return <A, E extends RoomError | ApiError, R>(
     asked: Effect.Effect<A, E, R>,
   ): Effect.Effect<A | HttpServerResponse.HttpServerResponse, never, R> =>
     Effect.catch(asked, (error: RoomError | ApiError) =>
       error._tag === "ApiError"
         ? Effect.succeed(errorResponse(error))
-        : Effect.as(note({ why: reasonWords(error.reason) }), errorResponse(told(error))),
+        : Effect.as(note({ why: reasonWords(error.reason) }), errorResponse(errorOf(error))),
     )
 })

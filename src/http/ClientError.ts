@@ -6,7 +6,7 @@ import { isLingering, linger } from "./Linger.ts"
 import { responseOn } from "./NodeResponse.ts"
 import { requestId } from "./RequestId.ts"
 
-const told = (code: string | undefined): ApiError => {
+const errorOf = (code: string | undefined): ApiError => {
   switch (code) {
     case "HPE_HEADER_OVERFLOW":
       return Errors.headersTooLarge()
@@ -31,8 +31,8 @@ const written = (error: ApiError): string => {
 }
 
 /**
- * Takes `socket` away from a response that has not begun, so that nothing is answered twice. Whoever makes it hears of it at
- * once, but for a handler that is reading the body: giving that up would close the socket under the answer.
+ * Takes `socket` away from a response that has not begun, so that nothing is answered twice. Its handler is interrupted at
+ * once, unless it is reading the body: ending that read would close the socket under the answer.
  */
 const abandon = (response: ServerResponse, socket: Socket): void => {
   if (response.destroyed || response.headersSent) return
@@ -42,7 +42,7 @@ const abandon = (response: ServerResponse, socket: Socket): void => {
   else socket.once("close", () => response.emit("close"))
 }
 
-/** What `socket` carries cannot be told apart any more, or nobody will read it: the answer is its last. */
+/** Requests on `socket` cannot be told apart any more, or will not be read: this answer is the last on it. */
 const answer = (socket: Socket, error: ApiError): void => {
   socket.write(written(error))
   linger(socket)
@@ -61,7 +61,7 @@ export const answerClientErrors = (server: Server): void => {
     const answered = response?.headersSent === true && !(response.writableFinished && response.req.complete)
     if (!socket.writable || answered || error.code === "ECONNRESET") return void socket.destroy()
     if (response !== undefined) abandon(response, socket)
-    answer(socket, told(error.code))
+    answer(socket, errorOf(error.code))
   })
   server.on("connect", (request: IncomingMessage) => {
     // Not the stream that comes with the event, which is no socket where the tunnel has a body.

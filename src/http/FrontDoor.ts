@@ -105,7 +105,7 @@ const isRouteNotFound = (cause: Cause.Cause<unknown>): boolean =>
       reason.error.reason._tag === "RouteNotFound",
   )
 
-/** Nothing is decompressed here, and what is compressed looks like bad JSON or no form. */
+/** Bodies are not decompressed, so they are refused early: otherwise the error would be about JSON or the form. */
 const encoded = ({ method, headers }: HttpServerRequest.HttpServerRequest): boolean =>
   method !== "GET" &&
   method !== "HEAD" &&

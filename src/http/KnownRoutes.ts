@@ -14,7 +14,7 @@ export class KnownRoutes extends Context.Service<
     readonly routeOf: (method: string, url: string) => string | undefined
   }
 >()("aviary/http/KnownRoutes") {
-  /** A router that remembers what it was given. */
+  /** A router that records its routes. */
   static readonly layer: Layer.Layer<HttpRouter.HttpRouter | KnownRoutes> = Layer.effectContext(
     Effect.gen(function* () {
       const router = yield* HttpRouter.make

@@ -8,7 +8,7 @@ import { schemaFault } from "./SchemaFault.ts"
 /** Largest JSON body in bytes: 4,096 characters of text and as many of instructions, each written as two `\uXXXX`. */
 export const maxJsonBytes = 256 * 1024
 
-/** What a client is told when the framework, not a handler, ended the request; absent for a fault of our own. */
+/** The error for a request that the framework, not a handler, ended; absent for a fault of the gateway's own. */
 const requestFault = (fault: unknown): Option.Option<ApiError> => {
   if (fault instanceof ApiError) return Option.some(fault)
   if (HttpApiError.HttpApiSchemaError.is(fault)) {

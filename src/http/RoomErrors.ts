@@ -16,7 +16,7 @@ const ledgerRetryAfter = 5_000
 /** Milliseconds after which an engine that was too busy is worth another try. */
 const engineRetryAfter = 5_000
 
-/** What an engine says of the gateway's own credentials is no business of a client. */
+/** An engine's message about the gateway's own credentials is not passed on to a client. */
 const isAboutAccess = (status: number) => status === 401 || status === 403 || status === 407
 const noAccess = (engine: string) =>
   `The ${engine} engine does not let the gateway in. Its operator has to look at the engine's URL and its credentials.`
@@ -28,7 +28,7 @@ const engineNames = { magpie: "text-to-speech", parakeet: "speech-to-text" } as 
 export type RoomError = SpeechFailure | TranscriptionFailure
 
 /**
- * The one place where the rooms' errors become what a client is told. An error or reason without a case does not compile.
+ * The one place where the rooms' errors become errors for clients. An error or reason without a case does not compile.
  *
  * @param options.retryAfter when to come back to something that passes by itself
  */

@@ -4,13 +4,13 @@ import { Errors } from "../contract/Errors.ts"
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** Characters of a field's name that a client made up, told back. */
+/** How many characters of an unknown field's name are repeated in the error. */
 const longestName = 100
 
 /** The message of the contract's JSON decoder, which has no tag of its own. */
 const notJson = "Expected a valid JSON body"
 
-/** What a client is told about a request that does not fit the contract: the first field at fault, and what it accepts. */
+/** The error for a request that does not fit the contract: the first field at fault, and what it accepts. */
 export const schemaFault = (error: Schema.SchemaError): ApiError => {
   const [first] = format(error.issue).issues
   const message = first === undefined ? "expected something else" : lowerFirst(first.message)

@@ -46,8 +46,8 @@ const make = Effect.gen(function* () {
 })
 
 /**
- * Other gateways on the same data directory, and so on the same ledger. They may be there, but nobody should find out by
- * wondering why a key is let in twice as often.
+ * Other gateways on the same data directory, and so on the same ledger. That is allowed, but each counts a key's limits by
+ * itself, so the log says that they are there.
  *
  * - `count`: how many there are now. One that cannot be seen from here, in another container, counts once it was seen to live.
  */

@@ -21,8 +21,8 @@ const make = Effect.gen(function* () {
 })
 
 /**
- * Where files are kept that live no longer than a request or a flight. What a killed gateway left there is gone when the
- * next one listens; what belongs to a living one stays, whoever shares the directories.
+ * Folders for files that live no longer than a request or a flight. A start removes what killed gateways left there, and
+ * keeps what belongs to living ones that share the directories.
  *
  * @property cache entries that are being written: on the file system of the cache, since a rename works only there
  * @property space what uploads and recordings may take of it
