@@ -10,10 +10,10 @@ const Amount = wholeNumber(0, largestAmount, amounts)
 const Cap = Schema.NullOr(Amount).annotate({ message: `${amounts}, or null for none` })
 
 /** Pays first: balance less live holds never passes below zero less `overdraft` (micro-units). */
-export const Prepaid = Schema.Struct({ kind: Schema.Literal("prepaid"), overdraft: Amount })
+const Prepaid = Schema.Struct({ kind: Schema.Literal("prepaid"), overdraft: Amount })
 
 /** Pays later: charges and live holds of a UTC calendar month stay within `monthlyCap` (micro-units), if there is one. */
-export const Metered = Schema.Struct({ kind: Schema.Literal("metered"), monthlyCap: Cap })
+const Metered = Schema.Struct({ kind: Schema.Literal("metered"), monthlyCap: Cap })
 
 export const Terms = Schema.Union([Prepaid, Metered]).annotate({
   message: 'expected {"kind":"prepaid","overdraft":0} or {"kind":"metered","monthlyCap":null}, in micro-units',

@@ -71,7 +71,7 @@ export interface EngineRecord {
 }
 
 /** How many changes, probes and restarts are kept of each engine, newest last. */
-export const historyLength = 50
+const historyLength = 50
 
 /**
  * The state of every engine; every change is logged once.

@@ -182,7 +182,7 @@ const isNoTry = ({ reason }: HealthError) =>
   reason._tag === "BudgetSpent" || reason._tag === "NoBackend" || reason._tag === "JournalFailed"
 
 /** One line for operators. */
-export function messageOf({ reason }: HealthError): string {
+function messageOf({ reason }: HealthError): string {
   switch (reason._tag) {
     case "BudgetSpent":
       return `all ${reason.limit} restarts within ${Duration.format(Duration.millis(reason.windowMillis))} are spent; the next is possible at ${DateTime.formatIso(DateTime.makeUnsafe(reason.availableAtMillis))}`

@@ -14,7 +14,7 @@ import type { EngineKind } from "../upstream/EngineKind.ts"
 export type Finding = "wedge" | "doubt" | "loading" | "unreachable" | "overload" | "request"
 
 /** Texts after which only a new process helps, wherever they stand and whatever the status. */
-export const wedgeSignatures: ReadonlyArray<{ readonly pattern: RegExp; readonly source: string }> = [
+const wedgeSignatures: ReadonlyArray<{ readonly pattern: RegExp; readonly source: string }> = [
   {
     pattern: /CUDA error: an illegal memory access|cudaErrorIllegalAddress/i,
     source: "NVIDIA-NeMo/Speech#15423: non-recoverable for the rest of the process",

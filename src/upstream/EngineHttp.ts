@@ -180,7 +180,7 @@ const rejection = (
 }
 
 /** At most `limit` bytes of `body` as text; what arrived, if it breaks off. */
-export const readBounded = Effect.fnUntraced(function* (body: EngineAnswer["body"], limit: number) {
+const readBounded = Effect.fnUntraced(function* (body: EngineAnswer["body"], limit: number) {
   let text = ""
   let size = 0
   const decoder = new TextDecoder()

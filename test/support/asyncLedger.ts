@@ -12,7 +12,7 @@ import { sqliteDialect } from "../../src/billing/sqlite/SqliteDialect.ts"
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 /** Runs rules as on a database that has to be waited for: each statement is made, and each result comes, in a later turn of the event loop. */
-export const runLater = async <A>(statements: Runner, rule: Rule<A>): Promise<A> => {
+const runLater = async <A>(statements: Runner, rule: Rule<A>): Promise<A> => {
   let step = rule.next()
   while (step.done !== true) {
     await turn()

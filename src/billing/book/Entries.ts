@@ -4,7 +4,7 @@ import { change, one, type Row, type Rule } from "./Statement.ts"
 let month = { from: 0, until: 0, name: "" }
 
 /** The UTC calendar month of a moment: `2026-11`. Kept from one to the next: every charge asks, and a date costs as much as a statement. */
-export const monthOf = (at: number): string => {
+const monthOf = (at: number): string => {
   if (at < month.from || at >= month.until) {
     const date = new Date(at)
     const [year, index] = [date.getUTCFullYear(), date.getUTCMonth()]
