@@ -26,6 +26,16 @@ it.effect("several calls of one recording at the same wedge are one strike", () 
   }).pipe(Effect.provide(Quarantine.layer)),
 )
 
+it.effect("a wedge of one engine and a wedge of another are two, whatever lives they are in", () =>
+  Effect.gen(function* () {
+    const quarantine = yield* Quarantine
+    for (const engine of ["parakeet-1", "parakeet-1"] as const) yield* quarantine.strike(engine, "a", 1)
+    assert.isFalse(yield* isRefused("a"))
+    yield* quarantine.strike("parakeet-2", "a", 1)
+    assert.isTrue(yield* isRefused("a"))
+  }).pipe(Effect.provide(Quarantine.layer)),
+)
+
 it.effect("it ends after a day, or when an operator says so", () =>
   Effect.gen(function* () {
     const quarantine = yield* Quarantine

@@ -137,6 +137,28 @@ it.live("does nothing without the admin token", () =>
   }),
 )
 
+it.live("an id that no engine has is refused with those that there are", () =>
+  Effect.gen(function* () {
+    const engine = new SickEngine()
+    const ask = yield* started(engine)
+    for (const id of ["parakeet-2", "parakeet-1.5", "nemotron", "magpie-"]) {
+      for (const action of ["probe", "restart", "restore"]) {
+        expect(yield* ask("POST", `/engines/${id}/${action}`, restart)).toMatchObject({
+          status: 400,
+          body: {
+            error: {
+              code: "unsupported_value",
+              param: "engine",
+              message: `Unsupported value for 'engine': expected "magpie" | "parakeet".`,
+            },
+          },
+        })
+      }
+    }
+    expect(engine.restarts).toEqual([])
+  }),
+)
+
 it.live("lists recordings that were in flight at a wedge, and forgives one or all", () =>
   Effect.gen(function* () {
     const ask = yield* started(new SickEngine(), {}, ["aa", "bb", "cc"])

@@ -1,6 +1,7 @@
 import { Clock, Effect, Layer, Stream } from "effect"
 import { Admission } from "../../src/health/Admission.ts"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
+import type { EngineId } from "../../src/health/EngineId.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { EngineProbe } from "../../src/health/EngineProbe.ts"
 import { EngineStates } from "../../src/health/EngineStates.ts"
@@ -12,7 +13,7 @@ import { Settings } from "../../src/Settings.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineLoading, EngineRejected } from "../../src/upstream/EngineFailure.ts"
 import { NodeServices } from "@effect/platform-node"
-import { oneOfEach } from "./fleet.ts"
+import { fleetOf } from "./fleet.ts"
 import { oneSegment } from "./heard.ts"
 
 /** What a Parakeet whose CUDA context is gone answers, for ever. */
@@ -86,18 +87,22 @@ export const healthRoom = (
     readonly restarter?: "none"
     /** A probe that costs nothing, for days on end. */
     readonly quickProbe?: boolean
+    /** Further Parakeets. */
+    readonly others?: ReadonlyArray<SickEngine>
   } = {},
 ) => {
+  const parakeets = [engine, ...(options.others ?? [])]
+  const parakeet = (id: EngineId) => parakeets[Number(id.split("-")[1] ?? 1) - 1]!
   const budget = RestartBudget.layer.pipe(Layer.provide(RestartJournal.layerMemory(options.journal ?? [])))
   const restarter =
     options.restarter === "none"
       ? Restarter.layerNone
-      : Restarter.layerTest((which) => (which === "parakeet" ? engine.restart : Effect.void), {
+      : Restarter.layerTest((which) => (which === "magpie" ? Effect.void : parakeet(which).restart), {
           isSynchronous: engine.lingerMillis === 0,
         })
   const quickProbe = EngineProbe.layerTest((which) =>
     Effect.succeed(
-      which === "parakeet" && engine.wedged
+      which !== "magpie" && parakeet(which).wedged
         ? { result: "certain", detail: "CUBLAS" }
         : { result: "passed", detail: "heard it" },
     ),
@@ -111,7 +116,7 @@ export const healthRoom = (
     Layer.provideMerge(restarter),
     Layer.provideMerge(budget),
     Layer.provideMerge(
-      oneOfEach({ parakeet: { transcribe: () => Stream.fromEffect(engine.transcribe), ready: engine.check } }),
+      fleetOf(parakeets.map((one) => ({ transcribe: () => Stream.fromEffect(one.transcribe), ready: one.check }))),
     ),
     Layer.provideMerge(
       options.readSettings === undefined
