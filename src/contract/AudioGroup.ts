@@ -67,7 +67,11 @@ export class AudioGroup extends HttpApiGroup.make("audio")
       ),
     HttpApiEndpoint.post("transcription", "/v1/audio/transcriptions", {
       payload: TranscriptionForm.pipe(HttpApiSchema.asMultipartStream()),
-      success: [TranscriptionResult, Schema.String.pipe(HttpApiSchema.asText())],
+      success: [
+        TranscriptionResult,
+        Schema.String.pipe(HttpApiSchema.asText()),
+        Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" })),
+      ],
       error: errorsWith(400, 404, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504),
     })
       .middleware(KeyAccess)

@@ -22,7 +22,8 @@ export const TranscriptionFields = Schema.Struct({
   ),
   stream: Schema.optionalKey(
     Schema.String.annotate({
-      description: "`true` is refused for every model but `whisper-1`, which ignores it: events are not available yet.",
+      description:
+        "`true`: the transcript comes as server-sent events, `transcript.text.delta` for each part while the rest is still being heard, then `transcript.text.done` with all of it. `whisper-1` ignores it, as OpenAI's does.",
     }),
   ),
 })

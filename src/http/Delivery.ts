@@ -44,12 +44,21 @@ interface Head {
 const respond = (body: Stream.Stream<Uint8Array, unknown>, length: number | undefined, head: Head) =>
   HttpServerResponse.stream(body, { ...head, ...(length === undefined ? {} : { contentLength: length }) })
 
-/** The response that delivers `answer` as it comes. It is charged when the operating system has all of it but the last byte or the end. */
-export const deliver = <E>(request: HttpServerRequest.HttpServerRequest, answer: Payable<E>, head: Head) =>
+/**
+ * The response that delivers `answer` as it comes. It is charged when the operating system has all of it but the last byte or the end.
+ *
+ * @param last what tells the client that it has all: leaves once the charge stands
+ */
+export const deliver = <E>(
+  request: HttpServerRequest.HttpServerRequest,
+  answer: Payable<E>,
+  head: Head,
+  last: Stream.Stream<Uint8Array> = Stream.empty,
+) =>
   Effect.sync(() => {
     const fair = { ...answer, bytes: inFairTurns(answer.bytes) }
     const surroundings = { handedOver: handedOver(request), isLeaving: leaving(request) }
-    return respond(paid(fair, surroundings), answer.length, head)
+    return respond(Stream.concat(paid(fair, surroundings), last), answer.length, head)
   })
 
 /**

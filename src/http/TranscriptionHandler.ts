@@ -13,6 +13,7 @@ import { Models } from "./Models.ts"
 import { paying } from "./Paying.ts"
 import { makeRateLimits } from "./RateLimits.ts"
 import { note } from "./RequestNotes.ts"
+import { transcriptEvents } from "./TranscriptEvents.ts"
 import { makeUploads } from "./Upload.ts"
 
 const encoder = new TextEncoder()
@@ -81,10 +82,6 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
     yield* solvent(request)
     const { path, fields } = yield* receive(request, parts)
     yield* note({ model: fields.model })
-    // A client that waits for events finds none in JSON, and no error either.
-    if (asksForEvents(fields)) {
-      return yield* Errors.unsupportedValue("stream", "expected false; transcripts are not sent as events yet")
-    }
     yield* models.forTranscription(fields.model)
     const body = contentHash(fs, path).pipe(
       Effect.map((file) => ({ kind: "transcription", file, ...fields })),
@@ -92,7 +89,10 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
     )
     const asked = { path, model: fields.model, language: fields.language || undefined }
     const heard = yield* paying(request, body, transcription.transcribe(asked))
-    return yield* whole(request, heard, fields.response_format)
+    // A client that waits for events finds none in JSON, and no error either.
+    return yield* asksForEvents(fields)
+      ? transcriptEvents(request, heard)
+      : whole(request, heard, fields.response_format)
   })
 
   return (

@@ -83,6 +83,24 @@ describe.each([
       }),
     )
 
+    it.effect("hears a human in events, whose parts put together are the whole", () =>
+      Effect.gen(function* () {
+        const { client } = yield* Aviary
+        const [{ recording, text }] = humanSpeech
+        const events = yield* Effect.promise(async () => {
+          const file = createReadStream(recording.path)
+          const stream = await client.audio.transcriptions.create({ model: "gpt-4o-transcribe", file, stream: true })
+          const all: Array<OpenAI.Audio.TranscriptionStreamEvent> = []
+          for await (const event of stream) all.push(event)
+          return all
+        })
+        const deltas = events.flatMap((event) => (event.type === "transcript.text.delta" ? [event.delta] : []))
+        const done = events.at(-1)!
+        expect(done).toMatchObject({ type: "transcript.text.done", text: deltas.join("") })
+        expect(wordErrorRate(text, deltas.join(""))).toBeLessThanOrEqual(0.05)
+      }),
+    )
+
     it.effect("tells the client of a mistake in the words of its own error class", () =>
       Effect.gen(function* () {
         const { client } = yield* Aviary
