@@ -119,6 +119,7 @@ const measure = Effect.gen(function* () {
     AVIARY_MAGPIE_URL: nim.url.href,
     AVIARY_PARAKEET_URL: nim.url.href,
     AVIARY_ACCESS: "keys",
+    AVIARY_CACHE_SHARED: "all",
     AVIARY_LOG_LEVEL: "warn",
     NODE_OPTIONS: `--import ${fileURLToPath(new URL("../support/loopWatch.ts", import.meta.url))}`,
   })
