@@ -16,22 +16,6 @@ interface Service {
 /** Longer than an engine's restart and probe take. */
 const patience = Duration.minutes(10)
 
-/** A running gateway's admin routes, for who has its token. */
-export class AdminClient extends Context.Service<AdminClient, Service>()("aviary/http/AdminClient") {
-  /** @param url base URL of the gateway; undefined: where the settings say that one listens on this machine */
-  static readonly layer = (url: string | undefined) =>
-    Layer.effect(
-      AdminClient,
-      Effect.suspend(() => make(url)),
-    ).pipe(Layer.provide(AdminToken.layerExisting), Layer.provide(FetchHttpClient.layer))
-}
-
-/** An address that listens on all interfaces is no address to call. */
-const localUrl = (host: string, port: number) => {
-  const called = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host
-  return `http://${called}:${port}`
-}
-
 const make = Effect.fnUntraced(function* (given: string | undefined) {
   const { host, port } = yield* Settings
   const { token, path } = yield* AdminToken
@@ -59,3 +43,19 @@ const make = Effect.fnUntraced(function* (given: string | undefined) {
       ),
   })
 })
+
+/** A running gateway's admin routes, for who has its token. */
+export class AdminClient extends Context.Service<AdminClient, Service>()("aviary/http/AdminClient") {
+  /** @param url base URL of the gateway; undefined: where the settings say that one listens on this machine */
+  static readonly layer = (url: string | undefined) =>
+    Layer.effect(AdminClient, make(url)).pipe(
+      Layer.provide(AdminToken.layerExisting),
+      Layer.provide(FetchHttpClient.layer),
+    )
+}
+
+/** An address that listens on all interfaces is no address to call. */
+const localUrl = (host: string, port: number) => {
+  const called = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host
+  return `http://${called}:${port}`
+}

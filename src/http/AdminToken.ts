@@ -32,21 +32,6 @@ export const matching = (token: Redacted.Redacted<string>): ((presented: Redacte
   return (presented) => Redacted.value(presented).length <= longest && timingSafeEqual(digest(presented), expected)
 }
 
-/** The token of the admin routes. */
-export class AdminToken extends Context.Service<AdminToken, Service>()("aviary/http/AdminToken") {
-  /** From the settings, or from `admin-token` in the data directory, which is made if it is not there. */
-  static readonly layer = Layer.effect(
-    AdminToken,
-    Effect.suspend(() => make("make")),
-  )
-
-  /** The same for whoever calls a gateway: nothing is made. */
-  static readonly layerExisting = Layer.effect(
-    AdminToken,
-    Effect.suspend(() => make("read")),
-  )
-}
-
 const make = Effect.fnUntraced(function* (mode: "make" | "read") {
   const { adminToken, dataDir } = yield* Settings
   const path = (yield* Path.Path).resolve(dataDir, "admin-token")
@@ -58,6 +43,15 @@ const make = Effect.fnUntraced(function* (mode: "make" | "read") {
     matches: matching(token),
   })
 })
+
+/** The token of the admin routes. */
+export class AdminToken extends Context.Service<AdminToken, Service>()("aviary/http/AdminToken") {
+  /** From the settings, or from `admin-token` in the data directory, which is made if it is not there. */
+  static readonly layer = Layer.effect(AdminToken, make("make"))
+
+  /** The same for whoever calls a gateway: nothing is made. */
+  static readonly layerExisting = Layer.effect(AdminToken, make("read"))
+}
 
 const read = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem

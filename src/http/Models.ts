@@ -29,6 +29,61 @@ const listedVoices = ({ aliases, bases }: VoiceIndex): ReadonlyArray<ListedVoice
     aliases: Array.from(aliases).flatMap(([alias, base]) => (base === id ? [alias] : [])),
   }))
 
+const make = Effect.gen(function* () {
+  const fleet = yield* Fleet
+  const magpie = fleet.traits("magpie")
+  const parakeet = fleet.traits("parakeet")
+  const voiceList = yield* VoiceList
+  const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+
+  /** None: Magpie did not say. */
+  const known: Effect.Effect<Option.Option<VoiceIndex>> = voiceList.known.pipe(
+    Effect.timeoutOption(patience),
+    Effect.catch(() => Effect.succeedNone),
+  )
+  const voices = Effect.map(known, (found) => (Option.isSome(found) ? listedVoices(found.value) : []))
+
+  const model = (id: string, kind: Model["kind"]): Model => ({
+    id,
+    object: "model",
+    created,
+    owned_by: "aviary",
+    kind,
+  })
+  const isSpeech = (id: string) => id === magpie.model || speaks.test(id)
+  const isTranscription = (id: string) => id === parakeet.model || transcribes.test(id) || parakeets.test(id)
+  const engineOf = (id: string) => (speaks.test(id) ? magpie.model : transcribes.test(id) ? parakeet.model : id)
+
+  const list = Effect.map(voices, (found) => [
+    model(parakeet.model, "stt"),
+    model(magpie.model, "tts"),
+    ...found.map((voice) => model(voice.id, "voice")),
+  ])
+
+  const find = Effect.fn("Models.find")(function* (id: string) {
+    if (isTranscription(id)) return model(withoutSecrets(id), "stt")
+    if (isSpeech(id)) return model(id, "tts")
+    const found = (yield* voices).find((voice) => voice.id === id)
+    return found === undefined ? yield* Errors.modelNotFound(id) : model(found.id, "voice")
+  })
+
+  const forSpeech = Effect.fn("Models.forSpeech")(function* (id: string) {
+    if (isSpeech(id)) return
+    if (isTranscription(id)) return yield* Errors.modelNotFound(id)
+    // Some clients put a voice where the model goes. While the voices are unknown, the engine's own error says more.
+    const found = yield* known
+    if (Option.isSome(found) && !found.value.isListed(id)) {
+      return yield* Errors.modelNotFound(id)
+    }
+  })
+
+  const forTranscription = Effect.fn("Models.forTranscription")(function* (id: string) {
+    if (!isTranscription(id)) return yield* Errors.modelNotFound(id)
+  })
+
+  return Models.of({ list, voices, find, engineOf, forSpeech, forTranscription, speechModel: magpie.model })
+})
+
 /**
  * The models that clients see, and which names they may use.
  *
@@ -50,61 +105,5 @@ export class Models extends Context.Service<
     readonly speechModel: string
   }
 >()("aviary/http/Models") {
-  static readonly layer = Layer.effect(
-    Models,
-    Effect.gen(function* () {
-      const fleet = yield* Fleet
-      const magpie = fleet.traits("magpie")
-      const parakeet = fleet.traits("parakeet")
-      const voiceList = yield* VoiceList
-      const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
-
-      /** None: Magpie did not say. */
-      const known: Effect.Effect<Option.Option<VoiceIndex>> = voiceList.known.pipe(
-        Effect.timeoutOption(patience),
-        Effect.catch(() => Effect.succeedNone),
-      )
-      const voices = Effect.map(known, (found) => (Option.isSome(found) ? listedVoices(found.value) : []))
-
-      const model = (id: string, kind: Model["kind"]): Model => ({
-        id,
-        object: "model",
-        created,
-        owned_by: "aviary",
-        kind,
-      })
-      const isSpeech = (id: string) => id === magpie.model || speaks.test(id)
-      const isTranscription = (id: string) => id === parakeet.model || transcribes.test(id) || parakeets.test(id)
-      const engineOf = (id: string) => (speaks.test(id) ? magpie.model : transcribes.test(id) ? parakeet.model : id)
-
-      const list = Effect.map(voices, (found) => [
-        model(parakeet.model, "stt"),
-        model(magpie.model, "tts"),
-        ...found.map((voice) => model(voice.id, "voice")),
-      ])
-
-      const find = Effect.fn("Models.find")(function* (id: string) {
-        if (isTranscription(id)) return model(withoutSecrets(id), "stt")
-        if (isSpeech(id)) return model(id, "tts")
-        const found = (yield* voices).find((voice) => voice.id === id)
-        return found === undefined ? yield* Errors.modelNotFound(id) : model(found.id, "voice")
-      })
-
-      const forSpeech = Effect.fn("Models.forSpeech")(function* (id: string) {
-        if (isSpeech(id)) return
-        if (isTranscription(id)) return yield* Errors.modelNotFound(id)
-        // Some clients put a voice where the model goes. While the voices are unknown, the engine's own error says more.
-        const found = yield* known
-        if (Option.isSome(found) && !found.value.isListed(id)) {
-          return yield* Errors.modelNotFound(id)
-        }
-      })
-
-      const forTranscription = Effect.fn("Models.forTranscription")(function* (id: string) {
-        if (!isTranscription(id)) return yield* Errors.modelNotFound(id)
-      })
-
-      return Models.of({ list, voices, find, engineOf, forSpeech, forTranscription, speechModel: magpie.model })
-    }),
-  )
+  static readonly layer = Layer.effect(Models, make)
 }
