@@ -1,4 +1,5 @@
-import { Clock, Effect, Metric } from "effect"
+import { Clock, Effect, Metric, Option } from "effect"
+import { Neighbours } from "../scratch/Neighbours.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { Ledger } from "./Ledger.ts"
 import { makeSetAhead } from "./SetAhead.ts"
@@ -11,9 +12,9 @@ const reapLimit = 1000
  */
 export const makeHoldReaper = Effect.fnUntraced(function* (holdMillis: number, open: () => ReadonlyArray<string>) {
   const ledger = yield* Ledger
-  const reap = Effect.gen(function* () {
+  const reap = Effect.fnUntraced(function* (alone = false) {
     const now = yield* Clock.currentTimeMillis
-    const { expired } = yield* ledger.run("reap", { now, limit: reapLimit }).pipe(
+    const { expired } = yield* ledger.run("reap", { now, limit: reapLimit, alone }).pipe(
       Effect.tap((done) => Metric.update(Metrics.holdsExpired, done.expired)),
       Effect.tap((done) => Metric.update(Metrics.refunds, done.refunded)),
       Effect.repeat({ until: (done) => Math.max(done.expired, done.refunded, done.forgotten) < reapLimit }),
@@ -30,6 +31,9 @@ export const makeHoldReaper = Effect.fnUntraced(function* (holdMillis: number, o
   ).pipe(Effect.andThen(Effect.logWarning("The clock was set ahead: no hold expires for a minute")))
 
   const setAhead = yield* makeSetAhead
-  yield* reap
-  return Effect.flatMap(setAhead, (millis) => (millis > holdMillis / 3 ? keepOpen : reap))
+  // Alone on a ledger in the data directory, a gateway that starts knows that whoever held something is gone: what a crash kept back
+  // is paid back at once. On a ledger elsewhere, neighbours in the data directory are not all there are.
+  const neighbours = yield* Effect.serviceOption(Neighbours)
+  yield* reap(Option.isSome(neighbours) && (yield* neighbours.value.alone))
+  return Effect.flatMap(setAhead, (millis) => (millis > holdMillis / 3 ? keepOpen : reap()))
 })

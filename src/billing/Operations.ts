@@ -90,9 +90,9 @@ export interface Operations {
   readonly hold: (input: { readonly holdId: string }) => Hold | null
   /**
    * Expires overdue holds, pays back charges whose answers never got out, and forgets what is too old to be asked for, `limit` of each
-   * at most.
+   * at most. `alone`: whoever asks knows that every other owner is gone, so all that is held or not known to be out is overdue.
    */
-  readonly reap: (input: At & { readonly limit: number }) => {
+  readonly reap: (input: At & { readonly limit: number; readonly alone?: boolean }) => {
     readonly expired: number
     readonly refunded: number
     readonly forgotten: number

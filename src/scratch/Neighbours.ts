@@ -42,21 +42,27 @@ const make = Effect.gen(function* () {
   yield* Effect.ignore(folder.check)
   yield* look
   yield* Effect.forkScoped(Effect.schedule(look, Schedule.spaced(interval)))
-  return Neighbours.of({ count: look })
+  const alone = folder.others.pipe(
+    Effect.map((others) => others.every(({ life }) => life === "gone")),
+    Effect.orElseSucceed(() => false),
+  )
+  return Neighbours.of({ alone, count: look })
 })
 
 /**
  * Other gateways on the same data directory, and so on the same ledger. That is allowed, but each counts a key's limits by
  * itself, so the log says that they are there.
  *
+ * - `alone`: whether there certainly is none. One that cannot be seen from here may be there.
  * - `count`: how many there are now. One that cannot be seen from here, in another container, counts once it was seen to live.
  */
-export class Neighbours extends Context.Service<Neighbours, { readonly count: Effect.Effect<number> }>()(
-  "aviary/scratch/Neighbours",
-) {
+export class Neighbours extends Context.Service<
+  Neighbours,
+  { readonly alone: Effect.Effect<boolean>; readonly count: Effect.Effect<number> }
+>()("aviary/scratch/Neighbours") {
   static readonly layer = Layer.effect(Neighbours, make)
 
-  static readonly layerNone = Layer.succeed(Neighbours, { count: Effect.succeed(0) })
+  static readonly layerNone = Layer.succeed(Neighbours, { alone: Effect.succeed(true), count: Effect.succeed(0) })
 }
 
 const said = (others: number, dataDir: string) =>

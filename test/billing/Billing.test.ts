@@ -149,24 +149,6 @@ describe("what is charged", () => {
       }),
   )
 
-  it.effect("a crash between the charge and the last byte: nothing, once the hold is overdue", () =>
-    Effect.gen(function* () {
-      const world = yield* openWorld()
-      const ask = { accountId: world.id, keyId: null, usage: hundred, idempotency: null, now: 1, expiresAt: 900_000 }
-      for (const holdId of ["kept back", "out"]) {
-        yield* world.ledger.run("reserve", { ...ask, holdId })
-        yield* world.ledger.run("settle", { holdId, served: "MISS", outcome: null, now: 1 })
-      }
-      yield* world.ledger.run("delivered", { claims: ["out"] })
-      yield* TestClock.adjust("14 minutes")
-      assert.strictEqual((yield* world.books).balance, 800)
-      yield* TestClock.adjust("2 minutes")
-      assert.deepStrictEqual(yield* world.books, {
-        ...{ balance: 900, held: 0, entries: ["charge -100", "charge -100", "refund 100"] },
-      })
-    }).pipe(Effect.provide(billingRoom)),
-  )
-
   it.effect("an answer that is out is told to the ledger within a second, or along with the next request", () =>
     Effect.gen(function* () {
       const world = yield* openWorld()

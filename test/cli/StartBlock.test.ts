@@ -34,7 +34,7 @@ it.effect("says which commands let somebody in and set prices, where keys are as
 
 it.effect("says that another gateway works on the same ledger, where one does", () =>
   Effect.gen(function* () {
-    const shared = Layer.succeed(Neighbours, { count: Effect.succeed(1) })
+    const shared = Layer.succeed(Neighbours, { alone: Effect.succeed(false), count: Effect.succeed(1) })
     expect(yield* blockOf("open", testEngines, shared)).toMatch(/^ +shared with +1 other gateway on the same ledger$/m)
     expect(yield* blockOf("open")).not.toContain("shared with")
   }),

@@ -216,20 +216,21 @@ function* renew({ holdId, expiresAt }: Question<"renew">): Rule<Answer<"renew">>
   return { live: renewed > 0 }
 }
 
-function* reap({ limit, now }: Question<"reap">): Rule<Answer<"reap">> {
+function* reap({ limit, now, alone = false }: Question<"reap">): Rule<Answer<"reap">> {
   // Made while the clock ran ahead: it would not be due before that time comes again.
   yield* change(
     "UPDATE holds SET expires_at = ?1 + expires_at - created_at, created_at = ?1 WHERE state = 'held' AND created_at > ?2",
     now,
     now + clocksDisagree,
   )
+  const overdue = alone ? Number.MAX_SAFE_INTEGER : now
   const due = yield* all(
     "SELECT id FROM holds WHERE state = 'held' AND expires_at <= ? ORDER BY expires_at LIMIT ?",
-    now,
+    overdue,
     limit,
   )
   for (const { id } of due) yield* expire(id as string, now)
-  const keptBack = yield* all("SELECT claimant FROM undelivered WHERE due <= ? ORDER BY due LIMIT ?", now, limit)
+  const keptBack = yield* all("SELECT claimant FROM undelivered WHERE due <= ? ORDER BY due LIMIT ?", overdue, limit)
   let refunded = 0
   for (const { claimant } of keptBack) {
     const reason = "its answer was kept back by a crash"
