@@ -1,4 +1,4 @@
-import { Context, Effect, Layer } from "effect"
+import { Array, Context, Effect, Layer } from "effect"
 import { Settings, SettingsError, table } from "../Settings.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
@@ -79,10 +79,10 @@ export const makeFleet = Effect.fnUntraced(function* (engines: ReadonlyArray<Eng
     magpie: members.filter((member) => member.kind === "magpie"),
     parakeet: members.filter((member) => member.kind === "parakeet"),
   }
-  const of: Engines["of"] = <K extends EngineKind>(kind: K) => {
-    const [first, ...rest] = byKind[kind]
-    if (first === undefined) throw new Error(`there is no ${kind} in the fleet`)
-    return [first, ...rest]
+  const of: Engines["of"] = (kind) => {
+    const some = byKind[kind]
+    if (!Array.isReadonlyArrayNonEmpty(some)) throw new Error(`there is no ${kind} in the fleet`)
+    return some
   }
   return {
     members,

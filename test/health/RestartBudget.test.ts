@@ -5,7 +5,7 @@ import { HealthError, JournalFailed, NotRunning, RestartFailed } from "../../src
 import { permitsOut, RestartBudget } from "../../src/health/RestartBudget.ts"
 import { type JournalRecord, RestartJournal } from "../../src/health/RestartJournal.ts"
 import { Settings } from "../../src/Settings.ts"
-import { testFleet } from "../support/fleet.ts"
+import { fleetOf, testFleet } from "../support/fleet.ts"
 
 const budget = (records: Array<JournalRecord> = []) =>
   RestartBudget.layer.pipe(Layer.provide([RestartJournal.layerMemory(records), testFleet, Settings.layerTest()]))
@@ -118,6 +118,23 @@ it.effect("gateways with one journal share one budget, though each has all its o
       )
       assert.strictEqual(exits.filter(Exit.isSuccess).length, 3)
     }),
+  ),
+)
+
+it.effect("each engine has restarts of its own, as one of several of its kind too", () =>
+  Effect.gen(function* () {
+    const { status, use } = yield* RestartBudget
+    for (const _ of [1, 2, 3]) yield* use("parakeet-1", "a test", Effect.void)
+    assert.strictEqual(tag(yield* Effect.exit(use("parakeet-1", "a test", Effect.void))), "BudgetSpent")
+    yield* use("parakeet-2", "a test", Effect.void)
+    const left = yield* Effect.forEach(["parakeet-1", "parakeet-2"] as const, status)
+    assert.deepStrictEqual(
+      left.map((one) => one.left),
+      [0, 2],
+    )
+  }).pipe(
+    Effect.provide(RestartBudget.layer.pipe(Layer.provide([RestartJournal.layerMemory(), fleetOf([{}, {}])]))),
+    Effect.provide(Settings.layerTest()),
   ),
 )
 
