@@ -175,7 +175,7 @@ layer(decoder({ workers: 1, timeLimit: "2 seconds" }), live)("AudioDecoder with 
 })
 
 layer(decoder({ workers: 1, waitLimit: "50 millis" }), live)("AudioDecoder with one worker", (it) => {
-  it.effect("stops work that nobody waits for, and leaves no file", () =>
+  it.effect("stops decoding when its caller is interrupted, and leaves no file", () =>
     Effect.gen(function* () {
       const path = endless("left.wav")
       const fiber = yield* Effect.forkChild(Effect.scoped(decode(path)))

@@ -65,7 +65,7 @@ describe("resolve", () => {
     expect(indexVoices(listed).resolve(wanted)).toBeUndefined()
   })
 
-  it("knows nobody without a list", () => {
+  it("resolves no name without a list", () => {
     expect(indexVoices([]).resolve("alloy")).toBeUndefined()
   })
 })

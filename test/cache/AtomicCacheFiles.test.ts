@@ -75,7 +75,7 @@ describe("a broken entry", () => {
       }))
   }
 
-  test("is found by the scrub though nobody asks for it", (directory) =>
+  test("is found by the scrub without a request for it", (directory) =>
     Effect.gen(function* () {
       yield* life(directory, put("a", whole))
       breakages["one bit of the audio turned"]!(pathOf(directory, "a"))

@@ -37,11 +37,7 @@ describe("a call to the disk", () => {
       expect(memory.opened()).toBe(0)
     }))
 
-  test("that opens a file for nobody any more closes it and does what was to be done afterwards", ({
-    disk,
-    faulty,
-    memory,
-  }) =>
+  test("that opens a file after its caller has gone closes it and runs the cleanup", ({ disk, faulty, memory }) =>
     Effect.gen(function* () {
       let afterwards = 0
       faulty.plan((_, call) => (call === "open" ? "delay" : undefined))

@@ -21,13 +21,13 @@ describe("an entry's footer", () => {
     expect(decode(file)).toEqual(Option.some(metadata))
   })
 
-  it("is none in a file that was cut anywhere", () => {
+  it("is not read from a file that was cut anywhere", () => {
     for (let length = 0; length < file.length; length++)
       expect(Option.isNone(decode(file.subarray(0, length)))).toBe(true)
     for (let start = 1; start <= file.length; start++) expect(Option.isNone(decode(file.subarray(start)))).toBe(true)
   })
 
-  it("is none if any of its bits is another", () => {
+  it("is not read if any bit was changed", () => {
     for (let at = bytes.length; at < file.length; at++) {
       const altered = Buffer.from(file)
       altered[at]! ^= 1 << (at % 8)
@@ -35,13 +35,13 @@ describe("an entry's footer", () => {
     }
   })
 
-  it("is none in a file with more in front or behind", () => {
+  it("is not read from a file with bytes added at either end", () => {
     expect(Option.isNone(decode(Buffer.concat([Buffer.from([0]), file])))).toBe(true)
     expect(Option.isNone(decode(Buffer.concat([file, Buffer.from([0])])))).toBe(true)
     expect(Option.isNone(decode(Buffer.concat([file, file])))).toBe(true)
   })
 
-  it("is none under another key", () => {
+  it("is not read under another key", () => {
     expect(Option.isNone(decodeFooter(file, file.length, keyOf("b")))).toBe(true)
   })
 

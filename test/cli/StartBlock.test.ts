@@ -49,7 +49,7 @@ it.effect("names no variable that a later start would refuse", () =>
   }),
 )
 
-it.effect("says of every engine whether it answers, and waits for none longer than 2 seconds", () =>
+it.effect("shows for every engine whether it answers, and waits at most 2 seconds", () =>
   Effect.gen(function* () {
     expect(yield* blockOf("open")).toMatch(
       /text to speech .*spark:9000.*: ready\)\n.*speech to text .*spark:9001.*: ready\)/,

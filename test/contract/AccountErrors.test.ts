@@ -1,7 +1,7 @@
 import { expect, it } from "vitest"
 import { Errors } from "../../src/contract/Errors.ts"
 
-it("whoever names a key by its text is told what to give instead, and does not read it again", () => {
+it("a key given in place of its id is not repeated in the error, which says what to give instead", () => {
   expect(Errors.unknownKey("key_1").message).toBe("There is no key `key_1`.")
   const { message } = Errors.unknownKey("sk-aviary-abc")
   expect(message).toContain("This is the key itself. Give its id, `key_…`")

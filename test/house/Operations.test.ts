@@ -7,14 +7,14 @@ const shared = "docker/compose.gateway.yaml"
 const told = [...composes, shared, "docker/Dockerfile", "docs/operations.md"]
 const all = (path: string, pattern: RegExp) => new Set(Array.from(read(path).matchAll(pattern), ([, one]) => one!))
 
-it("what containers and operators are told to set are settings", () => {
+it("variables of containers and operations.md are settings", () => {
   const known = Object.values(table).map(({ name }) => name)
   const named = told.flatMap((path) => [...all(path, /\b(AVIARY_[A-Z_]+)/g)])
   expect(named.length).toBeGreaterThan(10)
   expect(named.filter((name) => !known.includes(name))).toEqual([])
 })
 
-it("metrics that operators are told to watch are measured", () => {
+it("metrics that operations.md names exist", () => {
   const watched = all("docs/operations.md", /\b(aviary_[a-z_]+)/g)
   const measured = all("src/telemetry/Metrics.ts", /"(aviary_[a-z_]+)"/g)
   expect(watched.size).toBeGreaterThan(4)
@@ -29,7 +29,7 @@ it("the gateway restarts containers that are there, and the socket proxy lets it
 })
 
 // Compose wants every variable of a file of which one service is extended.
-it("without a GPU nobody is asked for a key of NVIDIA's", () => {
+it("without a GPU no NVIDIA key is required", () => {
   const extended = (path: string): ReadonlyArray<string> =>
     [...all(path, /^ +file: (\S+)$/gm)].flatMap((name) => [`docker/${name}`, ...extended(`docker/${name}`)])
   const wanted = (path: string) => new Set([path, ...extended(path)].flatMap((each) => [...all(each, /\$\{(\w+):\?/g)]))

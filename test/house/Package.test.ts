@@ -25,7 +25,7 @@ it("every dependency is pinned exactly", () => {
 })
 
 // The registry's `aviary` is somebody else's, and what is published once cannot be taken back.
-it("the package has a scope, is published by nobody by accident, and no page says to install another one", () => {
+it("the package has a scope, cannot be published by accident, and no page installs another one", () => {
   expect(manifest.name).toMatch(/^@[\w-]+\/[\w-]+$/)
   expect(manifest.private).toBe(true)
   const pages = ["README.md", "CONTRIBUTING.md", "docs/embedding.md", "docs/operations.md"]

@@ -39,7 +39,7 @@ it.live("takes the URL that clients of the API have", () =>
   }),
 )
 
-it.live("says of a value that it never sent what the gateway would have said", () =>
+it.live("a value that fails before it is sent gets the gateway's own message", () =>
   Effect.gen(function* () {
     const terms = { kind: "prepaid", overdraft: 0 } as const
     const open: Call = (client) => client.adminAccounts.open({ payload: { name: " ", terms } })

@@ -51,7 +51,7 @@ it.live.each([
   }),
 )
 
-it.live("a body that stops being HTTP is told so", () =>
+it.live("a body that stops being HTTP gets 400", () =>
   Effect.gen(function* () {
     const { port } = yield* startGateway()
     const { head, body } = yield* answerTo(

@@ -198,7 +198,7 @@ it.live("one log line per request, without query, body or headers", () =>
   }),
 )
 
-it.live("the log says of a response that it broke off", () =>
+it.live("the log shows that a response broke off", () =>
   Effect.gen(function* () {
     const ended = yield* Deferred.make<unknown>()
     const { port } = yield* startGateway({

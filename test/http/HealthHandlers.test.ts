@@ -103,7 +103,7 @@ it.live("one engine out leaves the gateway and the other half ready; both out le
   }),
 )
 
-it.live("a question about something else is told what can be asked", () =>
+it.live("an unknown value of `for` gets an error that lists the known ones", () =>
   Effect.gen(function* () {
     const { url } = yield* startGateway()
     const response = yield* Effect.promise(() => fetch(`${url}/health/ready?for=magpie`))

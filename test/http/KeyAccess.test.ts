@@ -67,7 +67,7 @@ it.live("without keys ignores what OpenAI's clients must send, but not a key of 
 
 const listings = ["/v1/models", "/v1/models/tts-1", "/v1/audio/voices", "/v1/audio/models"]
 
-it.live("lists without a key, unless told otherwise", () =>
+it.live("listings need no key by default", () =>
   Effect.gen(function* () {
     const open = yield* opened({ access: "keys" })
     for (const path of listings) expect([path, (yield* open.ask("GET", path)).status]).toEqual([path, 200])

@@ -131,7 +131,7 @@ it.live("pages through buckets, empty ones included", () =>
   }),
 )
 
-it.live("tells every charge once to who asks for spans that adjoin in the middle of a day", () =>
+it.live("counts every charge once where two spans adjoin in the middle of a day", () =>
   Effect.gen(function* () {
     const { usage } = yield* used
     // The next second: all charges lie before it.
@@ -146,7 +146,7 @@ it.live("tells every charge once to who asks for spans that adjoin in the middle
   }),
 )
 
-it.live("says of a wrong value which parameter it is in, and what fits the width asked for", () =>
+it.live("an error names the parameter of a wrong value, and what fits the bucket width", () =>
   Effect.gen(function* () {
     const { url } = yield* startGateway({ settings: { adminToken } })
     const told = Effect.fnUntraced(function* (query: string) {

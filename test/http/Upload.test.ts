@@ -72,7 +72,7 @@ describe("a form", () => {
     }).pipe(Effect.provide(NodeServices.layer)),
   )
 
-  it.live("may name its fields in any order, repeat them as lists, and hold what nobody knows", () =>
+  it.live("may have its fields in any order, repeated as lists, and unknown ones among them", () =>
     Effect.gen(function* () {
       const { url, requests } = yield* uploadGateway()
       const response = yield* send(url, [
@@ -185,7 +185,7 @@ describe("a form over the limit", () => {
 const beginning =
   'POST /v1/audio/transcriptions HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 5000\r\n\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF'
 
-it.live("an upload that dawdles is told so after the upload timeout, and leaves nothing", () =>
+it.live("a slow upload gets 408 after the upload timeout, and leaves no file", () =>
   Effect.gen(function* () {
     const { port, swept } = yield* uploadGateway({ uploadTimeout: "100 millis" })
     const { socket, seen } = yield* rawConnection(port)

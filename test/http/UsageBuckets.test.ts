@@ -31,7 +31,7 @@ it.each([1, 2, 31])("tells every second of what is asked for once, %i days to a 
   expect(spans.slice(1).map(([from]) => from)).toEqual(spans.slice(0, -1).map(([, until]) => until))
 })
 
-it("goes on where the page before ended, until all is told once", () => {
+it("each page goes on where the one before ended, and every bucket comes once", () => {
   const asked = { start_time: monday, end_time: monday + 7 * 3_600, bucket_width: "1h", limit: 3 } as const
   const told: Array<number> = []
   let page: string | null | undefined

@@ -71,7 +71,7 @@ describe("a hit", () => {
     }).pipe(Effect.provide(speech)),
   )
 
-  it.effect("is charged to whoever asked, whichever fiber sends the body", () =>
+  it.effect("is charged to the account that asked, whichever fiber sends the body", () =>
     Effect.gen(function* () {
       const { charges, hear } = yield* cached(1_000)
       yield* Effect.scoped(
@@ -212,7 +212,7 @@ describe("a hit that was none yet when it was first looked for", () => {
     }).pipe(Effect.provide(speechOver(late))),
   )
 
-  it.effect("has the money back by the time that a failure is told", () =>
+  it.effect("has released its money when the failure is reported", () =>
     Effect.gen(function* () {
       const { books, faults, hear } = yield* heard()
       faults.set("settle", down())

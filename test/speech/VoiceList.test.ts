@@ -45,7 +45,7 @@ it.effect("asks once a minute, and builds its index once for all who ask meanwhi
   }),
 )
 
-it.effect("answers what it listed last at once, and has a newer listing for the next who asks", () =>
+it.effect("answers the last listing at once, and fetches a newer one for the next request", () =>
   Effect.gen(function* () {
     const { answer, asked, known } = yield* listing(Effect.succeed(["A"]))
     yield* known

@@ -15,7 +15,7 @@ const file = (name: string, bytes: Uint8Array) => {
 const seconds = 60
 const input = file("in.wav", Buffer.concat([wavHeader(16_000), Buffer.alloc(seconds * 32_000)]))
 
-it("stops between two pieces once nobody waits for it", async () => {
+it("stops between two pieces once it is aborted", async () => {
   const output = file("out.wav", new Uint8Array(0))
   const left = new AbortController()
   const decoding = decodeFile({ input, output, maxSeconds: 100 }, left.signal)
