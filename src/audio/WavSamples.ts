@@ -42,17 +42,16 @@ export const toInt16 = (value: number): number => {
   return rounded === rounded ? rounded : 0
 }
 
-/** The mean of all channels of the whole frames in `bytes`; a frame that is cut off is left out. */
-export const monoSamples = (layout: WavLayout, bytes: Uint8Array): Int16Array => {
+/** The channels of the whole frames in `bytes`, between -1 and 1; a frame that is cut off is left out. */
+export const channelSamples = (layout: WavLayout, bytes: Uint8Array): ReadonlyArray<Float32Array> => {
   const read = sampleReader(layout, new DataView(bytes.buffer, bytes.byteOffset, bytes.length))
   const sampleBytes = layout.bits / 8
-  const samples = new Int16Array(Math.floor(bytes.length / layout.frameBytes))
-  for (let frame = 0; frame < samples.length; frame++) {
-    let sum = 0
-    for (let channel = 0; channel < layout.channels; channel++) {
-      sum += read(frame * layout.frameBytes + channel * sampleBytes)
+  const frames = Math.floor(bytes.length / layout.frameBytes)
+  return Array.from({ length: layout.channels }, (_, channel) => {
+    const samples = new Float32Array(frames)
+    for (let frame = 0; frame < frames; frame++) {
+      samples[frame] = read(frame * layout.frameBytes + channel * sampleBytes) / 32_768
     }
-    samples[frame] = toInt16(sum / layout.channels)
-  }
-  return samples
+    return samples
+  })
 }

@@ -1,7 +1,8 @@
 import { Result } from "effect"
 import { describe, expect, it } from "vitest"
 import { parseWav, wavHeader } from "../../src/audio/Wav.ts"
-import { monoSamples } from "../../src/audio/WavSamples.ts"
+import { meanOf } from "../../src/audio/decode/MixDown.ts"
+import { channelSamples } from "../../src/audio/WavSamples.ts"
 import { seededRandom } from "../support/seededRandom.ts"
 
 const parse = (bytes: Uint8Array) => parseWav((offset, length) => bytes.subarray(offset, offset + length))
@@ -20,7 +21,7 @@ const riff = (...chunks: ReadonlyArray<ReadonlyArray<number>>) =>
   Uint8Array.from([...tag("RIFF"), ...u32(0xffffffff), ...tag("WAVE"), ...chunks.flat()])
 const samplesOf = (bytes: Uint8Array) => {
   const layout = Result.getOrThrow(parse(bytes))
-  return Array.from(monoSamples(layout, bytes.subarray(layout.dataOffset)))
+  return Array.from(meanOf(channelSamples(layout, bytes.subarray(layout.dataOffset))))
 }
 
 describe("wavHeader", () => {
@@ -110,7 +111,7 @@ describe("parseWav", () => {
       const bytes = good.slice(0, random(4) === 0 ? random(good.length) : good.length)
       for (let hit = 0; hit <= random(6); hit++) bytes[random(bytes.length)] = random(256)
       const parsed = parse(bytes)
-      if (Result.isSuccess(parsed)) monoSamples(parsed.success, bytes.subarray(parsed.success.dataOffset))
+      if (Result.isSuccess(parsed)) channelSamples(parsed.success, bytes.subarray(parsed.success.dataOffset))
     }
   })
 })

@@ -7,6 +7,7 @@ import { wavHeader } from "../Wav.ts"
 import type { DecodeFile } from "./decodeFile.ts"
 import type { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
 import type { Written } from "./RecordingWriter.ts"
+import { makeWavStream } from "./WavStream.ts"
 
 /** @property command name or path of the program */
 interface FfmpegOptions extends DecodeFile {
@@ -32,8 +33,9 @@ const ffmpeg = ({ command, demuxer, input, maxSeconds }: FfmpegOptions) =>
       ...["-nostdin", "-hide_banner", "-loglevel", "quiet", "-threads", "1"],
       ...["-max_alloc", String(largestAllocationBytes), "-codec_whitelist", codecs, "-vn", "-sn", "-dn"],
       ...["-protocol_whitelist", "file,pipe", "-f", demuxer, "-i", `file:${input}`],
-      ...["-map", "0:a:0", "-ac", "1", "-ar", String(recordingSampleRate)],
-      ...["-t", String(maxSeconds + 1), "-f", "s16le", "pipe:1"],
+      // More than two channels become two: dialogue of a film is in the middle one of six.
+      ...["-map", "0:a:0", "-af", "aformat=channel_layouts=mono|stereo", "-ar", String(recordingSampleRate)],
+      ...["-t", String(maxSeconds + 1), "-c:a", "pcm_s16le", "-f", "wav", "pipe:1"],
     ],
     {
       env: { PATH: process.env["PATH"], LD_LIBRARY_PATH: process.env["LD_LIBRARY_PATH"] },
@@ -62,19 +64,22 @@ export const decodeWithFfmpeg = Effect.fnUntraced(function* (
       const write = (bytes: Uint8Array) =>
         file.writeAll(bytes).pipe(Effect.mapError((error) => spoolFailed(error.cause)))
       const hash = createHash("sha256")
-      let dataBytes = 0
+      const reader = makeWavStream()
+      let samples = 0
+      const append = (mono: Int16Array) => {
+        samples += mono.length
+        if (samples > maxSeconds * recordingSampleRate) return tooLong(maxSeconds)
+        const bytes = new Uint8Array(mono.buffer, mono.byteOffset, mono.byteLength)
+        hash.update(bytes)
+        return write(bytes)
+      }
       yield* write(wavHeader(recordingSampleRate, 0))
       yield* child.stdout.pipe(
         Stream.mapError(() => undecodable("The audio might be corrupted or is not supported.")),
-        Stream.runForEach((bytes) => {
-          dataBytes += bytes.length
-          if (dataBytes > maxSeconds * recordingSampleRate * 2) return tooLong(maxSeconds)
-          hash.update(bytes)
-          return write(bytes)
-        }),
+        Stream.runForEach((bytes) => append(reader.read(bytes))),
       )
+      yield* append(reader.flush())
       const exitCode = yield* Effect.orElseSucceed(child.exitCode, () => 1)
-      const samples = Math.floor(dataBytes / 2)
       if (exitCode !== 0 || samples === 0) {
         return yield* undecodable("The audio might be corrupted or is not supported.")
       }

@@ -1,7 +1,7 @@
 import { OpusDecoder } from "opus-decoder"
 import { checkDeclared } from "../InputLimits.ts"
 import { recordingSampleRate } from "../Recording.ts"
-import { type AudioSource, mixDown } from "./AudioSource.ts"
+import type { AudioSource } from "./AudioSource.ts"
 
 /** Packets decoded before the thread looks for an interruption; 20 ms of audio each, as a rule. */
 const packetsPerPiece = 50
@@ -36,10 +36,11 @@ export async function* opusSource(packets: Iterable<Uint8Array>): AudioSource {
   const piece = (into: OpusDecoder<typeof recordingSampleRate>) => {
     const audio = into.decodeFrames(waiting)
     waiting = []
-    const samples = mixDown(audio.channelData, audio.samplesDecoded)
-    const kept = samples.subarray(Math.min(skip, samples.length))
-    skip -= samples.length - kept.length
-    return { sampleRate: recordingSampleRate, samples: kept, damaged: audio.errors.length }
+    const length = audio.samplesDecoded
+    const skipped = Math.min(skip, length)
+    skip -= skipped
+    const channels = audio.channelData.map((channel) => channel.subarray(skipped, length))
+    return { sampleRate: recordingSampleRate, channels, damaged: audio.errors.length }
   }
   try {
     for (const packet of packets) {

@@ -2,7 +2,7 @@ import { FLACDecoder } from "@wasm-audio-decoders/flac"
 import { OggVorbisDecoder } from "@wasm-audio-decoders/ogg-vorbis"
 import { MPEGDecoder } from "mpg123-decoder"
 import { checkDeclared } from "../InputLimits.ts"
-import { type AudioSource, mixDown } from "./AudioSource.ts"
+import type { AudioSource } from "./AudioSource.ts"
 import type { ReadAt } from "./Container.ts"
 
 /** What the three decoders have in common: bytes in, planar floats out. */
@@ -55,7 +55,7 @@ export async function* streamSource(read: ReadAt, container: keyof typeof decode
   await decoder.ready
   const piece = (audio: Audio) => ({
     sampleRate: audio.sampleRate,
-    samples: mixDown(audio.channelData, audio.samplesDecoded),
+    channels: audio.channelData.map((channel) => channel.subarray(0, audio.samplesDecoded)),
     damaged: audio.errors.length,
   })
   try {

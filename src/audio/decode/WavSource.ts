@@ -1,7 +1,7 @@
 import { Result } from "effect"
 import { tooLong, undecodable } from "../DecodeError.ts"
 import { parseWav } from "../Wav.ts"
-import { monoSamples } from "../WavSamples.ts"
+import { channelSamples } from "../WavSamples.ts"
 import type { AudioSource } from "./AudioSource.ts"
 import type { ReadAt } from "./Container.ts"
 
@@ -22,6 +22,6 @@ export async function* wavSource(read: ReadAt, maxSeconds: number): AudioSource 
   for (let offset = layout.dataOffset; offset < end; offset += block) {
     const bytes = read(offset, Math.min(block, end - offset))
     if (bytes.length < layout.frameBytes) return
-    yield { sampleRate: layout.sampleRate, samples: monoSamples(layout, bytes), damaged: 0 }
+    yield { sampleRate: layout.sampleRate, channels: channelSamples(layout, bytes), damaged: 0 }
   }
 }

@@ -6,6 +6,7 @@ import { recordingSampleRate } from "../Recording.ts"
 import type { AudioSource } from "./AudioSource.ts"
 import { type ReadAt, sniffContainer } from "./Container.ts"
 import { makeEffort } from "./Effort.ts"
+import { mixDown } from "./MixDown.ts"
 import { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
 import { oggPackets } from "./OggPackets.ts"
 import { opusSource } from "./OpusSource.ts"
@@ -114,7 +115,7 @@ export const decodeFile = async ({ input, output, maxSeconds }: DecodeFile, sign
     try {
       const writer = makeRecordingWriter(target, maxSeconds)
       let damaged = 0
-      for await (const piece of sourceFor(read, maxSeconds)) {
+      for await (const piece of mixDown(sourceFor(read, maxSeconds))) {
         damaged += piece.damaged
         if (piece.samples.length > 0) checkDeclared(piece)
         for (let from = 0; from === 0 || from < piece.samples.length; from += sliceSamples) {
