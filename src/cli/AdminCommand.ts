@@ -1,6 +1,6 @@
 import { Console, Effect, Layer, Option } from "effect"
 import { Flag } from "effect/cli"
-import { AdminClient } from "../http/AdminClient.ts"
+import { AdminClient } from "../client/AdminClient.ts"
 import { Settings } from "../Settings.ts"
 import { switchFlag } from "./Fields.ts"
 

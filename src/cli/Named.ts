@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { notSent } from "../http/AdminCallError.ts"
+import { notSent } from "../client/AdminCallError.ts"
 import type { Client } from "./AdminCommand.ts"
 
 interface Named {

@@ -1,6 +1,6 @@
 import { Effect, Option } from "effect"
 import { resolve } from "node:path"
-import { AdminToken } from "../http/AdminToken.ts"
+import { AdminToken } from "../http/access/AdminToken.ts"
 import { withoutCredentials } from "../upstream/EngineUrl.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"

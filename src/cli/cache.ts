@@ -1,6 +1,6 @@
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { notSent } from "../http/AdminCallError.ts"
+import { notSent } from "../client/AdminCallError.ts"
 import { adminFlags, asking, type Client } from "./AdminCommand.ts"
 import { given, switchFlag, wholeFlag } from "./Fields.ts"
 import { shortIds } from "./Named.ts"

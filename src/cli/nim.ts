@@ -3,10 +3,10 @@ import { Command, Flag } from "effect/cli"
 import { AudioDecoder } from "../audio/AudioDecoder.ts"
 import { Flite } from "../embedded/Flite.ts"
 import { Moonshine } from "../embedded/Moonshine.ts"
-import { nimEnginesEmbedded } from "../embedded/NimEnginesEmbedded.ts"
-import { NimFaults } from "../embedded/NimFaults.ts"
+import { nimEnginesEmbedded } from "../nim/NimEnginesEmbedded.ts"
+import { NimFaults } from "../nim/NimFaults.ts"
 import { makeScratchFolder } from "../scratch/ScratchFolder.ts"
-import { NimServer, type NimServerOptions } from "../embedded/NimServer.ts"
+import { NimServer, type NimServerOptions } from "../nim/NimServer.ts"
 import { checkNames } from "../Settings.ts"
 
 const decoder = Layer.unwrap(

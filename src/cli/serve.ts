@@ -1,7 +1,7 @@
 import { Console, Duration, Effect, Fiber, Layer, Option, Schema } from "effect"
 import { GlobalFlag } from "effect/cli"
 import { gateway } from "../Aviary.ts"
-import { Hurry } from "../http/NodeServer.ts"
+import { Hurry } from "../http/connection/NodeServer.ts"
 import { address } from "../http/Server.ts"
 import { Settings } from "../Settings.ts"
 import * as Log from "../telemetry/Log.ts"

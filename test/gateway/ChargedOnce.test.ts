@@ -6,7 +6,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
-import type { NimFault } from "../../src/embedded/NimFault.ts"
+import type { NimFault } from "../../src/nim/NimFault.ts"
 import { down } from "../support/billing.ts"
 import { NimTest } from "../support/nim.ts"
 import { startPaying, watchedLedger } from "../support/paying.ts"

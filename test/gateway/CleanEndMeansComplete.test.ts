@@ -5,7 +5,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Cause, Effect, Layer, Logger, Queue } from "effect"
-import type { NimFault } from "../../src/embedded/NimFault.ts"
+import type { NimFault } from "../../src/nim/NimFault.ts"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { NimTest } from "../support/nim.ts"
 import { nginxByDefault, skipsProxies } from "../support/proxies.ts"

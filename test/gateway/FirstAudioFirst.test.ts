@@ -7,7 +7,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Deferred, Effect, Layer, Stream } from "effect"
-import { NimEngines } from "../../src/embedded/NimEngines.ts"
+import { NimEngines } from "../../src/nim/NimEngines.ts"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { fakeEngines, NimTest } from "../support/nim.ts"
 

@@ -5,7 +5,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Deferred, Effect, Layer, Queue, Schedule } from "effect"
-import type { NimFault } from "../../src/embedded/NimFault.ts"
+import type { NimFault } from "../../src/nim/NimFault.ts"
 import { NimTest } from "../support/nim.ts"
 import { startPaying } from "../support/paying.ts"
 import { audioIn, heardAndLeft, input, opened, speak, type World } from "../support/payingClients.ts"

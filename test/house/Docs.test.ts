@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs"
 import { join, posix } from "node:path"
 import { expect, it } from "vitest"
-import { NimFault } from "../../src/embedded/NimFault.ts"
+import { NimFault } from "../../src/nim/NimFault.ts"
 import { table } from "../../src/Settings.ts"
 import { files, read, root } from "./Tree.ts"
 

@@ -6,6 +6,7 @@ import { files, importsOf, read, roomOf, sources, tests } from "./Tree.ts"
 const rooms = [
   "main",
   "cli",
+  "client",
   "Aviary",
   "http",
   "console",
@@ -16,6 +17,7 @@ const rooms = [
   "billing",
   "cache",
   "upstream",
+  "nim",
   "embedded",
   "audio",
   "scratch",
@@ -40,7 +42,7 @@ it("a room imports only what stands below it", () => {
 })
 
 it("the programs know no HTTP", () => {
-  const streetSide = ["http", "console", "contract", "upstream", "embedded"]
+  const streetSide = ["client", "http", "console", "contract", "upstream", "nim"]
   const http = /^effect\/http|^@effect\/platform-node\/NodeHttp|^(node:)?https?$|^undici$/
   const wiring = ["main", "cli", "Aviary"]
   expect(

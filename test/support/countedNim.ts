@@ -1,6 +1,6 @@
 import { Effect, Layer, Stream } from "effect"
-import { NimEngines } from "../../src/embedded/NimEngines.ts"
-import type { NimOptions } from "../../src/embedded/NimRoutes.ts"
+import { NimEngines } from "../../src/nim/NimEngines.ts"
+import type { NimOptions } from "../../src/nim/NimRoutes.ts"
 import { fakeEngines, NimTest } from "./nim.ts"
 
 /**

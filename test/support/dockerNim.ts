@@ -2,7 +2,7 @@ import { Effect, Schedule } from "effect"
 import { mkdirSync, mkdtempSync, realpathSync } from "node:fs"
 import { createServer, type AddressInfo } from "node:net"
 import { join } from "node:path"
-import type { NimFault } from "../../src/embedded/NimFault.ts"
+import type { NimFault } from "../../src/nim/NimFault.ts"
 import { root, systemLibraries } from "./dockerBase.ts"
 import { copyPrograms, type DockerDaemon, type DockerFailed, importFolder } from "./dockerDaemon.ts"
 

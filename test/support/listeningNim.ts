@@ -1,7 +1,7 @@
 import { Effect, Layer, Schedule } from "effect"
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { NimEngines } from "../../src/embedded/NimEngines.ts"
+import { NimEngines } from "../../src/nim/NimEngines.ts"
 import { wavHeader } from "../../src/audio/Wav.ts"
 import { fakeEngines, NimTest } from "./nim.ts"
 

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises"
 import { Context, Effect, Layer, Stream } from "effect"
 import type { Pcm } from "../../src/audio/Pcm.ts"
-import { NimEngineError, NimEngines } from "../../src/embedded/NimEngines.ts"
-import type { NimFault } from "../../src/embedded/NimFault.ts"
-import { type NimCalls, NimFaults } from "../../src/embedded/NimFaults.ts"
-import type { NimOptions } from "../../src/embedded/NimRoutes.ts"
-import { NimServer } from "../../src/embedded/NimServer.ts"
+import { NimEngineError, NimEngines } from "../../src/nim/NimEngines.ts"
+import type { NimFault } from "../../src/nim/NimFault.ts"
+import { type NimCalls, NimFaults } from "../../src/nim/NimFaults.ts"
+import type { NimOptions } from "../../src/nim/NimRoutes.ts"
+import { NimServer } from "../../src/nim/NimServer.ts"
 
 /** Hz of the fake voice: Magpie's own. */
 export const fakeSampleRate = 22_050

@@ -1,6 +1,6 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
-import type { NimFault } from "../../src/embedded/NimFault.ts"
+import type { NimFault } from "../../src/nim/NimFault.ts"
 import { Settings } from "../../src/Settings.ts"
 import type { EngineFailure } from "../../src/upstream/EngineFailure.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"

@@ -1,0 +1,21 @@
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { Accounts } from "../../billing/Accounts.ts"
+import { Api } from "../../contract/Api.ts"
+import { Settings } from "../../Settings.ts"
+import { makeAnswer } from "../Answer.ts"
+
+/** `/admin/rates`. */
+export const AdminRatesHandlers = HttpApiBuilder.group(
+  Api,
+  "adminRates",
+  Effect.fnUntraced(function* (handlers) {
+    const accounts = yield* Accounts
+    const { currency } = yield* Settings
+    const answer = yield* makeAnswer
+    return handlers
+      .handle("publish", ({ payload: { validFrom, ...rates } }) => answer(accounts.publishRates(rates, validFrom)))
+      .handle("withdraw", ({ params }) => answer(accounts.withdrawRates(params.version)))
+      .handle("list", () => answer(Effect.map(accounts.rates, (rates) => ({ currency, rates }))))
+  }),
+)

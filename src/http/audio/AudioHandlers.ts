@@ -1,0 +1,25 @@
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { Api } from "../../contract/Api.ts"
+import { makeEntryHandler } from "./EntryHandler.ts"
+import { Models } from "./Models.ts"
+import { makeSpeechHandler } from "./SpeechHandler.ts"
+import { makeTranscriptionHandler } from "./TranscriptionHandler.ts"
+
+/** `/v1/audio`. */
+export const AudioHandlers = HttpApiBuilder.group(
+  Api,
+  "audio",
+  Effect.fnUntraced(function* (handlers) {
+    const models = yield* Models
+    const speak = yield* makeSpeechHandler
+    const fetchEntry = yield* makeEntryHandler
+    const transcribe = yield* makeTranscriptionHandler
+    return handlers
+      .handle("speech", ({ payload, request }) => speak(payload, request))
+      .handle("entry", ({ params, request }) => fetchEntry(params.key, request))
+      .handle("transcription", ({ payload, request }) => transcribe(request, payload))
+      .handle("voices", () => Effect.map(models.voices, (voices) => ({ voices })))
+      .handle("models", () => Effect.succeed({ models: [{ id: models.speechModel }] }))
+  }),
+)

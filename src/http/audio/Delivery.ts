@@ -1,0 +1,75 @@
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { Cause, Effect, Stream } from "effect"
+import { HttpServerError, type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { ServerResponse } from "node:http"
+import { paid, type Payable } from "../../billing/Payable.ts"
+import { inFairTurns } from "../FairTurns.ts"
+
+const nothing = new Uint8Array()
+
+/** Absent where there is no socket. */
+const responseOf = (request: HttpServerRequest.HttpServerRequest): ServerResponse | undefined => {
+  const response: unknown = NodeHttpServerRequest.toServerResponse(request)
+  return response instanceof ServerResponse ? response : undefined
+}
+
+/**
+ * Waits until the operating system has taken everything that was written: the callback of an empty write runs once all earlier
+ * writes have. Killed while Node still holds some of them, the gateway would have charged for bytes that never left.
+ */
+const handedOver = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void> => {
+  const response = responseOf(request)
+  if (response === undefined) return Effect.void
+  // On a connection that has gone Node calls back with an error, or not at all; the server interrupts whoever waits then.
+  return Effect.callback<void>((resume) => {
+    response.write(nothing, (error) => {
+      if (error === undefined || error === null) resume(Effect.void)
+    })
+  })
+}
+
+/** A client that left, by itself or cut for not reading. A server that stops interrupts too, and nobody is charged for that. */
+const leaving =
+  (request: HttpServerRequest.HttpServerRequest) =>
+  (cause: Cause.Cause<unknown>): boolean =>
+    Cause.hasInterruptsOnly(cause) &&
+    (responseOf(request) === undefined ||
+      cause.reasons.some((reason) => reason.annotations.has(HttpServerError.ClientAbort.key)))
+
+interface Head {
+  readonly contentType: string
+  readonly headers?: Record<string, string>
+}
+
+const respond = (body: Stream.Stream<Uint8Array, unknown>, length: number | undefined, head: Head) =>
+  HttpServerResponse.stream(body, { ...head, ...(length === undefined ? {} : { contentLength: length }) })
+
+/**
+ * The response that delivers `answer` as it comes. It is charged when the operating system has all of it but the last byte or the end.
+ *
+ * @param last what tells the client that it has all: leaves once the charge stands
+ */
+export const deliver = <E>(
+  request: HttpServerRequest.HttpServerRequest,
+  answer: Payable<E>,
+  head: Head,
+  last: Stream.Stream<Uint8Array> = Stream.empty,
+) =>
+  Effect.sync(() => {
+    const fair = { ...answer, bytes: inFairTurns(answer.bytes) }
+    const surroundings = { handedOver: handedOver(request), isLeaving: leaving(request) }
+    return respond(Stream.concat(paid(fair, surroundings), last), answer.length, head)
+  })
+
+/**
+ * The response that delivers an answer which is of use before its last byte, such as a text: it is charged before the first. That it
+ * is out is told once the operating system has it.
+ */
+export const deliverCharged = <E>(request: HttpServerRequest.HttpServerRequest, answer: Payable<E>, head: Head) =>
+  Effect.gen(function* () {
+    yield* answer.settle
+    // Until the first byte: whoever leaves in between is paid back.
+    yield* answer.delivered(0)
+    const out = { ...answer, bytes: inFairTurns(answer.bytes), length: undefined, settle: handedOver(request) }
+    return respond(paid(out, { isLeaving: leaving(request) }), answer.length, head)
+  })

@@ -1,0 +1,109 @@
+import { Clock, Context, Duration, Effect, Layer, Option } from "effect"
+import type { VoiceIndex } from "../../audio/VoiceIndex.ts"
+import type { ApiError } from "../../contract/ApiError.ts"
+import { Errors } from "../../contract/Errors.ts"
+import type { ListedVoice } from "../../contract/AudioGroup.ts"
+import type { Model } from "../../contract/ModelsGroup.ts"
+import { Fleet } from "../../health/Fleet.ts"
+import { withoutSecrets } from "../../telemetry/Secrets.ts"
+import { VoiceList } from "../../speech/VoiceList.ts"
+
+/** How long a listing waits for Magpie before it leaves the voices out. */
+const patience = Duration.seconds(2)
+
+/** OpenAI's names for what Magpie does; clients send them unasked. Dated ones, such as `gpt-4o-mini-tts-2025-12-15`, count too. */
+const speaks = /^(tts-1|tts-1-hd|gpt-4o-mini-tts)(-\d{4}(-\d{2}-\d{2})?)?$/
+
+/** The same for Parakeet. */
+const transcribes = /^(whisper-1|gpt-transcribe|gpt-4o-transcribe|gpt-4o-mini-transcribe)(-\d{4}-\d{2}-\d{2})?$/
+
+/** Every name that a Parakeet goes by, with or without its owner. */
+const parakeets = /^(nvidia\/)?parakeet\b/
+
+/** The base voices, each with OpenAI's names for it. */
+const listedVoices = ({ aliases, bases }: VoiceIndex): ReadonlyArray<ListedVoice> =>
+  bases.map(({ id, language, speaker }) => ({
+    id,
+    name: language === undefined ? speaker : `${speaker} (${language})`,
+    language: language ?? null,
+    aliases: Array.from(aliases).flatMap(([alias, base]) => (base === id ? [alias] : [])),
+  }))
+
+const make = Effect.gen(function* () {
+  const fleet = yield* Fleet
+  const magpie = fleet.traits("magpie")
+  const parakeet = fleet.traits("parakeet")
+  const voiceList = yield* VoiceList
+  const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+
+  /** None: Magpie did not say. */
+  const known: Effect.Effect<Option.Option<VoiceIndex>> = voiceList.known.pipe(
+    Effect.timeoutOption(patience),
+    Effect.catch(() => Effect.succeedNone),
+  )
+  const voices = Effect.map(known, (found) => (Option.isSome(found) ? listedVoices(found.value) : []))
+
+  const model = (id: string, kind: Model["kind"]): Model => ({
+    id,
+    object: "model",
+    created,
+    owned_by: "aviary",
+    kind,
+  })
+  const isSpeech = (id: string) => id === magpie.model || speaks.test(id)
+  const isTranscription = (id: string) => id === parakeet.model || transcribes.test(id) || parakeets.test(id)
+  const engineOf = (id: string) => (speaks.test(id) ? magpie.model : transcribes.test(id) ? parakeet.model : id)
+
+  const list = Effect.map(voices, (found) => [
+    model(parakeet.model, "stt"),
+    model(magpie.model, "tts"),
+    ...found.map((voice) => model(voice.id, "voice")),
+  ])
+
+  const find = Effect.fn("Models.find")(function* (id: string) {
+    if (isTranscription(id)) return model(withoutSecrets(id), "stt")
+    if (isSpeech(id)) return model(id, "tts")
+    const found = (yield* voices).find((voice) => voice.id === id)
+    return found === undefined ? yield* Errors.modelNotFound(id) : model(found.id, "voice")
+  })
+
+  const forSpeech = Effect.fn("Models.forSpeech")(function* (id: string) {
+    if (isSpeech(id)) return
+    if (isTranscription(id)) return yield* Errors.modelNotFound(id)
+    // Some clients put a voice where the model goes. While the voices are unknown, the engine's own error says more.
+    const found = yield* known
+    if (Option.isSome(found) && !found.value.isListed(id)) {
+      return yield* Errors.modelNotFound(id)
+    }
+  })
+
+  const forTranscription = Effect.fn("Models.forTranscription")(function* (id: string) {
+    if (!isTranscription(id)) return yield* Errors.modelNotFound(id)
+  })
+
+  return Models.of({ list, voices, find, engineOf, forSpeech, forTranscription, speechModel: magpie.model })
+})
+
+/**
+ * The models that clients see, and which names they may use.
+ *
+ * - `list`: the STT model, the TTS model, the base voices. Without Magpie: without voices.
+ * - `voices`: the base voices, or none while Magpie does not say.
+ * - `find`: a listed id, or an alias under its own name. Aliases are not listed: they would crowd the menus of clients.
+ * - `engineOf`: the engine that one of OpenAI's names stands for here; any other name as it is.
+ * - `forSpeech`, `forTranscription`: fail unless the model may be used there. A voice counts as a model that speaks.
+ */
+export class Models extends Context.Service<
+  Models,
+  {
+    readonly list: Effect.Effect<ReadonlyArray<Model>>
+    readonly voices: Effect.Effect<ReadonlyArray<ListedVoice>>
+    readonly find: (id: string) => Effect.Effect<Model, ApiError>
+    readonly engineOf: (id: string) => string
+    readonly forSpeech: (id: string) => Effect.Effect<void, ApiError>
+    readonly forTranscription: (id: string) => Effect.Effect<void, ApiError>
+    readonly speechModel: string
+  }
+>()("aviary/http/Models") {
+  static readonly layer = Layer.effect(Models, make)
+}

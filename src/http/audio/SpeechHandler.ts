@@ -1,0 +1,62 @@
+import { Effect } from "effect"
+import type { Headers, HttpServerRequest } from "effect/http"
+import type { SpeechPayload } from "../../contract/SpeechPayload.ts"
+import { defaultFormat } from "../../audio/format/AudioFormat.ts"
+import { Speech } from "../../speech/Speech.ts"
+import type { SpeechRequest } from "../../speech/SpeechRequest.ts"
+import { codePoints } from "../../speech/SpokenText.ts"
+import { deliver } from "./Delivery.ts"
+import { Models } from "./Models.ts"
+import { paying } from "../access/Paying.ts"
+import { makeRateLimits } from "../access/RateLimits.ts"
+import { note } from "../RequestNotes.ts"
+
+/** RFC 9111, 5.2.1: `no-store` keeps the answer out of the cache, `no-cache` and `max-age=0` ask for a fresh one. */
+const cacheControl = (headers: Headers.Headers): SpeechRequest["cacheControl"] => {
+  const directives = (headers["cache-control"] ?? "").toLowerCase().split(/\s*,\s*/)
+  if (directives.includes("no-store")) return "bypass"
+  return directives.includes("no-cache") || directives.includes("max-age=0") ? "refresh" : "use"
+}
+
+const speechRequest = (payload: SpeechPayload, headers: Headers.Headers): SpeechRequest => ({
+  text: payload.input,
+  model: payload.model,
+  voice: typeof payload.voice === "string" ? payload.voice : payload.voice.id,
+  format: payload.response_format ?? defaultFormat,
+  speed: payload.speed ?? 1,
+  language: payload.language ?? undefined,
+  sampleRate: payload.sample_rate_hz ?? undefined,
+  cacheControl: cacheControl(headers),
+})
+
+/**
+ * `POST /v1/audio/speech`. The scope of `speak` is the request's, which the server closes once the body has left or the
+ * client has.
+ */
+export const makeSpeechHandler = Effect.gen(function* () {
+  const speech = yield* Speech
+  const models = yield* Models
+  const limited = yield* makeRateLimits
+
+  const speak = Effect.fn("http.speech")(function* (
+    payload: SpeechPayload,
+    request: HttpServerRequest.HttpServerRequest,
+  ) {
+    const asked = speechRequest(payload, request.headers)
+    yield* note({ model: asked.model, voice: asked.voice })
+    yield* models.forSpeech(payload.model)
+    const body = Effect.succeed({ kind: "speech", ...asked, cacheControl: null })
+    const spoken = yield* paying(request, body, speech.speak(asked))
+    return yield* deliver(request, spoken, {
+      contentType: spoken.contentType,
+      headers: {
+        "x-cache": spoken.cache,
+        ...(spoken.sha256 === undefined ? {} : { etag: `"${spoken.sha256}"` }),
+        ...(spoken.cache === "BYPASS" ? {} : { "content-location": `/v1/audio/speech/${spoken.key}` }),
+      },
+    })
+  })
+
+  return (payload: SpeechPayload, request: HttpServerRequest.HttpServerRequest) =>
+    limited(codePoints(payload.input), speak(payload, request))
+})

@@ -1,0 +1,105 @@
+import { expect, it } from "@effect/vitest"
+import { Effect, Layer, Stream } from "effect"
+import { speechOf, startGateway, transcriptionOf } from "../../support/gateway.ts"
+import { jsonPost, rawConnection } from "../../support/rawHttp.ts"
+
+const answerTo = Effect.fnUntraced(function* (port: number, bytes: string | Buffer) {
+  const { socket, closed } = yield* rawConnection(port)
+  socket.write(bytes)
+  const { received } = yield* closed
+  const [head = "", body = ""] = received.toString().split("\r\n\r\n")
+  return { head, body: JSON.parse(body), lengthFits: head.includes(`content-length: ${Buffer.byteLength(body)}`) }
+})
+
+it.live.each([
+  ["no HTTP", "garbage\r\n\r\n", 400, "malformed_request"],
+  ["null bytes", "\0\0\0\0\r\n\r\n", 400, "malformed_request"],
+  ["a TLS handshake", Buffer.from("160301020001000001fc0303", "hex"), 400, "malformed_request"],
+  ["a bad header", "GET / HTTP/1.1\r\nhost: localhost\r\nbad header\r\n\r\n", 400, "malformed_request"],
+  [
+    "two lengths",
+    "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+    400,
+    "malformed_request",
+  ],
+  ["a tunnel", "CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n", 404, "unknown_url"],
+  ["an expectation", "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nexpect: tea\r\n\r\n", 417, "expectation_failed"],
+  ["large headers", `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${"y".repeat(20_000)}\r\n\r\n`, 431, "headers_too_large"],
+] as const)("%s is told in the envelope, and the connection closed", ([, bytes, status, code]) =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway()
+    const { head, body, lengthFits } = yield* answerTo(port, bytes)
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(head).toMatch(/x-request-id: req_/)
+    expect(lengthFits).toBe(true)
+    expect(body.error).toMatchObject({ code, type: "invalid_request_error", param: null })
+  }),
+)
+
+it.live.each([
+  ["headers", "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-slow"],
+  [
+    "a JSON body",
+    "POST /v1/audio/speech HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
+  ],
+])("%s that never end are given up on", ([, bytes]) =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway({ settings: { uploadTimeout: "200 millis" } })
+    const { head, body } = yield* answerTo(port, bytes!)
+    expect(head).toMatch(/^HTTP\/1.1 408 /)
+    expect(body.error.code).toBe("request_timeout")
+  }),
+)
+
+it.live("a body that stops being HTTP gets 400", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway()
+    const { head, body } = yield* answerTo(
+      port,
+      "POST /v1/audio/speech HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    )
+    expect(head).toMatch(/^HTTP\/1.1 400 /)
+    expect(body.error.code).toBe("malformed_request")
+  }),
+)
+
+it.live("nothing is written into an answer that is under way", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway({
+      programs: Layer.merge(
+        speechOf({ bytes: Stream.concat(Stream.make(Buffer.from("first")), Stream.never) }),
+        transcriptionOf(),
+      ),
+    })
+    const { socket, seen, closed } = yield* rawConnection(port)
+    socket.write(jsonPost("/v1/audio/speech", { model: "tts-1", input: "Hello.", voice: "alloy" }))
+    yield* seen("first")
+    socket.write("garbage\r\n\r\n")
+    const { received } = yield* closed
+    expect(received.toString().match(/HTTP\/1.1/g)).toHaveLength(1)
+    expect(received.toString()).not.toContain("malformed_request")
+  }),
+)
+
+it.live("a request that is answered before it has arrived is answered once, whatever Node's clock says later", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway({ settings: { uploadTimeout: "200 millis" } })
+    const { socket, closed } = yield* rawConnection(port)
+    socket.write(
+      "POST /v1/audio/speech HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\n{",
+    )
+    const { received } = yield* closed
+    expect(received.toString().match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 415"])
+  }),
+)
+
+it.live("a good request on a connection does not excuse a bad one after it", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway()
+    const { socket, seen } = yield* rawConnection(port)
+    socket.write("GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    yield* seen('{"status":"live"}')
+    socket.write("garbage\r\n\r\n")
+    expect(yield* seen("malformed_request")).toContain("HTTP/1.1 400")
+  }),
+)

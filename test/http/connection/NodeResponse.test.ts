@@ -1,0 +1,134 @@
+import { expect, it } from "@effect/vitest"
+import { Effect, Exit, Layer, Scope, Stream } from "effect"
+import { speechOf, startGateway, transcriptionOf } from "../../support/gateway.ts"
+import { jsonPost, rawConnection } from "../../support/rawHttp.ts"
+
+const upload = ["POST /v1/audio/transcriptions", "content-type: multipart/form-data; boundary=b"] as const
+
+/** Each with a body that is not read to its end. */
+const refusals: ReadonlyArray<[number, ReadonlyArray<string>, ReadonlyArray<"HTTP/1.0" | "HTTP/1.1" | "chunked">]> = [
+  [413, upload, ["HTTP/1.0", "HTTP/1.1", "chunked"]],
+  [401, ["POST /admin/keys", "content-type: application/json"], ["HTTP/1.0", "HTTP/1.1", "chunked"]],
+  [403, [...upload, "origin: http://elsewhere.example"], ["HTTP/1.0", "HTTP/1.1", "chunked"]],
+  [404, ["POST /v1/nowhere"], ["HTTP/1.0", "HTTP/1.1", "chunked"]],
+  [405, ["PUT /v1/audio/transcriptions"], ["HTTP/1.0", "HTTP/1.1", "chunked"]],
+  [415, ["POST /v1/audio/speech", "content-type: text/plain"], ["HTTP/1.0", "HTTP/1.1", "chunked"]],
+  [415, [...upload, "content-encoding: gzip"], ["HTTP/1.0", "HTTP/1.1", "chunked"]],
+  [400, [upload[0], "content-type: multipart/form-data"], ["chunked"]],
+  [
+    404,
+    ["POST /v1/nowhere", "connection: upgrade, http2-settings", "upgrade: h2c", "http2-settings: AAAA"],
+    ["HTTP/1.1"],
+  ],
+  [404, ["CONNECT nowhere:443"], ["HTTP/1.1", "chunked"]],
+  [417, [...upload, "expect: tea"], ["HTTP/1.1", "chunked"]],
+]
+const cases = refusals.flatMap(([status, [route, ...headers], framings]) =>
+  framings.map((framing) => [status, route!, framing, headers] as const),
+)
+
+const piece = Buffer.alloc(65_536, "x")
+const part = '--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+
+it.live.each(cases)(
+  "a %s to %s (%s) says that it is the last, and arrives though the client sends everything first",
+  ([status, route, framing, headers]) =>
+    Effect.gen(function* () {
+      const { port } = yield* startGateway({ settings: { uploadMaxBytes: "1 MiB" } })
+      const { socket, seen, closed } = yield* rawConnection(port)
+      const pieces = 128
+      const isChunked = framing === "chunked"
+      const length = part.length + pieces * piece.length
+      // It reads only once it has sent everything, as Python's clients do.
+      socket.pause()
+      socket.write(
+        [
+          `${route} ${isChunked ? "HTTP/1.1" : framing}`,
+          "host: localhost",
+          ...headers,
+          isChunked ? "transfer-encoding: chunked" : `content-length: ${length}`,
+          "",
+          "",
+        ].join("\r\n"),
+      )
+      const send = (bytes: string | Buffer) => {
+        if (isChunked) socket.write(`${bytes.length.toString(16)}\r\n`)
+        socket.write(bytes)
+        if (isChunked) socket.write("\r\n")
+      }
+      send(part)
+      for (let sent = 0; sent < pieces; sent++) send(piece)
+      if (isChunked) socket.write("0\r\n\r\n")
+      const sent = Effect.callback<void>((resume) => void socket.write("", () => resume(Effect.void)))
+      yield* Effect.raceFirst(sent, closed)
+      socket.resume()
+      const answer = yield* Effect.raceFirst(seen(/\}\}$/), Effect.as(closed, ""))
+      socket.end()
+      const { reset } = yield* closed
+      const [head = "", body = ""] = answer.split("\r\n\r\n")
+      expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+      expect(head.toLowerCase()).toContain("\r\nconnection: close")
+      expect(JSON.parse(body).error).toMatchObject({ type: "invalid_request_error" })
+      expect(reset).toBe(false)
+    }),
+)
+
+it.live("a refusal in place of 100 Continue says that it is the last, too", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway({ settings: { uploadMaxBytes: "1 MiB" } })
+    const { socket, closed } = yield* rawConnection(port)
+    socket.write(
+      [`${upload[0]} HTTP/1.1`, upload[1], "host: localhost", "content-length: 9999999", "expect: 100-continue"].join(
+        "\r\n",
+      ),
+    )
+    socket.write("\r\n\r\n")
+    const { received } = yield* closed
+    expect(received.toString()).toMatch(/^HTTP\/1.1 413 [^]*\r\nconnection: close\r\n/i)
+  }),
+)
+
+it.live("what follows a refused body on its connection is no request", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway()
+    const { socket, seen, closed } = yield* rawConnection(port)
+    socket.write("POST /v1/nowhere HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n")
+    yield* seen("unknown_url")
+    socket.write(Buffer.alloc(100_000))
+    socket.write("GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    const { received } = yield* closed
+    expect(received.toString().match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 404"])
+  }),
+)
+
+it.live("a connection is kept where the whole request was there, whatever it was answered", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway()
+    const { socket, seen } = yield* rawConnection(port)
+    socket.write(jsonPost("/v1/nowhere", { model: "tts-1" }))
+    expect(yield* seen("unknown_url")).not.toMatch(/connection: close/i)
+    socket.write("GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    yield* seen('{"status":"live"}')
+  }),
+)
+
+it.live.each(["the gateway stops", "the client says what is no HTTP"] as const)(
+  "an HTTP/1.0 answer that is broken off because %s is reset, not closed as if it were whole",
+  (why) =>
+    Effect.gen(function* () {
+      const audio = Stream.concat(Stream.make(Buffer.from("first")), Stream.never)
+      const scope = yield* Scope.make()
+      const { port } = yield* startGateway({
+        programs: Layer.merge(speechOf({ bytes: audio }), transcriptionOf()),
+        settings: { shutdownGrace: "50 millis" },
+      }).pipe(Scope.provide(scope))
+      const { socket, seen, closed } = yield* rawConnection(port)
+      const request = jsonPost("/v1/audio/speech", { model: "tts-1", input: "Hello.", voice: "alloy" })
+      socket.write(request.replace("HTTP/1.1", "HTTP/1.0"))
+      yield* seen("first")
+      if (why === "the gateway stops") yield* Scope.close(scope, Exit.void)
+      else socket.write("garbage")
+      expect(yield* closed).toMatchObject({ reset: true })
+      yield* Scope.close(scope, Exit.void)
+    }),
+)
