@@ -64,6 +64,41 @@ interface Service {
   readonly rates: Effect.Effect<ReadonlyArray<RateCard>, BillingError>
 }
 
+type KeysPart = Pick<Service, "createKey" | "keys" | "revokeKey">
+type RatesPart = Pick<Service, "publishRates" | "withdrawRates" | "rates">
+
+const keysOf = (ledger: Ledger["Service"]): KeysPart => ({
+  createKey: Effect.fn("Accounts.createKey")(function* ({ accountId, name, expiresAt, limits }) {
+    const text = generateKey()
+    const key = yield* ledger.run("addKey", {
+      id: `key_${randomUUID()}`,
+      accountId,
+      name,
+      hint: hintOf(text),
+      hash: Redacted.value(hashKey(text)),
+      expiresAt: expiresAt ?? null,
+      limits: { ...noLimits, ...limits },
+      now: yield* Clock.currentTimeMillis,
+    })
+    return { key, text }
+  }),
+  keys: Effect.fn("Accounts.keys")((accountId) => ledger.run("keys", { accountId: accountId ?? null })),
+  revokeKey: Effect.fn("Accounts.revokeKey")(function* (id) {
+    return yield* ledger.run("revokeKey", { id, now: yield* Clock.currentTimeMillis })
+  }),
+})
+
+const ratesOf = (ledger: Ledger["Service"]): RatesPart => ({
+  publishRates: Effect.fn("Accounts.publishRates")(function* (rates, validFrom) {
+    const now = yield* Clock.currentTimeMillis
+    return yield* ledger.run("publishRates", { rates, validFrom: validFrom ?? now, now })
+  }),
+  withdrawRates: Effect.fn("Accounts.withdrawRates")(function* (version) {
+    return yield* ledger.run("withdrawRates", { version, now: yield* Clock.currentTimeMillis })
+  }),
+  rates: Effect.suspend(() => ledger.run("rates", {})).pipe(Effect.withSpan("Accounts.rates")),
+})
+
 const make = Effect.gen(function* () {
   const ledger = yield* Ledger
 
@@ -116,32 +151,8 @@ const make = Effect.gen(function* () {
     ),
     deposit: Effect.fn("Accounts.deposit")((posting) => post("deposit", posting, posting.reason)),
     adjust: Effect.fn("Accounts.adjust")((posting) => post("adjustment", posting, posting.reason)),
-    createKey: Effect.fn("Accounts.createKey")(function* ({ accountId, name, expiresAt, limits }) {
-      const text = generateKey()
-      const key = yield* ledger.run("addKey", {
-        id: `key_${randomUUID()}`,
-        accountId,
-        name,
-        hint: hintOf(text),
-        hash: Redacted.value(hashKey(text)),
-        expiresAt: expiresAt ?? null,
-        limits: { ...noLimits, ...limits },
-        now: yield* Clock.currentTimeMillis,
-      })
-      return { key, text }
-    }),
-    keys: Effect.fn("Accounts.keys")((accountId) => ledger.run("keys", { accountId: accountId ?? null })),
-    revokeKey: Effect.fn("Accounts.revokeKey")(function* (id) {
-      return yield* ledger.run("revokeKey", { id, now: yield* Clock.currentTimeMillis })
-    }),
-    publishRates: Effect.fn("Accounts.publishRates")(function* (rates, validFrom) {
-      const now = yield* Clock.currentTimeMillis
-      return yield* ledger.run("publishRates", { rates, validFrom: validFrom ?? now, now })
-    }),
-    withdrawRates: Effect.fn("Accounts.withdrawRates")(function* (version) {
-      return yield* ledger.run("withdrawRates", { version, now: yield* Clock.currentTimeMillis })
-    }),
-    rates: Effect.suspend(() => ledger.run("rates", {})).pipe(Effect.withSpan("Accounts.rates")),
+    ...keysOf(ledger),
+    ...ratesOf(ledger),
   })
 })
 
