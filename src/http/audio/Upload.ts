@@ -20,14 +20,26 @@ export interface Upload {
   readonly fields: TranscriptionFields
 }
 
-/**
- * Receives transcription forms. The file goes to disk as it arrives, so that memory stays the same whatever its size;
- * everything about the form is bounded, the time it takes included.
- */
-export const makeUploads = Effect.gen(function* () {
+/** `uploadMaxBytes`: of all the form. */
+const errorOf = (fault: Multipart.MultipartError, uploadMaxBytes: number): ApiError => {
+  switch (fault.reason._tag) {
+    case "BodyTooLarge":
+    case "FileTooLarge":
+      return Errors.bodyTooLarge(uploadMaxBytes)
+    case "FieldTooLarge":
+      return Errors.fieldTooLarge(maxFieldBytes)
+    case "TooManyParts":
+      return Errors.tooManyParts(maxParts)
+    case "Parse":
+    case "InternalError":
+      return Errors.invalidMultipart()
+  }
+}
+
+/** Reads the fields of a form, whose one file goes to the path `target`. */
+const makeReader = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const { space, uploads } = yield* Scratch
-  const { uploadMaxBytes, uploadTimeout } = yield* Settings
+  const { uploadMaxBytes } = yield* Settings
 
   const limits = Multipart.limitsServices({
     maxParts,
@@ -37,38 +49,14 @@ export const makeUploads = Effect.gen(function* () {
     fieldMimeTypes: [],
   })
 
-  const told = (fault: Multipart.MultipartError): ApiError => {
-    switch (fault.reason._tag) {
-      case "BodyTooLarge":
-      case "FileTooLarge":
-        return Errors.bodyTooLarge(uploadMaxBytes)
-      case "FieldTooLarge":
-        return Errors.fieldTooLarge(maxFieldBytes)
-      case "TooManyParts":
-        return Errors.tooManyParts(maxParts)
-      case "Parse":
-      case "InternalError":
-        return Errors.invalidMultipart()
-    }
-  }
+  const told = (fault: Multipart.MultipartError) => errorOf(fault, uploadMaxBytes)
 
   const spool = (file: Multipart.File, to: string) =>
     Stream.run(file.content, fs.sink(to)).pipe(
       Effect.mapError((fault) => (Multipart.isMultipartError(fault) ? told(fault) : Errors.storageUnavailable())),
     )
 
-  const receive = Effect.fn("http.receive")(function* (
-    request: HttpServerRequest.HttpServerRequest,
-    parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>,
-  ) {
-    if (Number(request.headers["content-length"]) > uploadMaxBytes) {
-      return yield* Errors.bodyTooLarge(uploadMaxBytes)
-    }
-    const { accountId } = yield* currentCaller
-    // Without a length it counts as the largest there may be.
-    const bytes = Number(request.headers["content-length"] ?? uploadMaxBytes)
-    yield* space.take(accountId === anonymous ? undefined : accountId, { uploads: 1, bytes })
-    const target = yield* Effect.mapError(uploads.file, Errors.storageUnavailable)
+  return Effect.fnUntraced(function* (parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>, target: string) {
     const fields = new Map<string, string>()
     let received = Option.none<Multipart.File>()
     yield* parts.pipe(
@@ -97,7 +85,33 @@ export const makeUploads = Effect.gen(function* () {
         ? Errors.invalidValue("file", "expected an uploaded file, with a file name")
         : Errors.missingParameter("file")
     }
-    const decoded = yield* Effect.mapError(decodeFields(Object.fromEntries(fields)), schemaFault)
+    return Object.fromEntries(fields)
+  })
+})
+
+/**
+ * Receives transcription forms. The file goes to disk as it arrives, so that memory stays the same whatever its size;
+ * everything about the form is bounded, the time it takes included.
+ */
+export const makeUploads = Effect.gen(function* () {
+  const { space, uploads } = yield* Scratch
+  const { uploadMaxBytes, uploadTimeout } = yield* Settings
+  const read = yield* makeReader
+
+  const receive = Effect.fn("http.receive")(function* (
+    request: HttpServerRequest.HttpServerRequest,
+    parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>,
+  ) {
+    if (Number(request.headers["content-length"]) > uploadMaxBytes) {
+      return yield* Errors.bodyTooLarge(uploadMaxBytes)
+    }
+    const { accountId } = yield* currentCaller
+    // Without a length it counts as the largest there may be.
+    const bytes = Number(request.headers["content-length"] ?? uploadMaxBytes)
+    yield* space.take(accountId === anonymous ? undefined : accountId, { uploads: 1, bytes })
+    const target = yield* Effect.mapError(uploads.file, Errors.storageUnavailable)
+    const fields = yield* read(parts, target)
+    const decoded = yield* Effect.mapError(decodeFields(fields), schemaFault)
     return { path: target, fields: decoded } satisfies Upload
   })
 
