@@ -6,7 +6,6 @@ import { anonymous } from "../billing/Account.ts"
 import { Billing } from "../billing/Billing.ts"
 import type { BillingError } from "../billing/BillingError.ts"
 import type { Hold } from "../billing/Hold.ts"
-
 import { Payer } from "../billing/Payer.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { Fleet } from "../health/Fleet.ts"
@@ -70,6 +69,132 @@ const lessThan = (seconds: number, { reason }: BillingError): number => {
   return Math.min(seconds - 1, Math.floor(seconds * share))
 }
 
+const makeHear = Effect.gen(function* () {
+  const guard = yield* EngineGuard
+
+  /**
+   * What the engine hears, from its first segment on. It is taken from the engine at once: a client that reads slowly must not keep
+   * it from others, and hours of speech are little text. `done` runs when the recording is needed no more.
+   */
+  return Effect.fnUntraced(function* (
+    recording: DecodedRecording,
+    language: string | undefined,
+    each: (segment: Segment) => void,
+    done: Effect.Effect<void>,
+  ) {
+    const heard = guard
+      .stream("parakeet", (client) => client.transcribe(recording, { language }), { content: recording.sha256 })
+      .pipe(
+        Stream.tap((segment) => Effect.sync(() => each(segment))),
+        Stream.ensuring(done),
+      )
+    const queue = yield* Stream.toQueue(heard, { capacity: "unbounded" })
+    yield* Pull.catchDone(Queue.peek(queue), () => Effect.void)
+    return Stream.fromQueue(queue)
+  })
+})
+
+const makeDecode = Effect.gen(function* () {
+  const decoder = yield* AudioDecoder
+  const parakeet = (yield* Fleet).traits("parakeet")
+  const billing = yield* Billing
+  const { space } = yield* Scratch
+
+  const affordable = (means: Means): Effect.Effect<Means, BillingError> =>
+    billing.afford({ kind: "transcription", model: parakeet.model, audioMillis: means.seconds * 1_000 }, "MISS").pipe(
+      Effect.as(means),
+      Effect.catch((refusal) => {
+        const seconds = lessThan(means.seconds, refusal)
+        return seconds < 1 ? Effect.fail(refusal) : affordable({ seconds, refusal })
+      }),
+    )
+
+  /** What cannot be paid for, or finds no room, is not decoded: a few bytes can hold hours of silence. */
+  return Effect.fnUntraced(function* (path: string) {
+    const { accountId } = yield* Payer
+    const account = accountId === anonymous ? undefined : accountId
+    const scope = yield* Effect.scope
+    let refusal: BillingError | ScratchError | undefined
+    let room: Taken | undefined
+    const maxSeconds = Effect.gen(function* () {
+      const means = yield* affordable({ seconds: Math.ceil(decoder.maxSeconds) })
+      const left = space.left(account)
+      const seconds = Math.min(means.seconds, Math.floor(left.bytes / recordingBytes(1)))
+      refusal = seconds < means.seconds ? left.refusal : means.refusal
+      if (seconds < 1) return yield* left.refusal
+      room = yield* space.take(account, { uploads: 0, bytes: recordingBytes(seconds) }).pipe(Scope.provide(scope))
+      return seconds
+    })
+    const recording = yield* decoder
+      .decode(path, maxSeconds)
+      .pipe(
+        Effect.mapError((error) =>
+          refusal !== undefined && error._tag === "DecodeError" && error.reason._tag === "TooLong" ? refusal : error,
+        ),
+      )
+    room?.resize(recordingBytes(durationSeconds(recording)))
+    return recording
+  })
+})
+
+const make = Effect.gen(function* () {
+  const parakeet = (yield* Fleet).traits("parakeet")
+  const billing = yield* Billing
+  const hear = yield* makeHear
+  const decode = yield* makeDecode
+
+  const delivered = (hold: Hold, of: number) => (handed: "all" | number) =>
+    handed === "all"
+      ? billing.delivered(hold)
+      : billing.left(hold, { served: "MISS", handed: Math.min(handed, of), of })
+
+  const transcribe = Effect.fn("Transcription.transcribe")(function* (request: TranscriptionRequest) {
+    // The recording is done with once it is heard; the hold only when the client has the answer.
+    const hearing = yield* Scope.fork(yield* Effect.scope)
+    const recording = yield* Scope.provide(decode(request.path), hearing)
+    const seconds = durationSeconds(recording)
+    const audioMillis = Math.ceil(seconds * 1000)
+    const usage = { kind: "transcription", model: parakeet.model, audioMillis } as const
+    const earlier = yield* billing.reserve(usage)
+    const { outcome } = earlier
+    if (earlier.replayed && outcome !== null) {
+      yield* Scope.close(hearing, Exit.void)
+      const kept = JSON.parse(outcome) as Heard
+      return {
+        ...kept,
+        segments: Stream.fromIterable(kept.segments),
+        settle: Effect.asVoid(billing.settle(earlier, { served: "MISS" })),
+        delivered: delivered(earlier, audioMillis),
+      } satisfies Transcribed
+    }
+    // A text that was too long to be kept is heard again, and charged again.
+    const hold = earlier.replayed ? yield* billing.reserve(usage, { again: true }) : earlier
+    const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
+    const repeatable = (yield* Payer).idempotency !== null
+    const kept: Array<Segment> = []
+    const keep = (segment: Segment) => void (repeatable && kept.push(segment))
+    const segments = yield* Effect.onError(
+      hear(recording, request.language, keep, Scope.close(hearing, Exit.void)),
+      release,
+    )
+    const heard = { language: parakeet.language(request.language), durationSeconds: seconds }
+    const settled = Effect.suspend(() =>
+      billing.settle(hold, {
+        served: "MISS",
+        ...(repeatable ? { outcome: JSON.stringify({ ...heard, segments: kept } satisfies Heard) } : {}),
+      }),
+    )
+    return {
+      ...heard,
+      segments: Stream.onError(segments, release),
+      settle: Effect.asVoid(Effect.onError(settled, release)),
+      delivered: delivered(hold, audioMillis),
+    } satisfies Transcribed
+  })
+
+  return Transcription.of({ transcribe })
+})
+
 /**
  * The transcription program: audio to text. The scope is the client's: closing it ends the engine's call, and charges nothing unless
  * `settle` or `delivered` has said otherwise.
@@ -82,126 +207,5 @@ export class Transcription extends Context.Service<
     ) => Effect.Effect<Transcribed, TranscriptionFailure, Scope.Scope>
   }
 >()("aviary/transcription/Transcription") {
-  static readonly layer = Layer.effect(
-    Transcription,
-    Effect.gen(function* () {
-      const decoder = yield* AudioDecoder
-      const parakeet = (yield* Fleet).traits("parakeet")
-      const guard = yield* EngineGuard
-      const billing = yield* Billing
-      const { space } = yield* Scratch
-
-      /**
-       * What the engine hears, from its first segment on. It is taken from the engine at once: a client that reads slowly must not keep
-       * it from others, and hours of speech are little text. `done` runs when the recording is needed no more.
-       */
-      const hear = Effect.fnUntraced(function* (
-        recording: DecodedRecording,
-        language: string | undefined,
-        each: (segment: Segment) => void,
-        done: Effect.Effect<void>,
-      ) {
-        const heard = guard
-          .stream("parakeet", (client) => client.transcribe(recording, { language }), { content: recording.sha256 })
-          .pipe(
-            Stream.tap((segment) => Effect.sync(() => each(segment))),
-            Stream.ensuring(done),
-          )
-        const queue = yield* Stream.toQueue(heard, { capacity: "unbounded" })
-        yield* Pull.catchDone(Queue.peek(queue), () => Effect.void)
-        return Stream.fromQueue(queue)
-      })
-
-      const affordable = (means: Means): Effect.Effect<Means, BillingError> =>
-        billing
-          .afford({ kind: "transcription", model: parakeet.model, audioMillis: means.seconds * 1_000 }, "MISS")
-          .pipe(
-            Effect.as(means),
-            Effect.catch((refusal) => {
-              const seconds = lessThan(means.seconds, refusal)
-              return seconds < 1 ? Effect.fail(refusal) : affordable({ seconds, refusal })
-            }),
-          )
-
-      /** What cannot be paid for, or finds no room, is not decoded: a few bytes can hold hours of silence. */
-      const decode = Effect.fnUntraced(function* (path: string) {
-        const { accountId } = yield* Payer
-        const account = accountId === anonymous ? undefined : accountId
-        const scope = yield* Effect.scope
-        let refusal: BillingError | ScratchError | undefined
-        let room: Taken | undefined
-        const maxSeconds = Effect.gen(function* () {
-          const means = yield* affordable({ seconds: Math.ceil(decoder.maxSeconds) })
-          const left = space.left(account)
-          const seconds = Math.min(means.seconds, Math.floor(left.bytes / recordingBytes(1)))
-          refusal = seconds < means.seconds ? left.refusal : means.refusal
-          if (seconds < 1) return yield* left.refusal
-          room = yield* space.take(account, { uploads: 0, bytes: recordingBytes(seconds) }).pipe(Scope.provide(scope))
-          return seconds
-        })
-        const recording = yield* decoder
-          .decode(path, maxSeconds)
-          .pipe(
-            Effect.mapError((error) =>
-              refusal !== undefined && error._tag === "DecodeError" && error.reason._tag === "TooLong"
-                ? refusal
-                : error,
-            ),
-          )
-        room?.resize(recordingBytes(durationSeconds(recording)))
-        return recording
-      })
-
-      const delivered = (hold: Hold, of: number) => (handed: "all" | number) =>
-        handed === "all"
-          ? billing.delivered(hold)
-          : billing.left(hold, { served: "MISS", handed: Math.min(handed, of), of })
-
-      const transcribe = Effect.fn("Transcription.transcribe")(function* (request: TranscriptionRequest) {
-        // The recording is done with once it is heard; the hold only when the client has the answer.
-        const hearing = yield* Scope.fork(yield* Effect.scope)
-        const recording = yield* Scope.provide(decode(request.path), hearing)
-        const seconds = durationSeconds(recording)
-        const audioMillis = Math.ceil(seconds * 1000)
-        const usage = { kind: "transcription", model: parakeet.model, audioMillis } as const
-        const earlier = yield* billing.reserve(usage)
-        const { outcome } = earlier
-        if (earlier.replayed && outcome !== null) {
-          yield* Scope.close(hearing, Exit.void)
-          const kept = JSON.parse(outcome) as Heard
-          return {
-            ...kept,
-            segments: Stream.fromIterable(kept.segments),
-            settle: Effect.asVoid(billing.settle(earlier, { served: "MISS" })),
-            delivered: delivered(earlier, audioMillis),
-          } satisfies Transcribed
-        }
-        // A text that was too long to be kept is heard again, and charged again.
-        const hold = earlier.replayed ? yield* billing.reserve(usage, { again: true }) : earlier
-        const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
-        const repeatable = (yield* Payer).idempotency !== null
-        const kept: Array<Segment> = []
-        const keep = (segment: Segment) => void (repeatable && kept.push(segment))
-        const segments = yield* Effect.onError(
-          hear(recording, request.language, keep, Scope.close(hearing, Exit.void)),
-          release,
-        )
-        const heard = { language: parakeet.language(request.language), durationSeconds: seconds }
-        const settled = Effect.suspend(() =>
-          billing.settle(hold, {
-            served: "MISS",
-            ...(repeatable ? { outcome: JSON.stringify({ ...heard, segments: kept } satisfies Heard) } : {}),
-          }),
-        )
-        return {
-          ...heard,
-          segments: Stream.onError(segments, release),
-          settle: Effect.asVoid(Effect.onError(settled, release)),
-          delivered: delivered(hold, audioMillis),
-        } satisfies Transcribed
-      })
-
-      return Transcription.of({ transcribe })
-    }),
-  )
+  static readonly layer = Layer.effect(Transcription, make)
 }
