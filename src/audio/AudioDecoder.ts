@@ -13,7 +13,7 @@ import type { DecodedRecording } from "./Recording.ts"
  * @property timeLimit for one file; default 5 minutes
  * @property waitLimit for a free decoder; default 1 minute
  * @property maxSeconds the longest audio; default 4 hours
- * @property ffmpeg name or path of the program for AAC; default `ffmpeg`
+ * @property ffmpeg name or path of the program for all that the threads do not decode; default `ffmpeg`
  */
 export interface AudioDecoderOptions {
   readonly scratch: ScratchFolder
@@ -77,8 +77,8 @@ const make = Effect.fnUntraced(function* ({
         )
         return yield* byWorker.pipe(
           Effect.catchTag("WorkerLost", ({ message }) => (begun ? lost() : unable(message))),
-          Effect.catchTag("NeedsFfmpeg", ({ demuxer }) =>
-            decodeWithFfmpeg({ ...request, demuxer, command: ffmpeg }, fs, spawner).pipe(
+          Effect.catchTag("NeedsFfmpeg", ({ demuxer, skipBytes }) =>
+            decodeWithFfmpeg({ ...request, demuxer, skipBytes, command: ffmpeg }, fs, spawner).pipe(
               Effect.timeoutOrElse({ duration: timeLimit, orElse: late }),
             ),
           ),
@@ -92,8 +92,8 @@ const make = Effect.fnUntraced(function* ({
 })
 
 /**
- * Turns an uploaded file into a recording: wav, flac, mp3, and Opus or Vorbis in Ogg, Opus in WebM in worker threads, AAC
- * by ffmpeg. The bytes say what a file is, not its name. The recording's file goes with the scope.
+ * Turns an uploaded file into a recording: wav, flac, mp3, and Opus or Vorbis in Ogg, Opus in WebM in worker threads, what
+ * else there is by ffmpeg: AAC, compressed WAV, aiff, amr, au, caf, Speex. The bytes say what a file is, not its name. The recording's file goes with the scope.
  *
  * - `decode`: no further than `maxSeconds`, if that is less than the longest audio, and `TooLong` beyond it; it is asked once
  *   the file's turn has come

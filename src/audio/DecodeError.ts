@@ -58,8 +58,8 @@ export const ffmpegMissing = (): DecodeError =>
   new DecodeError({
     reason: new FfmpegMissing({
       message:
-        "This audio (AAC in m4a, mp4 or aac, or an unusual codec in webm) is decoded by ffmpeg, which this server does " +
-        `not have. Install ffmpeg on the server's PATH, or send ${listed(decodedHere, "or")} with Opus.`,
+        "This audio (AAC in m4a, mp4 or aac, a compressed wav, aiff, amr, au, caf, Speex, or an unusual codec in webm) is " +
+        `decoded by ffmpeg, which this server does not have. Install ffmpeg on the server's PATH, or send ${listed(decodedHere, "or")} with Opus.`,
     }),
   })
 

@@ -52,11 +52,11 @@ export interface WavLayout {
 }
 
 /**
- * Why bytes are no WAV that can be read: `NotWav` at all, `Truncated` before the samples, or an `Unsupported` encoding.
+ * Why bytes are no WAV that can be read: `NotWav` at all, `Truncated` before the samples, `Compressed`, or an `Unsupported` encoding.
  * A reader that has only the head of a stream so far reads on after `Truncated`.
  */
 export class WavError extends Schema.TaggedError<WavError>()("WavError", {
-  reason: Schema.Literals(["NotWav", "Truncated", "Unsupported"]),
+  reason: Schema.Literals(["NotWav", "Truncated", "Compressed", "Unsupported"]),
   message: Schema.String,
 }) {}
 
@@ -76,6 +76,9 @@ const encodings = new Map<number, { readonly encoding: WavLayout["encoding"]; re
   [7, { encoding: "mulaw", bits: [8] }],
 ])
 
+/** Codes of MS ADPCM, IMA ADPCM, Yamaha ADPCM, GSM 6.10, G.726 (two), MPEG layers I and II, MP3, G.722 and AAC. */
+const compressed = new Set([0x02, 0x11, 0x20, 0x31, 0x45, 0x64, 0x50, 0x55, 0x28f, 0xff])
+
 const parseFormat = (chunk: Uint8Array): Result.Result<Format, WavError> => {
   if (chunk.length < 16) return fail("Truncated", "The fmt chunk of the WAV file is cut off.")
   const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length)
@@ -87,7 +90,8 @@ const parseFormat = (chunk: Uint8Array): Result.Result<Format, WavError> => {
   const bits = view.getUint16(14, true)
   const known = encodings.get(code)
   if (known === undefined || !known.bits.includes(bits)) {
-    return fail("Unsupported", `WAV with format code ${code} and ${bits} bits per sample cannot be read.`)
+    const reason = compressed.has(code) ? "Compressed" : "Unsupported"
+    return fail(reason, `WAV with format code ${code} and ${bits} bits per sample cannot be read.`)
   }
   if (channels < 1 || channels > 32 || sampleRate < lowestSampleRate || sampleRate > highestSampleRate) {
     return fail("Unsupported", `WAV with ${channels} channels at ${sampleRate} Hz cannot be read.`)

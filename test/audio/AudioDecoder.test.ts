@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync, truncateSync, writeFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { AudioDecoder, type AudioDecoderOptions } from "../../src/audio/AudioDecoder.ts"
 import { wavHeader } from "../../src/audio/Wav.ts"
 import { compareAudio } from "../support/compareAudio.ts"
@@ -72,6 +72,64 @@ layer(decoder(), live)("AudioDecoder", (it) => {
       const samples = samplesOf((yield* decode(path)).path)
       const power = samples.reduce((sum, value) => sum + value * value, 0) / samples.length
       expect(Math.sqrt(power)).toBeGreaterThan(500)
+    }),
+  )
+
+  it.effect("finds an MP3 behind two ID3 tags", () =>
+    Effect.gen(function* () {
+      const recording = yield* decode(fixture("mp3-two-id3-tags.mp3"))
+      expect(recording.samples / 16_000).toBeCloseTo(5.4, 0)
+    }),
+  )
+
+  // 20 bytes each, of which the head says 10; 52 bytes, of which the head says 20.
+  const id3 = Buffer.from(`49443303000000000${"a".padEnd(23, "0")}`, "hex")
+  const ape = Buffer.concat([
+    Buffer.from("APETAGEX"),
+    Buffer.from("d00700001400000000000000000000a0", "hex"),
+    Buffer.alloc(28),
+  ])
+  const tags = Buffer.concat([id3, Buffer.alloc(7), id3, id3, ape, Buffer.alloc(5_000)])
+  it.effect.each([".wav", ".flac", ".mp3", ".opus", ".ogg", ".webm", ...(hasFfmpeg ? [".m4a", ".aac"] : [])])(
+    "finds a %s behind ID3 and APE tags and zeros",
+    (ending) =>
+      Effect.gen(function* () {
+        const plain = yield* decode(clip(ending))
+        const tagged = yield* decode(upload(`tagged${ending}`, Buffer.concat([tags, readFileSync(clip(ending))])))
+        expect(tagged.sha256).toBe(plain.sha256)
+      }),
+  )
+
+  it.effect("refuses a file of nothing but tags at once", () =>
+    Effect.gen(function* () {
+      const { reason } = yield* refused(upload("tags.mp3", Buffer.alloc(8_000_000, id3)))
+      expect(reason._tag).toBe("Undecodable")
+    }),
+  )
+
+  it.effect.skipIf(!hasFfmpeg)("has ffmpeg read a WAV of GSM 6.10", () =>
+    Effect.gen(function* () {
+      const recording = yield* decode(fixture("wav-gsm610.wav"))
+      expect(recording.samples / 16_000).toBeCloseTo(5.3, 1)
+    }),
+  )
+
+  const others: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
+    ["adpcm_ms.wav", ["-c:a", "adpcm_ms"]],
+    ["adpcm_ima.wav", ["-c:a", "adpcm_ima_wav"]],
+    ["mp3.wav", ["-c:a", "libmp3lame"]],
+    ["plain.aiff", []],
+    ["plain.au", []],
+    ["plain.caf", []],
+    ["speex.ogg", ["-c:a", "libspeex"]],
+  ]
+  it.effect.each(hasFfmpeg ? others : [])("has ffmpeg read %s", ([name, codec]) =>
+    Effect.gen(function* () {
+      const path = join(folder, name)
+      spawnSync("ffmpeg", ["-y", "-i", clip(".wav"), ...codec, path])
+      const recording = yield* decode(path)
+      expect(Math.abs(recording.samples - original.length)).toBeLessThan(16_000 * 0.15)
+      expect(compareAudio(original, samplesOf(recording.path)).likeness).toBeGreaterThan(0.35)
     }),
   )
 
@@ -156,9 +214,16 @@ layer(decoder({ maxSeconds: 5, timeLimit: "30 seconds" }), live)("AudioDecoder w
 })
 
 layer(decoder({ ffmpeg: join(folder, "no-such-program") }), live)("AudioDecoder without ffmpeg", (it) => {
-  it.effect.each([".m4a", ".aac"])("says what %s needs", (ending) =>
+  const needy = [
+    clip(".m4a"),
+    clip(".aac"),
+    fixture("wav-gsm610.wav"),
+    upload("plain.caf", Buffer.from("caff")),
+    upload("speech.amr", Buffer.from("#!AMR\n")),
+  ]
+  it.effect.each(needy.map((path) => [basename(path), path] as const))("says what %s needs", ([, path]) =>
     Effect.gen(function* () {
-      const { reason } = yield* refused(clip(ending))
+      const { reason } = yield* refused(path)
       expect(reason._tag).toBe("FfmpegMissing")
       expect(reason.message).toMatch(/Install ffmpeg/)
     }),

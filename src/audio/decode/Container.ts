@@ -1,5 +1,15 @@
 /** What a file is by its first bytes. `mp4` and `adts` hold AAC, which nothing on npm decodes under a permissive licence. */
-export type Container = "wav" | "flac" | "ogg-opus" | "ogg-vorbis" | "ogg-flac" | "webm" | "mp3" | "mp4" | "adts"
+export type Container =
+  | ("wav" | "flac" | "ogg-opus" | "ogg-vorbis" | "ogg-flac" | "webm" | "mp3")
+  | ("mp4" | "adts" | "aiff" | "amr" | "au" | "caf" | "ogg-speex")
+
+/**
+ * @property start where the container begins, in bytes: taggers put theirs in front of it
+ */
+export interface Sniffed {
+  readonly container: Container
+  readonly start: number
+}
 
 /** Answers the bytes from `offset`, as many as there are up to `length`. */
 export type ReadAt = (offset: number, length: number) => Uint8Array
@@ -54,8 +64,16 @@ const oggCodec = (page: Uint8Array): Container | undefined => {
   const packet = page.subarray(27 + (page[26] ?? 0))
   if (text(packet.subarray(0, 8)) === "OpusHead") return "ogg-opus"
   if (text(packet.subarray(0, 7)) === "\u0001vorbis") return "ogg-vorbis"
+  if (text(packet.subarray(0, 8)) === "Speex   ") return "ogg-speex"
   return text(packet.subarray(0, 5)) === "\u007fFLAC" ? "ogg-flac" : undefined
 }
+
+/** More than taggers that know nothing of each other leave, and few enough that a file of nothing else costs no time. */
+const mostTags = 1_000
+
+/** Padding that is passed over in one go, and in all. */
+const paddingBytes = 4_096
+const mostPadding = 1_048_576
 
 /** The length of an ID3v2 tag at the start, in bytes: covers can be megabytes. */
 const id3Bytes = (head: Uint8Array): number => {
@@ -64,17 +82,57 @@ const id3Bytes = (head: Uint8Array): number => {
   return 10 + (((a & 0x7f) << 21) | ((b & 0x7f) << 14) | ((c & 0x7f) << 7) | (d & 0x7f)) + (head[5]! & 0x10 ? 10 : 0)
 }
 
+/** The length of an APE tag at the start, in bytes. */
+const apeBytes = (head: Uint8Array): number => {
+  if (text(head.subarray(0, 8)) !== "APETAGEX" || head.length < 32) return 0
+  return 32 + new DataView(head.buffer, head.byteOffset).getUint32(12, true)
+}
+
+const isFilm = (head: Uint8Array): boolean => text(head.subarray(4, 8)) === "ftyp"
+
+/** Where the file proper begins: behind tags, which are put in front of each other, and zeros, which tags leave behind. */
+const behindTags = (read: ReadAt): number => {
+  let offset = 0
+  let padding = 0
+  for (let tags = 0; tags < mostTags && padding < mostPadding;) {
+    const head = read(offset, paddingBytes)
+    const zeros = head.findIndex((byte) => byte !== 0)
+    // Up to three are the beginning of a film: the size of its first box.
+    if (zeros > 3 || (zeros < 0 && head.length > 0)) {
+      const passed = zeros < 0 ? head.length : zeros
+      padding += passed
+      offset += passed
+      if (isFilm(read(offset - 3, 8))) return offset - 3
+      continue
+    }
+    const tag = id3Bytes(head) || apeBytes(head)
+    if (tag === 0) return offset
+    tags += 1
+    offset += tag
+  }
+  return offset
+}
+
 /** Looks at the bytes alone: names and content types of uploads are often wrong. */
-export const sniffContainer = (read: ReadAt): Container | undefined => {
-  const tag = id3Bytes(read(0, 10))
+export const sniffContainer = (read: ReadAt): Sniffed | undefined => {
+  const start = behindTags(read)
+  const container = containerAt((offset, length) => read(start + offset, length))
+  return container && { container, start }
+}
+
+const containerAt = (read: ReadAt): Container | undefined => {
   const window = searchBytes * 4
-  const head = read(tag, window)
+  const head = read(0, window)
   const start = text(head.subarray(0, 4))
   if ((start === "RIFF" || start === "RF64") && text(head.subarray(8, 12)) === "WAVE") return "wav"
   if (start === "fLaC") return "flac"
   if (start === "OggS") return oggCodec(head)
   if (start === "\u001aE\u00df\u00a3") return "webm"
-  if (text(head.subarray(4, 8)) === "ftyp") return "mp4"
+  if (isFilm(head)) return "mp4"
+  if (start === "FORM" && ["AIFF", "AIFC"].includes(text(head.subarray(8, 12)))) return "aiff"
+  if (start === "caff") return "caf"
+  if (start === ".snd") return "au"
+  if (text(head.subarray(0, 5)) === "#!AMR") return "amr"
   const atEnd = head.length < window
   if (hasFrames(head, atEnd, mp3FrameBytes)) return "mp3"
   return hasFrames(head, atEnd, adtsFrameBytes) ? "adts" : undefined

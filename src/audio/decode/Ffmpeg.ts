@@ -13,26 +13,34 @@ import { makeWavStream } from "./WavStream.ts"
 interface FfmpegOptions extends DecodeFile {
   readonly command: string
   readonly demuxer: NeedsFfmpeg["demuxer"]
+  readonly skipBytes: number
 }
 
 /** What a file says of itself may ask for gigabytes: a rate of 16 MHz, a table of a billion samples. */
 const largestAllocationBytes = 134_217_728
 
 /** Audio alone: a film's pictures would be decoded too, to learn what they are. */
-const codecs =
-  "aac,alac,mp3float,mp3,mp2float,mp2,opus,libopus,vorbis,flac,ac3,eac3,pcm_s16le,pcm_s16be,pcm_s24le,pcm_f32le"
+const codecs = [
+  ...["aac", "alac", "mp3float", "mp3", "mp2float", "mp2", "opus", "libopus", "vorbis", "flac", "ac3", "eac3"],
+  ...["amrnb", "amrwb", "gsm", "gsm_ms", "speex", "libspeex"],
+  ...["adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_yamaha", "g722", "g726", "g726le"],
+  ...["pcm_u8", "pcm_s8", "pcm_alaw", "pcm_mulaw", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"],
+  ...["pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be"],
+].join(",")
 
 /**
  * The demuxer is named and only files may be opened, since a playlist in disguise would have ffmpeg fetch what the
  * client likes. None of the gateway's secrets are in its environment.
  */
-const ffmpeg = ({ command, demuxer, input, maxSeconds }: FfmpegOptions) =>
+const ffmpeg = ({ command, demuxer, input, maxSeconds, skipBytes }: FfmpegOptions) =>
   ChildProcess.make(
     command,
     [
       ...["-nostdin", "-hide_banner", "-loglevel", "quiet", "-threads", "1"],
       ...["-max_alloc", String(largestAllocationBytes), "-codec_whitelist", codecs, "-vn", "-sn", "-dn"],
-      ...["-protocol_whitelist", "file,pipe", "-f", demuxer, "-i", `file:${input}`],
+      // An mp4 says where its samples are, counted from its own beginning, so that no option which merely skips would do.
+      ...["-protocol_whitelist", "file,pipe,subfile", "-f", demuxer],
+      ...["-i", `${skipBytes === 0 ? "" : `subfile,,start,${skipBytes},end,0,,:`}file:${input}`],
       // More than two channels become two: dialogue of a film is in the middle one of six.
       ...["-map", "0:a:0", "-af", "aformat=channel_layouts=mono|stereo", "-ar", String(recordingSampleRate)],
       ...["-t", String(maxSeconds + 1), "-c:a", "pcm_s16le", "-f", "wav", "pipe:1"],

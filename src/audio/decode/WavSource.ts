@@ -4,16 +4,22 @@ import { parseWav } from "../Wav.ts"
 import { channelSamples } from "../WavSamples.ts"
 import type { AudioSource } from "./AudioSource.ts"
 import type { ReadAt } from "./Container.ts"
+import type { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
 
 const blockBytes = 65_536
 
 /**
  * A file that ends before its declared length is read as far as it goes: recorders are stopped by pulling the plug. One that has
  * bytes beyond `maxSeconds` is refused before any of it is decoded.
+ *
+ * @param needsFfmpeg thrown where the samples are compressed
  */
-export async function* wavSource(read: ReadAt, maxSeconds: number): AudioSource {
+export async function* wavSource(read: ReadAt, maxSeconds: number, needsFfmpeg: NeedsFfmpeg): AudioSource {
   const parsed = parseWav(read)
-  if (Result.isFailure(parsed)) throw undecodable(parsed.failure.message)
+  if (Result.isFailure(parsed)) {
+    const { message, reason } = parsed.failure
+    throw reason === "Compressed" ? needsFfmpeg : undecodable(message)
+  }
   const layout = parsed.success
   const end = layout.dataBytes === undefined ? Infinity : layout.dataOffset + layout.dataBytes
   const most = layout.dataOffset + Math.floor(maxSeconds * layout.sampleRate) * layout.frameBytes

@@ -1,6 +1,6 @@
 import { undecodable } from "../DecodeError.ts"
 import type { ReadAt } from "./Container.ts"
-import { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
+import type { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
 import { maxPacketBytes } from "./OggPackets.ts"
 
 /** Element ids of RFC 9559, with their length marker. */
@@ -72,11 +72,11 @@ const describeTrack = (track: Track, id: number, bytes: Uint8Array): void => {
 }
 
 /** The frame in a block of `track`; undefined if the block is another track's. */
-const frameOf = (block: Uint8Array, track: Track): Uint8Array | undefined => {
+const frameOf = (block: Uint8Array, track: Track, needsFfmpeg: NeedsFfmpeg): Uint8Array | undefined => {
   const number = vint(block, 0, 8, false)
   if (number === undefined || number.value !== track.number || block.length < number.length + 3) return undefined
   // Several frames in one block: no browser writes that for Opus.
-  if ((block[number.length + 2]! & 6) !== 0) throw new NeedsFfmpeg({ demuxer: "matroska" })
+  if ((block[number.length + 2]! & 6) !== 0) throw needsFfmpeg
   return block.subarray(number.length + 3)
 }
 
@@ -85,9 +85,9 @@ const frameOf = (block: Uint8Array, track: Track): Uint8Array | undefined => {
  * element without regard to where their parents end, so files of unknown size, cut files and lying sizes are all one
  * case, and it always moves forward: a demuxer that follows sizes and indices was seen to loop for ever on damage.
  *
- * Throws a `DecodeError` if there is no audio, and `NeedsFfmpeg` if it is not Opus.
+ * Throws a `DecodeError` if there is no audio, and `needsFfmpeg` if it is not Opus.
  */
-export function* webmPackets(read: ReadAt): Iterable<Uint8Array> {
+export function* webmPackets(read: ReadAt, needsFfmpeg: NeedsFfmpeg): Iterable<Uint8Array> {
   const tracks: Array<Track> = []
   let audio: Track | undefined
   for (let offset: number | undefined = 0; offset !== undefined;) {
@@ -109,11 +109,11 @@ export function* webmPackets(read: ReadAt): Iterable<Uint8Array> {
       if (audio === undefined) {
         audio = tracks.find(({ type }) => type === 2)
         if (audio === undefined) throw undecodable("The file has no audio track.")
-        if (audio.codec !== "A_OPUS") throw new NeedsFfmpeg({ demuxer: "matroska" })
+        if (audio.codec !== "A_OPUS") throw needsFfmpeg
         yield audio.head
       }
       const block = size > maxPacketBytes ? undefined : read(offset + headBytes, size)
-      const frame = block?.length === size ? frameOf(block, audio) : undefined
+      const frame = block?.length === size ? frameOf(block, audio, needsFfmpeg) : undefined
       if (frame !== undefined) yield frame
     } else if (track !== undefined && audio === undefined && size <= 4_096) {
       describeTrack(track, id, read(offset + headBytes, size))

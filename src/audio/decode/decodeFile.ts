@@ -74,11 +74,15 @@ const readerOf = (file: number, onRead: () => void): ReadAt => {
   }
 }
 
-const sourceFor = (read: ReadAt, maxSeconds: number): AudioSource => {
-  const container = sniffContainer(read)
+const sourceFor = (whole: ReadAt, maxSeconds: number): AudioSource => {
+  const sniffed = sniffContainer(whole)
+  if (sniffed === undefined) throw undecodable("The file is not audio in a known format.")
+  const { container, start } = sniffed
+  const read: ReadAt = (offset, length) => whole(start + offset, length)
+  const byFfmpeg = (demuxer: NeedsFfmpeg["demuxer"]) => new NeedsFfmpeg({ demuxer, skipBytes: start })
   switch (container) {
     case "wav":
-      return wavSource(read, maxSeconds)
+      return wavSource(read, maxSeconds, byFfmpeg("wav"))
     case "mp3":
     case "flac":
     case "ogg-flac":
@@ -87,13 +91,18 @@ const sourceFor = (read: ReadAt, maxSeconds: number): AudioSource => {
     case "ogg-opus":
       return opusSource(oggPackets(read))
     case "webm":
-      return opusSource(webmPackets(read))
+      return opusSource(webmPackets(read, byFfmpeg("matroska")))
     case "mp4":
-      throw new NeedsFfmpeg({ demuxer: "mov" })
+      throw byFfmpeg("mov")
     case "adts":
-      throw new NeedsFfmpeg({ demuxer: "aac" })
-    case undefined:
-      throw undecodable("The file is not audio in a known format.")
+      throw byFfmpeg("aac")
+    case "ogg-speex":
+      throw byFfmpeg("ogg")
+    case "aiff":
+    case "amr":
+    case "au":
+    case "caf":
+      throw byFfmpeg(container)
   }
 }
 
