@@ -1,5 +1,6 @@
 import { Console, Duration, Effect, Fiber, Layer, Option, Schema } from "effect"
 import { GlobalFlag } from "effect/cli"
+import { createServer } from "node:net"
 import { gateway } from "../Aviary.ts"
 import { Hurry } from "../http/connection/NodeServer.ts"
 import { address } from "../http/Server.ts"
@@ -15,6 +16,7 @@ class StartError extends Schema.TaggedError<StartError>()("StartError", { messag
 /** Serves until the process is told to stop, and says where once it listens. `--log-level` comes before the setting. */
 export const serve = Effect.gen(function* () {
   const { host, magpieUrl, parakeetUrl, port, shutdownGrace } = yield* Settings
+  yield* canListen(host, port)
   if (magpieUrl === undefined || parakeetUrl === undefined) yield* Console.log("Loading the embedded engines …")
   // Beside the start: one that hangs does not end when it is interrupted either.
   const watch = yield* Effect.forkDetach(Effect.andThen(stopped, endAfter(Duration.zero)))
@@ -51,6 +53,15 @@ const endAfter = (grace: Duration.Duration) =>
     Effect.andThen(Effect.sync(() => exitNow(1))),
     Effect.forkDetach,
   )
+
+/** Fails at once where `port` cannot be had: loading the embedded engines first, and closing them again, takes many seconds. */
+const canListen = (host: string, port: number) =>
+  Effect.callback<void, StartError>((resume) => {
+    const server = createServer()
+    server.once("error", (cause) => resume(notListening(host, port, cause)))
+    server.listen({ host, port }, () => server.close(() => resume(Effect.void)))
+    return Effect.sync(() => server.close())
+  })
 
 const notListening = (host: string, port: number, cause: unknown) => {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause)

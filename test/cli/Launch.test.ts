@@ -4,6 +4,7 @@ import { Effect, FileSystem } from "effect"
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { globSync, readFileSync } from "node:fs"
+import { createServer } from "node:net"
 import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
@@ -36,6 +37,29 @@ layer(NodeServices.layer, { excludeTestServices: true })("aviary, launched", (it
       })
       expect(output).toBe("Aviary is starting …\nLoading the embedded engines …\n")
       expect(code).toBe(0)
+    }),
+  )
+
+  it.effect("a port that is taken is said before the engines are loaded", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const dataDir = yield* fs.makeTempDirectoryScoped({ prefix: "aviary-launch-" })
+      const [output, code] = yield* Effect.promise(async (abort) => {
+        const taken = createServer().listen(0, "127.0.0.1")
+        await once(taken, "listening")
+        const { port } = taken.address() as { port: number }
+        const env = { PATH: process.env["PATH"], AVIARY_PORT: String(port), AVIARY_DATA_DIR: dataDir }
+        const child = spawn(process.execPath, [main], { env, signal: abort, killSignal: "SIGKILL" })
+        let text = ""
+        child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
+        child.stderr.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
+        const [status] = (await once(child, "close")) as [number | null]
+        taken.close()
+        return [text, status] as const
+      })
+      expect(output).toMatch(/port \d+ is taken\. Stop what listens there/)
+      expect(output).not.toContain("Loading the embedded engines")
+      expect(code).toBe(1)
     }),
   )
 
