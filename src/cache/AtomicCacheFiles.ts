@@ -21,10 +21,11 @@ import { CacheError, whenGone } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
 import { makeDisk } from "./Disk.ts"
 import type { Entry } from "./Entry.ts"
-import { makeEntryFiles, type OpenEntry, sliceBytes } from "./EntryFiles.ts"
+import { makeEntryFiles, type OpenEntry } from "./EntryFiles.ts"
 import { makeMemoryTier } from "./MemoryTier.ts"
 import { makeRecency } from "./Recency.ts"
 import { makeReserve } from "./Reserve.ts"
+import { sliceBytes } from "./Slice.ts"
 import { makeTrouble } from "./Trouble.ts"
 
 /** How often the directory is read for what other gateways did to it. */

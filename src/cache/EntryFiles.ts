@@ -6,9 +6,7 @@ import { CacheKey, keyVersion } from "./CacheKey.ts"
 import type { Disk, OpenFile } from "./Disk.ts"
 import type { EntryWriter } from "./Entry.ts"
 import { decodeFooter, encodeFooter, maxFooterBytes, type Metadata } from "./EntryFormat.ts"
-
-/** Read at a time; hashing as much takes 0.05 ms of the event loop. */
-export const sliceBytes = 65_536
+import { sliceBytes } from "./Slice.ts"
 
 /** An entry's file, open, its footer read and found right. */
 export interface OpenEntry {

@@ -1,11 +1,11 @@
-import { Cause, Effect, Exit, Fiber, Metric, Option, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, type Fiber, Metric, Option, Scope, Stream } from "effect"
 import * as Metrics from "../telemetry/Metrics.ts"
 import type { AtomicCache } from "./AtomicCache.ts"
 import { CacheError, FlightStopped } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
-import type { EntryWriter } from "./Entry.ts"
 import type { Description } from "./EntryFormat.ts"
-import { makeTape } from "./Tape.ts"
+import { makeKeeping } from "./FlightKeeping.ts"
+import { makeTape, type Tape } from "./Tape.ts"
 import type { Trouble } from "./Trouble.ts"
 
 /**
@@ -63,6 +63,21 @@ const asListenersSeeIt = <E>(exit: Exit.Exit<unknown, E>): Exit.Exit<void, E | C
   return reasons.length === 0 ? stopped : Exit.failCause(Cause.fromReasons(reasons))
 }
 
+/** All of a tape, from its beginning, for each who runs it. */
+const bytesOf = <E>(tape: Tape<E>) =>
+  Stream.fromPull(
+    Effect.sync(() => {
+      let at = 0
+      return Effect.map(
+        Effect.suspend(() => tape.next(at)),
+        (chunks) => {
+          for (const bytes of chunks) at += bytes.length
+          return chunks
+        },
+      )
+    }),
+  )
+
 export const makeFlight = <E>(
   plan: FlightPlan<E>,
   options: {
@@ -80,35 +95,7 @@ export const makeFlight = <E>(
   const scope = Scope.makeUnsafe()
   let found = false
 
-  const spool = cache.write(plan.key).pipe(
-    Scope.provide(scope),
-    Effect.flatMap((writer) =>
-      Effect.as(
-        tape.spool(writer, () => flight.stage !== "making"),
-        Option.some(writer),
-      ),
-    ),
-    Effect.catch((error) =>
-      trouble
-        .report("write entries", error)
-        .pipe(Effect.andThen(tape.giveUpDisk), Effect.as(Option.none<EntryWriter>())),
-    ),
-  )
-
-  /** Disk trouble ends in `uncached` here: the listeners have the audio, and that is what they came for. */
-  const keep = Effect.fnUntraced(function* (
-    spooler: Fiber.Fiber<Option.Option<EntryWriter>>,
-    description: Description,
-  ): Effect.fn.Return<Outcome> {
-    yield* tape.wake
-    const writer = yield* Fiber.join(spooler)
-    if (Option.isNone(writer) || plan.mode === "bypass" || !cache.enabled) return "uncached"
-    return yield* writer.value.commit(description, plan.head?.({ length: tape.length })).pipe(
-      Effect.andThen(trouble.over("write entries")),
-      Effect.as("committed" as const),
-      Effect.catch((error) => Effect.as(trouble.report("write entries", error), "uncached" as const)),
-    )
-  })
+  const keeping = makeKeeping(plan, { cache, trouble, tape, scope, made: () => flight.stage !== "making" })
 
   const fly = Effect.gen(function* (): Effect.fn.Return<Outcome, E | CacheError> {
     if (!flight.insisted) {
@@ -117,12 +104,12 @@ export const makeFlight = <E>(
       if (found) return "found"
     }
     flight.stage = "making"
-    const spooler = yield* Effect.forkIn(spool, scope)
+    const spooler = yield* Effect.forkIn(keeping.spool, scope)
     yield* Stream.runForEachArray(plan.produce, (chunks) => Effect.forEach(chunks, tape.append, { discard: true }))
     const description = yield* plan.describe({ length: tape.length })
     // From here on nothing is left to free on the engine's side: what was made is kept, even if nobody listens any more.
     flight.stage = "keeping"
-    return yield* keep(spooler, description)
+    return yield* keeping.keep(spooler, description)
   })
 
   const end = Effect.fnUntraced(function* (exit: Exit.Exit<Outcome, E | CacheError>) {
@@ -146,18 +133,7 @@ export const makeFlight = <E>(
       tape.begun,
       Effect.suspend(() => Effect.as(tape.failure, found ? ("found" as const) : ("audio" as const))),
     ),
-    bytes: Stream.fromPull(
-      Effect.sync(() => {
-        let at = 0
-        return Effect.map(
-          Effect.suspend(() => tape.next(at)),
-          (chunks) => {
-            for (const bytes of chunks) at += bytes.length
-            return chunks
-          },
-        )
-      }),
-    ),
+    bytes: bytesOf(tape),
     total: () => {
       const made = tape.length
       const foreseen = flight.stage === "making" ? Math.round(plan.foresee?.(made) ?? 0) : 0

@@ -31,20 +31,11 @@ export interface Listening<E> {
 /** How often an entry that is evicted before it can be opened is looked for again, before it is made anew without looking. */
 const lookingAgain = 3
 
-const make = Effect.gen(function* () {
-  const cache = yield* AtomicCache
-  const { flightMemoryBytes } = yield* Settings
-  const trouble = makeTrouble()
-  const fibers = yield* FiberSet.make<void>()
-  const byKey = new Map<CacheKey, Flight<unknown>>()
+/** Counts so many flights and listeners more, or fewer. */
+const makeCount = () => {
   let active = 0
   let listeners = 0
-
-  const unlist = (flight: Flight<unknown>) => {
-    if (byKey.get(flight.key) === flight) byKey.delete(flight.key)
-  }
-
-  const count = (flights: number, seats: number) =>
+  return (flights: number, seats: number) =>
     Effect.suspend(() => {
       active += flights
       listeners += seats
@@ -53,6 +44,26 @@ const make = Effect.gen(function* () {
         Metric.update(Metrics.flightListeners, listeners),
       )
     })
+}
+
+const makeLookUp = (cache: AtomicCache["Service"]) => (key: CacheKey) =>
+  Effect.map(
+    cache.get(key),
+    Option.map((entry): Found => ({ _tag: "Found", entry })),
+  )
+
+const make = Effect.gen(function* () {
+  const cache = yield* AtomicCache
+  const { flightMemoryBytes } = yield* Settings
+  const trouble = makeTrouble()
+  const fibers = yield* FiberSet.make<void>()
+  const byKey = new Map<CacheKey, Flight<unknown>>()
+  const count = makeCount()
+  const lookUp = makeLookUp(cache)
+
+  const unlist = (flight: Flight<unknown>) => {
+    if (byKey.get(flight.key) === flight) byKey.delete(flight.key)
+  }
 
   /** Registered before anything is waited for, so that later requests for the key find it. */
   const start = Effect.fnUntraced(function* <E>(plan: FlightPlan<E>, insisted: boolean) {
@@ -81,12 +92,6 @@ const make = Effect.gen(function* () {
     yield* count(0, 1)
     return leave
   })
-
-  const lookUp = (key: CacheKey) =>
-    Effect.map(
-      cache.get(key),
-      Option.map((entry): Found => ({ _tag: "Found", entry })),
-    )
 
   const join = <E>(plan: FlightPlan<E>) =>
     Effect.uninterruptibleMask((restore) =>

@@ -1,0 +1,24 @@
+import { Effect } from "effect"
+
+/**
+ * Lets fibers wait for a state that others change.
+ *
+ * - `happened`: something has changed
+ * - `until`: waits until `ready`, which is asked now and after every change; asking and waiting are one step, so no change is missed
+ */
+export const makeChanges = () => {
+  let waiting = new Set<() => void>()
+  return {
+    happened: (): void => {
+      const woken = waiting
+      waiting = new Set()
+      for (const resume of woken) resume()
+    },
+    until: (ready: () => boolean): Effect.Effect<void> =>
+      Effect.callback<void>((resume) => {
+        const ask = () => (ready() ? resume(Effect.void) : void waiting.add(ask))
+        ask()
+        return Effect.sync(() => void waiting.delete(ask))
+      }),
+  }
+}
