@@ -19,6 +19,9 @@ export type Owner = typeof Owner.Type
 /** `unseen`: on another machine or in another container, or there is no `/proc`. */
 export type Life = "alive" | "gone" | "unseen"
 
+/** Where a folder keeps its owner. The file's time is the folder's heartbeat. */
+export const ownerFile = "owner.json"
+
 const json = Schema.fromJsonString(Owner)
 export const ownerToJson = Schema.encodeSync(json)
 export const ownerFromJson = Schema.decodeUnknownOption(json)
