@@ -75,6 +75,17 @@ layer(decoder(), live)("AudioDecoder", (it) => {
     }),
   )
 
+  it.effect.each(hasFfmpeg ? ["opus", "webm", "ogg", "flac", "wav"] : [])("a %s of one second has one", (ending) =>
+    Effect.gen(function* () {
+      const path = join(folder, `second.${ending}`)
+      const codec = ending === "opus" || ending === "webm" ? ["-c:a", "libopus"] : []
+      spawnSync("ffmpeg", ["-y", "-f", "lavfi", "-i", "sine=d=1:r=48000", ...codec, path])
+      const { samples } = yield* decode(path)
+      expect(samples).toBeLessThanOrEqual(16_000)
+      expect(samples).toBeGreaterThan(15_990)
+    }),
+  )
+
   it.effect("finds an MP3 behind two ID3 tags", () =>
     Effect.gen(function* () {
       const recording = yield* decode(fixture("mp3-two-id3-tags.mp3"))

@@ -2,6 +2,7 @@ import { OpusDecoder } from "opus-decoder"
 import { checkDeclared } from "../InputLimits.ts"
 import { recordingSampleRate } from "../Recording.ts"
 import type { AudioSource } from "./AudioSource.ts"
+import type { OpusPacket } from "./OpusPacket.ts"
 
 /** Packets decoded before the thread looks for an interruption; 20 ms of audio each, as a rule. */
 const packetsPerPiece = 50
@@ -24,36 +25,39 @@ const opusHead = (bytes: Uint8Array) => {
   }
 }
 
+/** Of 48 kHz, up rather than down: no second begins that the file does not have. */
+const samplesOf = (at48kHz: number): number => Math.ceil((at48kHz * recordingSampleRate) / 48_000)
+
 /**
  * Opus, decoded straight to 16 kHz.
  *
  * @param packets the `OpusHead`, then the audio
  */
-export async function* opusSource(packets: Iterable<Uint8Array>): AudioSource {
+export async function* opusSource(packets: Iterable<OpusPacket>): AudioSource {
   let decoder: OpusDecoder<typeof recordingSampleRate> | undefined
   let skip = 0
   let waiting: Array<Uint8Array> = []
-  const piece = (into: OpusDecoder<typeof recordingSampleRate>) => {
+  const piece = (into: OpusDecoder<typeof recordingSampleRate>, discard = 0) => {
     const audio = into.decodeFrames(waiting)
     waiting = []
-    const length = audio.samplesDecoded
+    const length = Math.max(0, audio.samplesDecoded - samplesOf(discard))
     const skipped = Math.min(skip, length)
     skip -= skipped
     const channels = audio.channelData.map((channel) => channel.subarray(skipped, length))
     return { sampleRate: recordingSampleRate, channels, damaged: audio.errors.length }
   }
   try {
-    for (const packet of packets) {
+    for (const { bytes, discard } of packets) {
       if (decoder === undefined) {
-        const { channels, preSkip, mapping } = opusHead(packet)
+        const { channels, preSkip, mapping } = opusHead(bytes)
         checkDeclared({ channels, sampleRate: recordingSampleRate })
-        skip = Math.round((preSkip * recordingSampleRate) / 48_000)
+        skip = samplesOf(preSkip)
         decoder = new OpusDecoder({ sampleRate: recordingSampleRate, channels, ...mapping })
         await decoder.ready
         continue
       }
-      waiting.push(packet)
-      if (waiting.length === packetsPerPiece) yield piece(decoder)
+      waiting.push(bytes)
+      if (waiting.length === packetsPerPiece || discard > 0) yield piece(decoder, discard)
     }
     if (decoder !== undefined) yield piece(decoder)
   } finally {

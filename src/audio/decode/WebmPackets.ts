@@ -2,6 +2,7 @@ import { undecodable } from "../DecodeError.ts"
 import type { ReadAt } from "./Container.ts"
 import type { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
 import { maxPacketBytes } from "./OggPackets.ts"
+import type { OpusPacket } from "./OpusPacket.ts"
 
 /** Element ids of RFC 9559, with their length marker. */
 const cluster = 0x1f43b675
@@ -13,6 +14,8 @@ const trackType = 0x83
 const codecId = 0x86
 const codecPrivate = 0x63a2
 const blocks = new Set([0xa3, 0xa1])
+/** Nanoseconds at the end of the block beside it that are not to be heard. */
+const discardPadding = 0x75a2
 
 interface Track {
   number: number
@@ -64,6 +67,8 @@ const nextCluster = (read: ReadAt, offset: number): number | undefined => {
 
 const unsigned = (bytes: Uint8Array): number => bytes.reduce((value, byte) => value * 256 + byte, 0)
 
+const signed = (bytes: Uint8Array): number => Number(BigInt.asIntN(bytes.length * 8, BigInt(unsigned(bytes))))
+
 const describeTrack = (track: Track, id: number, bytes: Uint8Array): void => {
   if (id === trackNumber) track.number = unsigned(bytes)
   else if (id === trackType) track.type = unsigned(bytes)
@@ -87,9 +92,11 @@ const frameOf = (block: Uint8Array, track: Track, needsFfmpeg: NeedsFfmpeg): Uin
  *
  * Throws a `DecodeError` if there is no audio, and `needsFfmpeg` if it is not Opus.
  */
-export function* webmPackets(read: ReadAt, needsFfmpeg: NeedsFfmpeg): Iterable<Uint8Array> {
+export function* webmPackets(read: ReadAt, needsFfmpeg: NeedsFfmpeg): Iterable<OpusPacket> {
   const tracks: Array<Track> = []
   let audio: Track | undefined
+  /** Held until what follows it says whether all of it is heard. */
+  let held: Uint8Array | undefined
   for (let offset: number | undefined = 0; offset !== undefined;) {
     const element = readElement(read, offset)
     const { id, size, headBytes } = element ?? { id: 0, size: undefined, headBytes: 1 }
@@ -110,14 +117,19 @@ export function* webmPackets(read: ReadAt, needsFfmpeg: NeedsFfmpeg): Iterable<U
         audio = tracks.find(({ type }) => type === 2)
         if (audio === undefined) throw undecodable("The file has no audio track.")
         if (audio.codec !== "A_OPUS") throw needsFfmpeg
-        yield audio.head
+        yield { bytes: audio.head, discard: 0 }
       }
       const block = size > maxPacketBytes ? undefined : read(offset + headBytes, size)
       const frame = block?.length === size ? frameOf(block, audio, needsFfmpeg) : undefined
-      if (frame !== undefined) yield frame
+      if (held !== undefined) yield { bytes: held, discard: 0 }
+      held = frame
+    } else if (id === discardPadding && held !== undefined && size <= 8) {
+      yield { bytes: held, discard: Math.max(0, Math.round((signed(read(offset + headBytes, size)) * 48) / 1_000_000)) }
+      held = undefined
     } else if (track !== undefined && audio === undefined && size <= 4_096) {
       describeTrack(track, id, read(offset + headBytes, size))
     }
     offset += headBytes + size
   }
+  if (held !== undefined) yield { bytes: held, discard: 0 }
 }

@@ -31,7 +31,7 @@ const packetsOf = (...parts: ReadonlyArray<Buffer>) => {
   const bytes = Buffer.concat([element("1a45dfa3", "webm"), Buffer.from(`18538067${unknown}`, "hex"), ...parts])
   return Array.from(
     webmPackets((offset, length) => bytes.subarray(offset, offset + length), needsFfmpeg),
-    (packet) => Buffer.from(packet).toString(),
+    ({ bytes, discard }) => Buffer.from(bytes).toString() + (discard > 0 ? ` -${discard}` : ""),
   )
 }
 
@@ -48,6 +48,23 @@ describe("webmPackets", () => {
   it("reads block groups and skips what it does not know", () => {
     const group = element("a0", element("a1", Buffer.concat([Uint8Array.of(0x81, 0, 0, 0), Buffer.from("a")])))
     expect(packetsOf(opus, element("ec", "void"), cluster([element("e7", "0"), group]))).toEqual(["OpusHead", "a"])
+  })
+
+  it("cuts off what is padding at the end of a block, and only there", () => {
+    const padded = (frame: string, nanoseconds: string) =>
+      element(
+        "a0",
+        Buffer.concat([
+          element("a1", Buffer.from(`81000000${frame}`, "hex")),
+          element("75a2", Buffer.from(nanoseconds, "hex")),
+        ]),
+      )
+    // 6.5 ms; then -1 ns, which no encoder means.
+    const packets = packetsOf(
+      opus,
+      cluster([block("a"), padded("62", "632ea0"), block("c"), padded("64", "ff"), block("e")]),
+    )
+    expect(packets).toEqual(["OpusHead", "a", "b -312", "c", "d", "e"])
   })
 
   it("takes the first audio track and leaves out the others", () => {
