@@ -57,7 +57,8 @@ layer(NodeServices.layer, { excludeTestServices: true })("serve", (it) => {
           )
           const told = yield* Clock.currentTimeMillis
           gateway.signal("SIGTERM")
-          expect(yield* gateway.exited).toEqual({ code: 1, signal: null })
+          // A thread that waits for the disk would keep an exit waiting as well.
+          expect(yield* gateway.exited).toEqual({ code: null, signal: "SIGKILL" })
           expect((yield* Clock.currentTimeMillis) - told).toBeLessThan(15_000)
           expect((yield* listener.closed).received.toString("latin1")).not.toMatch(/\r\n0\r\n\r\n$/)
           expect(gateway.output()).toContain("not everything could be closed within 10s 100ms")
