@@ -20,21 +20,9 @@ const concurrency = 8
  * stretch; a longer one is cut at its pauses, and read as it is needed, so its length costs no memory. Interrupting the
  * stream ends the work behind the stretch under way.
  */
-export class Moonshine extends Context.Service<
-  Moonshine,
-  {
-    readonly model: `moonshine-${MoonshineSize}`
-    readonly listen: (recording: Recording) => Stream.Stream<Segment, EmbeddedError>
-  }
->()("aviary/embedded/Moonshine") {
-  /** The model is loaded when the layer is built. One recognition uses all cores but one, at most four. */
-  static readonly layerSize = (size: MoonshineSize) =>
-    Layer.effect(
-      Moonshine,
-      Effect.suspend(() => make(size)),
-    )
-
-  static readonly layer = Moonshine.layerSize("base")
+interface Recognizer {
+  readonly model: `moonshine-${MoonshineSize}`
+  readonly listen: (recording: Recording) => Stream.Stream<Segment, EmbeddedError>
 }
 
 const make = Effect.fnUntraced(function* (size: MoonshineSize) {
@@ -47,7 +35,7 @@ const make = Effect.fnUntraced(function* (size: MoonshineSize) {
     workerData: { numThreads, size },
   }).pipe(Effect.mapError(embeddedError))
 
-  return Moonshine.of({
+  const service: Recognizer = {
     model: `moonshine-${size}`,
     listen: (recording) =>
       pool
@@ -55,8 +43,17 @@ const make = Effect.fnUntraced(function* (size: MoonshineSize) {
           client.Listen({ path: recording.path, samples: recording.samples }, { streamBufferSize: 1 }),
         )
         .pipe(Stream.mapError(embeddedError)),
-  })
+  }
+  return service
 })
+
+/** See `Recognizer`. */
+export class Moonshine extends Context.Service<Moonshine, Recognizer>()("aviary/embedded/Moonshine") {
+  /** The model is loaded when the layer is built. One recognition uses all cores but one, at most four. */
+  static readonly layerSize = (size: MoonshineSize) => Layer.effect(Moonshine, make(size))
+
+  static readonly layer = Moonshine.layerSize("base")
+}
 
 const embeddedError = (error: MoonshineFailed | WorkerPool.WorkerLost): EmbeddedError =>
   new EmbeddedError({

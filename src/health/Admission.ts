@@ -52,11 +52,10 @@ export const begunWait = (kind: EngineKind, settings: Settings["Service"]): Dura
   return Duration.sum(settings.queueWait, Duration.times(call, 2))
 }
 
-const make = Effect.gen(function* () {
-  const settings = yield* Settings
+/** What is counted of each engine: its turns and its line, its calls and how long they take. */
+const makeGates = Effect.gen(function* () {
   const { members } = yield* Fleet
   const clock = yield* Clock.Clock
-  const queueWaitMillis = Duration.toMillis(settings.queueWait)
   const gates = new Map(
     members.map(({ concurrency, id, kind }) => [
       id,
@@ -87,6 +86,25 @@ const make = Effect.gen(function* () {
       () => wait,
       () => Effect.sync(() => void gateOf(engine).line--),
     )
+
+  return { gateOf, counted, standing }
+})
+
+const timedOut = (engine: EngineId, patience: Duration.Duration) =>
+  Effect.fail(
+    new HealthError({
+      reason: new QueueWaitTimedOut({
+        engine,
+        waitedMillis: Duration.toMillis(patience),
+        retryAfterMillis: overloadRetryMillis,
+      }),
+    }),
+  )
+
+const make = Effect.gen(function* () {
+  const settings = yield* Settings
+  const queueWaitMillis = Duration.toMillis(settings.queueWait)
+  const { counted, gateOf, standing } = yield* makeGates
 
   const queueFull = (engine: EngineId, retryAfterMillis: number) =>
     new HealthError({ reason: new QueueFull({ engine, waiting: gateOf(engine).line, retryAfterMillis }) })
@@ -130,17 +148,6 @@ const make = Effect.gen(function* () {
     }
     yield* counted(engine)
   })
-
-  const timedOut = (engine: EngineId, patience: Duration.Duration) =>
-    Effect.fail(
-      new HealthError({
-        reason: new QueueWaitTimedOut({
-          engine,
-          waitedMillis: Duration.toMillis(patience),
-          retryAfterMillis: overloadRetryMillis,
-        }),
-      }),
-    )
 
   const service: Turnstile = {
     turn,

@@ -52,31 +52,11 @@ export const makeCommandRestart = Effect.fnUntraced(function* (
       child.once("error", (error) => resume(notStarted(error)))
     })
 
-  const ended = (child: ChildProcess) =>
-    Effect.callback<number | NodeJS.Signals>((resume) => {
-      const over = () => resume(Effect.succeed(child.exitCode ?? child.signalCode ?? 0))
-      if (child.exitCode !== null || child.signalCode !== null) over()
-      else child.once("exit", over)
-    })
-
-  const endOf = (file: string) =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const handle = yield* fs.open(file, { flag: "r" })
-        const size = Number((yield* handle.stat).size)
-        // Four bytes are the longest character.
-        const kept = Math.min(size, 4 * keptOutput)
-        yield* handle.seek(BigInt(size - kept), "start")
-        const bytes = yield* handle.readAlloc(kept)
-        return bytes._tag === "Some" ? new TextDecoder().decode(bytes.value).slice(-keptOutput).trim() : ""
-      }),
-    ).pipe(Effect.orElseSucceed(() => ""))
-
   const run = Effect.gen(function* () {
     const files = yield* Effect.mapError(output, notStarted)
     const child = yield* Effect.acquireRelease(start(files), ({ pid }) => endGroup(pid!))
     const code = yield* ended(child)
-    const texts = [yield* endOf(files.err), yield* endOf(files.out)].filter((text) => text !== "")
+    const texts = [yield* endOf(fs, files.err), yield* endOf(fs, files.out)].filter((text) => text !== "")
     const said = texts.length === 0 ? "it said nothing" : `it said: ${texts.join("\n")}`
     if (typeof code === "string")
       return yield* failed(`The command ${command.program} was ended by ${code}; ${said}`, true)
@@ -102,6 +82,27 @@ export const makeCommandRestart = Effect.fnUntraced(function* (
     ),
   } satisfies RestartBackend
 })
+
+const ended = (child: ChildProcess) =>
+  Effect.callback<number | NodeJS.Signals>((resume) => {
+    const over = () => resume(Effect.succeed(child.exitCode ?? child.signalCode ?? 0))
+    if (child.exitCode !== null || child.signalCode !== null) over()
+    else child.once("exit", over)
+  })
+
+/** What a command wrote last. */
+const endOf = (fs: FileSystem.FileSystem, file: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const handle = yield* fs.open(file, { flag: "r" })
+      const size = Number((yield* handle.stat).size)
+      // Four bytes are the longest character.
+      const kept = Math.min(size, 4 * keptOutput)
+      yield* handle.seek(BigInt(size - kept), "start")
+      const bytes = yield* handle.readAlloc(kept)
+      return bytes._tag === "Some" ? new TextDecoder().decode(bytes.value).slice(-keptOutput).trim() : ""
+    }),
+  ).pipe(Effect.orElseSucceed(() => ""))
 
 /** Signals a process group; false where there is none any more. */
 const signal = (group: number, name: NodeJS.Signals | 0) => {

@@ -1,28 +1,12 @@
-import {
-  Cause,
-  Clock,
-  Context,
-  Deferred,
-  Duration,
-  Effect,
-  Fiber,
-  FiberMap,
-  Layer,
-  Metric,
-  Option,
-  Random,
-} from "effect"
+import { Cause, Context, Deferred, Duration, Effect, Fiber, FiberMap, Layer, Option, Random } from "effect"
 import { Settings } from "../Settings.ts"
-import { elapsedMillis } from "../telemetry/Elapsed.ts"
-import * as Metrics from "../telemetry/Metrics.ts"
 import { Admission } from "./Admission.ts"
 import { type EngineId, engineName } from "./EngineId.ts"
-import { Fleet } from "./Fleet.ts"
-import { type Attempt, EngineProbe } from "./EngineProbe.ts"
 import { type EngineRecord, EngineStates, type ProbeReport, type RestartReport } from "./EngineStates.ts"
+import { makeExamination } from "./Examination.ts"
+import { Fleet } from "./Fleet.ts"
 import { makeHealing } from "./Healing.ts"
 import { HealthError, RestartUnderWay } from "./HealthError.ts"
-import { Quarantine } from "./Quarantine.ts"
 import { type BudgetStatus, RestartBudget } from "./RestartBudget.ts"
 import { Restarter } from "./Restarter.ts"
 
@@ -33,9 +17,6 @@ export interface EngineReport extends EngineRecord {
   readonly waiting: number
   readonly working: number
 }
-
-/** Time between a probe's failure and its second try. */
-const secondTryAfter = "1 second"
 
 /** The first scheduled probe waits for the start to be over: about this long, twice at most. */
 const firstProbeMillis = 15_000
@@ -52,170 +33,13 @@ const downProbeMillis = 15_000
  * - `restart`: an operator's restart, within the budget. Returns when the backend is done; recovery goes on behind.
  * - `restore`: gives an engine's restart budget back.
  */
-export class DeepHealth extends Context.Service<
-  DeepHealth,
-  {
-    readonly probe: (engine: EngineId) => Effect.Effect<ProbeReport>
-    readonly suspect: (engine: EngineId, reason: string) => Effect.Effect<void>
-    readonly look: (engine: EngineId) => Effect.Effect<void>
-    readonly restart: (engine: EngineId, reason: string) => Effect.Effect<RestartReport, HealthError>
-    readonly restore: (engine: EngineId, reason: string) => Effect.Effect<void, HealthError>
-    readonly status: Effect.Effect<ReadonlyArray<EngineReport>>
-  }
->()("aviary/health/DeepHealth") {
-  /** With the schedule: every engine is probed at `AVIARY_PROBE_INTERVAL`. */
-  static readonly layer = Layer.effect(
-    DeepHealth,
-    Effect.suspend(() => Effect.tap(make(), schedule)),
-  )
-
-  /** Probes only when asked. */
-  static readonly layerUnscheduled = Layer.effect(DeepHealth, Effect.suspend(make))
-}
-
-function make() {
-  return Effect.gen(function* () {
-    const { probeInterval, recoveryTimeout, restartSettle } = yield* Settings
-    const { members } = yield* Fleet
-    const states = yield* EngineStates
-    const admission = yield* Admission
-    const engineProbe = yield* EngineProbe
-    const restarter = yield* Restarter
-    const budget = yield* RestartBudget
-    const quarantine = yield* Quarantine
-    const probes = yield* FiberMap.make<EngineId, ProbeReport, never>()
-    const healings = yield* FiberMap.make<EngineId, void, never>()
-
-    const tryTwice = Effect.fnUntraced(function* (engine: EngineId) {
-      const proven = (yield* states.get(engine)).life > 0
-      const first = yield* engineProbe.attempt(engine)
-      if (!isFailure(first, proven)) return { ...verdict(first), attempts: 1 }
-      yield* Effect.sleep(secondTryAfter)
-      const second = yield* engineProbe.attempt(engine)
-      return { ...verdict(second, isFailure(second, proven)), attempts: 2 }
-    })
-
-    const inItsTurn = Effect.fnUntraced(function* (engine: EngineId) {
-      const came = yield* admission.probeTurn(engine)
-      if (!came) return { outcome: "acquitted" as const, detail: "it was busy with requests all the time", attempts: 0 }
-      return yield* tryTwice(engine)
-    }, Effect.scoped)
-
-    const examine = Effect.fn("DeepHealth.examine")(function* (engine: EngineId) {
-      const at = yield* Clock.currentTimeMillis
-      const began = yield* elapsedMillis
-      const before = yield* states.get(engine)
-      const seen = yield* inItsTurn(engine)
-      const isOld = isOfOldProcess(seen.outcome, began, before, yield* states.get(engine))
-      const detail = `${seen.detail}; this may still be the process from before the restart`
-      const found = isOld ? ({ ...seen, outcome: "acquitted", detail } as const) : seen
-      if (found.outcome !== "wedged" && found.outcome !== "acquitted") yield* states.settle(engine)
-      const report: ProbeReport = { engine, at, durationMillis: (yield* Clock.currentTimeMillis) - at, ...found }
-      yield* Metric.update(Metric.withAttributes(Metrics.engineProbes, { engine, outcome: report.outcome }), 1)
-      yield* states.addProbe(report)
-      if (report.outcome === "acquitted")
-        yield* Effect.logWarning(`the probe of ${engineName(engine)} could not tell: ${report.detail}`)
-      yield* quarantine.verdict(engine, report.outcome === "wedged")
-      // A probe whose turn never came has not met the engine; it only ends a suspicion.
-      const isNews = report.attempts > 0 || (yield* states.get(engine)).state === "suspect"
-      const { state } = yield* isNews ? states.apply(engine, report.outcome, report.detail) : states.get(engine)
-      if (state === "wedged" || state === "recovering") yield* startHealing(engine)
-      return report
-    })
-
-    const examining = (engine: EngineId) =>
-      Effect.suspend(() =>
-        Option.match(FiberMap.getUnsafe(probes, engine), {
-          onSome: Effect.succeed,
-          onNone: () => FiberMap.run(probes, engine, examine(engine), { startImmediately: false }),
-        }),
-      )
-
-    const probe = (engine: EngineId) => Effect.flatMap(examining(engine), Fiber.join)
-
-    const { heal, restartOnce } = makeHealing({
-      states,
-      engineProbe,
-      budget,
-      restarter,
-      probe,
-      probeInterval,
-      recoveryTimeout,
-      restartSettle,
-    })
-
-    const startHealing = (engine: EngineId) =>
-      Effect.suspend(() =>
-        FiberMap.hasUnsafe(healings, engine)
-          ? Effect.void
-          : Effect.asVoid(FiberMap.run(healings, engine, survived(engine, heal(engine)), { startImmediately: false })),
-      )
-
-    const restart = Effect.fn("DeepHealth.restart")(function* (engine: EngineId, reason: string) {
-      const { state } = yield* states.get(engine)
-      if (state === "restarting" || (state === "recovering" && FiberMap.hasUnsafe(healings, engine))) {
-        return yield* new HealthError({ reason: new RestartUnderWay({ engine }) })
-      }
-      const done = yield* Deferred.make<RestartReport, HealthError>()
-      // In place of a healing that only waits: for a permit, or to try again.
-      const instead = Effect.gen(function* () {
-        yield* Deferred.into(restartOnce(engine, reason), done)
-        if (yield* Effect.isFailure(Deferred.await(done))) yield* probe(engine)
-        yield* heal(engine)
-      })
-      yield* FiberMap.run(healings, engine, survived(engine, instead), { startImmediately: false })
-      return yield* Deferred.await(done)
-    })
-
-    return DeepHealth.of({
-      probe,
-      suspect: Effect.fnUntraced(function* (engine, reason) {
-        const { state } = yield* states.apply(engine, "suspected", reason)
-        if (state === "suspect") yield* examining(engine)
-      }),
-      look: (engine) => Effect.asVoid(examining(engine)),
-      restart,
-      restore: (engine, reason) => budget.restore(engine, reason),
-      status: Effect.forEach(members, ({ id: engine }) =>
-        Effect.gen(function* () {
-          const [waiting, working] = [yield* admission.waiting(engine), yield* admission.working(engine)]
-          return {
-            ...(yield* states.get(engine)),
-            backend: restarter.backend(engine),
-            budget: yield* budget.status(engine),
-            waiting,
-            working,
-          }
-        }),
-      ),
-    })
-  })
-}
-
-/**
- * A wrong result counts only against an engine that has been right before: a model of another language never is, and no
- * restart would change that.
- */
-const isFailure = ({ result }: Attempt, proven: boolean) => result === "failed" || (result === "wrong" && proven)
-
-/**
- * Whether a probe that began at `began`, in `elapsedMillis`, says nothing about the process there is now: a restart began or ended meanwhile, or
- * the old process may still be answering. That one that was wedged works again is not to be expected.
- */
-const isOfOldProcess = (outcome: ProbeReport["outcome"], began: number, before: EngineRecord, after: EngineRecord) => {
-  const isFromOld = before.era !== after.era
-  const mayBeOld = before.settling !== undefined && began < before.settling.until
-  const tells = outcome === "wedged" || (outcome === "passed" && (isFromOld || before.settling?.wasWedged === false))
-  return tells && (isFromOld || mayBeOld)
-}
-
-function verdict(
-  { result, detail }: Attempt,
-  again = false,
-): { readonly outcome: ProbeReport["outcome"]; readonly detail: string } {
-  if (again || result === "certain") return { outcome: "wedged", detail }
-  if (result === "passed" || result === "loading" || result === "unreachable") return { outcome: result, detail }
-  return { outcome: "acquitted", detail }
+interface Doctor {
+  readonly probe: (engine: EngineId) => Effect.Effect<ProbeReport>
+  readonly suspect: (engine: EngineId, reason: string) => Effect.Effect<void>
+  readonly look: (engine: EngineId) => Effect.Effect<void>
+  readonly restart: (engine: EngineId, reason: string) => Effect.Effect<RestartReport, HealthError>
+  readonly restore: (engine: EngineId, reason: string) => Effect.Effect<void, HealthError>
+  readonly status: Effect.Effect<ReadonlyArray<EngineReport>>
 }
 
 /** A defect while healing must not leave the engine without a doctor: the next scheduled probe starts a new healing. */
@@ -226,7 +50,83 @@ const survived = (engine: EngineId, healing: Effect.Effect<void>) =>
       : Effect.logError(`healing ${engineName(engine)} broke off`, cause),
   )
 
-const schedule = (deepHealth: DeepHealth["Service"]) =>
+const make = Effect.gen(function* () {
+  const { members } = yield* Fleet
+  const states = yield* EngineStates
+  const admission = yield* Admission
+  const restarter = yield* Restarter
+  const budget = yield* RestartBudget
+  const look = yield* makeExamination
+  const probes = yield* FiberMap.make<EngineId, ProbeReport, never>()
+  const healings = yield* FiberMap.make<EngineId, void, never>()
+
+  const examine = Effect.fn("DeepHealth.examine")(function* (engine: EngineId) {
+    const { report, state } = yield* look(engine)
+    if (state === "wedged" || state === "recovering") yield* startHealing(engine)
+    return report
+  })
+
+  const examining = (engine: EngineId) =>
+    Effect.suspend(() =>
+      Option.match(FiberMap.getUnsafe(probes, engine), {
+        onSome: Effect.succeed,
+        onNone: () => FiberMap.run(probes, engine, examine(engine), { startImmediately: false }),
+      }),
+    )
+
+  const probe: Doctor["probe"] = (engine) => Effect.flatMap(examining(engine), Fiber.join)
+
+  const { heal, restartOnce } = yield* makeHealing(probe)
+
+  const startHealing = (engine: EngineId) =>
+    Effect.suspend(() =>
+      FiberMap.hasUnsafe(healings, engine)
+        ? Effect.void
+        : Effect.asVoid(FiberMap.run(healings, engine, survived(engine, heal(engine)), { startImmediately: false })),
+    )
+
+  const restart = Effect.fn("DeepHealth.restart")(function* (engine: EngineId, reason: string) {
+    const { state } = yield* states.get(engine)
+    if (state === "restarting" || (state === "recovering" && FiberMap.hasUnsafe(healings, engine))) {
+      return yield* new HealthError({ reason: new RestartUnderWay({ engine }) })
+    }
+    const done = yield* Deferred.make<RestartReport, HealthError>()
+    // In place of a healing that only waits: for a permit, or to try again.
+    const instead = Effect.gen(function* () {
+      yield* Deferred.into(restartOnce(engine, reason), done)
+      if (yield* Effect.isFailure(Deferred.await(done))) yield* probe(engine)
+      yield* heal(engine)
+    })
+    yield* FiberMap.run(healings, engine, survived(engine, instead), { startImmediately: false })
+    return yield* Deferred.await(done)
+  })
+
+  const service: Doctor = {
+    probe,
+    suspect: Effect.fnUntraced(function* (engine, reason) {
+      const { state } = yield* states.apply(engine, "suspected", reason)
+      if (state === "suspect") yield* examining(engine)
+    }),
+    look: (engine) => Effect.asVoid(examining(engine)),
+    restart,
+    restore: (engine, reason) => budget.restore(engine, reason),
+    status: Effect.forEach(members, ({ id: engine }) =>
+      Effect.gen(function* () {
+        const [waiting, working] = [yield* admission.waiting(engine), yield* admission.working(engine)]
+        return {
+          ...(yield* states.get(engine)),
+          backend: restarter.backend(engine),
+          budget: yield* budget.status(engine),
+          waiting,
+          working,
+        }
+      }),
+    ),
+  }
+  return service
+})
+
+const schedule = (doctor: Doctor) =>
   Effect.gen(function* () {
     const { probeInterval } = yield* Settings
     const { members } = yield* Fleet
@@ -248,7 +148,7 @@ const schedule = (deepHealth: DeepHealth["Service"]) =>
       const { state } = yield* states.get(engine)
       // Its healing probes as soon as that makes sense.
       if (state === "restarting" || state === "recovering") return
-      yield* deepHealth.probe(engine)
+      yield* doctor.probe(engine)
     })
 
     for (const { id: engine } of members) {
@@ -262,3 +162,12 @@ const schedule = (deepHealth: DeepHealth["Service"]) =>
       )
     }
   })
+
+/** See `Doctor`. */
+export class DeepHealth extends Context.Service<DeepHealth, Doctor>()("aviary/health/DeepHealth") {
+  /** With the schedule: every engine is probed at `AVIARY_PROBE_INTERVAL`. */
+  static readonly layer = Layer.effect(DeepHealth, Effect.tap(make, schedule))
+
+  /** Probes only when asked. */
+  static readonly layerUnscheduled = Layer.effect(DeepHealth, make)
+}

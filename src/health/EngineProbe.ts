@@ -40,67 +40,66 @@ export interface Attempt {
  * - `attempt`: never fails and ends within the probe's time limit.
  * - `ready`: whether the engine says that it takes calls.
  */
-export class EngineProbe extends Context.Service<
-  EngineProbe,
-  {
-    readonly attempt: (engine: EngineId) => Effect.Effect<Attempt>
-    readonly ready: (engine: EngineId) => Effect.Effect<boolean>
+interface Probe {
+  readonly attempt: (engine: EngineId) => Effect.Effect<Attempt>
+  readonly ready: (engine: EngineId) => Effect.Effect<boolean>
+}
+
+const make = Effect.gen(function* () {
+  const { probeTimeout } = yield* Settings
+  const fleet = yield* Fleet
+  const clip = yield* readClip
+
+  const listen = (parakeet: ClientOf<"parakeet">) =>
+    Stream.runCollect(parakeet.transcribe(clip, { language: "en-US" })).pipe(
+      Effect.map((segments) => judgeTranscript(textOf(segments))),
+    )
+
+  const speak = Effect.fnUntraced(function* (magpie: ClientOf<"magpie">) {
+    const ids = yield* magpie.voices
+    const voices = collapseVoices(ids)
+    const voice = (voices.find(({ language }) => language?.startsWith("en")) ?? voices[0])?.speakAs
+    if (voice === undefined) return { result: "unclear", detail: "it lists no voices" } satisfies Attempt
+    const language = parseVoice(voice).language ?? "en-US"
+    const chunks = magpie.synthesize({ text: sentence, voice, language, speed: 1 })
+    return judgeSpeech(yield* Stream.runFold(chunks, () => nothingHeard, hear))
+  })
+
+  const attempt = Effect.fn("EngineProbe.attempt")(function* (engine: EngineId) {
+    const member = fleet.get(engine)
+    const inference: Effect.Effect<Attempt, EngineError> =
+      member.kind === "parakeet" ? listen(member.client) : speak(member.client)
+    return yield* inference.pipe(
+      Effect.timeoutOrElse({
+        duration: probeTimeout,
+        orElse: () =>
+          Effect.fail({
+            reason: new EngineTimedOut({ phase: "total", afterMillis: Duration.toMillis(probeTimeout) }),
+          }),
+      }),
+      Effect.catch((error) => Effect.succeed(judgeFailure(member.kind, error.reason))),
+      Effect.catchDefect((defect) =>
+        Effect.succeed<Attempt>({ result: "unclear", detail: `the probe itself broke: ${String(defect)}` }),
+      ),
+    )
+  })
+
+  const service: Probe = {
+    attempt,
+    ready: (engine) => Effect.isSuccess(Effect.timeout(fleet.get(engine).client.ready, probeTimeout)),
   }
->()("aviary/health/EngineProbe") {
-  static readonly layer = Layer.effect(EngineProbe, Effect.suspend(make))
+  return service
+})
+
+/** See `Probe`. */
+export class EngineProbe extends Context.Service<EngineProbe, Probe>()("aviary/health/EngineProbe") {
+  static readonly layer = Layer.effect(EngineProbe, make)
 
   /** A test's own probe. */
   static readonly layerTest = (
     attempt: (engine: EngineId) => Effect.Effect<Attempt>,
     ready: (engine: EngineId) => Effect.Effect<boolean> = () => Effect.succeed(true),
   ) => Layer.succeed(EngineProbe, { attempt, ready })
-}
-
-function make() {
-  return Effect.gen(function* () {
-    const { probeTimeout } = yield* Settings
-    const fleet = yield* Fleet
-    const clip = yield* readClip
-
-    const listen = (parakeet: ClientOf<"parakeet">) =>
-      Stream.runCollect(parakeet.transcribe(clip, { language: "en-US" })).pipe(
-        Effect.map((segments) => judgeTranscript(textOf(segments))),
-      )
-
-    const speak = Effect.fnUntraced(function* (magpie: ClientOf<"magpie">) {
-      const ids = yield* magpie.voices
-      const voices = collapseVoices(ids)
-      const voice = (voices.find(({ language }) => language?.startsWith("en")) ?? voices[0])?.speakAs
-      if (voice === undefined) return { result: "unclear", detail: "it lists no voices" } satisfies Attempt
-      const language = parseVoice(voice).language ?? "en-US"
-      const chunks = magpie.synthesize({ text: sentence, voice, language, speed: 1 })
-      return judgeSpeech(yield* Stream.runFold(chunks, () => nothingHeard, hear))
-    })
-
-    const attempt = Effect.fn("EngineProbe.attempt")(function* (engine: EngineId) {
-      const member = fleet.get(engine)
-      const inference: Effect.Effect<Attempt, EngineError> =
-        member.kind === "parakeet" ? listen(member.client) : speak(member.client)
-      return yield* inference.pipe(
-        Effect.timeoutOrElse({
-          duration: probeTimeout,
-          orElse: () =>
-            Effect.fail({
-              reason: new EngineTimedOut({ phase: "total", afterMillis: Duration.toMillis(probeTimeout) }),
-            }),
-        }),
-        Effect.catch((error) => Effect.succeed(judgeFailure(member.kind, error.reason))),
-        Effect.catchDefect((defect) =>
-          Effect.succeed<Attempt>({ result: "unclear", detail: `the probe itself broke: ${String(defect)}` }),
-        ),
-      )
-    })
-
-    return EngineProbe.of({
-      attempt,
-      ready: (engine) => Effect.isSuccess(Effect.timeout(fleet.get(engine).client.ready, probeTimeout)),
-    })
-  })
 }
 
 const readClip = Effect.gen(function* () {

@@ -80,56 +80,55 @@ const historyLength = 50
  * - `settle`: from when on what the engine shows is about the process after a restart; without `settling`, from now on.
  * - `until`: waits for a state that satisfies `wanted`.
  */
-export class EngineStates extends Context.Service<
-  EngineStates,
-  {
-    readonly get: (engine: EngineId) => Effect.Effect<EngineRecord>
-    readonly apply: (engine: EngineId, event: EngineEvent, reason: string) => Effect.Effect<EngineRecord>
-    readonly settle: (engine: EngineId, settling?: Settling) => Effect.Effect<void>
-    readonly addProbe: (report: ProbeReport) => Effect.Effect<void>
-    readonly addRestart: (report: RestartReport) => Effect.Effect<void>
-    readonly until: (engine: EngineId, wanted: (state: EngineState) => boolean) => Effect.Effect<EngineState>
-  }
->()("aviary/health/EngineStates") {
-  static readonly layer = Layer.effect(EngineStates, Effect.suspend(make))
+interface States {
+  readonly get: (engine: EngineId) => Effect.Effect<EngineRecord>
+  readonly apply: (engine: EngineId, event: EngineEvent, reason: string) => Effect.Effect<EngineRecord>
+  readonly settle: (engine: EngineId, settling?: Settling) => Effect.Effect<void>
+  readonly addProbe: (report: ProbeReport) => Effect.Effect<void>
+  readonly addRestart: (report: RestartReport) => Effect.Effect<void>
+  readonly until: (engine: EngineId, wanted: (state: EngineState) => boolean) => Effect.Effect<EngineState>
 }
 
-function make() {
-  return Effect.gen(function* () {
-    const { members } = yield* Fleet
-    const now = yield* Clock.currentTimeMillis
-    const records = new Map<EngineId, SubscriptionRef.SubscriptionRef<EngineRecord>>()
-    for (const { id } of members) records.set(id, yield* SubscriptionRef.make(begin(id, now)))
-    const of = (engine: EngineId) => records.get(engine)!
+const make = Effect.gen(function* () {
+  const { members } = yield* Fleet
+  const now = yield* Clock.currentTimeMillis
+  const records = new Map<EngineId, SubscriptionRef.SubscriptionRef<EngineRecord>>()
+  for (const { id } of members) records.set(id, yield* SubscriptionRef.make(begin(id, now)))
+  const of = (engine: EngineId) => records.get(engine)!
 
-    return EngineStates.of({
-      get: (engine) => SubscriptionRef.get(of(engine)),
-      apply: Effect.fnUntraced(function* (engine, event, reason) {
-        const at = yield* Clock.currentTimeMillis
-        const [before, after] = yield* SubscriptionRef.modify(of(engine), (record) => {
-          const changed = change(record, next(record.state, event), reason, at)
-          return [[record, changed] as const, changed]
-        })
-        if (before.state !== after.state) {
-          yield* report(before, after)
-          yield* Metric.update(Metric.withAttributes(Metrics.engineChanges, { engine, state: after.state }), 1)
-        }
-        return after
-      }),
-      settle: (engine, settling) => SubscriptionRef.update(of(engine), (record) => ({ ...record, settling })),
-      addProbe: (one) =>
-        SubscriptionRef.update(of(one.engine), (record) => ({ ...record, probes: kept(record.probes, one) })),
-      addRestart: (one) =>
-        SubscriptionRef.update(of(one.engine), (record) => ({ ...record, restarts: kept(record.restarts, one) })),
-      until: (engine, wanted) =>
-        SubscriptionRef.changes(of(engine)).pipe(
-          Stream.filter((record) => wanted(record.state)),
-          Stream.take(1),
-          Stream.runCollect,
-          Effect.map((records) => records[0]!.state),
-        ),
-    })
-  })
+  const service: States = {
+    get: (engine) => SubscriptionRef.get(of(engine)),
+    apply: Effect.fnUntraced(function* (engine, event, reason) {
+      const at = yield* Clock.currentTimeMillis
+      const [before, after] = yield* SubscriptionRef.modify(of(engine), (record) => {
+        const changed = change(record, next(record.state, event), reason, at)
+        return [[record, changed] as const, changed]
+      })
+      if (before.state !== after.state) {
+        yield* report(before, after)
+        yield* Metric.update(Metric.withAttributes(Metrics.engineChanges, { engine, state: after.state }), 1)
+      }
+      return after
+    }),
+    settle: (engine, settling) => SubscriptionRef.update(of(engine), (record) => ({ ...record, settling })),
+    addProbe: (one) =>
+      SubscriptionRef.update(of(one.engine), (record) => ({ ...record, probes: kept(record.probes, one) })),
+    addRestart: (one) =>
+      SubscriptionRef.update(of(one.engine), (record) => ({ ...record, restarts: kept(record.restarts, one) })),
+    until: (engine, wanted) =>
+      SubscriptionRef.changes(of(engine)).pipe(
+        Stream.filter((record) => wanted(record.state)),
+        Stream.take(1),
+        Stream.runCollect,
+        Effect.map((records) => records[0]!.state),
+      ),
+  }
+  return service
+})
+
+/** See `States`. */
+export class EngineStates extends Context.Service<EngineStates, States>()("aviary/health/EngineStates") {
+  static readonly layer = Layer.effect(EngineStates, make)
 }
 
 const begin = (engine: EngineId, now: number): EngineRecord => ({

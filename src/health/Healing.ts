@@ -1,25 +1,17 @@
 import { Clock, DateTime, Duration, Effect, Metric, Random, Result } from "effect"
+import { Settings } from "../Settings.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { type EngineId, engineName } from "./EngineId.ts"
-import type { EngineProbe } from "./EngineProbe.ts"
-import type { EngineStates, ProbeReport, RestartReport } from "./EngineStates.ts"
-import { HealthError } from "./HealthError.ts"
-import { type RestartBudget, rulesOut } from "./RestartBudget.ts"
-import type { Restarter } from "./Restarter.ts"
+import { EngineProbe } from "./EngineProbe.ts"
 import { takesRequests } from "./EngineState.ts"
+import { EngineStates, type ProbeReport, type RestartReport } from "./EngineStates.ts"
+import { HealthError } from "./HealthError.ts"
+import { RestartBudget, rulesOut } from "./RestartBudget.ts"
+import { Restarter } from "./Restarter.ts"
 
-interface Needs {
-  readonly states: EngineStates["Service"]
-  readonly engineProbe: EngineProbe["Service"]
-  readonly budget: RestartBudget["Service"]
-  readonly restarter: Restarter["Service"]
-  /** `DeepHealth.probe`, which also applies what it finds. */
-  readonly probe: (engine: EngineId) => Effect.Effect<ProbeReport>
-  readonly probeInterval: Duration.Duration
-  readonly recoveryTimeout: Duration.Duration
-  readonly restartSettle: Duration.Duration
-}
+/** `DeepHealth.probe`, which also applies what it finds. */
+type Probe = (engine: EngineId) => Effect.Effect<ProbeReport>
 
 /** First wait before a failed restart is tried again; it doubles up to the probe interval. */
 const firstBackoffMillis = 5_000
@@ -27,25 +19,26 @@ const firstBackoffMillis = 5_000
 /** Waits between looks at an engine that is starting. While its old process may answer, the gap between the two must show. */
 const readiness = { firstMillis: 500, factor: 1.5, mostMillis: 10_000, mostWhileSettlingMillis: 500 }
 
-/**
- * How a wedged engine becomes healthy.
- *
- * - `restartOnce`: one restart within the budget, written into the engine's record.
- * - `heal`: restarts, waits for readiness, probes, and starts over, until the engine is healthy or was only `down`.
- *   At most one per engine may run.
- */
-export function makeHealing(needs: Needs) {
-  const { states, engineProbe, budget, restarter, probe } = needs
+/** How long the old process may answer on after a restart: twice as long with each that did not help. */
+const makeSettleMillis = Effect.gen(function* () {
+  const { recoveryTimeout, restartSettle } = yield* Settings
+  const budget = yield* RestartBudget
+  const restarter = yield* Restarter
 
-  /** How long the old process may answer on after a restart: twice as long with each that did not help. */
-  const settleMillis = Effect.fnUntraced(function* (engine: EngineId, isDone: boolean) {
+  return Effect.fnUntraced(function* (engine: EngineId, isDone: boolean) {
     if (isDone && restarter.isSynchronous(engine)) return 0
     const { left, limit } = yield* budget.status(engine)
-    const doubled = Duration.toMillis(needs.restartSettle) * 2 ** Math.max(0, limit - left - 1)
-    return Math.min(doubled, Duration.toMillis(needs.recoveryTimeout))
+    const doubled = Duration.toMillis(restartSettle) * 2 ** Math.max(0, limit - left - 1)
+    return Math.min(doubled, Duration.toMillis(recoveryTimeout))
   })
+})
 
-  const restartOnce = Effect.fn("Healing.restartOnce")(function* (engine: EngineId, reason: string) {
+const makeRestartOnce = Effect.gen(function* () {
+  const states = yield* EngineStates
+  const restarter = yield* Restarter
+  const settleMillis = yield* makeSettleMillis
+
+  return Effect.fn("Healing.restartOnce")(function* (engine: EngineId, reason: string) {
     const at = yield* Clock.currentTimeMillis
     const wasWedged = !takesRequests((yield* states.get(engine)).state)
     const began = Effect.asVoid(states.apply(engine, "restarting", reason))
@@ -75,32 +68,30 @@ export function makeHealing(needs: Needs) {
     }
     return report
   })
+})
 
-  /** Ends when `wait` does, or as soon as the engine's state is another. */
-  const unlessChanged = Effect.fnUntraced(function* (engine: EngineId, wait: Effect.Effect<void>) {
+/** Ends when `wait` does, or as soon as the engine's state is another. */
+const makeUnlessChanged = Effect.gen(function* () {
+  const states = yield* EngineStates
+
+  return Effect.fnUntraced(function* (engine: EngineId, wait: Effect.Effect<void>) {
     const { state } = yield* states.get(engine)
     yield* Effect.raceFirst(
       wait,
       states.until(engine, (now) => now !== state),
     )
   })
+})
 
-  const backoff = Effect.fnUntraced(function* (turn: number) {
-    const millis = Math.min(firstBackoffMillis * 2 ** Math.min(turn, 20), Duration.toMillis(needs.probeInterval))
-    yield* Effect.sleep(millis * (1 + 0.25 * (yield* Random.next)))
-  })
+/** Waits for readiness and for a probe that passes, until the state is another or the time for it has run out. */
+const makeRecover = Effect.fnUntraced(function* (probe: Probe) {
+  const { recoveryTimeout } = yield* Settings
+  const states = yield* EngineStates
+  const engineProbe = yield* EngineProbe
+  const unlessChanged = yield* makeUnlessChanged
 
-  /** After a wait nothing is restarted on old evidence: probes until one can tell. */
-  const reconfirm = Effect.fnUntraced(function* (engine: EngineId) {
-    for (let turn = 0; ; turn++) {
-      const { outcome } = yield* probe(engine)
-      if (outcome !== "acquitted") return
-      yield* unlessChanged(engine, backoff(turn))
-    }
-  })
-
-  const recover = Effect.fnUntraced(function* (engine: EngineId, wedged: boolean) {
-    const deadline = (yield* elapsedMillis) + Duration.toMillis(needs.recoveryTimeout)
+  return Effect.fnUntraced(function* (engine: EngineId, wedged: boolean) {
+    const deadline = (yield* elapsedMillis) + Duration.toMillis(recoveryTimeout)
     let pause = readiness.firstMillis
     while ((yield* elapsedMillis) < deadline) {
       if (yield* engineProbe.ready(engine)) yield* probe(engine)
@@ -111,16 +102,23 @@ export function makeHealing(needs: Needs) {
       const isSettling = settling !== undefined && (yield* elapsedMillis) < settling.until
       pause = Math.min(pause * readiness.factor, isSettling ? readiness.mostWhileSettlingMillis : readiness.mostMillis)
     }
-    const limit = Duration.format(needs.recoveryTimeout)
+    const limit = Duration.format(recoveryTimeout)
     yield* states.apply(engine, wedged ? "gaveUp" : "lost", `no probe passed within ${limit} of its start`)
     return "gaveUp"
   })
+})
 
-  /**
-   * Until when, in `elapsedMillis`, a restart by another gateway, or by this one before it was itself restarted, explains
-   * what the last probe saw. Undefined where the probe began later. Of its own restarts a gateway knows more: `settling`.
-   */
-  const explainedUntil = Effect.fnUntraced(function* (engine: EngineId) {
+/**
+ * Until when, in `elapsedMillis`, a restart by another gateway, or by this one before it was itself restarted, explains
+ * what the last probe saw. Undefined where the probe began later. Of its own restarts a gateway knows more: `settling`.
+ */
+const makeExplainedUntil = Effect.gen(function* () {
+  const { recoveryTimeout } = yield* Settings
+  const states = yield* EngineStates
+  const budget = yield* RestartBudget
+  const settleMillis = yield* makeSettleMillis
+
+  return Effect.fnUntraced(function* (engine: EngineId) {
     const last = yield* budget.lastRestart(engine)
     if (last === undefined) return undefined
     const { probes, restarts, since } = yield* states.get(engine)
@@ -131,7 +129,38 @@ export function makeHealing(needs: Needs) {
     const until = last + (yield* settleMillis(engine, true))
     if (seenAt >= until) return undefined
     const left = until - (yield* Clock.currentTimeMillis)
-    return (yield* elapsedMillis) + Math.min(left, Duration.toMillis(needs.recoveryTimeout))
+    return (yield* elapsedMillis) + Math.min(left, Duration.toMillis(recoveryTimeout))
+  })
+})
+
+/**
+ * How a wedged engine becomes healthy.
+ *
+ * - `restartOnce`: one restart within the budget, written into the engine's record.
+ * - `heal`: restarts, waits for readiness, probes, and starts over, until the engine is healthy or was only `down`.
+ *   At most one per engine may run.
+ */
+export const makeHealing = Effect.fnUntraced(function* (probe: Probe) {
+  const { probeInterval } = yield* Settings
+  const states = yield* EngineStates
+  const budget = yield* RestartBudget
+  const restartOnce = yield* makeRestartOnce
+  const unlessChanged = yield* makeUnlessChanged
+  const recover = yield* makeRecover(probe)
+  const explainedUntil = yield* makeExplainedUntil
+
+  const backoff = Effect.fnUntraced(function* (turn: number) {
+    const millis = Math.min(firstBackoffMillis * 2 ** Math.min(turn, 20), Duration.toMillis(probeInterval))
+    yield* Effect.sleep(millis * (1 + 0.25 * (yield* Random.next)))
+  })
+
+  /** After a wait nothing is restarted on old evidence: probes until one can tell. */
+  const reconfirm = Effect.fnUntraced(function* (engine: EngineId) {
+    for (let turn = 0; ; turn++) {
+      const { outcome } = yield* probe(engine)
+      if (outcome !== "acquitted") return
+      yield* unlessChanged(engine, backoff(turn))
+    }
   })
 
   const heal = Effect.fn("Healing.heal")(function* (engine: EngineId) {
@@ -175,7 +204,7 @@ export function makeHealing(needs: Needs) {
   })
 
   return { restartOnce, heal }
-}
+})
 
 /** Whether nothing was even tried, so that there is no restart to report. */
 const isNoTry = ({ reason }: HealthError) =>

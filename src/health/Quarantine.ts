@@ -35,77 +35,79 @@ const capacity = 1_000
  * - `strike`: `content` was in flight at a wedge in the engine's given life. Once per engine and life, however many calls it made.
  * - `list`, `clear`: what an operator sees and forgives; without `content` all. `clear` gives how many it removed.
  */
-export class Quarantine extends Context.Service<
-  Quarantine,
-  {
-    readonly check: (content: string) => Effect.Effect<void, HealthError>
-    readonly suspect: (engine: EngineId, content: string, life: number) => Effect.Effect<void>
-    readonly verdict: (engine: EngineId, isWedged: boolean) => Effect.Effect<void>
-    readonly strike: (engine: EngineId, content: string, life: number) => Effect.Effect<void>
-    readonly list: Effect.Effect<ReadonlyArray<Suspicion>>
-    readonly clear: (content?: string) => Effect.Effect<number>
+interface Suspicions {
+  readonly check: (content: string) => Effect.Effect<void, HealthError>
+  readonly suspect: (engine: EngineId, content: string, life: number) => Effect.Effect<void>
+  readonly verdict: (engine: EngineId, isWedged: boolean) => Effect.Effect<void>
+  readonly strike: (engine: EngineId, content: string, life: number) => Effect.Effect<void>
+  readonly list: Effect.Effect<ReadonlyArray<Suspicion>>
+  readonly clear: (content?: string) => Effect.Effect<number>
+}
+
+const make = Effect.sync(() => {
+  const entries = new Map<string, Entry>()
+  const live = (content: string, passed: number): Entry | undefined => {
+    const entry = entries.get(content)
+    if (entry !== undefined && entry.endsAt <= passed) entries.delete(content)
+    return entries.get(content)
   }
->()("aviary/health/Quarantine") {
-  static readonly layer = Layer.sync(Quarantine, () => {
-    const entries = new Map<string, Entry>()
-    const live = (content: string, passed: number): Entry | undefined => {
-      const entry = entries.get(content)
-      if (entry !== undefined && entry.endsAt <= passed) entries.delete(content)
-      return entries.get(content)
-    }
 
-    const both = Effect.all({ now: Clock.currentTimeMillis, passed: elapsedMillis })
+  const both = Effect.all({ now: Clock.currentTimeMillis, passed: elapsedMillis })
 
-    const suspects = new Map<EngineId, Map<string, number>>()
+  const suspects = new Map<EngineId, Map<string, number>>()
 
-    const strike = Effect.fnUntraced(function* (engine: EngineId, content: string, life: number) {
-      const { now, passed } = yield* both
-      const before = live(content, passed)?.at ?? []
-      const wedge = `${engine} ${life}`
-      if (before.includes(wedge)) return
-      entries.delete(content)
-      const at = [...before, wedge]
-      entries.set(content, { content, at, lastStrikeAt: now, endsAt: passed + keptMillis })
-      if (entries.size > capacity) entries.delete(entries.keys().next().value!)
-      if (at.length === strikesAllowed)
-        yield* Effect.logWarning(`recording ${content} is quarantined: in flight at ${at.length} wedges`)
-    })
-
-    return Quarantine.of({
-      suspect: (engine, content, life) =>
-        Effect.sync(() => {
-          const named = suspects.get(engine) ?? new Map<string, number>()
-          if (named.size < capacity) suspects.set(engine, named.set(content, life))
-        }),
-      verdict: Effect.fnUntraced(function* (engine, isWedged) {
-        const named = Array.from(suspects.get(engine) ?? [])
-        suspects.delete(engine)
-        if (isWedged)
-          yield* Effect.forEach(named, ([content, life]) => strike(engine, content, life), { discard: true })
-      }),
-      strike,
-      check: Effect.fnUntraced(function* (content) {
-        const { now, passed } = yield* both
-        const entry = live(content, passed)
-        if (entry === undefined || entry.at.length < strikesAllowed) return
-        const untilMillis = untilOf(entry, now, passed)
-        const message = `This recording was being transcribed at ${entry.at.length} failures of the engine that only a restart mends. It is refused until ${DateTime.formatIso(DateTime.makeUnsafe(untilMillis))}.`
-        return yield* new HealthError({ reason: new Quarantined({ content, message, untilMillis }) })
-      }),
-      list: Effect.map(both, ({ now, passed }) =>
-        Array.from(entries.keys(), (content) => live(content, passed)).flatMap((entry) =>
-          entry === undefined ? [] : [visible(entry, untilOf(entry, now, passed))],
-        ),
-      ),
-      clear: (content) =>
-        Effect.sync(() => {
-          const before = entries.size
-          if (content === undefined) entries.clear()
-          else entries.delete(content)
-          return before - entries.size
-        }),
-    })
+  const strike = Effect.fnUntraced(function* (engine: EngineId, content: string, life: number) {
+    const { now, passed } = yield* both
+    const before = live(content, passed)?.at ?? []
+    const wedge = `${engine} ${life}`
+    if (before.includes(wedge)) return
+    entries.delete(content)
+    const at = [...before, wedge]
+    entries.set(content, { content, at, lastStrikeAt: now, endsAt: passed + keptMillis })
+    if (entries.size > capacity) entries.delete(entries.keys().next().value!)
+    if (at.length === strikesAllowed)
+      yield* Effect.logWarning(`recording ${content} is quarantined: in flight at ${at.length} wedges`)
   })
+
+  const service: Suspicions = {
+    suspect: (engine, content, life) =>
+      Effect.sync(() => {
+        const named = suspects.get(engine) ?? new Map<string, number>()
+        if (named.size < capacity) suspects.set(engine, named.set(content, life))
+      }),
+    verdict: Effect.fnUntraced(function* (engine, isWedged) {
+      const named = Array.from(suspects.get(engine) ?? [])
+      suspects.delete(engine)
+      if (isWedged) yield* Effect.forEach(named, ([content, life]) => strike(engine, content, life), { discard: true })
+    }),
+    strike,
+    check: Effect.fnUntraced(function* (content) {
+      const { now, passed } = yield* both
+      const entry = live(content, passed)
+      if (entry === undefined || entry.at.length < strikesAllowed) return
+      const untilMillis = untilOf(entry, now, passed)
+      const message = `This recording was being transcribed at ${entry.at.length} failures of the engine that only a restart mends. It is refused until ${DateTime.formatIso(DateTime.makeUnsafe(untilMillis))}.`
+      return yield* new HealthError({ reason: new Quarantined({ content, message, untilMillis }) })
+    }),
+    list: Effect.map(both, ({ now, passed }) =>
+      Array.from(entries.keys(), (content) => live(content, passed)).flatMap((entry) =>
+        entry === undefined ? [] : [visible(entry, untilOf(entry, now, passed))],
+      ),
+    ),
+    clear: (content) =>
+      Effect.sync(() => {
+        const before = entries.size
+        if (content === undefined) entries.clear()
+        else entries.delete(content)
+        return before - entries.size
+      }),
+  }
+  return service
+})
+
+/** See `Suspicions`. */
+export class Quarantine extends Context.Service<Quarantine, Suspicions>()("aviary/health/Quarantine") {
+  static readonly layer = Layer.effect(Quarantine, make)
 }
 
 const untilOf = ({ endsAt }: Entry, now: number, passed: number): number => Math.round(now + endsAt - passed)

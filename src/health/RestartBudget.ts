@@ -29,21 +29,16 @@ export interface BudgetStatus {
  *   one is under way. Only those that still count.
  * - `restore`: all permits back now, on an operator's word. Other gateways notice at their next start.
  */
-export class RestartBudget extends Context.Service<
-  RestartBudget,
-  {
-    readonly use: <A>(
-      engine: EngineId,
-      reason: string,
-      restart: Effect.Effect<A, HealthError>,
-    ) => Effect.Effect<A, HealthError>
-    readonly awaitPermit: (engine: EngineId) => Effect.Effect<void>
-    readonly lastRestart: (engine: EngineId) => Effect.Effect<number | undefined>
-    readonly restore: (engine: EngineId, reason: string) => Effect.Effect<void, HealthError>
-    readonly status: (engine: EngineId) => Effect.Effect<BudgetStatus>
-  }
->()("aviary/health/RestartBudget") {
-  static readonly layer = Layer.effect(RestartBudget, Effect.suspend(make))
+interface Budget {
+  readonly use: <A>(
+    engine: EngineId,
+    reason: string,
+    restart: Effect.Effect<A, HealthError>,
+  ) => Effect.Effect<A, HealthError>
+  readonly awaitPermit: (engine: EngineId) => Effect.Effect<void>
+  readonly lastRestart: (engine: EngineId) => Effect.Effect<number | undefined>
+  readonly restore: (engine: EngineId, reason: string) => Effect.Effect<void, HealthError>
+  readonly status: (engine: EngineId) => Effect.Effect<BudgetStatus>
 }
 
 /** Limit, window and, in milliseconds, how long a restart whose end nobody wrote down may have taken. */
@@ -101,146 +96,164 @@ const dropBack = (out: Map<string, number>, now: number) => {
 /** How far the clocks of machines that share a journal may be apart. */
 const clocksDisagreeMillis = 60_000
 
-function make() {
-  return Effect.gen(function* () {
-    const settings = yield* Settings
-    const { members } = yield* Fleet
-    const journal = yield* RestartJournal
-    const scope = yield* Effect.scope
-    const limit = settings.restartLimit
-    const windowMillis = Duration.toMillis(settings.restartWindow)
-    const rules: BudgetRules = { limit, windowMillis, unendedMillis: Duration.toMillis(settings.restartTimeout) }
-    const budgets = new Map(
-      members.map(({ id }) => [id, { permits: Semaphore.makeUnsafe(limit), returning: new Set<Fiber.Fiber<void>>() }]),
-    )
-    const budgetOf = (engine: EngineId) => budgets.get(engine)!
+/** The permits that each engine has left, and the journal's word on those that are out. */
+const makePermits = Effect.gen(function* () {
+  const settings = yield* Settings
+  const { members } = yield* Fleet
+  const journal = yield* RestartJournal
+  const scope = yield* Effect.scope
+  const limit = settings.restartLimit
+  const windowMillis = Duration.toMillis(settings.restartWindow)
+  const rules: BudgetRules = { limit, windowMillis, unendedMillis: Duration.toMillis(settings.restartTimeout) }
+  const budgets = new Map(
+    members.map(({ id }) => [id, { permits: Semaphore.makeUnsafe(limit), returning: new Set<Fiber.Fiber<void>>() }]),
+  )
+  const budgetOf = (engine: EngineId) => budgets.get(engine)!
 
-    const out = Effect.fnUntraced(function* (engine: EngineId) {
-      const records = [...(yield* journal.read)]
-      const at = yield* Clock.currentTimeMillis
-      const last = records.at(-1)
-      if (last !== undefined && last.at > at + clocksDisagreeMillis) {
-        // Without it the wait would begin anew whenever somebody looks.
-        yield* journal.append({ type: "clock", at })
-        yield* Effect.logWarning("The restart journal's last record is of a time to come: the clock was set back")
-        records.push({ type: "clock", at })
-      }
-      return permitsOut(records, engine, rules, at)
-    })
-
-    const giveBackAfter = Effect.fnUntraced(function* (engine: EngineId, millis: number) {
-      const { permits, returning } = budgetOf(engine)
-      const fiber: Fiber.Fiber<void> = yield* Effect.sleep(millis).pipe(
-        Effect.andThen(Effect.suspend(() => (returning.delete(fiber), permits.release(1)))),
-        Effect.asVoid,
-        Effect.forkIn(scope),
-      )
-      returning.add(fiber)
-    })
-
-    const written = (record: JournalRecord) =>
-      journal
-        .append(record)
-        .pipe(
-          Effect.catch((error) =>
-            Effect.logError(`restart budget: ${error.reason._tag} while writing "${record.type}"`, error),
-          ),
-        )
-
-    const status = Effect.fnUntraced(function* (engine: EngineId) {
-      const held = yield* Effect.orElseSucceed(out(engine), () => undefined)
-      const times = Array.from(held?.values() ?? []).toSorted((a, b) => a - b)
-      const left = held === undefined ? 0 : Math.max(0, limit - times.length)
-      return { limit, left, windowMillis, availableAtMillis: left > 0 ? undefined : times[times.length - limit] }
-    })
-
-    const spent = Effect.fnUntraced(function* (engine: EngineId) {
-      const { availableAtMillis } = yield* status(engine)
-      const now = yield* Clock.currentTimeMillis
-      return yield* new HealthError({
-        reason: new BudgetSpent({ engine, limit, windowMillis, availableAtMillis: availableAtMillis ?? now }),
-      })
-    })
-
-    const claim = Effect.fnUntraced(function* (engine: EngineId, id: string, reason: string) {
-      yield* journal.append({ type: "claimed", id, engine, at: yield* Clock.currentTimeMillis, reason })
-      return (yield* out(engine)).has(id)
-    })
-
-    const use = <A>(
-      engine: EngineId,
-      reason: string,
-      restart: Effect.Effect<A, HealthError>,
-    ): Effect.Effect<A, HealthError> =>
-      Effect.uninterruptibleMask((interruptible) =>
-        Effect.gen(function* () {
-          const { permits } = budgetOf(engine)
-          if (!(yield* permits.takeIfAvailable(1))) return yield* spent(engine)
-          const id = randomUUID()
-          const granted = yield* claim(engine, id, reason).pipe(Effect.onError(() => permits.release(1)))
-          if (!granted) {
-            yield* permits.release(1)
-            return yield* spent(engine)
-          }
-          const exit = yield* Effect.exit(interruptible(restart))
-          const at = yield* Clock.currentTimeMillis
-          if (isRuledOut(exit)) {
-            yield* written({ type: "returned", id, engine, at })
-            yield* permits.release(1)
-          } else {
-            yield* written({ type: "ended", id, engine, at })
-            yield* giveBackAfter(engine, windowMillis)
-          }
-          return yield* exit
-        }),
-      )
-
-    for (const { id: engine } of members) {
-      const now = yield* Clock.currentTimeMillis
-      const held = yield* out(engine).pipe(
-        Effect.catch((error) =>
-          Effect.as(
-            Effect.logError("the restart journal cannot be read: no engine will be restarted", error),
-            new Map<string, number>(),
-          ),
-        ),
-      )
-      const latest = Array.from(held.values())
-        .toSorted((a, b) => a - b)
-        .slice(-limit)
-      yield* budgetOf(engine).permits.take(latest.length)
-      for (const until of latest) yield* giveBackAfter(engine, until - now)
+  const out = Effect.fnUntraced(function* (engine: EngineId) {
+    const records = [...(yield* journal.read)]
+    const at = yield* Clock.currentTimeMillis
+    const last = records.at(-1)
+    if (last !== undefined && last.at > at + clocksDisagreeMillis) {
+      // Without it the wait would begin anew whenever somebody looks.
+      yield* journal.append({ type: "clock", at })
+      yield* Effect.logWarning("The restart journal's last record is of a time to come: the clock was set back")
+      records.push({ type: "clock", at })
     }
+    return permitsOut(records, engine, rules, at)
+  })
 
-    return RestartBudget.of({
-      use,
-      awaitPermit: Effect.fn("RestartBudget.awaitPermit")(function* (engine) {
-        for (;;) {
-          yield* budgetOf(engine).permits.withPermits(1)(Effect.void)
-          const { left, availableAtMillis } = yield* status(engine)
-          if (left > 0) return
-          const now = yield* Clock.currentTimeMillis
-          // Others hold the permits, or the journal cannot be read: look again when it may have changed.
-          yield* Effect.sleep(Math.max(1_000, (availableAtMillis ?? now + 60_000) - now))
-        }
-      }),
-      lastRestart: (engine) =>
-        out(engine).pipe(
-          Effect.map((held) => (held.size === 0 ? undefined : Math.max(...held.values()) - windowMillis)),
-          Effect.orElseSucceed(() => undefined),
+  const giveBackAfter = Effect.fnUntraced(function* (engine: EngineId, millis: number) {
+    const { permits, returning } = budgetOf(engine)
+    const fiber: Fiber.Fiber<void> = yield* Effect.sleep(millis).pipe(
+      Effect.andThen(Effect.suspend(() => (returning.delete(fiber), permits.release(1)))),
+      Effect.asVoid,
+      Effect.forkIn(scope),
+    )
+    returning.add(fiber)
+  })
+
+  const status = Effect.fnUntraced(function* (engine: EngineId) {
+    const held = yield* Effect.orElseSucceed(out(engine), () => undefined)
+    const times = Array.from(held?.values() ?? []).toSorted((a, b) => a - b)
+    const left = held === undefined ? 0 : Math.max(0, limit - times.length)
+    return { limit, left, windowMillis, availableAtMillis: left > 0 ? undefined : times[times.length - limit] }
+  })
+
+  /** Takes the permits that the journal says are out. */
+  const takeThoseOut = Effect.fnUntraced(function* (engine: EngineId) {
+    const now = yield* Clock.currentTimeMillis
+    const held = yield* out(engine).pipe(
+      Effect.catch((error) =>
+        Effect.as(
+          Effect.logError("the restart journal cannot be read: no engine will be restarted", error),
+          new Map<string, number>(),
         ),
-      restore: Effect.fn("RestartBudget.restore")(function* (engine, reason) {
-        yield* journal.append({ type: "restored", engine, at: yield* Clock.currentTimeMillis, reason })
-        const { permits, returning } = budgetOf(engine)
-        const fibers = Array.from(returning)
-        returning.clear()
-        yield* Fiber.interruptAll(fibers)
-        yield* permits.release(fibers.length)
-        yield* Effect.logWarning(`the restart budget of ${engine} was restored by hand: ${reason}`)
-      }, Effect.uninterruptible),
-      status,
+      ),
+    )
+    const latest = Array.from(held.values())
+      .toSorted((a, b) => a - b)
+      .slice(-limit)
+    yield* budgetOf(engine).permits.take(latest.length)
+    for (const until of latest) yield* giveBackAfter(engine, until - now)
+  })
+
+  for (const { id } of members) yield* takeThoseOut(id)
+  return { limit, windowMillis, budgetOf, out, giveBackAfter, status }
+})
+
+/** `Budget.use`: a claim in the journal before the restart, its end or its return after. */
+const makeUse = Effect.fnUntraced(function* (books: Effect.Success<typeof makePermits>) {
+  const { budgetOf, giveBackAfter, limit, out, status, windowMillis } = books
+  const journal = yield* RestartJournal
+
+  const written = (record: JournalRecord) =>
+    journal
+      .append(record)
+      .pipe(
+        Effect.catch((error) =>
+          Effect.logError(`restart budget: ${error.reason._tag} while writing "${record.type}"`, error),
+        ),
+      )
+
+  const spent = Effect.fnUntraced(function* (engine: EngineId) {
+    const { availableAtMillis } = yield* status(engine)
+    const now = yield* Clock.currentTimeMillis
+    return yield* new HealthError({
+      reason: new BudgetSpent({ engine, limit, windowMillis, availableAtMillis: availableAtMillis ?? now }),
     })
   })
+
+  const claim = Effect.fnUntraced(function* (engine: EngineId, id: string, reason: string) {
+    yield* journal.append({ type: "claimed", id, engine, at: yield* Clock.currentTimeMillis, reason })
+    return (yield* out(engine)).has(id)
+  })
+
+  const use: Budget["use"] = (engine, reason, restart) =>
+    Effect.uninterruptibleMask((interruptible) =>
+      Effect.gen(function* () {
+        const { permits } = budgetOf(engine)
+        if (!(yield* permits.takeIfAvailable(1))) return yield* spent(engine)
+        const id = randomUUID()
+        const granted = yield* claim(engine, id, reason).pipe(Effect.onError(() => permits.release(1)))
+        if (!granted) {
+          yield* permits.release(1)
+          return yield* spent(engine)
+        }
+        const exit = yield* Effect.exit(interruptible(restart))
+        const at = yield* Clock.currentTimeMillis
+        if (isRuledOut(exit)) {
+          yield* written({ type: "returned", id, engine, at })
+          yield* permits.release(1)
+        } else {
+          yield* written({ type: "ended", id, engine, at })
+          yield* giveBackAfter(engine, windowMillis)
+        }
+        return yield* exit
+      }),
+    )
+  return use
+})
+
+const make = Effect.gen(function* () {
+  const books = yield* makePermits
+  const { budgetOf, out, status, windowMillis } = books
+  const journal = yield* RestartJournal
+
+  const service: Budget = {
+    use: yield* makeUse(books),
+    awaitPermit: Effect.fn("RestartBudget.awaitPermit")(function* (engine) {
+      for (;;) {
+        yield* budgetOf(engine).permits.withPermits(1)(Effect.void)
+        const { left, availableAtMillis } = yield* status(engine)
+        if (left > 0) return
+        const now = yield* Clock.currentTimeMillis
+        // Others hold the permits, or the journal cannot be read: look again when it may have changed.
+        yield* Effect.sleep(Math.max(1_000, (availableAtMillis ?? now + 60_000) - now))
+      }
+    }),
+    lastRestart: (engine) =>
+      out(engine).pipe(
+        Effect.map((held) => (held.size === 0 ? undefined : Math.max(...held.values()) - windowMillis)),
+        Effect.orElseSucceed(() => undefined),
+      ),
+    restore: Effect.fn("RestartBudget.restore")(function* (engine, reason) {
+      yield* journal.append({ type: "restored", engine, at: yield* Clock.currentTimeMillis, reason })
+      const { permits, returning } = budgetOf(engine)
+      const fibers = Array.from(returning)
+      returning.clear()
+      yield* Fiber.interruptAll(fibers)
+      yield* permits.release(fibers.length)
+      yield* Effect.logWarning(`the restart budget of ${engine} was restored by hand: ${reason}`)
+    }, Effect.uninterruptible),
+    status,
+  }
+  return service
+})
+
+/** See `Budget`. */
+export class RestartBudget extends Context.Service<RestartBudget, Budget>()("aviary/health/RestartBudget") {
+  static readonly layer = Layer.effect(RestartBudget, make)
 }
 
 /** Whether `error` says that nothing can have been restarted. */

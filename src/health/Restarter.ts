@@ -17,55 +17,30 @@ import type { RestartTarget } from "./RestartTarget.ts"
  * - `restart`: runs `began` once a permit is taken, then restarts. Success says that the backend did its part, not that
  *   the engine is ready. Fails with `NoBackend`, `BudgetSpent`, `JournalFailed`, `NotRunning` or `RestartFailed`.
  */
-export class Restarter extends Context.Service<
-  Restarter,
-  {
-    readonly backend: (engine: EngineId) => RestartBackend["name"] | "none"
-    readonly isSynchronous: (engine: EngineId) => boolean
-    readonly restart: (
-      engine: EngineId,
-      reason: string,
-      began: Effect.Effect<void>,
-    ) => Effect.Effect<string, HealthError>
-  }
->()("aviary/health/Restarter") {
-  /** As the fleet says. */
-  static readonly layer = Layer.effect(Restarter, Effect.suspend(fromTargets))
-
-  /** No engine is ever restarted. */
-  static readonly layerNone = Layer.effect(
-    Restarter,
-    Effect.suspend(() => within(new Map())),
-  )
-
-  /** A test's own way to restart; `isSynchronous` unless it says otherwise. */
-  static readonly layerTest = (
-    restart: (engine: EngineId) => Effect.Effect<void, HealthError>,
-    { isSynchronous = true } = {},
-  ) => {
-    const one = (engine: EngineId): RestartBackend => ({
-      name: "test",
-      isSynchronous,
-      restart: Effect.as(restart(engine), "restarted by the test"),
-    })
-    return Layer.effect(
-      Restarter,
-      Effect.flatMap(Fleet, ({ members }) => within(new Map(members.map(({ id }) => [id, one(id)])))),
-    )
-  }
+interface Restarts {
+  readonly backend: (engine: EngineId) => RestartBackend["name"] | "none"
+  readonly isSynchronous: (engine: EngineId) => boolean
+  readonly restart: (engine: EngineId, reason: string, began: Effect.Effect<void>) => Effect.Effect<string, HealthError>
 }
 
-function fromTargets() {
-  return Effect.gen(function* () {
-    const { members } = yield* Fleet
-    const backends = new Map<EngineId, RestartBackend>()
-    for (const { id, restart } of members) {
-      const backend = yield* makeBackend(restart)
-      if (backend !== undefined) backends.set(id, backend)
-    }
-    return yield* within(backends)
-  })
-}
+const within = Effect.fnUntraced(function* (backends: ReadonlyMap<EngineId, RestartBackend>) {
+  const fleet = yield* Fleet
+  const budget = yield* RestartBudget
+  const service: Restarts = {
+    backend: (engine) => backends.get(engine)?.name ?? "none",
+    isSynchronous: (engine) => backends.get(engine)?.isSynchronous ?? false,
+    restart: Effect.fn("Restarter.restart")(function* (engine, reason, began) {
+      const backend = backends.get(engine)
+      if (backend === undefined) {
+        const setting = table[`${fleet.get(engine).kind}Restart`].name
+        const message = `${engineName(engine)} has no way to be restarted: ${setting} is none`
+        return yield* new HealthError({ reason: new NoBackend({ engine, message }) })
+      }
+      return yield* budget.use(engine, reason, Effect.andThen(began, backend.restart))
+    }),
+  }
+  return service
+})
 
 function makeBackend(
   target: RestartTarget,
@@ -89,20 +64,37 @@ function makeBackend(
   })
 }
 
-const within = Effect.fnUntraced(function* (backends: ReadonlyMap<EngineId, RestartBackend>) {
-  const fleet = yield* Fleet
-  const budget = yield* RestartBudget
-  return Restarter.of({
-    backend: (engine) => backends.get(engine)?.name ?? "none",
-    isSynchronous: (engine) => backends.get(engine)?.isSynchronous ?? false,
-    restart: Effect.fn("Restarter.restart")(function* (engine, reason, began) {
-      const backend = backends.get(engine)
-      if (backend === undefined) {
-        const setting = table[`${fleet.get(engine).kind}Restart`].name
-        const message = `${engineName(engine)} has no way to be restarted: ${setting} is none`
-        return yield* new HealthError({ reason: new NoBackend({ engine, message }) })
-      }
-      return yield* budget.use(engine, reason, Effect.andThen(began, backend.restart))
-    }),
-  })
+const make = Effect.gen(function* () {
+  const { members } = yield* Fleet
+  const backends = new Map<EngineId, RestartBackend>()
+  for (const { id, restart } of members) {
+    const backend = yield* makeBackend(restart)
+    if (backend !== undefined) backends.set(id, backend)
+  }
+  return yield* within(backends)
 })
+
+/** See `Restarts`. */
+export class Restarter extends Context.Service<Restarter, Restarts>()("aviary/health/Restarter") {
+  /** As the fleet says. */
+  static readonly layer = Layer.effect(Restarter, make)
+
+  /** No engine is ever restarted. */
+  static readonly layerNone = Layer.effect(Restarter, within(new Map()))
+
+  /** A test's own way to restart; `isSynchronous` unless it says otherwise. */
+  static readonly layerTest = (
+    restart: (engine: EngineId) => Effect.Effect<void, HealthError>,
+    { isSynchronous = true } = {},
+  ) => {
+    const one = (engine: EngineId): RestartBackend => ({
+      name: "test",
+      isSynchronous,
+      restart: Effect.as(restart(engine), "restarted by the test"),
+    })
+    return Layer.effect(
+      Restarter,
+      Effect.flatMap(Fleet, ({ members }) => within(new Map(members.map(({ id }) => [id, one(id)])))),
+    )
+  }
+}
