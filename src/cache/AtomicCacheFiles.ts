@@ -21,6 +21,7 @@ import { CacheError, whenGone } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
 import { makeDisk } from "./Disk.ts"
 import type { Entry } from "./Entry.ts"
+import { verify } from "./EntryChecksum.ts"
 import { makeEntryFiles, type OpenEntry } from "./EntryFiles.ts"
 import { makeMemoryTier } from "./MemoryTier.ts"
 import { makeRecency } from "./Recency.ts"
@@ -188,7 +189,7 @@ export const makeFiles = Effect.gen(function* () {
     const small = memory.takes(metadata.length)
     if (verified.get(key) === mark && !small) return
     const slices: Array<Uint8Array> = []
-    yield* files.verify(entry, (slice) => void (small && slices.push(slice)))
+    yield* verify(entry, (slice) => void (small && slices.push(slice)))
     verified.set(key, mark)
     if (!small) return
     const bytes = slices.length === 1 ? slices[0]! : Buffer.concat(slices)
@@ -332,7 +333,7 @@ export const makeFiles = Effect.gen(function* () {
     const length = yield* Effect.scoped(
       Effect.flatMap(files.open(key), (entry) =>
         Effect.as(
-          files.verify(entry, () => {}),
+          verify(entry, () => {}),
           entry.metadata.length,
         ),
       ),
