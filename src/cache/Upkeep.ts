@@ -1,0 +1,85 @@
+import { Effect, Schedule } from "effect"
+import { whenGone } from "./CacheError.ts"
+import type { CacheKey } from "./CacheKey.ts"
+import { verify } from "./EntryChecksum.ts"
+import type { Limits } from "./Limits.ts"
+import type { Removing } from "./Removing.ts"
+import type { Reserve } from "./Reserve.ts"
+import type { Stock } from "./Stock.ts"
+import type { Trouble } from "./Trouble.ts"
+
+/** How often the directory is read for what other gateways did to it. */
+const scanInterval = "10 minutes"
+
+/** How often the disk is looked at for what others wrote to it. */
+const reserveInterval = "5 seconds"
+
+/** Every entry's checksum is computed again this often, at no more than this many bytes per second. */
+const scrubInterval = "1 day"
+const scrubRate = 4_194_304
+
+const makeScanShard = ({ files, recency }: Stock) =>
+  Effect.fnUntraced(function* (shard: string, seen: Set<CacheKey>) {
+    const look = Effect.fnUntraced(function* (key: CacheKey) {
+      const { size, modified } = yield* files.stat(key)
+      seen.add(key)
+      const before = recency.get(key)
+      if (before?.size === size && before.used >= modified) return
+      recency.put(key, { size, created: before?.created, used: Math.max(modified, before?.used ?? 0) })
+    })
+    const lookUnlessGone = (key: CacheKey) => whenGone(() => Effect.void)(look(key))
+    yield* Effect.forEach(yield* files.keysIn(shard), lookUnlessGone, { concurrency: 4, discard: true })
+  })
+
+/** Brings what we know in line with the directory, which other gateways may share. */
+const makeScan = (stock: Stock, { expire, trim }: Limits, trouble: Trouble) => {
+  const { files, recency, life, forget } = stock
+  const scanShard = makeScanShard(stock)
+  return Effect.gen(function* () {
+    const before = [...recency.keys()]
+    const seen = new Set<CacheKey>()
+    for (const shard of yield* files.shards) yield* scanShard(shard, seen)
+    for (const [index, key] of before.entries()) {
+      if (!seen.has(key)) forget(key)
+      if (index % 10_000 === 9_999) yield* Effect.yieldNow
+    }
+    life.scanned = true
+    yield* expire
+    yield* trim()
+  }).pipe(Effect.catch((error) => trouble.report("read the directory", error)))
+}
+
+const makeScrub = ({ files, recency }: Stock, { unread }: Removing) => {
+  const scrubOne = Effect.fnUntraced(function* (key: CacheKey) {
+    const length = yield* Effect.scoped(
+      Effect.flatMap(files.open(key), (entry) =>
+        Effect.as(
+          verify(entry, () => {}),
+          entry.metadata.length,
+        ),
+      ),
+    ).pipe(Effect.catch((error) => Effect.as(unread(key, error), 0)))
+    yield* Effect.sleep(Math.max(20, (length / scrubRate) * 1_000))
+  })
+  return Effect.suspend(() => Effect.forEach([...recency.keys()], scrubOne, { discard: true }))
+}
+
+/** Nothing that happens in the background may end it. */
+const always = (task: Effect.Effect<unknown>) =>
+  Effect.catchCause(task, (cause) => Effect.logError("The cache's upkeep failed and goes on.", cause))
+
+/** What the cache does of its own accord, as long as the scope. */
+export const startUpkeep = Effect.fnUntraced(function* (
+  stock: Stock,
+  removing: Removing,
+  limits: Limits,
+  options: { readonly reserve: Reserve; readonly trouble: Trouble },
+) {
+  const { reserve, trouble } = options
+  const keepReserve = Effect.flatMap(reserve.lacking(), (lacking) => (lacking > 0 ? limits.trim() : Effect.void))
+  const scan = makeScan(stock, limits, trouble)
+  const scrub = makeScrub(stock, removing)
+  yield* Effect.forkScoped(Effect.schedule(always(keepReserve), Schedule.spaced(reserveInterval)))
+  yield* Effect.forkScoped(Effect.repeat(always(scan), Schedule.spaced(scanInterval)))
+  yield* Effect.forkScoped(Effect.delay(Effect.repeat(always(scrub), Schedule.spaced(scrubInterval)), "1 minute"))
+})
