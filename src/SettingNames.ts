@@ -6,6 +6,9 @@ const prefix = "AVIARY"
 /** Deeper than any name has underscores. */
 const deepest = 12
 
+/** Share of a name's own letters that may be wrong in a misspelling: with more a guess misleads. */
+const mostWrong = 0.6
+
 /** What Kubernetes tells every container of a Service called `aviary`, or `aviary-…`. Nobody wrote it. */
 const serviceLink = /^AVIARY_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)$/
 
@@ -23,7 +26,10 @@ export const unknownNames = Effect.fnUntraced(function* (known: ReadonlyArray<st
     .filter(({ name, value }) => !known.includes(name) && !isServiceLink(name, value))
     .map(({ name }) => ({ name, ...nearest(name.toUpperCase(), known) }))
     .filter(({ name, slips }) => name.toUpperCase().startsWith(`${prefix}_`) || slips <= 2)
-    .map(({ name, setting }) => `${name} is no setting. Did you mean ${setting}?`)
+    .map(
+      ({ name, setting, slips }) =>
+        `${name} is no setting. ${slips < (name.length - prefix.length - 1) * mostWrong ? `Did you mean ${setting}?` : "docs/configuration.md lists them all."}`,
+    )
 })
 
 /** The variables that have a value and whose names begin about like a setting's. */

@@ -20,7 +20,6 @@ for (const [where, provider] of Object.entries(providers)) {
     ["AVIARY_CACHE_MAX_BYTE", "AVIARY_CACHE_MAX_BYTES"],
     ["AVIARY_ADMIN_TOKEN_1", "AVIARY_ADMIN_TOKEN"],
     ["AVIARY_HTTP_PORT", "AVIARY_PORT"],
-    ["AVIARY_", "AVIARY_HOST"],
   ] as const)(`in ${where} %s stops the start, which names %s`, ([name, nearest]) =>
     Effect.gen(function* () {
       const { message } = yield* Effect.flip(read(provider({ ...around, [name]: "keys", AVIARY_PORT: "9000" })))
@@ -60,5 +59,12 @@ it.effect("what Kubernetes says of Services called aviary is no setting, not eve
       AVIARY_CANARY_PORT_8000_TCP: "tcp://10.0.0.8:8000",
     }
     expect((yield* read(ConfigProvider.fromEnv({ env: links }))).port).toBe(8000)
+  }),
+)
+
+it.effect.each(["AVIARY_FOO", "AVIARY_", "AVIARY_X"])("%s is like no setting, so that none is guessed", (name) =>
+  Effect.gen(function* () {
+    const { message } = yield* Effect.flip(read(providers["the environment"]({ ...around, [name]: "1" })))
+    expect(message).toBe(`${name} is no setting. docs/configuration.md lists them all.`)
   }),
 )

@@ -4,7 +4,9 @@ import { EngineState } from "../health/EngineState.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 
 /** What is asked about: the gateway as one address, or one half of what it does. */
-const ReadyFor = Schema.Literals(["speech", "transcription"])
+const ReadyFor = Schema.Literals(["speech", "transcription"]).annotate({
+  message: 'expected one of "speech", "transcription"',
+})
 type ReadyFor = typeof ReadyFor.Type
 
 const EngineReadiness = Schema.Struct({

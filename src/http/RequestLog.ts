@@ -48,6 +48,14 @@ const asked = /^\/(health\/|metrics$)/
 const levelOf = ({ response, path }: EndedRequest): "Debug" | "Info" | "Warn" =>
   asked.test(path) ? "Debug" : response.status >= 500 ? "Warn" : "Info"
 
+/** What failed, in words on one line: where in the code it did is no help against an engine that hangs up. */
+export const whyBroken = (cause: Cause.Cause<unknown>): string =>
+  withoutSecrets(
+    Cause.prettyErrors(cause)
+      .map(({ message, name }) => message || name)
+      .join("; "),
+  )
+
 /** `cause` for the log: as text, where it repeats a key. */
 export const loggable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> | string => {
   const pretty = Cause.pretty(cause)
@@ -87,8 +95,9 @@ export const logRequest = Effect.fnUntraced(function* (line: EndedRequest) {
     ...(Exit.isSuccess(line.exit) ? {} : { ended: endOf(line) }),
   })
   if (Exit.isFailure(line.exit) && !Cause.hasInterruptsOnly(line.exit.cause)) {
-    yield* Effect.annotateLogs(Effect.logWarning("Response broken off", loggable(line.exit.cause)), {
+    yield* Effect.annotateLogs(Effect.logWarning("Response broken off"), {
       request_id: line.id,
+      why: whyBroken(line.exit.cause),
     })
   }
 })
