@@ -8,7 +8,7 @@ export const healthErrors = {
     code: "engine_wedged",
     message: (message) => message,
     when: "The engine answers but can no longer infer; the gateway is looking into it or restarting it. Comes with `Retry-After`.",
-    example: ["The speech-to-text engine stopped working and is being restarted. Try again in a minute."],
+    example: ["Parakeet is being restarted after a failure; try again later."],
   }),
   engineExhausted: kind<[message: string]>({
     status: 503,
@@ -16,7 +16,9 @@ export const healthErrors = {
     code: "engine_exhausted",
     message: (message) => message,
     when: "The engine is wedged and every restart of the window is spent. An operator has to look. No `Retry-After`.",
-    example: ["The speech-to-text engine stopped working and its restarts are used up. An operator has to look at it."],
+    example: [
+      "Parakeet failed again after each restart, and is not restarted any more for now. Its operator must look at it.",
+    ],
     retry: false,
   }),
   engineBusy: kind<[waiting: number]>({

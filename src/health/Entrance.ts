@@ -113,7 +113,8 @@ export const makeEntrance = Effect.gen(function* () {
   return { choose, enter: enterInTime }
 })
 
-function explain(engine: EngineId, state: EngineState): string {
+/** What a request is told that an engine in a state that takes none refuses. */
+export function explain(engine: EngineId, state: EngineState): string {
   const name = engineName(engine)
   switch (state) {
     case "suspect":
