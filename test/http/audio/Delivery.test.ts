@@ -6,6 +6,7 @@ import { createServer, type ServerResponse } from "node:http"
 import type { Payable } from "../../../src/billing/Payable.ts"
 import { deliver, deliverCharged } from "../../../src/http/audio/Delivery.ts"
 import { rawConnection } from "../../support/rawHttp.ts"
+import { standsStill } from "../../support/standsStill.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 
@@ -74,7 +75,7 @@ it.live.each([
       const connection = yield* rawConnection(port)
       connection.socket.pause()
       connection.socket.write(ask)
-      yield* Effect.sleep("300 millis")
+      yield* standsStill(() => asked.count)
       expect(asked.count).toBeLessThan(chunks)
       expect(yield* Queue.size(events)).toBe(0)
       connection.socket.resume()
@@ -95,7 +96,7 @@ it.live(
       const { socket } = yield* rawConnection(port)
       socket.pause()
       socket.write(ask)
-      yield* Effect.sleep("300 millis")
+      yield* standsStill(() => asked.count)
       socket.resetAndDestroy()
       expect(yield* Queue.take(events)).toBe(`delivered ${asked.count * chunkBytes}`)
       expect(asked.count).toBeLessThan(chunks)
