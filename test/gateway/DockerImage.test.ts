@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs"
 import { createServer, type AddressInfo } from "node:net"
 import { join } from "node:path"
 import { describe } from "vitest"
+import { audioDigest } from "../support/audioDigest.ts"
 import { postSpeech } from "../support/aviary.ts"
 import { importBase, root } from "../support/dockerBase.ts"
 import { type DockerDaemon, skipsDocker, startDocker } from "../support/dockerDaemon.ts"
@@ -95,7 +96,8 @@ describe.skipIf(skipsDocker)("DockerImage", () => {
 
         const again = yield* speak(yield* start(daemon, "second"))
         expect(again.cache).toBe("HIT")
-        expect(again.bytes).toEqual(made.bytes)
+        // The stream could not know its length, the entry says it.
+        expect(audioDigest(again.bytes.buffer, "HIT")).toBe(audioDigest(made.bytes.buffer, "MISS"))
       }).pipe(Effect.scoped),
     600_000,
   )

@@ -4,7 +4,7 @@ import { postSpeech } from "./aviary.ts"
 import { countedNim } from "./countedNim.ts"
 import { makeDice } from "./dice.ts"
 import { startProcess } from "./gatewayProcess.ts"
-import { scratchFiles, scratchFolders, unfinishedUpload } from "./killedUploads.ts"
+import { scratchFiles, scratchFolders, unfinishedUpload, uploadBegun } from "./killedUploads.ts"
 
 const texts = Array.from({ length: 12 }, (_, index) =>
   `Sentence ${index} is said again and again while the gateway is killed. `.repeat(1 + (index % 4)).trim(),
@@ -121,6 +121,7 @@ export const killRepeatedly = Effect.fnUntraced(function* (options: {
       }
     }
     const load = [...Array.from({ length: clients }, client), unfinishedUpload(gateway.url)]
+    yield* Effect.promise(() => uploadBegun(dataDir))
     yield* Effect.sleep(20 + dice.below(400))
     yield* gateway.kill
     over = true

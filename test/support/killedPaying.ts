@@ -9,7 +9,7 @@ import { rates } from "./billing.ts"
 import { countedNim } from "./countedNim.ts"
 import { makeDice } from "./dice.ts"
 import { startProcess } from "./gatewayProcess.ts"
-import { scratchFiles, scratchFolders, unfinishedUpload } from "./killedUploads.ts"
+import { scratchFiles, scratchFolders, unfinishedUpload, uploadBegun } from "./killedUploads.ts"
 import { ledgerOf, openAccounts } from "./ledgerFile.ts"
 
 /**
@@ -334,6 +334,7 @@ export const killPaying = Effect.fnUntraced(function* (options: {
       Effect.promise(() => answered),
       "10 seconds",
     )
+    yield* Effect.promise(() => uploadBegun(dataDir))
     yield* Effect.sleep(dice.below(300))
     yield* gateway.kill
     yield* Effect.promise(() => Promise.all(load))

@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises"
 import { connect } from "node:net"
 import { join } from "node:path"
+import { setTimeout } from "node:timers/promises"
 
 /** Where a gateway has its scratch folders, below its data directory. */
 const parents = ["cache/tmp", "tmp", "recordings"]
@@ -37,3 +38,8 @@ export const unfinishedUpload = (url: string, key?: string): Promise<void> =>
         "x".repeat(50_000),
     )
   })
+
+/** Waits until an upload has begun to be written: a kill that comes before it shows nothing. */
+export const uploadBegun = async (dataDir: string): Promise<void> => {
+  while (!(await scratchFiles(dataDir)).some((file) => file.startsWith("tmp/"))) await setTimeout(5)
+}
