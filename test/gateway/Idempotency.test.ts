@@ -231,8 +231,9 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         expect(Number(second.headers.get("retry-after"))).toBeGreaterThan(0)
         leaving.abort()
         yield* Effect.promise(() => first)
-        yield* nim.setFaults([])
+        // Noticed within a second: an engine that goes on before would make the whole for whoever has left.
         yield* w.settledBooks
+        yield* nim.setFaults([])
         expect((yield* speak(w, "order 1")).status).toBe(200)
         expect(yield* w.settledBooks).toMatchObject({ spent: 12, held: 0 })
       }),
