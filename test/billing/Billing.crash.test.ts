@@ -5,15 +5,21 @@ import { Billing } from "../../src/billing/Billing.ts"
 import { Neighbours } from "../../src/scratch/Neighbours.ts"
 import { billingRoom, hundred, openWorld } from "../support/billing.ts"
 
+/** What a crash leaves: two charges, one of them known to be out. */
+const crashed = Effect.gen(function* () {
+  const world = yield* openWorld()
+  const ask = { accountId: world.id, keyId: null, usage: hundred, idempotency: null, now: 1, expiresAt: 900_000 }
+  for (const holdId of ["kept back", "out"]) {
+    yield* world.ledger.run("reserve", { ...ask, holdId })
+    yield* world.ledger.run("settle", { holdId, served: "MISS", outcome: null, now: 1 })
+  }
+  yield* world.ledger.run("delivered", { claims: ["out"] })
+  return { world, ask }
+})
+
 it.effect("a crash between the charge and the last byte: nothing, once the hold is overdue", () =>
   Effect.gen(function* () {
-    const world = yield* openWorld()
-    const ask = { accountId: world.id, keyId: null, usage: hundred, idempotency: null, now: 1, expiresAt: 900_000 }
-    for (const holdId of ["kept back", "out"]) {
-      yield* world.ledger.run("reserve", { ...ask, holdId })
-      yield* world.ledger.run("settle", { holdId, served: "MISS", outcome: null, now: 1 })
-    }
-    yield* world.ledger.run("delivered", { claims: ["out"] })
+    const { world } = yield* crashed
     yield* TestClock.adjust("14 minutes")
     assert.strictEqual((yield* world.books).balance, 800)
     yield* TestClock.adjust("2 minutes")
@@ -28,13 +34,7 @@ it.effect.each([
   ["with another gateway, whose they may be: nothing yet", false, { balance: 800, held: 1 }],
 ] as const)("a crash between the charge and the last byte, or before the charge, %s", ([, alone, expected]) =>
   Effect.gen(function* () {
-    const world = yield* openWorld()
-    const ask = { accountId: world.id, keyId: null, usage: hundred, idempotency: null, now: 1, expiresAt: 900_000 }
-    for (const holdId of ["kept back", "out"]) {
-      yield* world.ledger.run("reserve", { ...ask, holdId })
-      yield* world.ledger.run("settle", { holdId, served: "MISS", outcome: null, now: 1 })
-    }
-    yield* world.ledger.run("delivered", { claims: ["out"] })
+    const { world, ask } = yield* crashed
     yield* world.ledger.run("reserve", { ...ask, holdId: "held" })
     const neighbours = Layer.succeed(Neighbours, { alone: Effect.succeed(alone), count: Effect.succeed(0) })
     yield* Layer.build(Layer.fresh(Billing.layer).pipe(Layer.provide(neighbours)))
