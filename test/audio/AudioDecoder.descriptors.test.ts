@@ -30,7 +30,7 @@ const withDescriptors = <A, E, R>(spare: number, use: Effect.Effect<A, E, R>): E
       const highest = Math.max(...readdirSync("/proc/self/fd").map(Number))
       const fillers: Array<number> = []
       do fillers.push(openSync("/dev/null", "r"))
-      while (fillers.at(-1)! <= highest)
+      while (fillers.at(-1)! <= highest || fillers.length < spare)
       const top = fillers.at(-1)!
       spawnSync("sh", ["-c", limit(String(top + 1))])
       for (let one = 0; one < spare; one++) closeSync(fillers.pop()!)
