@@ -2,9 +2,8 @@ import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Schedule, Scope }
 import { randomUUID } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import type { BillingError } from "./BillingError.ts"
-import { Claim } from "./Claim.ts"
-import { countCharge, makeClaimEnds } from "./ClaimEnds.ts"
-import { makeDelivered } from "./Delivered.ts"
+import { Claim, countCharge, makeClaimEnds, makeDelivered } from "./Claim.ts"
+
 import type { LedgerEntry } from "./LedgerEntry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
 import { makeHoldReaper } from "./HoldReaper.ts"

@@ -1,8 +1,19 @@
 import { Clock, Effect, Metric, Option } from "effect"
 import { Neighbours } from "../scratch/Neighbours.ts"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { Ledger } from "./Ledger.ts"
-import { makeSetAhead } from "./SetAhead.ts"
+
+/** Milliseconds that the clock was set ahead by since it was last asked, or since this was made; below zero: set back. */
+const makeSetAhead = Effect.gen(function* () {
+  const look = Effect.all({ wall: Clock.currentTimeMillis, passed: elapsedMillis })
+  let last = yield* look
+  return Effect.map(look, (now) => {
+    const ahead = now.wall - last.wall - (now.passed - last.passed)
+    last = now
+    return ahead
+  })
+})
 
 const reapLimit = 1000
 

@@ -2,9 +2,8 @@ import { AlreadyReleased } from "../BillingError.ts"
 import type { Hold, Settlement } from "../Hold.ts"
 import type { Answer, Question } from "../Operations.ts"
 import { price } from "../RateCard.ts"
-import { billedQuantity, type Part } from "../Usage.ts"
+import { billedQuantity, type Part, type Usage } from "../Usage.ts"
 import { append, chargeId, entryOf, refundId, spend } from "./Entries.ts"
-import { holdRow, toHold, usageOf } from "./HoldRows.ts"
 import { earlier, forget, remember } from "./Idempotency.ts"
 import { cardAt, cardOf } from "./Rates.ts"
 import { Refusal } from "./Refusal.ts"
@@ -17,6 +16,32 @@ const endedHoldAge = 30 * 24 * 60 * 60 * 1000
 
 /** How far the clocks of gateways on one ledger may be apart, in milliseconds. */
 const clocksDisagree = 60_000
+
+const holdRow = (id: string): Rule<Row | undefined> => one("SELECT * FROM holds WHERE id = ?", id)
+
+const usageOf = (row: Row): Usage => {
+  const [model, size] = [row["model"] as string, row["size"] as number]
+  return row["usage"] === "speech"
+    ? { kind: "speech", model, characters: size }
+    : { kind: "transcription", model, audioMillis: size }
+}
+
+/** With `replay`, as what another request with its idempotency key is answered from. */
+const toHold = (row: Row, replay?: { readonly claim: string; readonly outcome: string | null }): Hold => ({
+  id: row["id"] as string,
+  claim: replay?.claim ?? (row["id"] as string),
+  accountId: row["account_id"] as string,
+  keyId: row["key_id"] as string | null,
+  usage: usageOf(row),
+  amount: row["amount"] as number,
+  rateVersion: row["rate_version"] as number,
+  state: row["state"] as Hold["state"],
+  reason: row["reason"] as string | null,
+  createdAt: row["created_at"] as number,
+  expiresAt: row["expires_at"] as number,
+  replayed: replay !== undefined,
+  outcome: replay?.outcome ?? null,
+})
 
 const expire = (id: string, now: number): Rule<number> =>
   change(

@@ -1,7 +1,6 @@
 import { IdempotencyConflict, IdempotencyInProgress } from "../BillingError.ts"
 import type { Reserve } from "../Operations.ts"
 import { entryOf, refundId } from "./Entries.ts"
-import { holdRow } from "./HoldRows.ts"
 import { Refusal } from "./Refusal.ts"
 import { change, one, type Row, type Rule } from "./Statement.ts"
 
@@ -30,7 +29,7 @@ export function* earlier({
   const known = yield* one("SELECT * FROM idempotency WHERE account_id = ? AND key = ?", accountId, idempotency.key)
   if (known === undefined || (known["created_at"] as number) <= now - rememberedFor) return undefined
   if (known["fingerprint"] !== idempotency.fingerprint) throw new Refusal(new IdempotencyConflict())
-  const hold = yield* holdRow(known["hold_id"] as string)
+  const hold = yield* one("SELECT * FROM holds WHERE id = ?", known["hold_id"] as string)
   if (hold === undefined) return undefined
   const found = { hold, id: hold["id"] as string, outcome: known["outcome"] as string | null }
   if (hold["state"] === "held") {
