@@ -1,6 +1,13 @@
+import { NodeHttpServer } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { HttpApiTest } from "effect/http-api"
 import { AtomicCache } from "../../../src/cache/AtomicCache.ts"
+import { Api } from "../../../src/contract/Api.ts"
+import { AdminAccess } from "../../../src/contract/AdminAccess.ts"
+import { KeyAccess, ListingAccess } from "../../../src/contract/KeyAccess.ts"
+import { AdminCacheHandlers } from "../../../src/http/admin/AdminCacheHandlers.ts"
+import { Settings } from "../../../src/Settings.ts"
 import { audio, keyOf, put } from "../../support/cache.ts"
 import { startGateway, testRooms } from "../../support/gateway.ts"
 
@@ -23,33 +30,46 @@ const started = Effect.gen(function* () {
   })
 })
 
-it.live("tells what the cache holds", () =>
+/** Whoever asks is let in. */
+const openDoors = Layer.mergeAll(
+  Layer.succeed(AdminAccess, { admin: (handler) => handler }),
+  Layer.succeed(KeyAccess, { key: (handler) => handler }),
+  Layer.succeed(ListingAccess, (handler) => handler),
+)
+
+/** The handlers alone, asked by the client that is derived from the contract: what they answer needs no socket. */
+const handlers = Effect.gen(function* () {
+  const cache = yield* Effect.provide(AtomicCache, yield* Layer.build(AtomicCache.layerMemory))
+  yield* Effect.forEach(texts, (text, index) => put(text, audio(index))).pipe(Effect.provideService(AtomicCache, cache))
+  const client = yield* HttpApiTest.groups(Api, ["adminCache"]).pipe(
+    Effect.provide(AdminCacheHandlers),
+    Effect.provide(Layer.succeed(AtomicCache, cache)),
+    Effect.provide([openDoors, Settings.layerTest(), NodeHttpServer.layerHttpServices]),
+  )
+  return client.adminCache
+})
+
+it.effect("tells what the cache holds", () =>
   Effect.gen(function* () {
-    const ask = yield* started
-    expect(yield* ask("GET", "")).toMatchObject({ status: 200, body: { enabled: true, entries: 5, bytes: 5_000 } })
+    const cache = yield* handlers
+    expect(yield* cache.stats()).toMatchObject({ enabled: true, entries: 5, bytes: 5_000 })
   }),
 )
 
-it.live("lists entries by key, a page at a time", () =>
+it.effect("lists entries by key, a page at a time", () =>
   Effect.gen(function* () {
-    const ask = yield* started
-    const seen: Array<unknown> = []
-    const sizes: Array<number> = []
-    for (let after = "", more = true; more;) {
-      const { body } = yield* ask("GET", `/entries?limit=2${after}`)
-      const entries = body["entries"] as Array<{ key: string }>
-      sizes.push(entries.length)
-      seen.push(...entries.map((entry) => entry.key))
-      after = `&after=${entries.at(-1)!.key}`
-      more = body["hasMore"] as boolean
-    }
-    expect(seen).toEqual(keys)
-    expect(sizes).toEqual([2, 2, 1])
-    const { body } = yield* ask("GET", "/entries")
-    expect(body).toMatchObject({
-      hasMore: false,
-      entries: [{ key: keys[0], length: 1_000, voice: "v" }, {}, {}, {}, {}],
-    })
+    const cache = yield* handlers
+    const first = yield* cache.list({ query: { limit: 2 } })
+    const second = yield* cache.list({ query: { limit: 2, after: first.entries[1]!.key } })
+    const third = yield* cache.list({ query: { limit: 2, after: second.entries[1]!.key } })
+    const pages = [first, second, third]
+    expect(pages.map(({ entries }) => entries.length)).toEqual([2, 2, 1])
+    expect(pages.map(({ hasMore }) => hasMore)).toEqual([true, true, false])
+    expect(pages.flatMap(({ entries }) => entries.map(({ key }) => key))).toEqual(keys)
+    const { entries, hasMore } = yield* cache.list({ query: {} })
+    expect(hasMore).toBe(false)
+    expect(entries).toHaveLength(5)
+    expect(entries[0]).toMatchObject({ key: keys[0], length: 1_000, voice: "v" })
   }),
 )
 
@@ -75,11 +95,11 @@ it.live("removes one entry, once, and leaves the others", () =>
   }),
 )
 
-it.live("removes all of them", () =>
+it.effect("removes all of them", () =>
   Effect.gen(function* () {
-    const ask = yield* started
-    expect(yield* ask("DELETE", "/entries")).toEqual({ status: 200, body: { removed: 5 } })
-    expect(yield* ask("GET", "")).toMatchObject({ body: { entries: 0 } })
+    const cache = yield* handlers
+    expect(yield* cache.purge()).toEqual({ removed: 5 })
+    expect(yield* cache.stats()).toMatchObject({ entries: 0 })
   }),
 )
 
