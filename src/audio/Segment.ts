@@ -1,9 +1,11 @@
 import { Schema } from "effect"
 
+/** A word with its place in the recording; punctuation may be a part of it. */
 const Word = Schema.Struct({ word: Schema.String, startMs: Schema.Int, endMs: Schema.Int })
 
 /**
- * A stretch of speech with its place in the recording, in milliseconds. `words` where the engine tells them.
+ * A stretch of speech with its place in the recording, in milliseconds. `words` where the engine tells them, as are `speaker`, any name
+ * that stays the same for one voice, and `language`, BCP 47 or its English name.
  *
  * `text` begins with whatever separates it from the segment before, so the texts put together are the whole text, also in languages
  * that have no spaces.
@@ -13,6 +15,8 @@ export const Segment = Schema.Struct({
   endMs: Schema.Int,
   text: Schema.String,
   words: Schema.optionalKey(Schema.Array(Word)),
+  speaker: Schema.optionalKey(Schema.String),
+  language: Schema.optionalKey(Schema.String),
 })
 export type Segment = typeof Segment.Type
 

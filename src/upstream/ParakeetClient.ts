@@ -4,6 +4,7 @@ import type { Segment } from "../audio/Segment.ts"
 import { Moonshine } from "../embedded/Moonshine.ts"
 import { Settings } from "../Settings.ts"
 import type { EngineError } from "./EngineError.ts"
+import { type Abilities, type Listening, textAlone } from "./Listening.ts"
 import { makeParakeetEmbedded } from "./ParakeetEmbedded.ts"
 import { makeParakeetNim } from "./ParakeetNim.ts"
 
@@ -12,8 +13,9 @@ import { makeParakeetNim } from "./ParakeetNim.ts"
  *
  * - `model`: the engine's own name, listed under `/v1/models`.
  * - `language`: BCP 47 of what it listens for where that is asked; absent means the engine's default.
- * - `transcribe`: what is said, as the engine answers it: a segment at a time, or all at once; nothing for silence. `language` is
- *   BCP 47 or ISO 639-1. Interrupting the stream ends the call.
+ * - `abilities`: what may be asked of it beside the text.
+ * - `transcribe`: what is said, as the engine answers it: a segment at a time, or all at once; nothing for silence. Interrupting the
+ *   stream ends the call.
  * - `ready`: fails unless the engine says that it takes calls. Says nothing about whether it can infer.
  */
 export class ParakeetClient extends Context.Service<
@@ -21,10 +23,8 @@ export class ParakeetClient extends Context.Service<
   {
     readonly model: string
     readonly language: (asked?: string) => string
-    readonly transcribe: (
-      recording: Recording,
-      options?: { readonly language?: string | undefined },
-    ) => Stream.Stream<Segment, EngineError>
+    readonly abilities: Abilities
+    readonly transcribe: (recording: Recording, asked?: Listening) => Stream.Stream<Segment, EngineError>
     readonly ready: Effect.Effect<void, EngineError>
   }
 >()("aviary/upstream/ParakeetClient") {
@@ -47,6 +47,7 @@ export class ParakeetClient extends Context.Service<
     Layer.succeed(ParakeetClient, {
       model: "test-parakeet",
       language: () => "en-US",
+      abilities: textAlone,
       transcribe: () => Stream.succeed({ startMs: 0, endMs: 1_000, text: "test" }),
       ready: Effect.void,
       ...overrides,

@@ -6,6 +6,7 @@ import type { Settings } from "../Settings.ts"
 import { embeddedFailure } from "./EmbeddedFailure.ts"
 import { errorOf } from "./EngineError.ts"
 import { EngineTimedOut } from "./EngineFailure.ts"
+import { type Listening, textAlone } from "./Listening.ts"
 
 /** What `ParakeetClient` promises, from Moonshine. */
 export const makeParakeetEmbedded = Effect.fnUntraced(function* ({ parakeetTimeout }: Settings["Service"]) {
@@ -17,8 +18,9 @@ export const makeParakeetEmbedded = Effect.fnUntraced(function* ({ parakeetTimeo
   return {
     model: moonshine.model,
     language: () => "en-US",
-    transcribe: (recording: Recording, options?: { readonly language?: string | undefined }) =>
-      Stream.fromEffectDrain(options?.language === undefined ? Effect.void : requireEnglish(options.language)).pipe(
+    abilities: { ...textAlone, streams: true, times: true },
+    transcribe: (recording: Recording, { language }: Listening = {}) =>
+      Stream.fromEffectDrain(language === undefined ? Effect.void : requireEnglish(language)).pipe(
         Stream.concat(moonshine.listen(recording)),
         Stream.mapError(embeddedFailure),
         Stream.interruptWhen(timeIsUp),

@@ -8,6 +8,7 @@ import { errorOf } from "./EngineError.ts"
 import { type EngineFailure, EngineUnreachable } from "./EngineFailure.ts"
 import { makeEngineHttp, readiness, readWhole } from "./EngineHttp.ts"
 import { engineLanguage } from "./EngineLanguage.ts"
+import { type Listening, textAlone } from "./Listening.ts"
 import { readTranscript } from "./TranscriptBody.ts"
 
 // Four hours of speech with segments and tokens are below 2 MiB. It is parsed on the event loop: 4 MB take 12 ms.
@@ -52,8 +53,9 @@ export const makeParakeetNim = Effect.fnUntraced(function* (url: URL, settings: 
   return {
     model: settings.parakeetModel,
     language,
-    transcribe: (recording: Recording, options?: { readonly language?: string | undefined }) =>
-      Stream.fromIterableEffect(hear(recording, options?.language)),
+    abilities: textAlone,
+    transcribe: (recording: Recording, asked: Listening = {}) =>
+      Stream.fromIterableEffect(hear(recording, asked.language)),
     ready: readiness(http, settings.connectTimeout).pipe(
       Effect.mapError(errorOf("parakeet")),
       Effect.withSpan("ParakeetClient.ready"),

@@ -9,6 +9,7 @@ import { ParakeetClient } from "@aviary-speech/gateway/upstream/ParakeetClient"
 const Deaf = Layer.succeed(ParakeetClient, {
   model: "deaf-1",
   language: () => "en-US",
+  abilities: { streams: false, times: false, words: false, speakers: false, translates: false },
   transcribe: () => Stream.succeed({ startMs: 0, endMs: 1_000, text: "I beg your pardon?" }),
   ready: Effect.void,
 })
