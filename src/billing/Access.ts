@@ -8,12 +8,14 @@ import { hashKey, type KeyLimits, noLimits, unusable } from "./ApiKey.ts"
 import { type Bucket, makeBucket } from "./Bucket.ts"
 import { BillingError, InvalidKey, RateLimited, TextAboveLimit } from "./BillingError.ts"
 import { Ledger } from "./Ledger.ts"
+import { type Priority, usualPriority } from "./Priority.ts"
 
 /** Who asks: an account, and the key that was presented, if one was needed. */
 export interface Caller {
   readonly accountId: string
   readonly keyId: string | null
   readonly limits: KeyLimits
+  readonly priority: Priority
 }
 
 /** What is left of a limit: of `limit` in a minute, `remaining` now, and `resetMillis` until all are there again. */
@@ -50,7 +52,7 @@ interface Service {
 /** Longer than any key; what is longer is not hashed. */
 const longestKey = 200
 
-const nobody: Caller = { accountId: anonymous, keyId: null, limits: noLimits }
+const nobody: Caller = { accountId: anonymous, keyId: null, limits: noLimits, priority: usualPriority }
 const invalid = new BillingError({ reason: new InvalidKey() })
 
 const same = (a: string, b: string) => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
@@ -70,7 +72,7 @@ const make = Effect.gen(function* () {
     const { key, accountState } = found
     const reason = stopped(key.accountId, accountState) ?? unusable(key, yield* Clock.currentTimeMillis)
     if (reason !== undefined) return yield* new BillingError({ reason })
-    return { accountId: key.accountId, keyId: key.id, limits: key.limits }
+    return { accountId: key.accountId, keyId: key.id, limits: key.limits, priority: key.priority }
   })
 
   const bucketOf = (limit: keyof Allowances, { keyId, limits }: Caller) => {

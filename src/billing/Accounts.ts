@@ -5,6 +5,7 @@ import { type ApiKey, generateKey, hashKey, hintOf, type KeyLimits, noLimits } f
 import type { BillingError } from "./BillingError.ts"
 import type { LedgerEntry } from "./LedgerEntry.ts"
 import { Ledger } from "./Ledger.ts"
+import { type Priority, usualPriority } from "./Priority.ts"
 import type { RateCard, Rates } from "./RateCard.ts"
 
 /** A key that has just been made. `text` is shown once and kept nowhere. */
@@ -51,6 +52,8 @@ interface Service {
     /** Unix milliseconds. */
     readonly expiresAt?: number | undefined
     readonly limits?: Partial<KeyLimits> | undefined
+    /** Absent: `normal`. */
+    readonly priority?: Priority | undefined
   }) => Effect.Effect<NewKey, BillingError>
   /** Of one account (`UnknownAccount` if there is none), or of all. */
   readonly keys: (accountId?: string) => Effect.Effect<ReadonlyArray<ApiKey>, BillingError>
@@ -68,7 +71,13 @@ type KeysPart = Pick<Service, "createKey" | "keys" | "revokeKey">
 type RatesPart = Pick<Service, "publishRates" | "withdrawRates" | "rates">
 
 const keysOf = (ledger: Ledger["Service"]): KeysPart => ({
-  createKey: Effect.fn("Accounts.createKey")(function* ({ accountId, name, expiresAt, limits }) {
+  createKey: Effect.fn("Accounts.createKey")(function* ({
+    accountId,
+    name,
+    expiresAt,
+    limits,
+    priority = usualPriority,
+  }) {
     const text = generateKey()
     const key = yield* ledger.run("addKey", {
       id: `key_${randomUUID()}`,
@@ -78,6 +87,7 @@ const keysOf = (ledger: Ledger["Service"]): KeysPart => ({
       hash: Redacted.value(hashKey(text)),
       expiresAt: expiresAt ?? null,
       limits: { ...noLimits, ...limits },
+      priority,
       now: yield* Clock.currentTimeMillis,
     })
     return { key, text }

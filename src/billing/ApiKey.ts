@@ -2,6 +2,7 @@ import { Redacted, Schema } from "effect"
 import { keyPrefix } from "../telemetry/Secrets.ts"
 import { createHash, randomBytes } from "node:crypto"
 import { KeyExpired, KeyRevoked } from "./BillingError.ts"
+import { Priority } from "./Priority.ts"
 import { wholeNumber } from "./WholeNumber.ts"
 
 const limit = (minimum: number, of: string) => {
@@ -30,6 +31,7 @@ export const ApiKey = Schema.Struct({
   expiresAt: Schema.NullOr(Schema.Int),
   revokedAt: Schema.NullOr(Schema.Int),
   limits: KeyLimits,
+  priority: Priority,
 })
 export type ApiKey = typeof ApiKey.Type
 

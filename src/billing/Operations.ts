@@ -3,6 +3,7 @@ import type { ApiKey, KeyLimits } from "./ApiKey.ts"
 import type { BillingReason } from "./BillingError.ts"
 import type { LedgerEntry } from "./LedgerEntry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
+import type { Priority } from "./Priority.ts"
 import type { RateCard, Rates } from "./RateCard.ts"
 import type { Part, Served, Usage } from "./Usage.ts"
 
@@ -127,6 +128,8 @@ export interface Operations {
       readonly hash: string
       readonly expiresAt: number | null
       readonly limits: KeyLimits
+      /** Absent: the usual one. */
+      readonly priority?: Priority | undefined
     },
   ) => ApiKey
   /** Of one account, or of all. */

@@ -1,6 +1,7 @@
 import { Clock, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { ApiKey } from "../billing/ApiKey.ts"
+import { Priority, usualPriority } from "../billing/Priority.ts"
 import { money } from "../billing/Money.ts"
 import { adminFlags, asking, type Client } from "./AdminCommand.ts"
 import { given, nameArgument, wholeFlag } from "./Fields.ts"
@@ -38,7 +39,8 @@ const showKeys = (keys: ReadonlyArray<ApiKey>, accounts: Accounts, now: number) 
       ...[short(key.id), within(22, key.name), key.hint, within(20, nameOf(key.accountId))],
       ...[key.limits.requestsPerMinute, key.limits.charactersPerMinute],
       key.limits.monthlyCap === null ? null : money(key.limits.monthlyCap),
-      state(key, now),
+      // A column of its own would not fit a terminal.
+      state(key, now) + (key.priority === usualPriority ? "" : `, ${key.priority}`),
     ]),
   )
 }
@@ -50,6 +52,7 @@ const showKey = (key: ApiKey, accounts: Accounts, now: number) =>
     "ends in": key.hint,
     account: `${namesOf(accounts)(key.accountId)} (${key.accountId})`,
     limits: limitWords(key),
+    priority: key.priority,
     state: state(key, now),
     made: time(key.createdAt),
     ...(key.expiresAt === null ? {} : { expires: time(key.expiresAt) }),
@@ -74,9 +77,15 @@ const create = Command.make(
       Flag.optional,
       Flag.withDescription("Most that the key may spend in a calendar month (UTC)"),
     ),
+    priority: Flag.Literals("priority", Priority.literals).pipe(
+      Flag.optional,
+      Flag.withDescription(
+        "Which requests wait in front for an engine: live before normal before bulk; normal without it",
+      ),
+    ),
     ...adminFlags,
   },
-  Effect.fnUntraced(function* ({ name, account, ending, requests, characters, cap, ...flags }) {
+  Effect.fnUntraced(function* ({ name, account, ending, requests, characters, cap, priority, ...flags }) {
     const now = yield* Clock.currentTimeMillis
     const limits = {
       ...given("requestsPerMinute", requests),
@@ -92,7 +101,7 @@ const create = Command.make(
       Effect.fnUntraced(function* (client) {
         const accountId = yield* accountOf(client, account)
         return yield* client.adminKeys.create({
-          payload: { accountId, name, limits, ...given("expiresAt", expiresAt) },
+          payload: { accountId, name, limits, ...given("expiresAt", expiresAt), ...given("priority", priority) },
         })
       }),
       ({ key, text }, accounts: Accounts) =>

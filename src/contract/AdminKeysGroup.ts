@@ -1,6 +1,7 @@
 import { Schema, Struct } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { ApiKey, KeyLimits } from "../billing/ApiKey.ts"
+import { Priority } from "../billing/Priority.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { knownFieldsOnly, moment, name } from "./OperatorFields.ts"
@@ -12,6 +13,11 @@ const NewKey = Schema.Struct({
   limits: Schema.optionalKey(
     KeyLimits.mapFields(Struct.map(Schema.optionalKey)).annotate({
       message: 'expected limits such as {"requestsPerMinute":60}',
+    }),
+  ),
+  priority: Schema.optionalKey(
+    Priority.annotate({
+      description: "Whose requests wait in front of whose for an engine. Absent: normal.",
     }),
   ),
 }).annotate({ identifier: "NewKey", examples: [{ accountId: "acct_1", name: "Open WebUI" }] })

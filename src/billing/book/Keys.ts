@@ -1,5 +1,6 @@
 import type { ApiKey } from "../ApiKey.ts"
 import { UnknownKey } from "../BillingError.ts"
+import { type Priority, usualPriority } from "../Priority.ts"
 import { accountRow, refuseClosed, stateOf } from "./AccountRows.ts"
 import { Refusal } from "./Refusal.ts"
 import type { Rules } from "./Rules.ts"
@@ -18,6 +19,7 @@ const toKey = (row: Row): ApiKey => ({
     charactersPerMinute: row["characters_per_minute"] as number | null,
     monthlyCap: row["monthly_cap"] as number | null,
   },
+  priority: row["priority"] as Priority,
 })
 
 export function* keyById(id: string): Rule<ApiKey> {
@@ -27,14 +29,14 @@ export function* keyById(id: string): Rule<ApiKey> {
 }
 
 export const keyRules: Rules<"addKey" | "keys" | "revokeKey" | "keyByHash"> = {
-  *addKey({ id, accountId, name, hint, hash, expiresAt, limits, now }) {
+  *addKey({ id, accountId, name, hint, hash, expiresAt, limits, priority = usualPriority, now }) {
     refuseClosed(yield* accountRow(accountId), "it gets no more keys")
     if (expiresAt !== null && expiresAt <= now) {
       throw Refusal.notAccepted(`The key would have expired already, at ${new Date(expiresAt).toISOString()}.`)
     }
     yield* change(
-      `INSERT INTO keys (id, account_id, name, hint, hash, created_at, expires_at, requests_per_minute, characters_per_minute, monthly_cap)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+      `INSERT INTO keys (id, account_id, name, hint, hash, created_at, expires_at, requests_per_minute, characters_per_minute, monthly_cap, priority)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
       id,
       accountId,
       name,
@@ -45,6 +47,7 @@ export const keyRules: Rules<"addKey" | "keys" | "revokeKey" | "keyByHash"> = {
       limits.requestsPerMinute,
       limits.charactersPerMinute,
       limits.monthlyCap,
+      priority,
     )
     return yield* keyById(id)
   },

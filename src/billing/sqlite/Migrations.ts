@@ -152,6 +152,10 @@ const migrations: ReadonlyArray<string> = [
   ) STRICT, WITHOUT ROWID;
   ALTER TABLE holds ADD COLUMN repeats TEXT;
   `,
+  // Before this no request went before another.
+  `
+  ALTER TABLE keys ADD COLUMN priority TEXT NOT NULL DEFAULT 'normal' CHECK (priority IN ('live', 'normal', 'bulk'));
+  `,
 ]
 
 const pragma = (db: DatabaseSync, name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]

@@ -18,13 +18,13 @@ export const paying = Effect.fnUntraced(function* <A, E, R>(
   body: Effect.Effect<unknown, ApiError>,
   work: Effect.Effect<A, E, R>,
 ) {
-  const { accountId, keyId } = yield* currentCaller
+  const { accountId, keyId, priority } = yield* currentCaller
   const key = request.headers["idempotency-key"]
   if (key !== undefined && !idempotencyKeys.test(key)) {
     return yield* Errors.invalidValue("Idempotency-Key", "expected 1 to 255 printable characters")
   }
   const idempotency = key === undefined ? null : { key, fingerprint: fingerprint(yield* body) }
-  return yield* Effect.provideService(work, Payer, { accountId, keyId, idempotency })
+  return yield* Effect.provideService(work, Payer, { accountId, keyId, idempotency, priority })
 })
 
 /** SHA-256 of a decoded body. Its members come in the order of its schema, so how a client wrote them makes no difference. */

@@ -219,6 +219,27 @@ it.live("shows a key once, and never what it is kept as", () =>
   }),
 )
 
+it.live("a key has the priority it was given, the usual one otherwise, and no other word is taken for one", () =>
+  Effect.gen(function* () {
+    const { ask } = yield* opened()
+    const make = (priority?: string) =>
+      ask("POST", "/admin/keys", { accountId: "anonymous", name: "A", ...(priority !== undefined && { priority }) })
+    for (const [given, has] of [
+      [undefined, "normal"],
+      ["live", "live"],
+      ["bulk", "bulk"],
+    ] as const) {
+      const { status, json } = yield* make(given)
+      expect([status, json["key"].priority]).toEqual([201, has])
+    }
+    const { json } = yield* ask("GET", "/admin/keys")
+    expect(json["keys"].map((key: { priority: string }) => key.priority).toSorted()).toEqual(["bulk", "live", "normal"])
+    const wrong = yield* make("urgent")
+    expect(wrong).toMatchObject({ status: 400, json: { error: { param: "priority" } } })
+    expect(wrong.json["error"].message).toContain('expected "live" | "normal" | "bulk"')
+  }),
+)
+
 it.live("publishes prices from now or from later, never for the past", () =>
   Effect.gen(function* () {
     const { ask } = yield* opened()
