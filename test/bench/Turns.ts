@@ -1,0 +1,61 @@
+import { type Asked, drive, type Load, type Turn } from "./Drive.ts"
+
+/** How often and how long each program is driven. */
+export interface Pace {
+  readonly rounds: number
+  readonly seconds: number
+  readonly warmUpSeconds: number
+}
+
+/**
+ * The medians of a program's turns.
+ *
+ * @property cpuMicros that the program computed for a request
+ * @property p50 milliseconds
+ * @property turns cpuMicros of each
+ */
+export interface Medians {
+  readonly program: string
+  readonly cpuMicros: number
+  readonly perSecond: number
+  readonly p50: number
+  readonly bytes: number
+  readonly turns: ReadonlyArray<number>
+}
+
+const median = (values: ReadonlyArray<number>): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+/**
+ * Drives what is asked in turn, A B C A B C: what slows the machine for a while then slows all of them. The first turn of each warms it up
+ * and does not count.
+ */
+export const inTurn = async (
+  asked: ReadonlyArray<Asked>,
+  load: Load,
+  { rounds, seconds, warmUpSeconds }: Pace,
+  onTurn: (name: string) => void,
+): Promise<ReadonlyArray<Medians>> => {
+  const turns = asked.map((): Array<Turn> => [])
+  for (let round = 0; round <= rounds; round++) {
+    for (const [index, one] of asked.entries()) {
+      onTurn(`${one.program.name} ${round === 0 ? "warms up" : `${round}/${rounds}`}`)
+      const turn = await drive(one, load, round === 0 ? warmUpSeconds : seconds)
+      if (round > 0) turns[index]!.push(turn)
+    }
+  }
+  return asked.map(({ program }, index) => {
+    const of = (field: keyof Turn) => median(turns[index]!.map((turn) => turn[field]))
+    return {
+      program: program.name,
+      cpuMicros: of("cpuMicros"),
+      perSecond: of("perSecond"),
+      p50: of("p50"),
+      bytes: of("bytes"),
+      turns: turns[index]!.map(({ cpuMicros }) => cpuMicros),
+    }
+  })
+}

@@ -1,0 +1,80 @@
+/**
+ * What Aviary costs, beside bare programs that do the same transfer. Needs `wrk`; nginx joins in where it is installed.
+ *
+ *     npm run bench                    everything: about a quarter of an hour
+ *     npm run bench -- --quick         everything, less exact, in under a minute
+ *     npm run bench -- --case miss     the cases whose name has it
+ *     npm run bench -- --json out.json where the numbers go, besides being printed
+ */
+import { execFileSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { cpus } from "node:os"
+import { parseArgs } from "node:util"
+import { type Bench, prepare } from "./Bench.ts"
+import { transfers } from "./cases/Transfers.ts"
+import { DataDirs } from "./Gateway.ts"
+import { Programs } from "./Programs.ts"
+import { type Found, verdict, written } from "./Results.ts"
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    case: { type: "string", default: "" },
+    json: { type: "string" },
+  },
+})
+
+const cases = transfers.filter(({ name }) => name.includes(values.case))
+
+const pace = values.quick ? { rounds: 1, seconds: 1, warmUpSeconds: 1 } : { rounds: 5, seconds: 2, warmUpSeconds: 4 }
+
+/** One line that is written over on a terminal, a line for each case elsewhere. */
+const progress = (doing: string) => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${doing}`)
+}
+
+const run = async (bench: Bench): Promise<ReadonlyArray<Found>> => {
+  const found: Array<Found> = []
+  for (const [index, one] of cases.entries()) {
+    const started = performance.now()
+    progress(one.name)
+    found.push(await one.run(bench))
+    const seconds = ((performance.now() - started) / 1_000).toFixed(0)
+    process.stderr.write(
+      `${process.stderr.isTTY ? "\r\x1b[K" : ""}${index + 1}/${cases.length} ${one.name}: ${seconds} s\n`,
+    )
+  }
+  return found
+}
+
+const wrkIsThere = () => {
+  try {
+    execFileSync("sh", ["-c", "command -v wrk"])
+    return true
+  } catch {
+    return false
+  }
+}
+
+const measure = async () => {
+  await using dataDirs = new DataDirs()
+  await using programs = new Programs()
+  return await run(await prepare({ quick: values.quick, pace, programs, dataDirs, progress }))
+}
+
+if (cases.length === 0 || !wrkIsThere()) {
+  console.error(
+    cases.length === 0
+      ? `No case is called like ${values.case}. There are: ${transfers.map(({ name }) => name).join(", ")}`
+      : "The bench drives programs with wrk, which is not installed: apt-get install wrk",
+  )
+  process.exitCode = 2
+} else {
+  const found = await measure()
+  console.log(`\n${written(found)}`)
+  if (values.json !== undefined) {
+    const targets = found.flatMap(({ targets = [] }) => targets.map((one) => ({ ...one, verdict: verdict(one) })))
+    const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
+    writeFileSync(values.json, `${JSON.stringify({ machine, quick: values.quick, found, targets }, undefined, 2)}\n`)
+  }
+}
