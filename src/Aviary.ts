@@ -32,8 +32,10 @@ import { ParakeetClient } from "./upstream/ParakeetClient.ts"
 
 /** Magpie at its URL, or the embedded engine where there is none. */
 export const magpie = Layer.unwrap(
-  Effect.map(Settings, ({ magpieUrl }) =>
-    magpieUrl === undefined ? MagpieClient.layerEmbedded : MagpieClient.layerNim(magpieUrl),
+  Effect.map(Settings, ({ magpieKey, magpieProtocol, magpieUrl }) =>
+    magpieUrl === undefined
+      ? MagpieClient.layerEmbedded
+      : MagpieClient.layerAt({ url: magpieUrl, protocol: magpieProtocol, key: magpieKey }),
   ),
 )
 
@@ -43,8 +45,10 @@ export const magpie = Layer.unwrap(
  * @public
  */
 export const parakeet = Layer.unwrap(
-  Effect.map(Settings, ({ parakeetUrl }) =>
-    parakeetUrl === undefined ? ParakeetClient.layerEmbedded : ParakeetClient.layerNim(parakeetUrl),
+  Effect.map(Settings, ({ parakeetKey, parakeetProtocol, parakeetUrl }) =>
+    parakeetUrl === undefined
+      ? ParakeetClient.layerEmbedded
+      : ParakeetClient.layerAt({ url: parakeetUrl, protocol: parakeetProtocol, key: parakeetKey }),
   ),
 )
 

@@ -93,6 +93,18 @@ export const origins = listOf(
 export const oneOf = <const L extends ReadonlyArray<string>>(...values: L) =>
   setting(Schema.Literals(values), values.map((v) => `"${v}"`).join(" or "))
 
+/** What is spoken to a server. */
+export const protocol = oneOf("auto", "nim", "openai")
+
+export const names = listOf(Schema.NonEmptyString, "names separated by commas, such as Aria,Jason")
+
+/** What somebody else's server asks for, of whatever length. */
+export const engineKey = setting(
+  Schema.RedactedFromValue(Schema.Trim.check(Schema.isPattern(/^[\x21-\x7e]+$/))),
+  "a key of ASCII characters without spaces",
+  true,
+)
+
 /** In characters. A token that can be guessed opens every account, so one of an operator's own is held to it too. */
 export const shortestAdminToken = 16
 

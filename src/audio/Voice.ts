@@ -68,6 +68,30 @@ export const knownSpeakers: { readonly [speaker: string]: "man" | "woman" } = {
   Sofia: "woman",
 }
 
+/** Kokoro's voices begin with a letter for their language and one for a woman or a man: `af_heart`. */
+const kokoroLanguages: { readonly [letter: string]: string } = {
+  a: "en-US",
+  b: "en-GB",
+  e: "es-ES",
+  f: "fr-FR",
+  h: "hi-IN",
+  i: "it-IT",
+  j: "ja-JP",
+  p: "pt-BR",
+  z: "zh-CN",
+}
+const kokoroPattern = /^([abefhijpz])[fm]_[a-z]+$/
+
+/** Piper's begin with their locale: `de_DE-thorsten-medium`. */
+const piperPattern = /^([a-z]{2,3})[_-]([A-Z]{2})-/
+
+const languageOfName = (id: string): string | undefined => {
+  const kokoro = kokoroPattern.exec(id)
+  if (kokoro !== null) return kokoroLanguages[kokoro[1]!]
+  const piper = piperPattern.exec(id)
+  return piper === null ? undefined : `${piper[1]}-${piper[2]}`
+}
+
 const localePattern = /^[a-z]{2,3}-[a-z]{2}$/i
 
 /** Older voices spell the language out in front of the model: `English-US-Magpie-Flow.Male.Happy`. */
@@ -100,7 +124,7 @@ const languageOfFamily = (family: string): string | undefined => {
 /** Takes any name apart; one that follows no pattern is a speaker and nothing else. */
 export const parseVoice = (id: string): Voice => {
   const [family = "", ...rest] = id.split(".")
-  if (rest.length === 0) return { id, base: id, language: undefined, speaker: id, emotion: undefined }
+  if (rest.length === 0) return { id, base: id, language: languageOfName(id), speaker: id, emotion: undefined }
   const hasLocale = rest.length > 1 && localePattern.test(rest[0]!)
   const speakerAt = hasLocale ? 1 : 0
   const emotion = rest.slice(speakerAt + 1).join(".")

@@ -1,6 +1,7 @@
 import { Effect, Option } from "effect"
 import { resolve } from "node:path"
 import { AdminToken } from "../http/access/AdminToken.ts"
+import type { EngineProtocol } from "../upstream/EngineAddress.ts"
 import { withoutCredentials } from "../upstream/EngineUrl.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
@@ -12,16 +13,23 @@ import { program } from "./Program.ts"
 /** How long the start waits for an engine to say that it is ready. */
 const patience = "2 seconds"
 
-/** Where an engine is, and whether it answers there. */
-const place = (url: URL | undefined, ready: Effect.Effect<void, { readonly reason: EngineFailure }>) =>
+const protocolNames: Readonly<Record<EngineProtocol, string>> = { nim: "a NIM", openai: "OpenAI's protocol" }
+
+interface Client {
+  readonly protocol?: EngineProtocol | undefined
+  readonly ready: Effect.Effect<void, { readonly reason: EngineFailure }>
+}
+
+/** Where an engine is, what is spoken to it, and whether it answers there. */
+const place = (url: URL | undefined, client: Client) =>
   url === undefined
     ? Effect.succeed("inside this process, English only")
-    : ready.pipe(
+    : client.ready.pipe(
         Effect.match({ onSuccess: () => "ready", onFailure: ({ reason }) => trouble(reason) }),
         Effect.timeoutOption(patience),
         Effect.map(
           (state) =>
-            `${withoutCredentials(url).href}: ${Option.getOrElse(state, () => `NO ANSWER within ${patience}`)}`,
+            `${withoutCredentials(url).href}${client.protocol === undefined ? "" : `, ${protocolNames[client.protocol]}`}: ${Option.getOrElse(state, () => `NO ANSWER within ${patience}`)}`,
         ),
       )
 
@@ -47,7 +55,7 @@ export const startBlock = Effect.fnUntraced(function* (address: string) {
   const magpie = yield* MagpieClient
   const parakeet = yield* ParakeetClient
   const [magpiePlace, parakeetPlace] = yield* Effect.all(
-    [place(settings.magpieUrl, magpie.ready), place(settings.parakeetUrl, parakeet.ready)],
+    [place(settings.magpieUrl, magpie), place(settings.parakeetUrl, parakeet)],
     { concurrency: 2 },
   )
   const others = yield* (yield* Neighbours).count

@@ -88,6 +88,8 @@ function classifyStatus(kind: EngineKind, status: number, isOutOfMemory: boolean
   // was decoded here it is a wedge; Magpie also answers 500 to a voice or text that it does not like.
   if (status === 500) return kind === "parakeet" ? "wedge" : "doubt"
   if (status === 502 || status === 504) return "unreachable"
+  // It was built without what is asked of it (NeMo-Speech.cpp): no restart changes that.
+  if (status === 501) return "request"
   return status > 500 ? "doubt" : "request"
 }
 

@@ -1,10 +1,11 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeStream from "@effect/platform-node/NodeStream"
-import { Clock, Duration, Effect, Option, type Scope, Stream } from "effect"
+import { Clock, Duration, Effect, Option, Redacted, type Scope, Stream } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import type { Duplex } from "node:stream"
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
 import type { Settings } from "../Settings.ts"
+import { keepSecret } from "../telemetry/Secrets.ts"
 import { errorBodyLimit, errorBodyMessage } from "./EngineErrorBody.ts"
 import {
   EngineCut,
@@ -28,11 +29,13 @@ export interface CallClocks {
  * A 2xx answer whose head has arrived.
  *
  * @property mediaType without parameters, lower case; empty where the engine names none
+ * @property sampleRate Hz, where the media type says it
  * @property bounded whether the end of the body can be told from a broken connection
  * @property body ends only when the engine ended it; to be read once
  */
 export interface EngineAnswer {
   readonly mediaType: string
+  readonly sampleRate: number | undefined
   readonly bounded: boolean
   readonly body: Stream.Stream<Uint8Array, EngineFailure>
 }
@@ -49,16 +52,23 @@ export interface EngineHttp {
   ) => Effect.Effect<EngineAnswer, EngineFailure, Scope.Scope>
 }
 
+/** In characters; `none` and `dummy` are what servers without keys are given. */
+const shortestSecret = 8
+
 /**
  * HTTP to the engine at `baseUrl`; request URLs are paths below it. A `/v1` at its end, pasted by habit, is dropped. A name
- * and password in it are sent as basic authorization, and are part of no URL from here on: URLs get into messages.
+ * and password in it are sent as basic authorization, and are part of no URL from here on: URLs get into messages. With `key` it is
+ * sent instead, as a bearer token.
  */
 export const makeEngineHttp = Effect.fnUntraced(function* (
   baseUrl: URL,
   settings: Pick<Settings["Service"], "connectTimeout">,
+  key?: Redacted.Redacted,
 ): Effect.fn.Return<EngineHttp, never, Scope.Scope> {
   const connectMillis = Duration.toMillis(settings.connectTimeout)
-  const authorization = authorizationOf(baseUrl)
+  const authorization = key === undefined ? authorizationOf(baseUrl) : `Bearer ${Redacted.value(key)}`
+  // Engines repeat a key that they refuse. A short one is no secret, and hiding it would blot out words.
+  if (key !== undefined && Redacted.value(key).length >= shortestSecret) keepSecret(Redacted.value(key))
   const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({
     connect: { timeout: connectMillis },
     // One connection per call. A kept-alive one can be closed by the engine just as a call is written to it, which looks
@@ -149,8 +159,14 @@ const startClocks = Effect.fnUntraced(function* (clocks: CallClocks) {
 const mediaTypeOf = (response: HttpClientResponse.HttpClientResponse) =>
   (response.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase()
 
+const sampleRateOf = (response: HttpClientResponse.HttpClientResponse) => {
+  const said = /;\s*rate=(\d{4,6})\b/i.exec(response.headers["content-type"] ?? "")?.[1]
+  return said === undefined ? undefined : Number(said)
+}
+
 const accepted = (response: HttpClientResponse.HttpClientResponse, body: EngineAnswer["body"]): EngineAnswer => ({
   mediaType: mediaTypeOf(response),
+  sampleRate: sampleRateOf(response),
   bounded: "content-length" in response.headers || (response.headers["transfer-encoding"] ?? "").includes("chunked"),
   body,
 })
@@ -207,6 +223,10 @@ export const readWhole = Effect.fnUntraced(function* (body: EngineAnswer["body"]
   return Buffer.concat(parts).toString("utf8")
 })
 
+/** Whether an answer is text where audio was asked for: error pages and JSON errors come under a good status, too. */
+export const isText = ({ mediaType }: EngineAnswer) =>
+  mediaType.startsWith("text/") || /[/+](json|xml)$/.test(mediaType)
+
 /** What a 200 that is no answer says: error pages and JSON errors under a good status. */
 export const unexpectedAnswer = (answer: EngineAnswer, wanted: string) =>
   Effect.flatMap(readBounded(answer.body, errorBodyLimit), (text) =>
@@ -215,11 +235,15 @@ export const unexpectedAnswer = (answer: EngineAnswer, wanted: string) =>
     ),
   )
 
-/**
- * The engine says that it takes calls. By status alone: a NIM's body differs from version to version, and open-source
- * servers know only `/health` or `/healthz`.
- */
-export const readiness = Effect.fnUntraced(function* (http: EngineHttp, timeout: Duration.Duration) {
+/** Where a NIM says that it is ready, and open-source servers that speak as it does: they know only `/health` or `/healthz`. */
+const nimReady = ["/v1/health/ready", "/health", "/healthz"]
+
+/** The engine says that it takes calls, on the first of `paths` that it knows. By status alone: bodies differ from version to version. */
+export const readiness = Effect.fnUntraced(function* (
+  http: EngineHttp,
+  timeout: Duration.Duration,
+  paths: ReadonlyArray<string> = nimReady,
+) {
   const clocks = { firstByte: timeout, idle: timeout, total: timeout }
   const ask = (path: string) =>
     Effect.scoped(http.call(HttpClientRequest.get(path), clocks)).pipe(
@@ -229,7 +253,7 @@ export const readiness = Effect.fnUntraced(function* (http: EngineHttp, timeout:
       ),
     )
   let missing = Option.none<EngineRejected>()
-  for (const path of ["/v1/health/ready", "/health", "/healthz"]) {
+  for (const path of paths) {
     missing = yield* ask(path)
     if (Option.isNone(missing)) return
   }

@@ -2,14 +2,16 @@ import { Context, Effect, Layer, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
 import { Flite } from "../embedded/Flite.ts"
 import { Settings } from "../Settings.ts"
+import type { EngineAddress, EngineProtocol } from "./EngineAddress.ts"
 import type { EngineError } from "./EngineError.ts"
+import { makeMagpieAt } from "./MagpieAt.ts"
 import { makeMagpieEmbedded } from "./MagpieEmbedded.ts"
-import { makeMagpieNim } from "./MagpieNim.ts"
 import type { Utterance } from "./Utterance.ts"
 
 /**
  * Text to speech.
  *
+ * - `protocol`: what is spoken to it, where it is a server and that is known.
  * - `model`: the engine's own name and version, such as `magpie-tts-multilingual`; part of every cache key.
  * - `maxCharacters`: longest text of one utterance, in code points.
  * - `supportsSpeed`: whether `speed` other than 1 changes the audio; a NIM has no such field.
@@ -21,6 +23,7 @@ import type { Utterance } from "./Utterance.ts"
 export class MagpieClient extends Context.Service<
   MagpieClient,
   {
+    readonly protocol?: EngineProtocol | undefined
     readonly model: string
     readonly maxCharacters: number
     readonly supportsSpeed: boolean
@@ -31,10 +34,17 @@ export class MagpieClient extends Context.Service<
   }
 >()("aviary/upstream/MagpieClient") {
   /** The Magpie NIM at `url`. */
-  static readonly layerNim = (url: URL) =>
+  static readonly layerNim = (url: URL) => MagpieClient.layerAt({ url, protocol: "nim" })
+
+  /** A server with OpenAI's `/v1/audio/speech` at `url`. */
+  static readonly layerOpenAi = (url: URL, options: Pick<EngineAddress, "key" | "model" | "voices"> = {}) =>
+    MagpieClient.layerAt({ url, protocol: "openai", ...options })
+
+  /** The server at an address, in its protocol. */
+  static readonly layerAt = (address: EngineAddress) =>
     Layer.effect(
       MagpieClient,
-      Effect.flatMap(Settings, (settings) => makeMagpieNim(url, settings)),
+      Effect.flatMap(Settings, (settings) => makeMagpieAt(address, settings)),
     )
 
   /** Flite, inside this process: English in a classic synthesizer's voices. */

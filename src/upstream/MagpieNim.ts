@@ -3,15 +3,9 @@ import { HttpClientRequest } from "effect/http"
 import type { Pcm } from "../audio/Pcm.ts"
 import type { Settings } from "../Settings.ts"
 import { type EngineError, errorOf } from "./EngineError.ts"
+import type { EngineAddress } from "./EngineAddress.ts"
 import { type EngineFailure, EngineMalformed } from "./EngineFailure.ts"
-import {
-  type CallClocks,
-  type EngineAnswer,
-  makeEngineHttp,
-  readiness,
-  readWhole,
-  unexpectedAnswer,
-} from "./EngineHttp.ts"
+import { type CallClocks, isText, makeEngineHttp, readiness, readWhole, unexpectedAnswer } from "./EngineHttp.ts"
 import { readPcm } from "./PcmReader.ts"
 import type { Utterance } from "./Utterance.ts"
 
@@ -23,6 +17,9 @@ const sampleRate = 22_050
  * What text becomes is its own affair, so half of its limit is left to it.
  */
 const maxCharacters = 1_000
+
+/** What NVIDIA calls it. */
+const nimModel = "magpie-tts-multilingual"
 
 /** The NIM's synthesis routes: one streams headerless samples, the other answers a whole WAV. */
 type Route = "/v1/audio/synthesize_online" | "/v1/audio/synthesize"
@@ -49,15 +46,13 @@ const form = (route: Route, { language, text, voice }: Utterance) =>
     }),
   )
 
-const isAudio = ({ mediaType }: EngineAnswer) => !mediaType.startsWith("text/") && !/[/+](json|xml)$/.test(mediaType)
-
 /** A route that this NIM does not have. A 404 can also be about the voice, so it alone proves nothing. */
 const isMissing = (failure: EngineFailure) =>
   failure._tag === "EngineRejected" && [404, 405, 501].includes(failure.status)
 
-/** What `MagpieClient` promises, from the NIM at `url`. */
-export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Settings["Service"]) {
-  const http = yield* makeEngineHttp(url, settings)
+/** What `MagpieClient` promises, from the NIM at an address. */
+export const makeMagpieNim = Effect.fnUntraced(function* (address: EngineAddress, settings: Settings["Service"]) {
+  const http = yield* makeEngineHttp(address.url, settings, address.key)
   const route = yield* Ref.make<Route>(online)
   const clocks: CallClocks = {
     firstByte: settings.firstByteTimeout,
@@ -81,13 +76,12 @@ export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Se
 
   const speak = Effect.fnUntraced(function* (utterance: Utterance) {
     const opened = yield* open(utterance)
-    if (!isAudio(opened.answer)) return yield* unexpectedAnswer(opened.answer, "audio")
-    // Headerless samples that end with the connection could be half of them.
-    if (!opened.answer.bounded && opened.route === online)
-      return yield* new EngineMalformed({
-        message: "its answer has neither a length nor chunks, so half of it would look whole",
-      })
-    return readPcm(opened.answer.body, { rawSampleRate: sampleRate, needWav: opened.route === batch })
+    if (isText(opened.answer)) return yield* unexpectedAnswer(opened.answer, "audio")
+    return readPcm(opened.answer.body, {
+      rawSampleRate: sampleRate,
+      needWav: opened.route === batch,
+      needLength: !opened.answer.bounded,
+    })
   })
 
   const voices = Effect.fnUntraced(function* () {
@@ -100,7 +94,8 @@ export const makeMagpieNim = Effect.fnUntraced(function* (url: URL, settings: Se
   }, Effect.scoped)
 
   return {
-    model: settings.magpieModel,
+    protocol: "nim" as const,
+    model: address.model ?? settings.magpieModel ?? nimModel,
     maxCharacters,
     supportsSpeed: false,
     voices: Effect.suspend(voices).pipe(Effect.mapError(errorOf("magpie")), Effect.withSpan("MagpieClient.voices")),

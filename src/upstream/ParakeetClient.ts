@@ -4,13 +4,15 @@ import type { Segment } from "../audio/Segment.ts"
 import { Moonshine } from "../embedded/Moonshine.ts"
 import { Settings } from "../Settings.ts"
 import type { EngineError } from "./EngineError.ts"
+import type { EngineAddress, EngineProtocol } from "./EngineAddress.ts"
 import { type Abilities, type Listening, textAlone } from "./Listening.ts"
+import { makeParakeetAt } from "./ParakeetAt.ts"
 import { makeParakeetEmbedded } from "./ParakeetEmbedded.ts"
-import { makeParakeetNim } from "./ParakeetNim.ts"
 
 /**
  * Speech to text.
  *
+ * - `protocol`: what is spoken to it, where it is a server and that is known.
  * - `model`: the engine's own name, listed under `/v1/models`.
  * - `language`: BCP 47 of what it listens for where that is asked; absent means the engine's default.
  * - `abilities`: what may be asked of it beside the text.
@@ -21,6 +23,7 @@ import { makeParakeetNim } from "./ParakeetNim.ts"
 export class ParakeetClient extends Context.Service<
   ParakeetClient,
   {
+    readonly protocol?: EngineProtocol | undefined
     readonly model: string
     readonly language: (asked?: string) => string
     readonly abilities: Abilities
@@ -29,10 +32,17 @@ export class ParakeetClient extends Context.Service<
   }
 >()("aviary/upstream/ParakeetClient") {
   /** The Parakeet NIM at `url`. */
-  static readonly layerNim = (url: URL) =>
+  static readonly layerNim = (url: URL) => ParakeetClient.layerAt({ url, protocol: "nim" })
+
+  /** A server with OpenAI's `/v1/audio/transcriptions` at `url`. */
+  static readonly layerOpenAi = (url: URL, options: Pick<EngineAddress, "key" | "model"> = {}) =>
+    ParakeetClient.layerAt({ url, protocol: "openai", ...options })
+
+  /** The server at an address, in its protocol. */
+  static readonly layerAt = (address: EngineAddress) =>
     Layer.effect(
       ParakeetClient,
-      Effect.flatMap(Settings, (settings) => makeParakeetNim(url, settings)),
+      Effect.flatMap(Settings, (settings) => makeParakeetAt(address, settings)),
     )
 
   /** Moonshine, inside this process: English. */

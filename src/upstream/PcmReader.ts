@@ -1,6 +1,7 @@
 import { Effect, Result, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
 import { parseWav, type WavLayout } from "../audio/Wav.ts"
+import { channelSamples, toInt16 } from "../audio/WavSamples.ts"
 import { EngineCut, type EngineFailure, EngineMalformed } from "./EngineFailure.ts"
 
 // A header is read once this much is there, so that none is judged by half of it; no speech is as short.
@@ -19,10 +20,7 @@ const readWavStart = (bytes: Buffer): Result.Result<WavLayout | undefined, Engin
     return layout.failure.reason === "Truncated" && bytes.length < headerLimit
       ? Result.succeed(undefined)
       : malformed(layout.failure.message)
-  const { bits, channels, encoding } = layout.success
-  return encoding === "integer" && bits === 16 && channels === 1
-    ? Result.succeed(layout.success)
-    : malformed(`its WAV is not 16-bit mono: ${encoding}, ${bits} bits, ${channels} channels`)
+  return Result.succeed(layout.success)
 }
 
 // A writer that cannot seek back leaves a size that no speech has.
@@ -39,30 +37,76 @@ const toSamples = (bytes: Buffer): Int16Array => {
   return samples
 }
 
+/** What Magpie itself sends. Other servers' engines think in floating point, and some answer in that, or on two channels. */
+const isPlain = ({ bits, channels, encoding }: WavLayout) => encoding === "integer" && bits === 16 && channels === 1
+
+const mixed = (layout: WavLayout, bytes: Uint8Array): Int16Array => {
+  const channels = channelSamples(layout, bytes)
+  return Int16Array.from(channels[0]!, (_, i) => {
+    let sum = 0
+    for (const samples of channels) sum += samples[i]!
+    return toInt16((sum / channels.length) * 32_768)
+  })
+}
+
+/** How the bytes that follow are to be read: frames of so many bytes, until `wanted` of them are there. */
+interface Format {
+  readonly sampleRate: number
+  readonly wanted: number
+  readonly frameBytes: number
+  readonly samplesOf: (bytes: Buffer) => Int16Array
+}
+
+const formatOf = (layout: WavLayout): Format => ({
+  sampleRate: layout.sampleRate,
+  wanted: declaredBytes(layout),
+  frameBytes: layout.frameBytes,
+  samplesOf: isPlain(layout) ? toSamples : (bytes) => mixed(layout, bytes),
+})
+
+/**
+ * @property rawSampleRate Hz of headerless samples
+ * @property needWav whether headerless samples are refused
+ * @property needLength whether an answer is refused that does not say how long it is: where its end can not be told from a broken
+ *   connection, half of it would look whole
+ */
+export interface PcmReaderOptions {
+  readonly rawSampleRate: number
+  readonly needWav: boolean
+  readonly needLength?: boolean
+}
+
 /**
  * Reads what Magpie sends, in pieces of any length: headerless signed 16-bit little endian samples, or a WAV, told by
  * its first bytes whatever the route promised.
- *
- * @param rawSampleRate Hz of headerless samples
- * @param needWav whether headerless samples are refused
  */
-export const makePcmReader = (rawSampleRate: number, needWav: boolean) => {
+export const makePcmReader = ({ needLength = false, needWav, rawSampleRate }: PcmReaderOptions) => {
   let held: Buffer = Buffer.alloc(0)
-  let format: { sampleRate: number; wanted: number } | undefined
+  let format: Format | undefined
   let taken = 0
+
+  const know = (known: Format): Result.Result<boolean, EngineMalformed> => {
+    if (needLength && !Number.isFinite(known.wanted))
+      return malformed("its answer has neither a length nor chunks, so half of it would look whole")
+    format = known
+    return Result.succeed(true)
+  }
 
   const begin = (): Result.Result<boolean, EngineMalformed> => {
     if (held.length < 12 && "RIFF".startsWith(held.toString("latin1", 0, 4))) return Result.succeed(false)
     if (!looksLikeWav(held)) {
       if (needWav) return malformed("its answer is no WAV")
-      format = { sampleRate: rawSampleRate, wanted: Number.POSITIVE_INFINITY }
-      return Result.succeed(true)
+      return know({
+        sampleRate: rawSampleRate,
+        wanted: Number.POSITIVE_INFINITY,
+        frameBytes: 2,
+        samplesOf: toSamples,
+      })
     }
-    return Result.map(readWavStart(held), (start) => {
-      if (start === undefined) return false
-      format = { sampleRate: start.sampleRate, wanted: declaredBytes(start) }
+    return Result.flatMap(readWavStart(held), (start) => {
+      if (start === undefined) return Result.succeed(false)
       held = held.subarray(start.dataOffset)
-      return true
+      return know(formatOf(start))
     })
   }
 
@@ -79,11 +123,11 @@ export const makePcmReader = (rawSampleRate: number, needWav: boolean) => {
           return Result.succeed(undefined)
         }
       }
-      const { sampleRate, wanted } = format!
+      const { frameBytes, sampleRate, samplesOf, wanted } = format!
       const usable = Math.min(held.length, wanted - taken)
-      const whole = usable - (usable % 2)
-      const samples = toSamples(held.subarray(0, whole))
-      held = Buffer.from(held.subarray(whole, whole + 1))
+      const whole = usable - (usable % frameBytes)
+      const samples = samplesOf(held.subarray(0, whole))
+      held = Buffer.from(held.subarray(whole, whole + frameBytes - 1))
       taken += whole
       return Result.succeed(samples.length === 0 ? undefined : { sampleRate, samples })
     },
@@ -96,7 +140,7 @@ export const makePcmReader = (rawSampleRate: number, needWav: boolean) => {
       }
       if (taken < format.wanted && Number.isFinite(format.wanted))
         return new EngineCut({ message: `its WAV ended after ${taken} of ${format.wanted} bytes` })
-      return taken < format.wanted && held.length === 1
+      return taken < format.wanted && held.length > 0
         ? new EngineMalformed({ message: "its answer ended in the middle of a sample" })
         : undefined
     },
@@ -106,10 +150,10 @@ export const makePcmReader = (rawSampleRate: number, needWav: boolean) => {
 /** `bytes` as samples; fails when they end early. See `makePcmReader`. */
 export const readPcm = (
   bytes: Stream.Stream<Uint8Array, EngineFailure>,
-  options: { readonly rawSampleRate: number; readonly needWav: boolean },
+  options: PcmReaderOptions,
 ): Stream.Stream<Pcm, EngineFailure> =>
   Stream.suspend(() => {
-    const reader = makePcmReader(options.rawSampleRate, options.needWav)
+    const reader = makePcmReader(options)
     return bytes.pipe(
       Stream.mapEffect((piece) => Effect.fromResult(reader.push(piece))),
       Stream.filter((pcm) => pcm !== undefined),

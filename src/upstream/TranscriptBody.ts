@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import type { Segment } from "../audio/Segment.ts"
+import { attachWords, segmentsOfWords } from "./TranscriptWords.ts"
 import { errorBodyLimit, errorBodyMessage } from "./EngineErrorBody.ts"
 import { EngineMalformed } from "./EngineFailure.ts"
 
@@ -54,14 +55,25 @@ const cut = (text: string, segments: ReadonlyArray<Segment>): ReadonlyArray<Segm
 const longestGap = 16
 
 /**
- * A NIM gives `text` alone; open-source servers give segments, with times in seconds, of which all count or none.
+ * A NIM gives `text` alone; open-source servers give segments, or words, or both, with times in seconds, of which all count or none.
  * Read by hand: there may be tens of thousands, and a schema takes twice as long on the event loop.
  */
 const fromJson = (value: unknown, endMs: number) => {
   if (typeof value === "string") return whole(value, endMs)
   if (!isRecord(value) || typeof value["text"] !== "string") return undefined
-  return cut(value["text"], all(value["segments"], segmentOf)) ?? whole(value["text"], endMs)
+  const text = value["text"]
+  const segments = cut(text, all(value["segments"], segmentOf))
+  const words = all(value["words"], wordOf).filter(({ word }) => word !== "")
+  return inLanguage(value["language"], timed(text, segments, words) ?? whole(text, endMs))
 }
+
+const timed = (text: string, segments: ReadonlyArray<Segment> | undefined, words: NonNullable<Segment["words"]>) => {
+  if (words.length === 0) return segments
+  return segments === undefined ? segmentsOfWords(text, words) : attachWords(segments, words)
+}
+
+const inLanguage = (language: unknown, segments: ReadonlyArray<Segment>) =>
+  typeof language === "string" && language !== "" ? segments.map((segment) => ({ ...segment, language })) : segments
 
 const whole = (text: string, endMs: number): ReadonlyArray<Segment> =>
   text === "" ? [] : [{ startMs: 0, endMs, text }]

@@ -6,8 +6,8 @@ import { makePcmReader } from "../../src/upstream/PcmReader.ts"
 const samples = Int16Array.from({ length: 500 }, (_, i) => ((i * 7_919) % 65_536) - 32_768)
 const raw = new Uint8Array(samples.buffer)
 
-const read = (bytes: Uint8Array, cut: number, needWav = false) => {
-  const reader = makePcmReader(22_050, needWav)
+const read = (bytes: Uint8Array, cut: number, needWav = false, needLength = false) => {
+  const reader = makePcmReader({ rawSampleRate: 22_050, needWav, needLength })
   const heard: Array<number> = []
   const rates = new Set<number>()
   for (let at = 0; at < bytes.length; at += cut) {
@@ -61,11 +61,38 @@ describe("makePcmReader", () => {
     expect(read(wavHeader(16_000, raw.length), 64).failure).toBe("EngineCut")
   })
 
-  it("refuses a WAV that is not 16-bit mono, and no WAV where one was promised", () => {
-    const stereo = Buffer.concat([wavHeader(16_000, raw.length), raw])
+  it.each([1, 3, 7, 100, 5_000])("hears stereo as the mean of its sides, in pieces of %i bytes", (cut) => {
+    const sides = Int16Array.from(samples, (sample, i) => Math.trunc(sample / 4) + (i % 2 === 0 ? 40 : -40))
+    const stereo = Buffer.concat([wavHeader(16_000, raw.length), new Uint8Array(sides.buffer)])
     stereo.writeUInt16LE(2, 22)
-    expect(read(stereo, 100).failure).toBe("EngineMalformed")
+    const mean = Array.from({ length: 250 }, (_, i) => Math.round((sides[2 * i]! + sides[2 * i + 1]!) / 2))
+    const { failure, heard, rates } = read(stereo, cut)
+    expect({ rates, failure }).toEqual({ rates: [16_000], failure: undefined })
+    expect(heard!.map((sample, i) => Math.abs(sample - mean[i]!)).filter((off) => off > 1)).toEqual([])
+  })
+
+  it.each([1, 3, 7, 100, 5_000])("hears samples in floating point, in pieces of %i bytes", (cut) => {
+    const floats = Float32Array.from(samples, (sample) => sample / 32_768)
+    const wav = Buffer.concat([wavHeader(24_000, floats.byteLength), new Uint8Array(floats.buffer)])
+    wav.writeUInt16LE(3, 20)
+    wav.writeUInt16LE(32, 34)
+    expect(read(wav, cut)).toEqual({ heard: [...samples], rates: [24_000], failure: undefined })
+    expect(read(wav.subarray(0, 303), cut).failure).toBe("EngineCut")
+  })
+
+  it("refuses a WAV that is compressed, and no WAV where one was promised", () => {
+    const adpcm = Buffer.concat([wavHeader(16_000, raw.length), raw])
+    adpcm.writeUInt16LE(2, 20)
+    expect(read(adpcm, 100).failure).toBe("EngineMalformed")
     expect(read(raw, 100, true).failure).toBe("EngineMalformed")
+  })
+
+  it.each([
+    ["headerless samples", raw, "EngineMalformed"],
+    ["a WAV that does not say how long it is", Buffer.concat([wavHeader(16_000), raw]), "EngineMalformed"],
+    ["a WAV that says how long it is", Buffer.concat([wavHeader(16_000, raw.length), raw]), undefined],
+  ] as const)("of an answer that ends with its connection, judges by its length: %s", (_, bytes, failure) => {
+    expect(read(bytes, 100, false, true).failure).toBe(failure)
   })
 
   it("does not wait for ever for a WAV's samples", () => {

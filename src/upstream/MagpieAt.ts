@@ -1,0 +1,36 @@
+import { Effect, Stream } from "effect"
+import type { Settings } from "../Settings.ts"
+import { askProtocol } from "./AskedProtocol.ts"
+import type { EngineAddress } from "./EngineAddress.ts"
+import { errorOf } from "./EngineError.ts"
+import { makeMagpieNim } from "./MagpieNim.ts"
+import { makeMagpieOpenAi } from "./MagpieOpenAi.ts"
+import type { Utterance } from "./Utterance.ts"
+
+/**
+ * What `MagpieClient` promises, from the server at an address, in whichever protocol it speaks. Until a server has been reached that
+ * is to be asked, it passes for a NIM.
+ */
+export const makeMagpieAt = Effect.fnUntraced(function* (address: EngineAddress, settings: Settings["Service"]) {
+  const nim = yield* makeMagpieNim(address, settings)
+  const openAi = yield* makeMagpieOpenAi(address, settings)
+  const { decide, found, settle } = yield* askProtocol(address, settings)
+  const known = () => (found() === "openai" ? openAi : nim)
+  const client = Effect.map(Effect.mapError(decide, errorOf("magpie")), known)
+  yield* settle((protocol) => (protocol === "openai" ? openAi.learned : Effect.void))
+  return {
+    get protocol() {
+      return found()
+    },
+    get model() {
+      return known().model
+    },
+    get maxCharacters() {
+      return known().maxCharacters
+    },
+    supportsSpeed: false,
+    voices: Effect.flatMap(client, ({ voices }) => voices),
+    synthesize: (utterance: Utterance) => Stream.unwrap(Effect.map(client, (one) => one.synthesize(utterance))),
+    ready: Effect.flatMap(client, ({ ready }) => ready),
+  }
+})
