@@ -3,12 +3,12 @@ import type { EngineKind } from "./EngineKind.ts"
 /**
  * One row of `/v1/models`.
  *
- * @property kinds what the row says that it does; absent: it does not say
+ * @property kind what the row says that it does; absent: it does not say
  * @property voices that the row lists
  */
-interface ListedModel {
+export interface ListedModel {
   readonly id: string
-  readonly kinds: EngineKind | "voice" | "other" | undefined
+  readonly kind: EngineKind | "voice" | "other" | undefined
   readonly voices: ReadonlyArray<string>
 }
 
@@ -18,7 +18,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const idKeys = ["id", "voice_id", "name"]
 
 /** Ids in a list of names, or of objects that have one: some servers give a voice an id, some a name, some both. */
-export const idsIn = (list: unknown): ReadonlyArray<string> =>
+const idsIn = (list: unknown): ReadonlyArray<string> =>
   (Array.isArray(list) ? list : []).flatMap((each: unknown) => {
     const ids = isRecord(each) ? idKeys.map((key) => each[key]) : [each]
     const id = ids.find((one) => typeof one === "string" && one !== "")
@@ -36,7 +36,7 @@ export const voicesIn = (body: unknown): ReadonlyArray<string> => {
 
 // NeMo-Speech.cpp says `capability`, speaches `task`, Aviary `kind`.
 const kindKeys = ["capability", "task", "kind"]
-const kindWords: Readonly<Record<string, ListedModel["kinds"]>> = {
+const kindWords: Readonly<Record<string, ListedModel["kind"]>> = {
   speech: "magpie",
   "text-to-speech": "magpie",
   tts: "magpie",
@@ -47,7 +47,7 @@ const kindWords: Readonly<Record<string, ListedModel["kinds"]>> = {
   voice: "voice",
 }
 
-const kindOf = (row: Readonly<Record<string, unknown>>): ListedModel["kinds"] => {
+const kindOf = (row: Readonly<Record<string, unknown>>): ListedModel["kind"] => {
   const said = kindKeys.map((key) => row[key]).find((word) => typeof word === "string")
   return typeof said === "string" ? (kindWords[said] ?? "other") : undefined
 }
@@ -58,7 +58,7 @@ export const modelsIn = (body: unknown): ReadonlyArray<ListedModel> | undefined 
   if (!Array.isArray(list)) return undefined
   return list.flatMap((row: unknown) =>
     isRecord(row) && typeof row["id"] === "string"
-      ? [{ id: row["id"], kinds: kindOf(row), voices: idsIn(row["voices"]) }]
+      ? [{ id: row["id"], kind: kindOf(row), voices: idsIn(row["voices"]) }]
       : [],
   )
 }
@@ -69,11 +69,11 @@ const names: Readonly<Record<EngineKind, RegExp>> = {
   parakeet: /whisper|parakeet|transcri|asr|stt|canary|moonshine|nemotron/i,
 }
 
-/** The model of `kind` that a server means when none is named: the first that says so, else the first called so, else its only one. */
-export const modelOf = (kind: EngineKind, models: ReadonlyArray<ListedModel>): string | undefined => {
-  const silent = models.filter(({ kinds }) => kinds === undefined)
+/** The model of a kind that a server means when none is named: the first that says so, else the first called so, else its only one. */
+export const modelOf = (wanted: EngineKind, models: ReadonlyArray<ListedModel>): string | undefined => {
+  const silent = models.filter(({ kind }) => kind === undefined)
   const only = models.length === 1 ? silent : []
-  const found = [models.filter(({ kinds }) => kinds === kind), silent.filter(({ id }) => names[kind].test(id)), only]
+  const found = [models.filter(({ kind }) => kind === wanted), silent.filter(({ id }) => names[wanted].test(id)), only]
   return found.flat()[0]?.id
 }
 
@@ -82,7 +82,7 @@ export const voicesOf = (model: string | undefined, models: ReadonlyArray<Listed
   const found = [
     models.filter(({ id }) => id === model).flatMap(({ voices }) => voices),
     models.flatMap(({ voices }) => voices),
-    models.filter(({ kinds }) => kinds === "voice").map(({ id }) => id),
+    models.filter(({ kind }) => kind === "voice").map(({ id }) => id),
   ]
   return [...new Set(found.find(({ length }) => length > 0))]
 }

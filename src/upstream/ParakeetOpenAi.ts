@@ -35,7 +35,12 @@ const instead = (taken: Taken, language: string | undefined, failure: EngineFail
 
 const one = (value: string | undefined) => (value === undefined || value === "" ? [] : [value])
 
-const fields = (taken: Taken, model: string, language: string | undefined, { keywords, prompt, temperature }: Listening) => ({
+const fields = (
+  taken: Taken,
+  model: string,
+  language: string | undefined,
+  { keywords, prompt, temperature }: Listening,
+) => ({
   model: [model],
   response_format: [taken.answer === "text" ? "json" : "verbose_json"],
   "timestamp_granularities[]": taken.answer === "words" ? ["word", "segment"] : [],

@@ -7,7 +7,10 @@ import { EngineUnreachable } from "./EngineFailure.ts"
 export const answerLimit = 4 * 1_024 * 1_024
 
 /** `recording` as a form with `fields`, each with its values. It is read from disk as it is sent. */
-export const recordingForm = (recording: Recording, fields: Readonly<Record<string, ReadonlyArray<string>>>) =>
+export const recordingForm = (
+  recording: Recording,
+  fields: Readonly<Record<string, ReadonlyArray<string>>>,
+): Effect.Effect<FormData, EngineUnreachable> =>
   Effect.tryPromise({
     try: async () => {
       const form = new FormData()
