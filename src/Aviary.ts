@@ -4,10 +4,13 @@ import { AudioDecoder } from "./audio/AudioDecoder.ts"
 import { Access } from "./billing/Access.ts"
 import { Accounts } from "./billing/Accounts.ts"
 import { Billing } from "./billing/Billing.ts"
+import * as PostgresLedger from "./billing/postgres/PostgresLedger.ts"
 import * as SqliteLedger from "./billing/sqlite/SqliteLedger.ts"
 import { AtomicCache } from "./cache/AtomicCache.ts"
 import { Flights } from "./cache/Flights.ts"
 import { OwnedKeys } from "./cache/OwnedKeys.ts"
+import * as SharedDatabase from "./database/SharedDatabase.ts"
+import { whereShared } from "./database/SharedDatabase.ts"
 import { Admission } from "./health/Admission.ts"
 import { DeepHealth } from "./health/DeepHealth.ts"
 import { EngineGuard } from "./health/EngineGuard.ts"
@@ -90,6 +93,8 @@ export const health = EngineGuard.layer.pipe(
  */
 export const cache = Flights.layer.pipe(Layer.provideMerge(Layer.merge(AtomicCache.layer, OwnedKeys.layer)))
 
+const ledger = whereShared(PostgresLedger.layer, SqliteLedger.layer)
+
 /** The speech and transcription programs with cache, health and accounts; engines and ledger are still to be provided. */
 export const programsOnLedger = Layer.mergeAll(Speech.layer, Transcription.layer.pipe(Layer.provide(decoder))).pipe(
   Layer.provideMerge(cache),
@@ -99,11 +104,11 @@ export const programsOnLedger = Layer.mergeAll(Speech.layer, Transcription.layer
 )
 
 /**
- * The same on SQLite in the data directory.
+ * The same on `AVIARY_DATABASE_URL`, or on SQLite in the data directory.
  *
  * @public
  */
-export const programs = programsOnLedger.pipe(Layer.provide(SqliteLedger.layer))
+export const programs = programsOnLedger.pipe(Layer.provide(ledger), Layer.provide(SharedDatabase.layer))
 
 /**
  * Everything that requests need; engines, settings and platform are still to be provided. With `makeWebHandler` it is the

@@ -43,6 +43,13 @@ export const url = setting(
   Schema.URLFromString.check(Schema.makeFilter((u) => u.protocol === "http:" || u.protocol === "https:")),
   "a URL that starts with http:// or https://, such as http://spark:9000",
 )
+export const databaseUrl = setting(
+  Schema.RedactedFromValue(
+    Schema.Trim.check(Schema.makeFilter((written) => /^postgres(ql)?:$/.test(URL.parse(written)?.protocol ?? ""))),
+  ),
+  "a URL as libpq takes it, such as postgres://aviary:secret@db.lan/aviary?sslmode=verify-full",
+  true,
+)
 /** Nothing that is waited for takes longer, and nothing takes no time: what is 0 by mistake would storm or refuse everything. */
 export const durationFrom = (least: Duration.Input, most: Duration.Input, written: string) =>
   setting(

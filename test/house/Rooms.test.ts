@@ -21,6 +21,7 @@ const rooms = [
   "embedded",
   "audio",
   "scratch",
+  "database",
   "telemetry",
   "Settings",
   "SettingKinds",

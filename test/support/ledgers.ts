@@ -4,11 +4,16 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { BillingError } from "../../src/billing/BillingError.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
+import type { DatabaseError } from "../../src/database/DatabaseError.ts"
 import * as SqliteLedger from "../../src/billing/sqlite/SqliteLedger.ts"
 import type { Question } from "../../src/billing/Operations.ts"
 import type { Served } from "../../src/billing/Usage.ts"
+import * as PostgresLedger from "../../src/billing/postgres/PostgresLedger.ts"
+import type { SettingsError } from "../../src/Settings.ts"
 import { layerLater } from "./asyncLedger.ts"
 import { hundred, rates } from "./billing.ts"
+import { databaseAt } from "./postgres.ts"
+import { sharedPostgres } from "./sharedPostgres.ts"
 
 const sqlite = Layer.unwrap(
   Effect.map(
@@ -17,6 +22,14 @@ const sqlite = Layer.unwrap(
       (folder) => Effect.sync(() => rmSync(folder, { recursive: true })),
     ),
     (folder) => SqliteLedger.layerAt({ path: join(folder, "ledger.sqlite"), currency: "usd" }),
+  ),
+)
+
+const postgres = Layer.unwrap(
+  Effect.map(
+    Effect.flatMap(sharedPostgres, ({ database }) => database),
+    // The tests say what time it is.
+    (url) => PostgresLedger.layerAt({ currency: "usd", clock: "asked" }).pipe(Layer.provide(databaseAt(url))),
   ),
 )
 
@@ -62,8 +75,11 @@ export const openedLedger = Effect.gen(function* () {
 })
 
 /** Every kind of ledger there is, for what each of them does. */
-export const ledgers: ReadonlyArray<readonly [name: string, layer: Layer.Layer<Ledger, BillingError>]> = [
+export const ledgers: ReadonlyArray<
+  readonly [name: string, layer: Layer.Layer<Ledger, BillingError | DatabaseError | SettingsError>]
+> = [
   ["in memory", SqliteLedger.layerMemory],
   ["in SQLite", sqlite],
   ["in memory, waited for", layerLater],
+  ["in PostgreSQL", postgres],
 ]

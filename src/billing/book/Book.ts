@@ -23,7 +23,8 @@ export interface Book {
 
 const rules: Rules = { ...holdRules, ...accountRules, ...keyRules, ...rateRules, ...reports }
 
-function* make({ name, input }: Asked): Rule<Answered> {
+/** Does one operation, within whatever transaction there is. Throws what the database throws, and leaves nothing behind where it refuses. */
+export function* answerTo({ name, input }: Asked): Rule<Answered> {
   try {
     return { answer: yield* (rules[name] as (input: unknown) => Rule<unknown>)(input) }
   } catch (error) {
@@ -48,7 +49,7 @@ export const makeBook = ({ begin, rollback, reasonOf }: Dialect): Book => {
       yield* command(begin)
       begun = true
       const answers: Array<Answered> = []
-      for (const one of asked) answers.push(yield* make(one))
+      for (const one of asked) answers.push(yield* answerTo(one))
       committing = true
       yield* command("COMMIT")
       commits += 1
@@ -70,7 +71,7 @@ export const makeBook = ({ begin, rollback, reasonOf }: Dialect): Book => {
     const answers: Array<Answered> = []
     for (const one of asked) {
       try {
-        answers.push(yield* make(one))
+        answers.push(yield* answerTo(one))
       } catch (error) {
         answers.push({ refused: reasonOf(error) })
       }
