@@ -27,7 +27,8 @@ CREATE TABLE keys (
   revoked_at BIGINT,
   requests_per_minute BIGINT,
   characters_per_minute BIGINT,
-  monthly_cap BIGINT
+  monthly_cap BIGINT,
+  priority TEXT NOT NULL DEFAULT 'normal' CHECK (priority IN ('live', 'normal', 'bulk'))
 );
 
 CREATE INDEX keys_of_account ON keys (account_id);

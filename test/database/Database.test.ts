@@ -1,0 +1,159 @@
+import { assert, it } from "@effect/vitest"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { DatabaseSync } from "node:sqlite"
+import { migrate } from "../../src/billing/sqlite/Migrations.ts"
+import { Announcements } from "../../src/database/Announcements.ts"
+import { Database } from "../../src/database/Database.ts"
+import type { Settings } from "../../src/Settings.ts"
+import { databaseAt, startPostgres } from "../support/postgres.ts"
+import { sharedPostgres } from "../support/sharedPostgres.ts"
+
+const long = { timeout: 60_000 }
+
+const opened = (url: string, settings: Parameters<typeof Settings.layerTest>[0] = {}) =>
+  Effect.map(Layer.build(databaseAt(url, settings)), (context) => ({
+    database: Context.get(context, Database),
+    announcements: Context.get(context, Announcements),
+  }))
+
+const refusal = (url: string, settings = {}) =>
+  Effect.map(Effect.exit(Effect.scoped(opened(url, settings))), (exit) =>
+    Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "it was opened",
+  )
+
+it.live(
+  "gateways that start at once bring the schema up to date once",
+  () =>
+    Effect.gen(function* () {
+      const { database: make, sql } = yield* sharedPostgres
+      const url = yield* make
+      yield* Effect.all(
+        Array.from({ length: 5 }, () => opened(url)),
+        { concurrency: "unbounded" },
+      )
+      assert.strictEqual(sql("SELECT count(*) FROM aviary.schema_version", url.split("/").at(-1)), "1")
+    }).pipe(Effect.scoped),
+  long,
+)
+
+it.live(
+  "a schema that is newer than this program is refused, and stays as it is",
+  () =>
+    Effect.gen(function* () {
+      const { database: make, sql } = yield* sharedPostgres
+      const url = yield* make
+      yield* Effect.scoped(opened(url))
+      const ask = (text: string) => sql(text, url.split("/").at(-1))
+      ask("UPDATE aviary.schema_version SET version = 1000")
+      assert.match(yield* refusal(url), /schema 1000, this Aviary knows schemas up to \d+\. Start the newer Aviary/)
+      assert.strictEqual(ask("SELECT version FROM aviary.schema_version"), "1000")
+    }),
+  long,
+)
+
+it.live(
+  "the ledger has the same tables and columns as in SQLite",
+  () =>
+    Effect.gen(function* () {
+      const { database: make, sql } = yield* sharedPostgres
+      const url = yield* make
+      yield* Effect.scoped(opened(url))
+      const db = new DatabaseSync(":memory:")
+      migrate(db)
+      const tables = db
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY 1")
+        .all()
+      for (const { name } of tables) {
+        const lite = db.prepare(`SELECT name FROM pragma_table_info('${String(name)}') ORDER BY 1`).all()
+        const there = sql(
+          `SELECT column_name FROM information_schema.columns WHERE table_schema = 'aviary' AND table_name = '${String(name)}' ORDER BY 1`,
+          url.split("/").at(-1),
+        )
+        assert.deepStrictEqual(
+          there.split("\n"),
+          lite.map((column) => column["name"]),
+          String(name),
+        )
+      }
+      db.close()
+    }),
+  long,
+)
+
+it.live(
+  "a start without the database fails with one line, or waits as long as it is told to",
+  () =>
+    Effect.gen(function* () {
+      const server = yield* startPostgres()
+      const url = (yield* server.database).replace("aviary@", "aviary:secret@")
+      yield* server.kill
+      const said = yield* refusal(url)
+      assert.include(said, `The database 127.0.0.1:${server.port}/aviary_1 cannot be used: connect ECONNREFUSED`)
+      assert.notInclude(said, "secret")
+      const waiting = yield* Effect.forkChild(opened(url, { databaseWait: "1 minute" }))
+      yield* server.start
+      const { database } = yield* Fiber.join(waiting)
+      assert.deepStrictEqual(yield* database.query("SELECT 1 AS one"), [{ one: 1 }])
+    }).pipe(Effect.scoped),
+  long,
+)
+
+it.live(
+  "a password that is refused is no reason to wait, and is not shown",
+  () =>
+    Effect.gen(function* () {
+      const { database: make, sql } = yield* sharedPostgres
+      const url = yield* make
+      sql("DROP ROLE IF EXISTS stranger")
+      const said = yield* refusal(url.replace("aviary@", "stranger:secret@"), { databaseWait: "1 hour" })
+      assert.include(said, 'role "stranger" does not exist')
+      assert.notInclude(said, "secret")
+    }),
+  long,
+)
+
+it.live(
+  "what is announced is heard by all, and after a time without hearing all is told that something may have been missed",
+  () =>
+    Effect.gen(function* () {
+      const server = yield* startPostgres()
+      const url = yield* server.database
+      const [one, other] = yield* Effect.all([opened(url), opened(url)])
+      const heard = yield* Deferred.make<string | undefined>()
+      const missed = yield* Deferred.make<void>()
+      yield* other.announcements.on("weather", (words) => {
+        if (words === "fair") Deferred.doneUnsafe(heard, Effect.succeed(words))
+        if (words === undefined) Deferred.doneUnsafe(missed, Effect.void)
+      })
+      yield* Effect.repeat(Effect.andThen(one.announcements.say("weather", "fair"), Effect.sleep("20 millis")), {
+        until: () => Deferred.isDoneUnsafe(heard),
+      })
+      yield* server.kill
+      yield* Deferred.await(missed)
+      yield* server.start
+      yield* Effect.repeat(Effect.sleep("20 millis"), { until: () => other.announcements.listening() })
+    }).pipe(Effect.scoped),
+  long,
+)
+
+it.live(
+  "serialised work that others are in the way of is repeated until it is done, and counts once each",
+  () =>
+    Effect.gen(function* () {
+      const { database: make } = yield* sharedPostgres
+      const { database } = yield* Effect.flatMap(make, opened)
+      yield* database.query("INSERT INTO meta VALUES ('count', '0')")
+      const countOne = database.serialised((query) =>
+        Effect.gen(function* () {
+          const [row] = yield* query("SELECT value FROM meta WHERE name = 'count'")
+          yield* query("UPDATE meta SET value = $1 WHERE name = 'count'", String(Number(row?.["value"]) + 1))
+        }),
+      )
+      yield* Effect.all(
+        Array.from({ length: 20 }, () => countOne),
+        { concurrency: "unbounded" },
+      )
+      assert.deepStrictEqual(yield* database.query("SELECT value FROM meta WHERE name = 'count'"), [{ value: "20" }])
+    }).pipe(Effect.scoped),
+  long,
+)
