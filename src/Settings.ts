@@ -115,6 +115,11 @@ export const table = {
 
   magpieTimeout: duration("AVIARY_MAGPIE_TIMEOUT", "120 seconds", "Total time of one Magpie call."),
   parakeetTimeout: duration("AVIARY_PARAKEET_TIMEOUT", "300 seconds", "Total time of one Parakeet call."),
+  parakeetPart: durationFrom("20 seconds", "1 hour", "from 20 seconds to an hour")(
+    "AVIARY_PARAKEET_PART",
+    "2 minutes",
+    "Longest part of a recording that one Parakeet call is given: longer ones are cut at pauses. A NIM takes 13 minutes (25 MB).",
+  ),
   connectTimeout: duration("AVIARY_CONNECT_TIMEOUT", "5 seconds", "Time for an engine to accept a connection."),
   firstByteTimeout: duration("AVIARY_FIRST_BYTE_TIMEOUT", "30 seconds", "Time for Magpie to begin its answer."),
   idleTimeout: duration("AVIARY_IDLE_TIMEOUT", "20 seconds", "Longest silence in the middle of an engine's answer."),

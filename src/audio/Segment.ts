@@ -1,7 +1,8 @@
 import { Schema } from "effect"
 
 /** A word with its place in the recording; punctuation may be a part of it. */
-const Word = Schema.Struct({ word: Schema.String, startMs: Schema.Int, endMs: Schema.Int })
+export const Word = Schema.Struct({ word: Schema.String, startMs: Schema.Int, endMs: Schema.Int })
+export type Word = typeof Word.Type
 
 /**
  * A stretch of speech with its place in the recording, in milliseconds. `words` where the engine tells them, as are `speaker`, any name

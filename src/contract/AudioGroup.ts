@@ -4,7 +4,8 @@ import { contentTypeOf, defaultFormat, formatNames } from "../audio/format/Audio
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { keyOptional, KeyAccess, ListingAccess } from "./KeyAccess.ts"
 import { SpeechPayload } from "./SpeechPayload.ts"
-import { TranscriptionForm, TranscriptionResult } from "./TranscriptionForm.ts"
+import { TranscriptionForm } from "./TranscriptionForm.ts"
+import { DiarizedTranscription, TranscriptionResult, VerboseTranscription } from "./Transcripts.ts"
 
 /** A base voice; `id` and `name` are Open WebUI's, the rest is ours. */
 export const ListedVoice = Schema.Struct({
@@ -66,16 +67,26 @@ export class AudioGroup extends HttpApiGroup.make("audio")
         }),
       ),
     HttpApiEndpoint.post("transcription", "/v1/audio/transcriptions", {
-      payload: TranscriptionForm.pipe(HttpApiSchema.asMultipartStream()),
+      payload: [
+        TranscriptionForm.pipe(HttpApiSchema.asMultipartStream()),
+        HttpApiSchema.StreamUint8Array({ contentType: "application/json" }),
+      ],
       success: [
-        TranscriptionResult,
+        Schema.Union([TranscriptionResult, VerboseTranscription, DiarizedTranscription]),
         Schema.String.pipe(HttpApiSchema.asText()),
+        Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/vtt" })),
         Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" })),
       ],
       error: errorsWith(400, 404, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504),
     })
       .middleware(KeyAccess)
-      .annotateMerge(OpenApi.annotations({ summary: "Transcribe a recording" })),
+      .annotateMerge(
+        OpenApi.annotations({
+          summary: "Transcribe a recording",
+          description:
+            "As a form, or as JSON with the same fields and the recording as `input_audio: { data, format }`, `data` in base64.",
+        }),
+      ),
     HttpApiEndpoint.get("voices", "/v1/audio/voices", { success: VoiceList })
       .middleware(ListingAccess)
       .annotateMerge(keyOptional)

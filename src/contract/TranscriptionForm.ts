@@ -1,23 +1,61 @@
 import { Schema } from "effect"
+import { readLanguage } from "../audio/Language.ts"
 
-/** The text fields of a transcription form, without the file. Fields not named here are ignored, as OpenAI does. */
+const language = Schema.String.annotate({
+  description:
+    "In any spelling: `en`, `en-US`, `en_GB`, `english`. Empty or `auto` counts as absent: the engine's own default then.",
+}).check(
+  Schema.makeFilter((written) => readLanguage(written) !== "unreadable", {
+    message: "expected a language such as en, en-US or english",
+  }),
+)
+
+/** What the answer may be. */
+const transcriptFormats = ["json", "text", "srt", "vtt", "verbose_json", "diarized_json"] as const
+export type TranscriptFormat = (typeof transcriptFormats)[number]
+
+const oneOf = (names: ReadonlyArray<string>) => `expected one of ${names.map((name) => `"${name}"`).join(", ")}`
+
+/** `0.2`, written as forms write it. */
+const temperature = Schema.FiniteFromString.check(Schema.isBetween({ minimum: 0, maximum: 1 })).annotate({
+  message: "expected a number from 0 to 1",
+})
+
+/**
+ * The text fields of a transcription, without the file. Fields not named here are ignored, as OpenAI does: `chunking_strategy`, since
+ * recordings are cut at their pauses anyway, and `include`, since no engine tells its log probabilities. Empty fields, and those that
+ * say `null` or `None`, are absent. Lists come as `name[]` or `name`, once for each or separated by commas.
+ */
 export const TranscriptionFields = Schema.Struct({
   model: Schema.String.annotate({
     description: "A speech-to-text model of `GET /v1/models`, or an alias such as `whisper-1`.",
   }).check(Schema.isBetweenLength(1, 256, { message: "expected 1 to 256 characters" })),
-  language: Schema.optionalKey(
-    Schema.String.annotate({
-      description: "ISO 639-1 or BCP 47, such as `en` or `en-US`. Empty counts as absent.",
-    }).check(
-      Schema.isPattern(/^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$/, {
-        message: "expected a language code such as en or en-US",
-      }),
-    ),
+  language: Schema.optionalKey(language),
+  languages: Schema.optionalKey(
+    Schema.Array(language).annotate({
+      description: "Languages to expect; the first counts where `language` is absent.",
+    }),
   ),
+  prompt: Schema.optionalKey(
+    Schema.String.annotate({
+      description: "What came before, or how names are spelled; for engines that take it, others ignore it.",
+    }),
+  ),
+  keywords: Schema.optionalKey(
+    Schema.Array(Schema.String).annotate({ description: "Words to expect, for engines that take them." }),
+  ),
+  temperature: Schema.optionalKey(temperature),
   response_format: Schema.optionalKey(
-    Schema.Literals(["json", "text"]).annotate({
-      description: "Default `json`.",
-      message: 'expected one of "json", "text"',
+    Schema.Literals(transcriptFormats).annotate({
+      description:
+        "Default `json`. `diarized_json` where the engine tells speakers apart. Of events, which `stream` asks for, `diarized_json` alone changes something.",
+      message: oneOf(transcriptFormats),
+    }),
+  ),
+  timestamp_granularities: Schema.optionalKey(
+    Schema.Array(Schema.Literals(["word", "segment"]).annotate({ message: oneOf(["word", "segment"]) })).annotate({
+      description:
+        "For `verbose_json`: `word` adds `words`, which the engine tells or, in English, the gateway finds. Segments are always there.",
     }),
   ),
   stream: Schema.optionalKey(
@@ -29,6 +67,14 @@ export const TranscriptionFields = Schema.Struct({
 })
 export type TranscriptionFields = typeof TranscriptionFields.Type
 
+/** Those of them that are lists. */
+export const listFields: ReadonlySet<string> = new Set([
+  "include",
+  "keywords",
+  "languages",
+  "timestamp_granularities",
+] satisfies ReadonlyArray<keyof TranscriptionFields | "include">)
+
 /** Whether the client reads events. OpenAI ignores `stream` for `whisper-1`, and clients leave it on for that model. */
 export const asksForEvents = ({ model, stream }: TranscriptionFields): boolean =>
   model !== "whisper-1" && /^(true|1|yes|on)$/i.test(stream ?? "")
@@ -36,18 +82,9 @@ export const asksForEvents = ({ model, stream }: TranscriptionFields): boolean =
 /** The form as the documentation shows it. */
 export const TranscriptionForm = Schema.Struct({
   file: Schema.String.annotate({
-    description: "The recording. With the other fields at most 26,214,400 bytes.",
+    description:
+      "The recording. With the other fields at most 26,214,400 bytes, unless `AVIARY_UPLOAD_MAX_BYTES` says otherwise.",
     format: "binary",
   }),
   ...TranscriptionFields.fields,
 }).annotate({ identifier: "TranscriptionRequest" })
-
-/** The answer to `response_format=json`; `seconds` is the length of the audio, rounded up. */
-export const TranscriptionResult = Schema.Struct({
-  text: Schema.String,
-  usage: Schema.Struct({ type: Schema.tag("duration"), seconds: Schema.Int }),
-}).annotate({
-  identifier: "Transcription",
-  examples: [{ text: "The birds are back.", usage: { type: "duration", seconds: 2 } }],
-})
-export type TranscriptionResult = typeof TranscriptionResult.Type

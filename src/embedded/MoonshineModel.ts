@@ -1,12 +1,11 @@
 import llamaTokenizer from "llama-tokenizer-js"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { MoonshineSize } from "./Moonshine.ts"
 import { repeatsItself } from "./Repetition.ts"
-import { type OfflineRecognizer, sherpaOnnx, type Vad } from "./SherpaOnnx.ts"
+import { type OfflineRecognizer, sherpaOnnx } from "./SherpaOnnx.ts"
 
 const sampleRate = 16_000
 
@@ -78,29 +77,3 @@ const recognized = (recognizer: OfflineRecognizer, parts: ReadonlyArray<Float32A
   recognizer.decode(stream)
   return recognizer.getResult(stream).text.trim()
 }
-
-/** Samples that a `Vad` is fed at a time. */
-export const vadWindow = 512
-
-/** After so many seconds of a stretch the VAD takes the next hint of a pause for its end: some reach 20 seconds. */
-const longStretch = 15
-
-/** A fresh Silero VAD, which ends a stretch of speech at a pause. */
-export const makeVad = (): Vad =>
-  new (sherpaOnnx().Vad)(
-    {
-      sileroVad: {
-        model: createRequire(import.meta.resolve("@usefulsensors/moonshine-js")).resolve(
-          "@ricky0123/vad-web/dist/silero_vad_v5.onnx",
-        ),
-        threshold: 0.4,
-        minSilenceDuration: 0.25,
-        minSpeechDuration: 0.1,
-        maxSpeechDuration: longStretch,
-        windowSize: vadWindow,
-      },
-      sampleRate,
-      numThreads: 1,
-    },
-    4 * longStretch,
-  )

@@ -161,6 +161,8 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
     switch (error._tag) {
       case "SpeechError":
         return speech(error.reason)
+      case "TranscriptionError":
+        return Errors.unsupportedValue(error.reason.param, error.reason.message)
       case "EngineError":
         return engine(error.engine, error.reason)
       case "DecodeError":

@@ -85,6 +85,13 @@ export const scratchSwept = counter(
   "Folders of temporary files, uploads or recordings that a dead gateway had left behind.",
 )
 
+/** `outcome`: whether the second time it was heard. */
+export const emptyTranscripts = counter(
+  "aviary_empty_transcripts_total",
+  "Parts of recordings that hold speech and that the engine made no text of, so that it was asked once more.",
+  { outcome: ["heard", "empty"] },
+)
+
 export const flightsEnded = counter("aviary_flights_total", "Syntheses that ended.", {
   outcome: ["committed", "uncached", "failed", "abandoned", "found"],
 })

@@ -7,22 +7,23 @@ import { Billing } from "../billing/Billing.ts"
 import type { BillingError } from "../billing/BillingError.ts"
 import type { Hold } from "../billing/Hold.ts"
 import { Payer } from "../billing/Payer.ts"
-import { EngineGuard } from "../health/EngineGuard.ts"
 import { Fleet } from "../health/Fleet.ts"
 import { Scratch } from "../scratch/Scratch.ts"
 import type { ScratchError, Taken } from "../scratch/ScratchSpace.ts"
+import { SpeechFinder } from "../embedded/SpeechFinder.ts"
+import { WordAligner } from "../embedded/WordAligner.ts"
+import { type Asked, makeHearing } from "./Hearing.ts"
+import { checkSupported } from "./Supported.ts"
 import type { TranscriptionFailure } from "./TranscriptionError.ts"
 
 /**
- * An upload on disk.
+ * An upload on disk, and how it is to be heard.
  *
  * @property path where the upload was spooled; it must outlive the call
- * @property language BCP 47 or ISO 639-1; absent: the engine's default
  */
-export interface TranscriptionRequest {
+export interface TranscriptionRequest extends Asked {
   readonly path: string
   readonly model: string
-  readonly language?: string | undefined
 }
 
 /** What is kept of a transcription for whoever asks again. */
@@ -38,12 +39,14 @@ interface Heard {
  * @property language BCP 47 of what the engine listened for
  * @property durationSeconds length of what is heard
  * @property segments what is said, as the engine hears it, to be read once. However slowly, the engine's turn ends when it has heard all
+ * @property unheardMs speech that the engine made no text of, though asked twice; known when `segments` has ended
  * @property settle charges all of it; to be run once, when `segments` has ended
  * @property delivered tells how much the client was handed: all, which it is told after `settle` only, or the text of so many
  *   milliseconds when the client left. The last word counts. Not told where it was broken off by anybody else
  */
 export interface Transcribed extends Omit<Heard, "segments"> {
   readonly segments: Stream.Stream<Segment, TranscriptionFailure>
+  readonly unheardMs: () => number
   readonly settle: Effect.Effect<void, TranscriptionFailure>
   readonly delivered: (handed: "all" | number) => Effect.Effect<void>
 }
@@ -69,30 +72,27 @@ const lessThan = (seconds: number, { reason }: BillingError): number => {
   return Math.min(seconds - 1, Math.floor(seconds * share))
 }
 
-const makeHear = Effect.gen(function* () {
-  const guard = yield* EngineGuard
-
+const makeHear = Effect.map(makeHearing, (hearing) =>
   /**
    * What the engine hears, from its first segment on. It is taken from the engine at once: a client that reads slowly must not keep
    * it from others, and hours of speech are little text. `done` runs when the recording is needed no more.
    */
-  return Effect.fnUntraced(function* (
+  Effect.fnUntraced(function* (
     recording: DecodedRecording,
-    language: string | undefined,
+    asked: Asked,
     each: (segment: Segment) => void,
     done: Effect.Effect<void>,
   ) {
-    const heard = guard
-      .stream("parakeet", (client) => client.transcribe(recording, { language }), { content: recording.sha256 })
-      .pipe(
-        Stream.tap((segment) => Effect.sync(() => each(segment))),
-        Stream.ensuring(done),
-      )
+    const { segments, unheardMs } = hearing(recording, asked)
+    const heard = segments.pipe(
+      Stream.tap((segment) => Effect.sync(() => each(segment))),
+      Stream.ensuring(done),
+    )
     const queue = yield* Stream.toQueue(heard, { capacity: "unbounded" })
     yield* Pull.catchDone(Queue.peek(queue), () => Effect.void)
-    return Stream.fromQueue(queue)
-  })
-})
+    return { segments: Stream.fromQueue(queue), unheardMs }
+  }),
+)
 
 const makeDecode = Effect.gen(function* () {
   const decoder = yield* AudioDecoder
@@ -149,6 +149,7 @@ const make = Effect.gen(function* () {
       : billing.left(hold, { served: "MISS", handed: Math.min(handed, of), of })
 
   const transcribe = Effect.fn("Transcription.transcribe")(function* (request: TranscriptionRequest) {
+    yield* checkSupported(request, parakeet)
     // The recording is done with once it is heard; the hold only when the client has the answer.
     const hearing = yield* Scope.fork(yield* Effect.scope)
     const recording = yield* Scope.provide(decode(request.path), hearing)
@@ -163,6 +164,7 @@ const make = Effect.gen(function* () {
       return {
         ...kept,
         segments: Stream.fromIterable(kept.segments),
+        unheardMs: () => 0,
         settle: Effect.asVoid(billing.settle(earlier, { served: "MISS" })),
         delivered: delivered(earlier, audioMillis),
       } satisfies Transcribed
@@ -173,8 +175,8 @@ const make = Effect.gen(function* () {
     const repeatable = (yield* Payer).idempotency !== null
     const kept: Array<Segment> = []
     const keep = (segment: Segment) => void (repeatable && kept.push(segment))
-    const segments = yield* Effect.onError(
-      hear(recording, request.language, keep, Scope.close(hearing, Exit.void)),
+    const { segments, unheardMs } = yield* Effect.onError(
+      hear(recording, request, keep, Scope.close(hearing, Exit.void)),
       release,
     )
     const heard = { language: parakeet.language(request.language), durationSeconds: seconds }
@@ -187,6 +189,7 @@ const make = Effect.gen(function* () {
     return {
       ...heard,
       segments: Stream.onError(segments, release),
+      unheardMs,
       settle: Effect.asVoid(Effect.onError(settled, release)),
       delivered: delivered(hold, audioMillis),
     } satisfies Transcribed
@@ -207,5 +210,8 @@ export class Transcription extends Context.Service<
     ) => Effect.Effect<Transcribed, TranscriptionFailure, Scope.Scope>
   }
 >()("aviary/transcription/Transcription") {
-  static readonly layer = Layer.effect(Transcription, make)
+  /** With a search for speech, and an aligner of words, of one's own. */
+  static readonly layerNoDeps = Layer.effect(Transcription, make)
+
+  static readonly layer = Transcription.layerNoDeps.pipe(Layer.provide([SpeechFinder.layer, WordAligner.layer]))
 }

@@ -52,6 +52,6 @@ it("shows what each field of a speech accepts, with an example", () => {
 
 it("shows the recording as a file to upload", () => {
   const content = operation("/v1/audio/transcriptions", "post")?.requestBody?.content
-  expect(Object.keys(content ?? {})).toEqual(["multipart/form-data"])
+  expect(Object.keys(content ?? {})).toEqual(["multipart/form-data", "application/json"])
   expect(JSON.stringify(spec.components.schemas.TranscriptionRequest)).toContain('"format":"binary"')
 })

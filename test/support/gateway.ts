@@ -74,6 +74,7 @@ export const transcribed = (text = "test", durationSeconds = 2.5): Transcribed =
   segments: text === "" ? Stream.empty : Stream.succeed(oneSegment(text)),
   language: "en-US",
   durationSeconds,
+  unheardMs: () => 0,
   ...free,
 })
 

@@ -18,7 +18,7 @@ export const AudioHandlers = HttpApiBuilder.group(
     return handlers
       .handle("speech", ({ payload, request }) => speak(payload, request))
       .handle("entry", ({ params, request }) => fetchEntry(params.key, request))
-      .handle("transcription", ({ payload, request }) => transcribe(request, payload))
+      .handle("transcription", ({ request }) => transcribe(request))
       .handle("voices", () => Effect.map(models.voices, (voices) => ({ voices })))
       .handle("models", () => Effect.succeed({ models: [{ id: models.speechModel }] }))
   }),

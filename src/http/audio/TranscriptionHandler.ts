@@ -1,36 +1,39 @@
 import { Effect, FileSystem, Stream } from "effect"
-import type { HttpServerRequest, Multipart } from "effect/http"
+import type { HttpServerRequest } from "effect/http"
 import { contentHash } from "../../audio/ContentHash.ts"
-import { textOf } from "../../audio/Segment.ts"
+import { readLanguage } from "../../audio/Language.ts"
 import { Billing } from "../../billing/Billing.ts"
 import { Payer } from "../../billing/Payer.ts"
 import { Errors } from "../../contract/Errors.ts"
-import { asksForEvents, type TranscriptionFields, type TranscriptionResult } from "../../contract/TranscriptionForm.ts"
-import { type Transcribed, Transcription } from "../../transcription/Transcription.ts"
+import { asksForEvents, type TranscriptFormat, type TranscriptionFields } from "../../contract/TranscriptionForm.ts"
+import { type Transcribed, Transcription, type TranscriptionRequest } from "../../transcription/Transcription.ts"
 import { currentCaller } from "../access/CurrentCaller.ts"
 import { deliverCharged } from "./Delivery.ts"
 import { Models } from "./Models.ts"
 import { paying } from "../access/Paying.ts"
 import { makeRateLimits } from "../access/RateLimits.ts"
 import { note } from "../RequestNotes.ts"
+import { rendered } from "./TranscriptAnswer.ts"
 import { transcriptEvents } from "./TranscriptEvents.ts"
 import { makeUploads } from "./Upload.ts"
 
-const encoder = new TextEncoder()
-
-/** The answer's bytes: never none, since text ends in a line feed. */
-const rendered = (text: string, durationSeconds: number, format: TranscriptionFields["response_format"]) =>
-  format === "text"
-    ? { contentType: "text/plain; charset=utf-8", body: encoder.encode(`${text}\n`) }
-    : {
-        contentType: "application/json",
-        body: encoder.encode(
-          JSON.stringify({
-            text,
-            usage: { type: "duration", seconds: Math.ceil(durationSeconds) },
-          } satisfies TranscriptionResult),
-        ),
-      }
+/** What is asked of the program. Where segments lie is of no use to who gets the text alone. */
+const transcriptionRequest = (path: string, fields: TranscriptionFields): TranscriptionRequest => {
+  const { keywords, languages, model, prompt, response_format: format, temperature } = fields
+  const tags = [fields.language ?? "", ...(languages ?? [])].map(readLanguage)
+  const language = tags.find((tag) => typeof tag !== "string")
+  return {
+    path,
+    model,
+    language: language?.tag,
+    prompt,
+    keywords,
+    temperature,
+    times: format === "srt" || format === "vtt" || format === "verbose_json" || format === "diarized_json" || undefined,
+    words: (format === "verbose_json" && fields.timestamp_granularities?.includes("word")) || undefined,
+    speakers: format === "diarized_json" || undefined,
+  }
+}
 
 /**
  * The answer of a whole transcript: it is all there before anything leaves. All of it or nothing was handed over: whoever got some of
@@ -38,18 +41,33 @@ const rendered = (text: string, durationSeconds: number, format: TranscriptionFi
  */
 const whole = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest,
-  { delivered, durationSeconds, segments, settle }: Transcribed,
-  format: TranscriptionFields["response_format"],
+  { delivered, durationSeconds, language, segments, settle, unheardMs }: Transcribed,
+  asked: TranscriptionRequest,
+  format: TranscriptFormat | undefined,
 ) {
-  const text = textOf(yield* Stream.runCollect(segments))
-  const { body, contentType } = rendered(text, durationSeconds, format)
+  const all = yield* Stream.runCollect(segments)
+  const { body, contentType } = rendered(
+    {
+      segments: all,
+      language,
+      durationSeconds,
+      words: asked.words === true,
+      temperature: asked.temperature ?? 0,
+      translated: asked.translate === true,
+    },
+    format,
+  )
   const payable = {
     bytes: Stream.make(body),
     length: body.length,
     settle,
     delivered: (handed: "all" | number) => delivered(handed === "all" || handed === 0 ? handed : Infinity),
   }
-  return yield* deliverCharged(request, payable, { contentType })
+  const unheard = Math.round(unheardMs())
+  return yield* deliverCharged(request, payable, {
+    contentType,
+    headers: unheard === 0 ? {} : { "x-unheard-speech-ms": String(unheard) },
+  })
 })
 
 /**
@@ -75,28 +93,22 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
     })
   })
 
-  const transcribe = Effect.fn("http.transcription")(function* (
-    request: HttpServerRequest.HttpServerRequest,
-    parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>,
-  ) {
+  const transcribe = Effect.fn("http.transcription")(function* (request: HttpServerRequest.HttpServerRequest) {
     yield* solvent(request)
-    const { path, fields } = yield* receive(request, parts)
+    const { path, fields } = yield* receive(request)
     yield* note({ model: fields.model })
     yield* models.forTranscription(fields.model)
     const body = contentHash(fs, path).pipe(
       Effect.map((file) => ({ kind: "transcription", file, ...fields })),
       Effect.mapError(Errors.storageUnavailable),
     )
-    const asked = { path, model: fields.model, language: fields.language || undefined }
+    const asked = transcriptionRequest(path, fields)
     const heard = yield* paying(request, body, transcription.transcribe(asked))
     // A client that waits for events finds none in JSON, and no error either.
     return yield* asksForEvents(fields)
-      ? transcriptEvents(request, heard)
-      : whole(request, heard, fields.response_format)
+      ? transcriptEvents(request, heard, asked.speakers === true)
+      : whole(request, heard, asked, fields.response_format)
   })
 
-  return (
-    request: HttpServerRequest.HttpServerRequest,
-    parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>,
-  ) => limited(0, transcribe(request, parts))
+  return (request: HttpServerRequest.HttpServerRequest) => limited(0, transcribe(request))
 })

@@ -8,6 +8,8 @@ import { Scratch } from "../../scratch/Scratch.ts"
 import { Settings } from "../../Settings.ts"
 import { currentCaller } from "../access/CurrentCaller.ts"
 import { schemaFault } from "../SchemaFault.ts"
+import { makeFormFields } from "./FormFields.ts"
+import { makeJsonUpload } from "./JsonUpload.ts"
 
 const maxParts = 64
 const maxFieldBytes = 64 * 1024
@@ -56,10 +58,10 @@ const makeReader = Effect.gen(function* () {
       Effect.mapError((fault) => (Multipart.isMultipartError(fault) ? told(fault) : Errors.storageUnavailable())),
     )
 
-  return Effect.fnUntraced(function* (parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>, target: string) {
-    const fields = new Map<string, string>()
+  return Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, target: string) {
+    const fields = makeFormFields()
     let received = Option.none<Multipart.File>()
-    yield* parts.pipe(
+    yield* request.multipartStream.pipe(
       Stream.provideContext(limits),
       Stream.mapError(told),
       // Where a delimiter comes before any part header, effect 4.1's parser passes on a field that it knows nothing of, and
@@ -69,9 +71,7 @@ const makeReader = Effect.gen(function* () {
       ),
       Stream.runForEach((part) => {
         if (Multipart.isField(part)) {
-          // The first one counts; lists are sent as repeated `name[]`.
-          const name = part.key.replace(/\[\]$/, "")
-          if (!fields.has(name)) fields.set(name, part.value)
+          fields.add(part.key, part.value)
           return Effect.void
         }
         if (part.key !== "file") return Effect.mapError(Stream.runDrain(part.content), told)
@@ -85,41 +85,71 @@ const makeReader = Effect.gen(function* () {
         ? Errors.invalidValue("file", "expected an uploaded file, with a file name")
         : Errors.missingParameter("file")
     }
-    return Object.fromEntries(fields)
+    return fields.all()
   })
 })
 
+/** The longest JSON that is read at once: what Node can make one text of. */
+const maxJsonUpload = 256 * 1024 * 1024
+
+/** The same of a body in JSON, which is spooled as it arrives, too. */
+const makeJsonReader = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const { uploads } = yield* Scratch
+  const uploadMaxBytes = Math.min((yield* Settings).uploadMaxBytes, maxJsonUpload)
+  const unwrap = yield* makeJsonUpload
+
+  return Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, target: string) {
+    const whole = yield* Effect.mapError(uploads.file, Errors.storageUnavailable)
+    let bytes = 0
+    const bounded = Stream.mapEffect(request.stream, (chunk) => {
+      bytes += chunk.length
+      return bytes > uploadMaxBytes ? Errors.bodyTooLarge(uploadMaxBytes) : Effect.succeed(chunk)
+    })
+    yield* Stream.run(bounded, fs.sink(whole)).pipe(
+      Effect.mapError((fault) =>
+        fault._tag === "ApiError"
+          ? fault
+          : fault._tag === "HttpServerError"
+            ? Errors.malformedRequest()
+            : Errors.storageUnavailable(),
+      ),
+    )
+    const fields = makeFormFields()
+    for (const [name, value] of yield* unwrap(whole, target)) fields.add(name, value)
+    return fields.all()
+  }, Effect.scoped)
+})
+
+const isForm = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
+  /^multipart\/form-data\b/i.test(headers["content-type"] ?? "")
+
 /**
- * Receives transcription forms. The file goes to disk as it arrives, so that memory stays the same whatever its size;
+ * Receives transcription forms, and the same as JSON. The file goes to disk as it arrives, so that memory stays the same whatever its size;
  * everything about the form is bounded, the time it takes included.
  */
 export const makeUploads = Effect.gen(function* () {
   const { space, uploads } = yield* Scratch
   const { uploadMaxBytes, uploadTimeout } = yield* Settings
-  const read = yield* makeReader
+  const readForm = yield* makeReader
+  const readJson = yield* makeJsonReader
 
-  const receive = Effect.fn("http.receive")(function* (
-    request: HttpServerRequest.HttpServerRequest,
-    parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>,
-  ) {
+  const receive = Effect.fn("http.receive")(function* (request: HttpServerRequest.HttpServerRequest) {
     if (Number(request.headers["content-length"]) > uploadMaxBytes) {
       return yield* Errors.bodyTooLarge(uploadMaxBytes)
     }
     const { accountId } = yield* currentCaller
-    // Without a length it counts as the largest there may be.
-    const bytes = Number(request.headers["content-length"] ?? uploadMaxBytes)
+    // Without a length it counts as the largest there may be. In JSON the recording is there twice for a moment.
+    const bytes = Number(request.headers["content-length"] ?? uploadMaxBytes) * (isForm(request) ? 1 : 2)
     yield* space.take(accountId === anonymous ? undefined : accountId, { uploads: 1, bytes })
     const target = yield* Effect.mapError(uploads.file, Errors.storageUnavailable)
-    const fields = yield* read(parts, target)
+    const fields = yield* (isForm(request) ? readForm : readJson)(request, target)
     const decoded = yield* Effect.mapError(decodeFields(fields), schemaFault)
     return { path: target, fields: decoded } satisfies Upload
   })
 
-  return (
-    request: HttpServerRequest.HttpServerRequest,
-    parts: Stream.Stream<Multipart.Part, Multipart.MultipartError>,
-  ) =>
-    receive(request, parts).pipe(
+  return (request: HttpServerRequest.HttpServerRequest) =>
+    receive(request).pipe(
       Effect.timeoutOrElse({
         duration: Duration.fromInputUnsafe(uploadTimeout),
         orElse: () => Errors.requestTimeout(),

@@ -123,7 +123,7 @@ describe("a form", () => {
       [
         ["file", file],
         ["model", "whisper-1"],
-        ["response_format", "vtt"],
+        ["response_format", "lrc"],
       ],
       [400, "unsupported_value", "response_format"],
     ],

@@ -1,0 +1,60 @@
+import { Context, Effect, Layer, RcRef, Stream } from "effect"
+import type { Recording } from "../audio/Recording.ts"
+import * as WorkerPool from "../workers/WorkerPool.ts"
+import { EmbeddedError, EngineBroke, ThreadLost } from "./EmbeddedError.ts"
+import { type SpeechFinderFailed, SpeechFinderRpcs } from "./SpeechFinderRpcs.ts"
+import type { Stretch } from "./Stretches.ts"
+
+/** Recordings that are searched at a time, by turns. */
+const concurrency = 8
+
+const embeddedError = (error: SpeechFinderFailed | WorkerPool.WorkerLost): EmbeddedError =>
+  new EmbeddedError({
+    reason:
+      error._tag === "SpeechFinderFailed"
+        ? new EngineBroke({ message: error.message })
+        : new ThreadLost({ message: error.message }),
+  })
+
+const make = Effect.gen(function* () {
+  // Most recordings are heard whole, so a gateway may never need the thread.
+  const threads = yield* RcRef.make({
+    acquire: Effect.mapError(
+      WorkerPool.make(SpeechFinderRpcs, {
+        url: WorkerPool.workerUrl("SpeechFinderWorker", import.meta.url),
+        size: 1,
+        concurrency,
+      }),
+      embeddedError,
+    ),
+    idleTimeToLive: "10 minutes",
+  })
+  return SpeechFinder.of({
+    find: ({ path, samples }) =>
+      Stream.unwrap(
+        Effect.map(RcRef.get(threads), (pool) =>
+          pool
+            .stream((client) => client.Find({ path, samples }, { streamBufferSize: 16 }))
+            .pipe(Stream.mapError(embeddedError)),
+        ),
+      ),
+  })
+})
+
+/**
+ * Finds speech in recordings (Silero VAD), in a thread that is started when it is first needed.
+ *
+ * - `find`: where speech is, in samples and in order, as the recording is read. A long talk without a pause comes in stretches that
+ *   touch.
+ */
+export class SpeechFinder extends Context.Service<
+  SpeechFinder,
+  { readonly find: (recording: Recording) => Stream.Stream<Stretch, EmbeddedError> }
+>()("aviary/embedded/SpeechFinder") {
+  static readonly layer = Layer.effect(SpeechFinder, make)
+
+  /** All of a recording is speech. */
+  static readonly layerTest = (
+    find: SpeechFinder["Service"]["find"] = ({ samples }) => Stream.succeed({ from: 0, to: samples }),
+  ) => Layer.succeed(SpeechFinder, { find })
+}

@@ -1,0 +1,141 @@
+import { Duration, Effect, Metric, Stream } from "effect"
+import { type DecodedRecording, type Recording, recordingSampleRate } from "../audio/Recording.ts"
+import type { Segment } from "../audio/Segment.ts"
+import { SpeechFinder } from "../embedded/SpeechFinder.ts"
+import { EngineGuard } from "../health/EngineGuard.ts"
+import { Fleet } from "../health/Fleet.ts"
+import { Settings } from "../Settings.ts"
+import * as Metrics from "../telemetry/Metrics.ts"
+import { embeddedFailure } from "../upstream/EmbeddedFailure.ts"
+import { errorOf } from "../upstream/EngineError.ts"
+import type { Listening } from "../upstream/Listening.ts"
+import { makePartFiles } from "./PartFiles.ts"
+import { type Part, partsOf, wholeOf } from "./Parts.ts"
+import { makePlacing } from "./Placing.ts"
+import type { TranscriptionFailure } from "./TranscriptionError.ts"
+import { makeWordTimes } from "./WordTimes.ts"
+
+/**
+ * How a recording is to be heard.
+ *
+ * @property early what is heard first is of use before the rest
+ */
+export interface Asked extends Listening {
+  readonly early?: boolean | undefined
+}
+
+/** Seconds that are heard at a time where it matters when something was said, or how soon it is there. */
+const shortPart = 30
+
+/** Milliseconds of speech that an engine cannot have heard nothing in. The search takes a cough for as much. */
+const surelySpeech = 500
+
+const samplesPerMs = recordingSampleRate / 1_000
+
+/** What was heard, as long as it is asked for. `unheardMs` is speech so far that the engine made no text of, though asked twice. */
+export interface Heard {
+  readonly segments: Stream.Stream<Segment, TranscriptionFailure>
+  readonly unheardMs: () => number
+}
+
+/** Milliseconds of speech in a part, whoever has to look for it. */
+const makeSpokenMs = Effect.map(SpeechFinder, ({ find }) => (file: Recording, { spoken }: Part) => {
+  if (spoken !== undefined) return Effect.succeed(spoken / samplesPerMs)
+  return Stream.runFold(
+    find(file),
+    () => 0,
+    (sum, { from, to }) => sum + (to - from) / samplesPerMs,
+  ).pipe(
+    // Nobody is refused a transcript because of what only doubts it.
+    Effect.catch((error) => Effect.as(Effect.logWarning("speech cannot be sought", error.message), 0)),
+  )
+})
+
+/** Whether the engine's one segment says no more than that it heard all of it. */
+const isAll = (segment: Segment, { samples }: Recording): boolean =>
+  segment.startMs === 0 && segment.endMs >= Math.floor(samples / samplesPerMs)
+
+/**
+ * Hears recordings of any length, part by part: cut at pauses, each part in a turn of its own, so that a recording of hours keeps
+ * nobody out. What an engine does not tell is added: where speech lies, and the times of English words.
+ */
+export const makeHearing = Effect.gen(function* () {
+  const guard = yield* EngineGuard
+  const { abilities } = (yield* Fleet).traits("parakeet")
+  const finder = yield* SpeechFinder
+  const spokenMs = yield* makeSpokenMs
+  const partFile = yield* makePartFiles
+  const wordTimes = yield* makeWordTimes
+  const longPart = Duration.toSeconds((yield* Settings).parakeetPart)
+  const broken = (error: Parameters<typeof embeddedFailure>[0]) => errorOf("parakeet")(embeddedFailure(error))
+
+  const parts = (recording: Recording, { early, times, words }: Asked) => {
+    const placed = (times === true && !abilities.times) || (words === true && !abilities.words && !abilities.times)
+    const seconds = placed || (early === true && !abilities.streams) ? Math.min(shortPart, longPart) : longPart
+    const longest = seconds * recordingSampleRate
+    if (recording.samples <= longest && !placed) return Stream.succeed(wholeOf(recording.samples))
+    const found = partsOf(Stream.mapError(finder.find(recording), broken), recording.samples, longest)
+    // A voice that the search does not know is the engine's to judge, where that costs one call.
+    return recording.samples <= longest
+      ? Stream.orElseIfEmpty(found, () => Stream.succeed(wholeOf(recording.samples)))
+      : found
+  }
+
+  return (recording: DecodedRecording, asked: Asked): Heard => {
+    const place = makePlacing(Math.ceil(recording.samples / samplesPerMs))
+    let unheardMs = 0
+
+    const hearPart = (part: Part, number: number) =>
+      Stream.unwrap(
+        Effect.map(partFile(recording, part), (file) => {
+          let count = 0
+          const call = guard
+            .stream("parakeet", (client) => client.transcribe(file, asked), {
+              content: recording.sha256,
+              begun: number > 0,
+            })
+            .pipe(
+              Stream.filter(({ text }) => text.trim() !== ""),
+              Stream.map((segment) =>
+                part.spoken !== undefined && isAll(segment, file) ? { ...segment, ...speechOf(part) } : segment,
+              ),
+              Stream.mapEffect((segment) =>
+                asked.words === true ? Effect.mapError(wordTimes(file, segment), broken) : Effect.succeed(segment),
+              ),
+              Stream.map((segment) => place(segment, part.from / samplesPerMs, count++ === 0)),
+            )
+          const doubted = Effect.gen(function* () {
+            if (count > 0) return Stream.empty
+            const ms = yield* spokenMs(file, part)
+            if (ms < surelySpeech) return Stream.empty
+            return Stream.concat(call, Stream.fromEffectDrain(told(ms)))
+          })
+          const told = (ms: number) =>
+            Effect.suspend(() => {
+              if (count > 0)
+                return Metric.update(Metric.withAttributes(Metrics.emptyTranscripts, { outcome: "heard" }), 1)
+              unheardMs += ms
+              return Effect.andThen(
+                Metric.update(Metric.withAttributes(Metrics.emptyTranscripts, { outcome: "empty" }), 1),
+                Effect.logWarning(`the engine made no text of ${Math.round(ms)} ms of speech, though asked twice`),
+              )
+            })
+          return Stream.concat(call, Stream.unwrap(doubted))
+        }),
+      )
+
+    return {
+      segments: parts(recording, asked).pipe(
+        Stream.zipWithIndex,
+        Stream.flatMap(([part, number]) => hearPart(part, number)),
+      ),
+      unheardMs: () => unheardMs,
+    }
+  }
+})
+
+/** Where the speech of a part lies in it. */
+const speechOf = ({ from, speech }: Part) => ({
+  startMs: Math.round((speech.from - from) / samplesPerMs),
+  endMs: Math.round((speech.to - from) / samplesPerMs),
+})
