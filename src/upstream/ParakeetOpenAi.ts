@@ -22,10 +22,11 @@ interface Taken {
   readonly language: "en" | "en-US"
 }
 
-/** What to ask for instead after a refusal, if it was about how it was asked. */
+/** What to ask for instead after a refusal, if it was about how it was asked. A fault of the GPU comes as a 422 too, with any text. */
 const instead = (taken: Taken, language: string | undefined, failure: EngineFailure): Taken | undefined => {
   if (failure._tag !== "EngineRejected" || ![400, 415, 422, 501].includes(failure.status)) return undefined
   const said = `${failure.message}\n${failure.body}`
+  if (/cuda|cublas|cudnn/i.test(said)) return undefined
   if (taken.answer === "words" && /granularit/i.test(said)) return { ...taken, answer: "verbose" }
   if (taken.answer !== "text" && /response_format|verbose|json/i.test(said)) return { ...taken, answer: "text" }
   if (taken.language === "en" && language !== undefined && /\blanguage\b/i.test(said))

@@ -1,0 +1,92 @@
+import { Effect } from "effect"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { wavHeader } from "../../src/audio/Wav.ts"
+
+/** A request as a stand-in got it; of a form, what each field says, and the file's bytes. */
+export interface Asked {
+  readonly method: string
+  readonly path: string
+  readonly authorization: string | undefined
+  readonly fields: Readonly<Record<string, unknown>>
+  readonly file: Buffer | undefined
+}
+
+export type Answer = (asked: Asked, response: ServerResponse) => void
+
+export const json = (response: ServerResponse, status: number, body: unknown) => {
+  const bytes = Buffer.from(JSON.stringify(body))
+  response.writeHead(status, { "content-type": "application/json", "content-length": bytes.length }).end(bytes)
+}
+
+/** 70 ms of tone per code point, as the fake NIM speaks: signed 16-bit little endian. */
+export const toneOf = (text: string, sampleRate: number): Buffer => {
+  const samples = Int16Array.from({ length: Math.round(Array.from(text).length * 0.07 * sampleRate) }, (_, i) =>
+    Math.round(8_000 * Math.sin((2 * Math.PI * 220 * i) / sampleRate)),
+  )
+  return Buffer.from(samples.buffer)
+}
+
+export const wavOf = (pcm: Buffer, sampleRate: number) => Buffer.concat([wavHeader(sampleRate, pcm.length), pcm])
+
+/** What every stand-in hears: the same words however long the recording, a quarter of a second each. */
+export const heardWords = ["Birds", "sing.", "Nobody", "listens", "to", "them."]
+export const heardText = heardWords.join(" ")
+export const heardTimes = heardWords.map((word, i) => ({ word, start: i * 0.25, end: i * 0.25 + 0.2 }))
+
+const fieldsOf = async (request: IncomingMessage, body: Buffer) => {
+  const type = request.headers["content-type"] ?? ""
+  if (!type.startsWith("multipart/")) {
+    return {
+      fields: body.length === 0 ? {} : (JSON.parse(body.toString("utf8")) as Record<string, unknown>),
+      file: undefined,
+    }
+  }
+  const form = await new Response(new Uint8Array(body), { headers: { "content-type": type } }).formData()
+  const fields: Record<string, unknown> = {}
+  let file: Buffer | undefined
+  for (const name of new Set(form.keys())) {
+    const values = form.getAll(name)
+    const [first] = values
+    if (first instanceof Blob) file = Buffer.from(await first.arrayBuffer())
+    else fields[name] = name.endsWith("[]") ? values : first
+  }
+  return { fields, file }
+}
+
+const listen = (server: Server) =>
+  Effect.callback<URL>((resume) => {
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      if (address === null || typeof address === "string") throw new Error("no port")
+      resume(Effect.succeed(new URL(`http://127.0.0.1:${address.port}`)))
+    })
+  })
+
+/** A server on a free loopback port that answers as `answer` does, and remembers what it was asked. */
+export const openAiServer = Effect.fnUntraced(function* (answer: Answer) {
+  const asked: Array<Asked> = []
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    const parts: Array<Buffer> = []
+    for await (const part of request) parts.push(part as Buffer)
+    const seen: Asked = {
+      method: request.method ?? "",
+      path: request.url ?? "",
+      authorization: request.headers.authorization,
+      ...(await fieldsOf(request, Buffer.concat(parts))),
+    }
+    asked.push(seen)
+    answer(seen, response)
+  }
+  const server = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      createServer((request, response) => void handle(request, response).catch(() => response.destroy())),
+    ),
+    (opened) =>
+      Effect.sync(() => {
+        opened.closeAllConnections()
+        opened.close()
+      }),
+  )
+  const url = yield* listen(server)
+  return { url, asked, to: (path: string) => asked.filter((one) => one.path === path) }
+})
