@@ -1,6 +1,7 @@
 /**
  * The official OpenAI client works with nothing changed but its base URL: what people already run is what must work. Once
- * with the engines inside the gateway, and once with the same engines behind the NIM's protocol.
+ * with the engines inside the gateway, once with the same engines behind the NIM's protocol, and once behind another gateway,
+ * which is a server with OpenAI's routes like any other.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, expect, layer } from "@effect/vitest"
@@ -42,9 +43,19 @@ const behindNim = Layer.effect(
   Effect.flatMap(NimTest, (nim) => Effect.map(startAviary(nim), ({ url }) => ({ client: clientOf(url) }))),
 ).pipe(Layer.provide(realNim), Layer.provideMerge(NodeServices.layer))
 
+const behindAviary = Layer.effect(
+  Aviary,
+  Effect.gen(function* () {
+    const inner = yield* startAviary(undefined)
+    const { url } = yield* startAviary({ url: new URL(inner.url) })
+    return { client: clientOf(url) }
+  }),
+).pipe(Layer.provideMerge(NodeServices.layer))
+
 describe.each([
   ["the embedded engines", embedded],
   ["the same engines behind a NIM", behindNim],
+  ["the same engines behind another Aviary", behindAviary],
 ] as const)("OpenAiClient over %s", (_, aviary) => {
   layer(aviary, { excludeTestServices: true, timeout: "2 minutes" })((it) => {
     it.effect("lists models, one for each trade and one for each voice", () =>

@@ -49,9 +49,8 @@ const speak: Answer = ({ fields }, response) => {
 const listen: Answer = ({ fields, file }, response) => {
   if (file === undefined) return detail(response, 422, missing("file"))
   if (fields["model"] !== listens) return detail(response, 404, notInstalled(fields["model"]))
-  const { language, response_format: format = "json" } = fields
-  if (language !== undefined && !/^[a-z]{2}$/.test(String(language)))
-    return detail(response, 500, "Internal Server Error")
+  const { language, response_format: format = "json" } = fields as Readonly<Record<string, string | undefined>>
+  if (language !== undefined && !/^[a-z]{2}$/.test(language)) return detail(response, 500, "Internal Server Error")
   if (format === "json") return json(response, 200, { text: heardText })
   const segment = { seek: 0, tokens: [1], temperature: 0, avg_logprob: -0.1, compression_ratio: 1, no_speech_prob: 0 }
   const segments = [
