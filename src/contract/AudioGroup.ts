@@ -87,6 +87,21 @@ export class AudioGroup extends HttpApiGroup.make("audio")
             "As a form, or as JSON with the same fields and the recording as `input_audio: { data, format }`, `data` in base64.",
         }),
       ),
+    HttpApiEndpoint.post("translation", "/v1/audio/translations", {
+      payload: [
+        TranscriptionForm.pipe(HttpApiSchema.asMultipartStream()),
+        HttpApiSchema.StreamUint8Array({ contentType: "application/json" }),
+      ],
+      success: [Schema.Union([TranscriptionResult, VerboseTranscription]), Schema.String.pipe(HttpApiSchema.asText())],
+      error: errorsWith(400, 404, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504),
+    })
+      .middleware(KeyAccess)
+      .annotateMerge(
+        OpenApi.annotations({
+          summary: "Transcribe a recording in English, whatever is spoken",
+          description: "Of engines that translate; of others a 400 that says so. Never in events.",
+        }),
+      ),
     HttpApiEndpoint.get("voices", "/v1/audio/voices", { success: VoiceList })
       .middleware(ListingAccess)
       .annotateMerge(keyOptional)

@@ -134,7 +134,9 @@ const enveloped = (
       return errorResponse(Errors.bodyTooLarge(maxJsonBytes))
     case 415:
       return errorResponse(
-        Errors.unsupportedMediaType(path.endsWith("/transcriptions") ? "multipart/form-data" : "application/json"),
+        Errors.unsupportedMediaType(
+          /\/(transcriptions|translations)$/.test(path) ? "multipart/form-data" : "application/json",
+        ),
       )
     default:
       return errorResponse(response.status < 500 ? Errors.malformedRequest() : Errors.internal())

@@ -18,7 +18,8 @@ export const AudioHandlers = HttpApiBuilder.group(
     return handlers
       .handle("speech", ({ payload, request }) => speak(payload, request))
       .handle("entry", ({ params, request }) => fetchEntry(params.key, request))
-      .handle("transcription", ({ request }) => transcribe(request))
+      .handle("transcription", ({ request }) => transcribe(request, { translate: false }))
+      .handle("translation", ({ request }) => transcribe(request, { translate: true }))
       .handle("voices", () => Effect.map(models.voices, (voices) => ({ voices })))
       .handle("models", () => Effect.succeed({ models: [{ id: models.speechModel }] }))
   }),

@@ -17,7 +17,7 @@ const responseOf = (request: HttpServerRequest.HttpServerRequest): ServerRespons
  * Waits until the operating system has taken everything that was written: the callback of an empty write runs once all earlier
  * writes have. Killed while Node still holds some of them, the gateway would have charged for bytes that never left.
  */
-const handedOver = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void> => {
+export const handedOver = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void> => {
   const response = responseOf(request)
   if (response === undefined) return Effect.void
   // On a connection that has gone Node calls back with an error, or not at all; the server interrupts whoever waits then.

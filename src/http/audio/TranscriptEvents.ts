@@ -1,15 +1,28 @@
-import { Array, Effect, Stream } from "effect"
+import { Array, Cause, Effect, Exit, Fiber, Option, Stream } from "effect"
 import type { HttpServerRequest } from "effect/http"
+import type { ApiError } from "../../contract/ApiError.ts"
+import type { SpeakerSegment } from "../../contract/Transcripts.ts"
+import { Settings } from "../../Settings.ts"
 import type { Transcribed } from "../../transcription/Transcription.ts"
-import { deliver } from "./Delivery.ts"
+import type { TranscriptionFailure } from "../../transcription/TranscriptionError.ts"
+import { makeRoomErrors } from "../RoomErrors.ts"
+import { deliver, handedOver } from "./Delivery.ts"
+import { keptAlive } from "./KeptAlive.ts"
 import { segmentId, speakerSegment, usageOf } from "./TranscriptAnswer.ts"
 
 const encoder = new TextEncoder()
 
+type TranscriptEvent =
+  | { readonly type: "transcript.text.delta"; readonly delta: string; readonly segment_id?: string }
+  | SpeakerSegment
+  | { readonly type: "transcript.text.done"; readonly text: string; readonly usage: ReturnType<typeof usageOf> }
+  | ApiError["envelope"]
+
 /** Server-sent events are ended by line breaks, of which JSON has none: it writes those of a text as `\n`. */
-const event = (
-  data: { readonly type: `transcript.text.${"delta" | "segment" | "done"}` } & Readonly<Record<string, unknown>>,
-) => encoder.encode(`data: ${JSON.stringify(data)}\n\n`)
+const event = (data: TranscriptEvent) => encoder.encode(`data: ${JSON.stringify(data)}\n\n`)
+
+/** A line that readers of events skip. */
+const comment = encoder.encode(": still listening\n\n")
 
 const head = {
   contentType: "text/event-stream",
@@ -17,40 +30,77 @@ const head = {
   headers: { "cache-control": "no-cache", "x-accel-buffering": "no" },
 }
 
+/** How long a transcription may take to its first segment before its answer begins without one. Proxies give up after 30 seconds and more. */
+const patience = "10 seconds"
+
 /**
- * A transcript as OpenAI's events: a `delta` for each segment, while the engine still works, then `done` with all of it; with
- * `speakers` also a `segment` that says who speaks. The charge
- * stands before `done` leaves. Whoever leaves before has heard the recording up to the end of the last segment it was handed.
+ * The answer as events. Its status is of the first segment, or of what went wrong before it, unless `patience` runs out: then it begins
+ * with comments, and what goes wrong is an event. The charge stands before `done` leaves; whoever leaves before has heard the recording
+ * up to the end of the last segment it was handed.
  */
-export const transcriptEvents = (
-  request: HttpServerRequest.HttpServerRequest,
-  { delivered, durationSeconds, segments, settle }: Transcribed,
-  speakers: boolean,
-) =>
-  Effect.suspend(() => {
+export const makeTranscriptEvents = Effect.gen(function* () {
+  const told = makeRoomErrors(yield* Settings)
+
+  /** @param speakers whether a `segment` event says who speaks */
+  return Effect.fnUntraced(function* <E extends TranscriptionFailure | ApiError, R>(
+    request: HttpServerRequest.HttpServerRequest,
+    transcribe: Effect.Effect<Transcribed, E, R>,
+    speakers: boolean,
+  ) {
+    const hearing = yield* Effect.forkScoped(transcribe, { startImmediately: true })
+    const first = yield* Effect.timeoutOption(Fiber.await(hearing), patience)
+    if (Option.isSome(first) && Exit.isFailure(first.value)) return yield* Effect.failCause(first.value.cause)
+    const transcribed = Fiber.join(hearing)
     let text = ""
     let handedMs = 0
     let count = 0
-    const deltas = Stream.mapArray(
-      segments,
-      Array.flatMap((segment) => {
-        text += segment.text
-        handedMs = segment.endMs
-        const id = count++
-        const delta = { type: "transcript.text.delta", delta: segment.text } as const
-        return speakers
-          ? ([event({ ...delta, segment_id: segmentId(id) }), event(speakerSegment(segment, id))] as const)
-          : ([event(delta)] as const)
-      }),
+    const deltas = Stream.unwrap(Effect.map(transcribed, ({ segments }) => segments)).pipe(
+      Stream.mapArray(
+        Array.flatMap((segment) => {
+          text += segment.text
+          handedMs = segment.endMs
+          const id = count++
+          const delta = { type: "transcript.text.delta", delta: segment.text } as const
+          return speakers
+            ? ([event({ ...delta, segment_id: segmentId(id) }), event(speakerSegment(segment, id))] as const)
+            : ([event(delta)] as const)
+        }),
+      ),
     )
-    const done = Stream.sync(() => {
-      return event({ type: "transcript.text.done", text, usage: usageOf(durationSeconds) })
-    })
+    const done = Stream.fromEffect(
+      Effect.map(Effect.orDie(transcribed), ({ durationSeconds }) =>
+        event({ type: "transcript.text.done", text, usage: usageOf(durationSeconds) }),
+      ),
+    )
     const payable = {
-      bytes: deltas,
+      bytes: keptAlive(deltas, comment, patience).pipe(
+        Stream.catchCause((cause) =>
+          whatWentWrong(cause, told).pipe(
+            // What is still held back when the connection is broken off is lost.
+            Stream.concat(Stream.fromEffectDrain(handedOver(request))),
+            Stream.concat(Stream.failCause(cause)),
+          ),
+        ),
+      ),
       length: undefined,
-      settle,
-      delivered: (handed: "all" | number) => delivered(handed === "all" || handed === 0 ? handed : handedMs),
+      settle: Effect.flatMap(transcribed, ({ settle }) => settle),
+      delivered: (handed: "all" | number) => {
+        const heard = hearing.pollUnsafe()
+        // Who left before anything was heard has been handed comments.
+        if (heard === undefined || Exit.isFailure(heard)) return Effect.void
+        return heard.value.delivered(handed === "all" || handed === 0 ? handed : handedMs)
+      },
     }
-    return deliver(request, payable, head, done)
+    return yield* deliver(request, payable, head, done)
   })
+})
+
+/** What OpenAI's clients throw as an error of their own. The connection is broken off behind it all the same: there is no `done`. */
+const whatWentWrong = (
+  cause: Cause.Cause<TranscriptionFailure | ApiError>,
+  told: ReturnType<typeof makeRoomErrors>,
+): Stream.Stream<Uint8Array> => {
+  const error = Cause.findErrorOption(cause)
+  if (Option.isNone(error)) return Stream.empty
+  return Stream.succeed(event((error.value._tag === "ApiError" ? error.value : told(error.value)).envelope))
+}

@@ -14,11 +14,15 @@ import { paying } from "../access/Paying.ts"
 import { makeRateLimits } from "../access/RateLimits.ts"
 import { note } from "../RequestNotes.ts"
 import { rendered } from "./TranscriptAnswer.ts"
-import { transcriptEvents } from "./TranscriptEvents.ts"
+import { makeTranscriptEvents } from "./TranscriptEvents.ts"
 import { makeUploads } from "./Upload.ts"
 
 /** What is asked of the program. Where segments lie is of no use to who gets the text alone. */
-const transcriptionRequest = (path: string, fields: TranscriptionFields): TranscriptionRequest => {
+const transcriptionRequest = (
+  path: string,
+  fields: TranscriptionFields,
+  further: { readonly early: boolean; readonly translate: boolean },
+): TranscriptionRequest => {
   const { keywords, languages, model, prompt, response_format: format, temperature } = fields
   const tags = [fields.language ?? "", ...(languages ?? [])].map(readLanguage)
   const language = tags.find((tag) => typeof tag !== "string")
@@ -32,6 +36,8 @@ const transcriptionRequest = (path: string, fields: TranscriptionFields): Transc
     times: format === "srt" || format === "vtt" || format === "verbose_json" || format === "diarized_json" || undefined,
     words: (format === "verbose_json" && fields.timestamp_granularities?.includes("word")) || undefined,
     speakers: format === "diarized_json" || undefined,
+    early: further.early || undefined,
+    translate: further.translate || undefined,
   }
 }
 
@@ -71,13 +77,14 @@ const whole = Effect.fnUntraced(function* (
 })
 
 /**
- * `POST /v1/audio/transcriptions`. The upload and the hold live as long as the request, which the server ends once the body
+ * `POST /v1/audio/transcriptions`, and `…/translations`, which is the same in English and never in events. The upload and the hold live as long as the request, which the server ends once the body
  * has left or the client has.
  */
 export const makeTranscriptionHandler = Effect.gen(function* () {
   const transcription = yield* Transcription
   const models = yield* Models
   const receive = yield* makeUploads
+  const events = yield* makeTranscriptEvents
   const limited = yield* makeRateLimits
   const fs = yield* FileSystem.FileSystem
   const billing = yield* Billing
@@ -93,22 +100,26 @@ export const makeTranscriptionHandler = Effect.gen(function* () {
     })
   })
 
-  const transcribe = Effect.fn("http.transcription")(function* (request: HttpServerRequest.HttpServerRequest) {
+  const transcribe = Effect.fn("http.transcription")(function* (
+    request: HttpServerRequest.HttpServerRequest,
+    translate: boolean,
+  ) {
     yield* solvent(request)
     const { path, fields } = yield* receive(request)
     yield* note({ model: fields.model })
     yield* models.forTranscription(fields.model)
     const body = contentHash(fs, path).pipe(
-      Effect.map((file) => ({ kind: "transcription", file, ...fields })),
+      Effect.map((file) => ({ kind: translate ? "translation" : "transcription", file, ...fields })),
       Effect.mapError(Errors.storageUnavailable),
     )
-    const asked = transcriptionRequest(path, fields)
-    const heard = yield* paying(request, body, transcription.transcribe(asked))
+    const asked = transcriptionRequest(path, fields, { early: asksForEvents(fields) && !translate, translate })
+    const heard = paying(request, body, transcription.transcribe(asked))
     // A client that waits for events finds none in JSON, and no error either.
-    return yield* asksForEvents(fields)
-      ? transcriptEvents(request, heard, asked.speakers === true)
-      : whole(request, heard, asked, fields.response_format)
+    return yield* asked.early === true
+      ? events(request, heard, asked.speakers === true)
+      : whole(request, yield* heard, asked, fields.response_format)
   })
 
-  return (request: HttpServerRequest.HttpServerRequest) => limited(0, transcribe(request))
+  return (request: HttpServerRequest.HttpServerRequest, { translate }: { readonly translate: boolean }) =>
+    limited(0, transcribe(request, translate))
 })
