@@ -23,14 +23,19 @@ export interface Bench {
   readonly progress: (doing: string) => void
 }
 
-/** A part of the bench, which `--case` can choose by its name. */
+/**
+ * A part of the bench, which `--case` can choose by its name.
+ *
+ * @property limited whether it has a value with a limit: the others are left out of a quick run
+ */
 export interface Case {
+  readonly limited?: boolean
   readonly name: string
   readonly run: (bench: Bench) => Promise<Found>
 }
 
 /** More calls at once than are driven, so that no case waits for a turn at an engine that is not a GPU. */
-const roomy = { AVIARY_MAGPIE_CONCURRENCY: "64", AVIARY_PARAKEET_CONCURRENCY: "64" }
+export const roomy = { AVIARY_MAGPIE_CONCURRENCY: "64", AVIARY_PARAKEET_CONCURRENCY: "64" }
 
 /** Starts what most cases need. */
 export const prepare = async (options: Omit<Bench, "engine" | "proxy" | "memory" | "nginx" | "gateway">) => {

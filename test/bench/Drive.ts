@@ -12,11 +12,14 @@ const script = fileURLToPath(new URL("drive.lua", import.meta.url))
  * What a program is asked.
  *
  * @property body may hold `newName`, which is then another one in every request
+ * @property bodyFile path of a body that is not JSON
  */
 export interface Asked {
   readonly program: Program
   readonly path: string
   readonly body?: object
+  readonly bodyFile?: string
+  readonly contentType?: string
   readonly key?: string
   readonly method?: "GET" | "POST"
 }
@@ -59,7 +62,7 @@ export const newName = "@@@@@@@"
 
 /** Asks a program as often as it answers for so many seconds, and looks how much it computes for that. */
 export const drive = async (asked: Asked, load: Load, seconds: number): Promise<Turn> => {
-  const { program, path, body, key = "", method = "POST" } = asked
+  const { program, path, body, bodyFile = "", contentType = "application/json", key = "", method = "POST" } = asked
   const text = body === undefined ? "" : JSON.stringify(body)
   const before = cpuNanos(program.pid)
   const { stdout } = await run(
@@ -69,6 +72,8 @@ export const drive = async (asked: Asked, load: Load, seconds: number): Promise<
       env: {
         ...process.env,
         BENCH_BODY: text,
+        BENCH_BODY_FILE: bodyFile,
+        BENCH_CONTENT_TYPE: contentType,
         BENCH_KEY: key,
         BENCH_METHOD: method,
         BENCH_PAUSE: String(load.pause),

@@ -10,7 +10,6 @@ const adminToken = "bench-bench-bench-bench"
 /** @property key of an account that pays later, without a limit; empty where none is asked for */
 export interface Gateway extends Program {
   readonly key: string
-  readonly dataDir: string
 }
 
 /** Data directories, which are removed with it. */
@@ -38,14 +37,16 @@ const admin = async <Answer>(url: string, path: string, body: object): Promise<A
   return response.json() as Promise<Answer>
 }
 
-/** Prices in force, so that every request is charged, and an account with a key. */
-const openAccount = async (url: string): Promise<string> => {
-  await admin(url, "/rates", {
+/** Prices in force, so that every request is charged. */
+const publishRates = (url: string) =>
+  admin(url, "/rates", {
     speechPerMillionCharacters: 15_000_000,
     transcriptionPerMinute: 6_000,
     hitShare: 10_000,
     coalescedShare: 10_000,
   })
+
+const openAccount = async (url: string): Promise<string> => {
   const { id } = await admin<{ id: string }>(url, "/accounts", {
     name: "Bench",
     terms: { kind: "metered", monthlyCap: null },
@@ -54,19 +55,19 @@ const openAccount = async (url: string): Promise<string> => {
 }
 
 /**
- * Starts the gateway by the line of `npm start`, with an account, and charges what is asked for.
+ * Starts the gateway by the line of `npm start`.
  *
  * @param engine base URL of both engines
  */
-export const startGateway = async (
+export const launchGateway = async (
   programs: Programs,
   dataDir: string,
   engine: string,
-  settings: Readonly<Record<string, string>> = {},
-): Promise<Gateway> => {
+  settings: Readonly<Record<string, string>>,
+): Promise<Program> => {
   const { scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8"))
   const inherited = Object.keys(process.env).filter((name) => /^(AVIARY_|NODE_|MALLOC_)/.test(name))
-  const program = await programs.start("gateway", {
+  return programs.start("gateway", {
     command: ["sh", "-c", scripts.start],
     cwd: root,
     env: {
@@ -81,5 +82,16 @@ export const startGateway = async (
       ...settings,
     },
   })
-  return { ...program, dataDir, key: settings["AVIARY_ACCESS"] === "open" ? "" : await openAccount(program.url) }
+}
+
+/** The same with an account. Whatever is asked for is charged. */
+export const startGateway = async (
+  programs: Programs,
+  dataDir: string,
+  engine: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Gateway> => {
+  const program = await launchGateway(programs, dataDir, engine, settings)
+  await publishRates(program.url)
+  return { ...program, key: settings["AVIARY_ACCESS"] === "open" ? "" : await openAccount(program.url) }
 }

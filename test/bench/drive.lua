@@ -4,9 +4,14 @@ local next_text = tonumber(os.getenv("BENCH_FROM"))
 local letters = "bcdfghjklmnpqrst"
 
 wrk.method = os.getenv("BENCH_METHOD")
+if os.getenv("BENCH_BODY_FILE") ~= "" then
+  local file = io.open(os.getenv("BENCH_BODY_FILE"), "rb")
+  body = file:read("*a")
+  file:close()
+end
 if body ~= "" then
   wrk.body = body
-  wrk.headers["content-type"] = "application/json"
+  wrk.headers["content-type"] = os.getenv("BENCH_CONTENT_TYPE")
 end
 local key = os.getenv("BENCH_KEY")
 if key ~= "" then wrk.headers["authorization"] = "Bearer " .. key end

@@ -1,8 +1,8 @@
 /**
  * What Aviary costs, beside bare programs that do the same transfer. Needs `wrk`; nginx joins in where it is installed.
  *
- *     npm run bench                    everything: about a quarter of an hour
- *     npm run bench -- --quick         everything, less exact, in under a minute
+ *     npm run bench                    everything: a quarter of an hour
+ *     npm run bench -- --quick         what has a limit, less exact, in under a minute
  *     npm run bench -- --case miss     the cases whose name has it
  *     npm run bench -- --json out.json where the numbers go, besides being printed
  */
@@ -11,7 +11,13 @@ import { writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { type Bench, prepare } from "./Bench.ts"
+import { encoders } from "./cases/Encoders.ts"
+import { entries, keys, voices } from "./cases/Hits.ts"
+import { latency } from "./cases/Latency.ts"
+import { identical, listening } from "./cases/Listeners.ts"
+import { coldStart, loop } from "./cases/Starts.ts"
 import { transfers } from "./cases/Transfers.ts"
+import { transcription, uploads } from "./cases/Uploads.ts"
 import { DataDirs } from "./Gateway.ts"
 import { Programs } from "./Programs.ts"
 import { type Found, verdict, written } from "./Results.ts"
@@ -24,7 +30,23 @@ const { values } = parseArgs({
   },
 })
 
-const cases = transfers.filter(({ name }) => name.includes(values.case))
+const all = [
+  ...transfers,
+  keys,
+  latency,
+  listening,
+  identical,
+  uploads,
+  transcription,
+  encoders,
+  voices,
+  entries,
+  coldStart,
+  loop,
+]
+const cases = all.filter(
+  ({ limited = false, name }) => name.includes(values.case) && (limited || !values.quick || values.case !== ""),
+)
 
 const pace = values.quick ? { rounds: 1, seconds: 1, warmUpSeconds: 1 } : { rounds: 5, seconds: 2, warmUpSeconds: 4 }
 
@@ -65,7 +87,7 @@ const measure = async () => {
 if (cases.length === 0 || !wrkIsThere()) {
   console.error(
     cases.length === 0
-      ? `No case is called like ${values.case}. There are: ${transfers.map(({ name }) => name).join(", ")}`
+      ? `No case is called like ${values.case}. There are: ${all.map(({ name }) => name).join(", ")}`
       : "The bench drives programs with wrk, which is not installed: apt-get install wrk",
   )
   process.exitCode = 2

@@ -2,8 +2,6 @@ import { Effect, Layer, Redacted } from "effect"
 import { join } from "node:path"
 import type { Terms } from "../../src/billing/Account.ts"
 import { Accounts } from "../../src/billing/Accounts.ts"
-import type { LedgerEntry } from "../../src/billing/LedgerEntry.ts"
-import { Ledger } from "../../src/billing/Ledger.ts"
 import * as SqliteLedger from "../../src/billing/sqlite/SqliteLedger.ts"
 import { rates } from "./billing.ts"
 
@@ -25,17 +23,4 @@ export const openAccounts = Effect.fnUntraced(function* (terms: ReadonlyArray<Te
       return { id, key: Redacted.value(text) }
     }),
   )
-})
-
-/** All entries of an account, newest first. */
-export const entriesOf = Effect.fnUntraced(function* (accountId: string) {
-  const ledger = yield* Ledger
-  const entries: Array<LedgerEntry> = []
-  for (let before: number | null = null; ;) {
-    const page: ReadonlyArray<LedgerEntry> = yield* ledger.run("statement", { accountId, before, limit: 1_000 })
-    entries.push(...page)
-    const last = page.at(-1)
-    if (last === undefined) return entries
-    before = last.id
-  }
 })
