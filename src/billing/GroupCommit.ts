@@ -1,17 +1,22 @@
-import { Deferred, Effect, Exit, Queue, type Scope } from "effect"
+import { Effect, Exit, type Scope } from "effect"
 import { BillingError } from "./BillingError.ts"
 import type { Answered, Asked } from "./Operations.ts"
 
+/** `left`: gave up before its group was sent. */
 interface Waiting {
   readonly asked: Asked
-  readonly answered: Deferred.Deferred<unknown, BillingError>
+  readonly answer: (exit: Exit.Exit<unknown, BillingError>) => void
+  left: boolean
 }
 
 /** Operations that may wait, and operations in one transaction. */
 const capacity = 10_000
 const groupSize = 512
 
-const closed = BillingError.unavailable("lost", "the ledger was closed")
+const lost = Exit.fail(BillingError.unavailable("lost", "the ledger was closed"))
+const overloaded = Exit.fail(
+  BillingError.unavailable("overloaded", "too many operations wait for the ledger, or it is closed"),
+)
 
 export const exitOf = (answered: Answered): Exit.Exit<unknown, BillingError> =>
   "refused" in answered ? Exit.fail(new BillingError({ reason: answered.refused })) : Exit.succeed(answered.answer)
@@ -23,45 +28,48 @@ export const exitOf = (answered: Answered): Exit.Exit<unknown, BillingError> =>
 export const gather = Effect.fnUntraced(function* (
   send: (group: ReadonlyArray<Asked>) => Effect.Effect<ReadonlyArray<Answered>, BillingError>,
 ): Effect.fn.Return<(asked: Asked) => Effect.Effect<unknown, BillingError>, never, Scope.Scope> {
-  const queue = yield* Queue.dropping<Waiting>(capacity)
-  const left = new WeakSet<Waiting>()
+  const waiting: Array<Waiting> = []
+  let wake: (() => void) | undefined
+  let isClosed = false
 
-  const sendGroup = (taken: ReadonlyArray<Waiting>) =>
-    Effect.uninterruptibleMask((restore) => answerGroup(taken, (group) => restore(send(group))))
+  const some = Effect.callback<void>((resume) => {
+    wake = () => {
+      wake = undefined
+      resume(Effect.void)
+    }
+    if (waiting.length > 0) wake()
+  })
 
-  const answerGroup = Effect.fnUntraced(function* (taken: ReadonlyArray<Waiting>, sent: typeof send) {
-    const group = taken.filter((waiting) => !left.has(waiting))
-    if (group.length === 0) return
-    const exit = yield* Effect.exit(sent(group.map((waiting) => waiting.asked)))
-    group.forEach((waiting, index) => {
+  const answerGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Waiting>, sent: typeof send) {
+    const exit = yield* Effect.exit(sent(group.map((one) => one.asked)))
+    const failed = Exit.isFailure(exit) && !Exit.hasInterrupts(exit) ? (exit as Exit.Exit<never, BillingError>) : lost
+    group.forEach((one, index) => {
       const answered = Exit.isSuccess(exit) ? exit.value[index] : undefined
-      Deferred.doneUnsafe(
-        waiting.answered,
-        answered === undefined
-          ? Exit.isFailure(exit) && !Exit.hasInterrupts(exit)
-            ? (exit as Exit.Exit<never, BillingError>)
-            : Exit.fail(closed)
-          : exitOf(answered),
-      )
+      one.answer(answered === undefined ? failed : exitOf(answered))
     })
   })
 
+  const sendSome = Effect.uninterruptibleMask((restore) => {
+    const group = waiting.splice(0, groupSize).filter((one) => !one.left)
+    return group.length === 0 ? Effect.void : answerGroup(group, (asked) => restore(send(asked)))
+  })
+
   yield* Effect.addFinalizer(() =>
-    Effect.map(Queue.clear(queue), (rest) => {
-      Queue.shutdownUnsafe(queue)
-      for (const waiting of rest) Deferred.doneUnsafe(waiting.answered, Effect.fail(closed))
+    Effect.sync(() => {
+      isClosed = true
+      for (const one of waiting.splice(0)) one.answer(lost)
     }),
   )
-  yield* Queue.takeBetween(queue, 1, groupSize).pipe(Effect.flatMap(sendGroup), Effect.forever, Effect.forkScoped)
+  yield* some.pipe(Effect.andThen(sendSome), Effect.forever, Effect.forkScoped)
 
   return (asked) =>
-    Effect.suspend(() => {
-      const waiting: Waiting = { asked, answered: Deferred.makeUnsafe() }
-      if (!Queue.offerUnsafe(queue, waiting)) {
-        return Effect.fail(
-          BillingError.unavailable("overloaded", "too many operations wait for the ledger, or it is closed"),
-        )
-      }
-      return Effect.onInterrupt(Deferred.await(waiting.answered), () => Effect.sync(() => left.add(waiting)))
+    Effect.callback((resume) => {
+      if (isClosed || waiting.length >= capacity) return resume(overloaded)
+      const one: Waiting = { asked, answer: resume, left: false }
+      waiting.push(one)
+      wake?.()
+      return Effect.sync(() => {
+        one.left = true
+      })
     })
 })

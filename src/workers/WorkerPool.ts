@@ -5,10 +5,10 @@ import { RpcClientError } from "effect/rpc/RpcClientError"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import { WorkerError } from "effect/workers/WorkerError"
-import { type ResourceLimits, Worker } from "node:worker_threads"
+import type { ResourceLimits, Worker } from "node:worker_threads"
 import { basename } from "node:path"
-import { makeNativeCalls, remember } from "./NativeCalls.ts"
 import { Ping } from "./Ping.ts"
+import { startThread } from "./Thread.ts"
 
 /** The worker that had a call died, was stopped for not answering, or could not start. It is replaced; the call is not repeated. */
 export class WorkerLost extends Schema.TaggedError<WorkerLost>()("WorkerLost", { message: Schema.String }) {}
@@ -110,9 +110,6 @@ export const make = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
   }
 })
 
-/** Megabytes of a thread's young generation, of which V8 would else let each thread keep dozens. */
-const youngMb = 8
-
 /** Loading a model on a busy machine takes seconds; this only ends what will never start. */
 const startLimit = "1 minute"
 
@@ -124,18 +121,8 @@ const start = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
   let lost = false
   let thread: Worker | undefined
   const spawn = () => {
-    const calls = makeNativeCalls()
-    const started = new Worker(options.url, {
-      workerData: { ...options.workerData, nativeCalls: calls.shared },
-      resourceLimits: { maxYoungGenerationSizeMb: youngMb, ...options.resourceLimits },
-    })
-    const { forget } = remember(calls)
-    // Effect's platform ends threads by it, too.
-    const terminate = started.terminate.bind(started)
-    started.terminate = () => calls.end().then(terminate)
-    thread = started.once("exit", () => {
+    thread = startThread(options.url, options.workerData, options.resourceLimits).once("exit", () => {
       lost = true
-      forget()
     })
     return thread
   }

@@ -1,33 +1,27 @@
-import { Effect, Result } from "effect"
 import { workerData } from "node:worker_threads"
-import { serve } from "../../workers/WorkerServer.ts"
-import { LedgerRpcs, type LedgerWorkerData } from "./LedgerRpcs.ts"
+import { answerQuestions } from "../../workers/AnswerQuestions.ts"
+import type { BillingReason } from "../BillingError.ts"
+import { type LedgerAnswer, type LedgerQuestion, type LedgerWorkerData, sent, takeApart } from "./LedgerThread.ts"
 import { openBook, type SqliteBook } from "./SqliteBook.ts"
 import { reasonOf } from "./SqliteDialect.ts"
 
-const handlers = LedgerRpcs.toLayer(
-  Effect.gen(function* () {
-    let book: SqliteBook | undefined
-    yield* Effect.addFinalizer(() => Effect.sync(() => book?.close()))
-    // At the first call rather than here: a thread that cannot start says nothing of why, and a ledger that could not be opened may open later.
-    const opened = (checked: boolean) =>
-      Effect.result(
-        Effect.try({
-          try: () => (book ??= openBook({ ...(workerData as LedgerWorkerData), checked })),
-          catch: (error) => reasonOf(error),
-        }),
-      )
-    return {
-      Open: () => Effect.map(opened(false), (ledger) => (Result.isSuccess(ledger) ? null : ledger.failure)),
-      // Asked for first only in a thread that replaces another.
-      Apply: ({ asked }) =>
-        Effect.map(opened(true), (ledger) =>
-          Result.isSuccess(ledger)
-            ? { answered: ledger.success.apply(asked), commits: ledger.success.commits() }
-            : { answered: asked.map(() => ({ refused: ledger.failure })), commits: 0 },
-        ),
-    }
-  }),
-)
+let book: SqliteBook | undefined
 
-serve(LedgerRpcs, handlers)
+// At the first question rather than here: a thread that cannot start says nothing of why, and a ledger that could not be opened may open later.
+const opened = (checked: boolean): { readonly book: SqliteBook } | { readonly reason: BillingReason } => {
+  try {
+    return { book: (book ??= openBook({ ...(workerData as LedgerWorkerData), checked })) }
+  } catch (error) {
+    return { reason: reasonOf(error) }
+  }
+}
+
+const answer = (question: LedgerQuestion): LedgerAnswer => {
+  // A group is asked for first only in a thread that replaces another.
+  const ledger = opened("apply" in question)
+  if ("reason" in ledger) return { cannotOpen: takeApart(ledger.reason) }
+  if ("open" in question) return { answered: [], commits: 0 }
+  return { answered: ledger.book.apply(question.apply).map(sent), commits: ledger.book.commits() }
+}
+
+answerQuestions(answer, () => book?.close())

@@ -2,12 +2,13 @@ import { Clock, Effect, Layer, Metric, RcRef } from "effect"
 import { join } from "node:path"
 import { Settings } from "../../Settings.ts"
 import * as Metrics from "../../telemetry/Metrics.ts"
-import * as WorkerPool from "../../workers/WorkerPool.ts"
+import * as AnsweringThread from "../../workers/AnsweringThread.ts"
+import { type WorkerLost, workerUrl } from "../../workers/WorkerPool.ts"
 import { BillingError } from "../BillingError.ts"
 import { exitOf, gather } from "../GroupCommit.ts"
 import { Ledger } from "../Ledger.ts"
 import { type Asked, type OperationName, queries } from "../Operations.ts"
-import { LedgerRpcs, type LedgerWorkerData } from "./LedgerRpcs.ts"
+import { type LedgerAnswer, type LedgerQuestion, type LedgerWorkerData, makeAgain, received } from "./LedgerThread.ts"
 import { type BookOptions, openBook } from "./SqliteBook.ts"
 
 type Options = Omit<BookOptions, "readOnly" | "checked">
@@ -16,7 +17,7 @@ type Options = Omit<BookOptions, "readOnly" | "checked">
 const reports: ReadonlySet<OperationName> = new Set<OperationName>(["statement", "usage", "verify"])
 
 /** Longer than the ledger waits for a lock. */
-const patience = "10 seconds"
+const patienceMillis = 10_000
 
 const make = Effect.fnUntraced(function* (options: Options) {
   let commits = 0
@@ -30,28 +31,22 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   const lane = Effect.fnUntraced(function* (readOnly: boolean) {
     const workerData: LedgerWorkerData = { ...options, readOnly }
-    const pool = yield* WorkerPool.make(LedgerRpcs, {
-      url: WorkerPool.workerUrl("LedgerWorker", import.meta.url),
-      size: 1,
-      unresponsiveAfter: patience,
+    const thread = yield* AnsweringThread.make<LedgerQuestion, LedgerAnswer>({
+      url: workerUrl("LedgerWorker", import.meta.url),
       workerData,
+      patienceMillis,
     })
-    const refused = yield* pool.run((client) => client.Open()).pipe(Effect.mapError(toBillingError))
-    if (refused !== null) return yield* new BillingError({ reason: refused })
+    // All of a ledger is read when it is opened.
+    const opened = yield* Effect.mapError(thread.await({ open: true }), toBillingError)
+    if ("cannotOpen" in opened) return yield* new BillingError({ reason: makeAgain(opened.cannotOpen) })
     return yield* gather((asked) =>
-      pool
-        .run((client) => client.Apply({ asked }))
-        .pipe(
-          Effect.tap((done) => (readOnly ? Effect.void : committed(done.commits))),
-          Effect.map((done) => done.answered),
-          Effect.mapError(toBillingError),
-          Effect.timeoutOrElse({
-            duration: patience,
-            orElse: () => Effect.fail(BillingError.unavailable("lost", "the ledger did not answer in time")),
-          }),
-        ),
+      Effect.flatMap(Effect.mapError(thread.ask({ apply: asked }), toBillingError), (done) => {
+        if ("cannotOpen" in done) return Effect.succeed(asked.map(() => ({ refused: makeAgain(done.cannotOpen) })))
+        const answered = done.answered.map(received)
+        return readOnly ? Effect.succeed(answered) : Effect.as(committed(done.commits), answered)
+      }),
     )
-  }, Effect.mapError(toBillingError))
+  })
 
   const change = yield* lane(false)
   // Each thread is 50 MB: those that read start with the first question and go when there are none.
@@ -87,8 +82,7 @@ const countRefusal = ({ reason }: BillingError) =>
     ? Metric.update(Metric.withAttributes(Metrics.ledgerRefusals, { reason: reason.kind }), 1)
     : Effect.void
 
-const toBillingError = (error: WorkerPool.WorkerLost | BillingError): BillingError =>
-  error._tag === "BillingError" ? error : BillingError.unavailable("lost", error.message)
+const toBillingError = (error: WorkerLost): BillingError => BillingError.unavailable("lost", error.message)
 
 export const layerAt = (options: Options) => Layer.effect(Ledger, make(options))
 
