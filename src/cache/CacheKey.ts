@@ -9,7 +9,7 @@ export type CacheKey = typeof CacheKey.Type
  * Version of everything between the parts below and the bytes: how text is split and joined, encoders and their
  * options, resampling. Raise it when the same parts begin to give other bytes; old entries then age out unused.
  */
-export const keyVersion = 2
+export const keyVersion = 3
 
 /**
  * Everything that changes the bytes of a speech, and nothing else.

@@ -2,7 +2,7 @@ import { Stream } from "effect"
 import { type FileHandle, open } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { recordingSampleRate } from "../audio/Recording.ts"
-import { wavHeaderBytes } from "../audio/Wav.ts"
+import { wavHeaderBytes } from "../audio/WavHeader.ts"
 import { nativeCall } from "../workers/NativeCalls.ts"
 import { sherpaOnnx, type Vad } from "./SherpaOnnx.ts"
 

@@ -63,8 +63,6 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
         return Errors.textTooLong(reason.length, reason.limit)
       case "UnknownVoice":
         return Errors.unknownVoice(reason.voice, reason.available)
-      case "Unsupported":
-        return Errors.unsupportedValue(reason.param, reason.message)
       case "Unspeakable":
         return Errors.unspeakableText(reason.voice, reason.language)
       case "Incomplete":
@@ -163,6 +161,8 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
         return speech(error.reason)
       case "TranscriptionError":
         return Errors.unsupportedValue(error.reason.param, error.reason.message)
+      case "EncodeError":
+        return Errors.encoderLost()
       case "EngineError":
         return engine(error.engine, error.reason)
       case "DecodeError":

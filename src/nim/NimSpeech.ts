@@ -1,7 +1,7 @@
 import { Effect, Option, Sink, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
 import { makeResampler } from "../audio/Resampler.ts"
-import { wavHeader } from "../audio/Wav.ts"
+import { wavHeader } from "../audio/WavHeader.ts"
 import type { NimEngines } from "./NimEngines.ts"
 import { missing, type NimForm } from "./NimForm.ts"
 import { NimRefusal, type NimReply, pause } from "./NimReply.ts"

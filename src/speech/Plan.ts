@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { type AudioFormat, plannedSampleRate } from "../audio/format/AudioFormat.ts"
 import { cacheKey } from "../cache/CacheKey.ts"
 import type { TraitsOf } from "../health/Fleet.ts"
-import { BlankText, SpeechError, TextTooLong, UnknownVoice, Unspeakable, Unsupported } from "./SpeechError.ts"
+import { BlankText, SpeechError, TextTooLong, UnknownVoice, Unspeakable } from "./SpeechError.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
 import { codePoints, normalise, speakableCharacters } from "./SpokenText.ts"
 import type { VoiceList } from "./VoiceList.ts"
@@ -53,14 +53,6 @@ export const plan = Effect.fnUntraced(function* (
   }
   const text = normalise(request.text)
   if (text === "") return yield* fail(new BlankText())
-  if (request.speed !== 1 && !engine.magpie.supportsSpeed) {
-    return yield* fail(
-      new Unsupported({
-        param: "speed",
-        message: `${engine.magpie.model} speaks at one speed. Leave speed out, or set it to 1.`,
-      }),
-    )
-  }
   const known = (yield* engine.voices.known).resolve(request.voice)
   const voice = known ?? (yield* voiceOf(request.voice, engine.voices))
   const language = request.language ?? voice.language ?? defaultLanguage

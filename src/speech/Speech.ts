@@ -1,4 +1,5 @@
 import { type Cause, Context, Effect, Layer, Option, type Scope, Stream } from "effect"
+import { Encoders } from "../audio/Encoders.ts"
 import { contentTypeOf } from "../audio/format/AudioFormat.ts"
 import { Billing } from "../billing/Billing.ts"
 import type { Hold } from "../billing/Hold.ts"
@@ -44,6 +45,7 @@ const make = Effect.gen(function* () {
   const keys = yield* OwnedKeys
   const billing = yield* Billing
   const voices = yield* VoiceList
+  const encoders = yield* Encoders
   const { maxTextCharacters: maxCharacters, paces } = yield* Settings
   const synthesizer = {
     ...magpie,
@@ -81,13 +83,13 @@ const make = Effect.gen(function* () {
       if (Option.isSome(kept)) return hit(kept.value, hold)
       hold = yield* billing.reserve(usage, { again: true })
     }
-    const take = synthesize(planned, synthesizer, paces)
+    const take = synthesize(planned, synthesizer, encoders, paces)
     const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
     const join = flights.join({
       key,
       mode: request.cacheControl,
       produce: take.bytes,
-      head: ({ length }) => take.head(length),
+      head: take.head,
       foresee: take.foresee,
       describe: () =>
         Effect.sync(() => ({
@@ -114,5 +116,5 @@ export class Speech extends Context.Service<
   Speech,
   { readonly speak: (request: SpeechRequest) => Effect.Effect<Spoken, SpeechFailure, Scope.Scope> }
 >()("aviary/speech/Speech") {
-  static readonly layer = Layer.effect(Speech, make).pipe(Layer.provide(VoiceList.layer))
+  static readonly layer = Layer.effect(Speech, make).pipe(Layer.provide([VoiceList.layer, Encoders.layer]))
 }

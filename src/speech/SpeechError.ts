@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { reasonWords } from "../telemetry/ReasonWords.ts"
 import type { BillingError } from "../billing/BillingError.ts"
+import type { EncodeError } from "../audio/EncodeError.ts"
 import type { CacheError } from "../cache/CacheError.ts"
 import type { HealthError } from "../health/HealthError.ts"
 import type { EngineError } from "../upstream/EngineError.ts"
@@ -20,12 +21,6 @@ export class UnknownVoice extends Schema.TaggedError<UnknownVoice>()("UnknownVoi
   available: Schema.Array(Schema.String),
 }) {}
 
-/** The configured engine cannot do what was asked, such as another speed than 1. */
-export class Unsupported extends Schema.TaggedError<Unsupported>()("Unsupported", {
-  param: Schema.String,
-  message: Schema.String,
-}) {}
-
 /** The voice can say none of the text, or less than half of it: it is in a script that its language is not written in. */
 export class Unspeakable extends Schema.TaggedError<Unspeakable>()("Unspeakable", {
   voice: Schema.String,
@@ -40,7 +35,7 @@ export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
 
 /** Why the speech program itself would not deliver. */
 export class SpeechError extends Schema.TaggedError<SpeechError>()("SpeechError", {
-  reason: Schema.Union([BlankText, TextTooLong, UnknownVoice, Unsupported, Unspeakable, Incomplete]),
+  reason: Schema.Union([BlankText, TextTooLong, UnknownVoice, Unspeakable, Incomplete]),
 }) {
   override get message(): string {
     return reasonWords(this.reason)
@@ -48,4 +43,4 @@ export class SpeechError extends Schema.TaggedError<SpeechError>()("SpeechError"
 }
 
 /** Why a speech was not delivered, by the room that says so. */
-export type SpeechFailure = SpeechError | EngineError | CacheError | HealthError | BillingError
+export type SpeechFailure = SpeechError | EncodeError | EngineError | CacheError | HealthError | BillingError

@@ -1,7 +1,7 @@
 import { Deferred, Effect, Fiber, Scope, Stream } from "effect"
 import { encodedSampleRate } from "../audio/format/AudioFormat.ts"
-import { makeEncoder } from "../audio/format/Encoder.ts"
-import type { Codec } from "../audio/format/Format.ts"
+import type { Encoders, StreamEncoder } from "../audio/Encoders.ts"
+import { noBytes } from "../audio/format/Format.ts"
 import { durationMs, type Pcm } from "../audio/Pcm.ts"
 import type { Utterance } from "../upstream/Utterance.ts"
 import type { Plan } from "./Plan.ts"
@@ -18,21 +18,22 @@ import { judge, type Pace, plausible } from "./Verdict.ts"
  * @property foresee bytes that the whole plausibly has, by what so many bytes of it last and by how a quick reader would read the text:
  *   a speaker is hardly quicker, so that who leaves is not charged less than it heard
  * @property durationMs length of what was encoded so far; the whole once `bytes` has ended
- * @property head what the first of so many bytes are, now that they are counted; undefined where they stay as they left
+ * @property head what the first bytes are, once `bytes` has ended and its length is known; undefined where they stay as they left
  */
 export interface Take {
   readonly bytes: Stream.Stream<Uint8Array, SpeechFailure>
   readonly foresee: (made: number) => number
   readonly durationMs: () => number
-  readonly head: (bytes: number) => Uint8Array | undefined
+  readonly head: () => Uint8Array | undefined
 }
 
 /**
  * What a take needs of an engine: `MagpieClient`, or one with a guard in front. `maxCharacters` in code points; `begun`:
- * whether the utterance is the continuation of one that sounds.
+ * whether the utterance is the continuation of one that sounds. Where the engine speaks at one speed, what it made is stretched.
  */
 export interface Synthesizer {
   readonly maxCharacters: number
+  readonly supportsSpeed: boolean
   readonly audible?: (text: string) => string
   readonly synthesize: (utterance: Utterance, begun: boolean) => Stream.Stream<Pcm, SpeechFailure>
 }
@@ -40,7 +41,7 @@ export interface Synthesizer {
 /** Chunks of the next utterance that may wait for their turn: about half a minute of audio, below 2 MB. */
 const aheadChunks = 128
 
-/** Milliseconds of audio that are encoded before other fibers get their turn. */
+/** Milliseconds of audio that an encoder is given at once: other streams wait for it, and a client for the first of them. */
 const sliceMs = 100
 
 /** How much longer a quick reader takes than the fastest who is plausible: 16 letters a second in English, not 20. */
@@ -53,11 +54,18 @@ const leastCharacterMs = 40
 const silence: Pcm = { sampleRate: 24_000, samples: new Int16Array(6_000) }
 
 /** Makes the speech of `plan` on `magpie`. Interrupting `bytes` ends the engine's work. */
-export const synthesize = (plan: Plan, magpie: Synthesizer, paces?: Readonly<Record<string, Pace>>): Take => {
+export const synthesize = (
+  plan: Plan,
+  magpie: Synthesizer,
+  encoders: Encoders["Service"],
+  paces?: Readonly<Record<string, Pace>>,
+): Take => {
   let played = 0
+  const speed = magpie.supportsSpeed ? plan.speed : 1
+  const stretched = plan.speed / speed
   const utterances = split(plan.text, magpie.maxCharacters, plan.language)
     .filter((text) => isSpeakable(text) && isSpeakable(magpie.audible?.(text) ?? text))
-    .map((text): Utterance => ({ text, voice: plan.voice, language: plan.language, speed: plan.speed }))
+    .map((text): Utterance => ({ text, voice: plan.voice, language: plan.language, speed }))
   const parts = utterances.map((utterance, index) =>
     fadeSeams(judged(utterance, index > 0, magpie, paces), {
       opening: index > 0,
@@ -65,12 +73,12 @@ export const synthesize = (plan: Plan, magpie: Synthesizer, paces?: Readonly<Rec
     }),
   )
   const pcm = parts.length === 0 ? Stream.succeed(silence) : inOrder(parts)
-  const counted = Stream.tap(pcm, (chunk) => Effect.sync(() => (played += durationMs(chunk))))
+  const counted = Stream.tap(pcm, (chunk) => Effect.sync(() => (played += durationMs(chunk) / stretched)))
   const nothing = new SpeechError({ reason: new Unspeakable({ voice: plan.voice, language: plan.language }) })
-  const quickly = utterances.reduce((sum, one) => sum + quickestMs(one, paces), 0)
+  const quickly = utterances.reduce((sum, one) => sum + quickestMs(one, paces) / stretched, 0)
   const heard = Effect.suspend(() => (played === 0 ? Effect.fail(nothing) : Effect.void))
   return {
-    ...encode(Stream.concat(counted, Stream.fromEffectDrain(heard)), plan),
+    ...encode(Stream.concat(counted, Stream.fromEffectDrain(heard)), plan, stretched, encoders),
     foresee: (made) => (played === 0 ? made : (made / played) * quickly),
     durationMs: () => Math.round(played),
   }
@@ -168,29 +176,47 @@ const from = (
   )
 }
 
-const encode = (pcm: Stream.Stream<Pcm, SpeechFailure>, plan: Plan): Pick<Take, "bytes" | "head"> => {
-  let encoder: Codec | undefined
-  const encoderFor = (inputSampleRate: number) =>
-    encoder === undefined
-      ? makeEncoder({
+const encode = (
+  pcm: Stream.Stream<Pcm, SpeechFailure>,
+  plan: Plan,
+  speed: number,
+  encoders: Encoders["Service"],
+): Pick<Take, "bytes" | "head"> => {
+  let head: Uint8Array | undefined
+  const bytes = Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    let encoder: StreamEncoder | undefined
+    const encoderFor = (inputSampleRate: number) =>
+      encoders
+        .open({
           format: plan.format,
           sampleRate: encodedSampleRate(plan.format, inputSampleRate, plan.sampleRate),
           inputSampleRate,
-        }).pipe(Effect.tap((made) => Effect.sync(() => (encoder = made))))
-      : Effect.succeed(encoder)
-  const bytes = pcm.pipe(
-    Stream.map(slices),
-    Stream.flattenIterable,
-    Stream.mapEffect((slice) =>
-      Effect.yieldNow.pipe(
-        Effect.andThen(encoderFor(slice.sampleRate)),
-        Effect.map((one) => one.encode(slice.samples)),
+          speed,
+        })
+        .pipe(
+          Scope.provide(scope),
+          Effect.tap((made) => Effect.sync(() => (encoder = made))),
+        )
+    const end = Effect.suspend(() => encoder?.flush ?? Effect.succeed(undefined)).pipe(
+      Effect.map((rest) => {
+        head = rest?.head
+        return rest?.bytes ?? noBytes
+      }),
+    )
+    return pcm.pipe(
+      Stream.map(slices),
+      Stream.flattenIterable,
+      Stream.mapEffect(({ sampleRate, samples }) =>
+        encoder === undefined
+          ? Effect.flatMap(encoderFor(sampleRate), (made) => made.encode(samples))
+          : encoder.encode(samples),
       ),
-    ),
-    Stream.concat(Stream.suspend(() => (encoder === undefined ? Stream.empty : Stream.succeed(encoder.flush())))),
-    Stream.filter((encoded) => encoded.length > 0),
-  )
-  return { bytes, head: (length) => encoder?.head?.(length) }
+      Stream.concat(Stream.fromEffect(end)),
+      Stream.filter((encoded) => encoded.length > 0),
+    )
+  })
+  return { bytes: Stream.unwrap(bytes), head: () => head }
 }
 
 const slices = (chunk: Pcm): Array<Pcm> => {

@@ -1,7 +1,7 @@
 import { Effect, FileSystem, Stream } from "effect"
 import type { Recording } from "../audio/Recording.ts"
 import { recordingSampleRate } from "../audio/Recording.ts"
-import { wavHeader, wavHeaderBytes } from "../audio/Wav.ts"
+import { wavHeader, wavHeaderBytes } from "../audio/WavHeader.ts"
 import type { Stretch } from "../embedded/Stretches.ts"
 import { Scratch } from "../scratch/Scratch.ts"
 import { spoolFailed } from "../audio/DecodeError.ts"

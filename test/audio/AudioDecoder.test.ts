@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, truncateSync, writeFileSync, rmSync } from "
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { AudioDecoder, type AudioDecoderOptions } from "../../src/audio/AudioDecoder.ts"
-import { wavHeader } from "../../src/audio/Wav.ts"
+import { wavHeader } from "../../src/audio/WavHeader.ts"
 import { compareAudio } from "../support/compareAudio.ts"
 import { decoderIn, recordingsIn } from "../support/decoder.ts"
 

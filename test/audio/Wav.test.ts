@@ -1,6 +1,7 @@
 import { Result } from "effect"
 import { describe, expect, it } from "vitest"
-import { parseWav, wavHeader } from "../../src/audio/Wav.ts"
+import { parseWav } from "../../src/audio/Wav.ts"
+import { wavHeader } from "../../src/audio/WavHeader.ts"
 import { meanOf } from "../../src/audio/decode/MixDown.ts"
 import { channelSamples } from "../../src/audio/WavSamples.ts"
 import { seededRandom } from "../support/seededRandom.ts"

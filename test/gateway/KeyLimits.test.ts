@@ -5,7 +5,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
-import { wavHeader } from "../../src/audio/Wav.ts"
+import { wavHeader } from "../../src/audio/WavHeader.ts"
 import { postSpeech } from "../support/aviary.ts"
 import { NimTest } from "../support/nim.ts"
 import { startPaying } from "../support/paying.ts"

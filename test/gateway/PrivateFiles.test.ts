@@ -7,7 +7,7 @@ import { expect, layer } from "@effect/vitest"
 import { Deferred, Effect, Fiber, FileSystem } from "effect"
 import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { wavHeader } from "../../src/audio/Wav.ts"
+import { wavHeader } from "../../src/audio/WavHeader.ts"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { countedNim } from "../support/countedNim.ts"
 

@@ -7,7 +7,7 @@ import { describe, expect, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Stream } from "effect"
 import type { Browser } from "playwright-core"
 import { Speech } from "../../src/speech/Speech.ts"
-import { wavHeader } from "../../src/audio/Wav.ts"
+import { wavHeader } from "../../src/audio/WavHeader.ts"
 import { launchBrowser, skipsBrowser, strangersPage } from "../support/browser.ts"
 import { type Parts, startGateway, transcriptionOf, free, transcribed } from "../support/gateway.ts"
 

@@ -1,6 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { Encoders } from "../../src/audio/Encoders.ts"
 import type { Pcm } from "../../src/audio/Pcm.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import type { Plan } from "../../src/speech/Plan.ts"
@@ -23,6 +24,8 @@ const plan: Plan = {
 }
 const second: Pcm = { sampleRate: rate, samples: new Int16Array(rate).fill(1_000) }
 
+const here = Effect.runSync(Effect.provide(Encoders, Encoders.layerHere))
+
 /** Two seconds of audio, the first at once, the second when the call ends. */
 const call = (seconds: number) =>
   Stream.concat(Stream.succeed(second), Stream.fromEffect(Effect.as(Effect.sleep(`${seconds} seconds`), second)))
@@ -32,9 +35,10 @@ const speak = (guard: EngineGuard["Service"], seconds: number) => {
   let sounded = false
   const magpie = {
     maxCharacters: 30,
+    supportsSpeed: true,
     synthesize: (_: Utterance, begun: boolean) => guard.stream("magpie", () => call(seconds), { begun }),
   }
-  return synthesize(plan, magpie).bytes.pipe(
+  return synthesize(plan, magpie, here).bytes.pipe(
     Stream.runForEach(() => Effect.sync(() => void (sounded = true))),
     Effect.exit,
     Effect.map((exit) => (Exit.isSuccess(exit) ? "whole" : sounded ? "broken off" : "refused")),

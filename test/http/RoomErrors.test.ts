@@ -58,7 +58,6 @@ describe("a speech that cannot be", () => {
     [new Speech.BlankText({}), 400, "blank_text", "input"],
     [new Speech.TextTooLong({ length: 5_000, limit: 4_096 }), 400, "string_above_max_length", "input"],
     [new Speech.UnknownVoice({ voice: "x", available: ["A"] }), 400, "voice_not_found", "voice"],
-    [new Speech.Unsupported({ param: "speed", message: "Only its own pace." }), 400, "unsupported_value", "speed"],
     [new Speech.Incomplete({ verdict: "empty", message: "nothing" }), 502, "incomplete_audio", null],
   ])("%o", (reason, status, code, param) => {
     expect(speech(reason)).toMatchObject({ status, code, param })

@@ -1,6 +1,6 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { wavHeader } from "../../src/audio/Wav.ts"
+import { wavHeader } from "../../src/audio/WavHeader.ts"
 import type { NimCalls } from "../../src/nim/NimFaults.ts"
 import { fakeEngines, fakeSamplesPerCharacter, NimTest } from "../support/nim.ts"
 

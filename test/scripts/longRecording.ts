@@ -10,7 +10,7 @@ import { mkdtempSync, openAsBlob, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { wavHeader, wavHeaderBytes } from "../../src/audio/Wav.ts"
+import { wavHeader, wavHeaderBytes } from "../../src/audio/WavHeader.ts"
 import { seededRandom } from "../support/seededRandom.ts"
 import { wordErrors, words } from "../support/wordErrors.ts"
 

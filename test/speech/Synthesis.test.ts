@@ -1,15 +1,18 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Ref, Stream } from "effect"
+import { Encoders } from "../../src/audio/Encoders.ts"
 import type { Pcm } from "../../src/audio/Pcm.ts"
 import type { Plan } from "../../src/speech/Plan.ts"
 import { SpeechError } from "../../src/speech/SpeechError.ts"
-import { synthesize } from "../../src/speech/Synthesis.ts"
+import { synthesize as synthesizeWith, type Synthesizer } from "../../src/speech/Synthesis.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineCut } from "../../src/upstream/EngineFailure.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import type { Utterance } from "../../src/upstream/Utterance.ts"
 
 const rate = 8_000
+const here = Effect.runSync(Effect.provide(Encoders, Encoders.layerHere))
+const synthesize = (plan: Plan, magpie: Synthesizer) => synthesizeWith(plan, magpie, here)
 const base: Plan = {
   text: "First sentence is here. Second sentence is here. Third sentence is here.",
   characters: 73,

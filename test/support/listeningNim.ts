@@ -2,7 +2,7 @@ import { Effect, Layer, Schedule } from "effect"
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { NimEngines } from "../../src/nim/NimEngines.ts"
-import { wavHeader } from "../../src/audio/Wav.ts"
+import { wavHeader } from "../../src/audio/WavHeader.ts"
 import { fakeEngines, NimTest } from "./nim.ts"
 
 const probeClip = readFileSync(new URL("../../src/health/probe.wav", import.meta.url))

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import { wavHeader } from "../../src/audio/Wav.ts"
+import { wavHeader } from "../../src/audio/WavHeader.ts"
 
 /** A request as a stand-in got it; of a form, what each field says, and the file's bytes. */
 export interface Asked {

@@ -2,7 +2,7 @@ import { Effect, FileSystem, Path } from "effect"
 import { readFileSync } from "node:fs"
 import type { Pcm } from "../../src/audio/Pcm.ts"
 import type { Recording } from "../../src/audio/Recording.ts"
-import { wavHeader, wavHeaderBytes } from "../../src/audio/Wav.ts"
+import { wavHeader, wavHeaderBytes } from "../../src/audio/WavHeader.ts"
 
 /** The samples of `recording`. */
 export const samplesOf = (recording: Recording): Int16Array => {

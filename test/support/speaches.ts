@@ -3,7 +3,7 @@
  * WAV into a pipe, in chunks, without lengths; transcripts with segments and words; languages of two letters only; FastAPI's errors.
  */
 import type { ServerResponse } from "node:http"
-import { wavHeader } from "../../src/audio/Wav.ts"
+import { wavHeader } from "../../src/audio/WavHeader.ts"
 import { type Answer, heardText, heardTimes, heardWords, json, openAiServer, toneOf } from "./openAiServers.ts"
 
 const sampleRate = 24_000

@@ -1,6 +1,6 @@
 import { Result } from "effect"
 import { describe, expect, it } from "vitest"
-import { wavHeader } from "../../src/audio/Wav.ts"
+import { wavHeader } from "../../src/audio/WavHeader.ts"
 import { makePcmReader } from "../../src/upstream/PcmReader.ts"
 
 const samples = Int16Array.from({ length: 500 }, (_, i) => ((i * 7_919) % 65_536) - 32_768)

@@ -4,7 +4,7 @@ import { spoolFailed, tooLong } from "../DecodeError.ts"
 import type { Pcm } from "../Pcm.ts"
 import { type DecodedRecording, recordingSampleRate } from "../Recording.ts"
 import { makeResampler } from "../Resampler.ts"
-import { wavHeader, wavHeaderBytes } from "../Wav.ts"
+import { wavHeader, wavHeaderBytes } from "../WavHeader.ts"
 
 /** What was written, wherever it is. */
 export type Written = Omit<DecodedRecording, "path">

@@ -1,13 +1,8 @@
 import { Schema } from "effect"
 import { defaultSampleRate, type Format } from "./Format.ts"
-import { mp3 } from "./Mp3Format.ts"
-import { pcm } from "./PcmFormat.ts"
-import { wav } from "./WavFormat.ts"
+import { type FormatName, formats } from "./Formats.ts"
 
-/** What a speech can be encoded as, by OpenAI's names. The contract, errors and documents take their lists from here. */
-export const formats = { mp3, wav, pcm } satisfies { readonly [name: string]: Format }
-
-export const formatNames = Object.keys(formats) as ReadonlyArray<keyof typeof formats>
+export const formatNames = Object.keys(formats) as ReadonlyArray<FormatName>
 
 export const AudioFormat = Schema.Literals(formatNames)
 export type AudioFormat = typeof AudioFormat.Type

@@ -1,34 +1,38 @@
-import { Effect } from "effect"
 import { makeResampler } from "../Resampler.ts"
-import { type AudioFormat, formats } from "./AudioFormat.ts"
+import { makeStretch } from "../Stretch.ts"
 import { type Codec, joined } from "./Format.ts"
+import { type FormatName, formats } from "./Formats.ts"
 
 /**
  * @property sampleRate Hz of the encoded audio, one of the format's own: see `encodedSampleRate`
  * @property inputSampleRate Hz of the samples handed over; absent: the same
+ * @property speed how much quicker than it comes the speech leaves, 0.25–4; absent: as it comes
  */
 export interface EncoderOptions {
-  readonly format: AudioFormat
+  readonly format: FormatName
   readonly sampleRate: number
   readonly inputSampleRate?: number | undefined
+  readonly speed?: number | undefined
 }
 
-/**
- * An encoder for one stream, of samples at a rate of their own.
- *
- * It runs on the event loop: callers hand over at most 100 ms of audio at a time (0.5 ms of CPU for 22.05 kHz samples to
- * MP3, 0.7 ms with a change of rate, on a 2-core machine) and let other fibers run in between.
- */
-export const makeEncoder = Effect.fnUntraced(function* ({
+/** An encoder for one stream, of samples at a rate and a pace of their own. It works where it is called: see `Encoders`. */
+export const makeEncoder = async ({
   format,
   sampleRate,
   inputSampleRate = sampleRate,
-}: EncoderOptions) {
-  const codec = yield* formats[format].makeCodec(sampleRate)
+  speed = 1,
+}: EncoderOptions): Promise<Codec> => {
+  const codec = await formats[format].makeCodec(sampleRate)
+  const stretch = await makeStretch(inputSampleRate, speed)
   const resampler = makeResampler(inputSampleRate, sampleRate)
   return {
     ...codec,
-    encode: (samples) => codec.encode(resampler.process(samples)),
-    flush: () => joined(codec.encode(resampler.flush()), codec.flush()),
-  } satisfies Codec
-})
+    encode: (samples) => codec.encode(resampler.process(stretch.process(samples))),
+    flush: () =>
+      joined([codec.encode(resampler.process(stretch.flush())), codec.encode(resampler.flush()), codec.flush()]),
+    close: () => {
+      stretch.close()
+      codec.close?.()
+    },
+  }
+}

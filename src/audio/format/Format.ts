@@ -1,5 +1,3 @@
-import type { Effect } from "effect"
-
 /** Hz of a format unless a client asks for another rate: OpenAI's, which players of headerless audio assume. */
 export const defaultSampleRate = 24_000
 
@@ -10,15 +8,17 @@ export const defaultSampleRate = 24_000
  * @property flush the rest, once, after the last samples
  * @property head for a format whose first bytes tell the length: what they are once all `bytes` of the stream are known.
  * As long as what `encode` began with, which had to leave before anybody knew
+ * @property close frees what it holds beyond the reach of the garbage collector; may be called at any time, once
  */
 export interface Codec {
   readonly encode: (samples: Int16Array) => Uint8Array
   readonly flush: () => Uint8Array
   readonly head?: (bytes: number) => Uint8Array
+  readonly close?: () => void
 }
 
 /**
- * All that the gateway knows of one output format. A new one is a file like its neighbours and a row of `AudioFormat`.
+ * All that the gateway knows of one output format. A new one is a file like its neighbours and a row of `formats`.
  *
  * @property contentType `application/octet-stream` would cost Open WebUI a transcode
  * @property sampleRates Hz that it can have, where it cannot have every one from 8,000 to 48,000
@@ -29,7 +29,7 @@ export interface Format {
   readonly contentType: string
   readonly sampleRates?: ReadonlyArray<number>
   readonly keepsEngineRate: boolean
-  readonly makeCodec: (sampleRate: number) => Effect.Effect<Codec>
+  readonly makeCodec: (sampleRate: number) => Promise<Codec>
 }
 
 export const noBytes = new Uint8Array(0)
@@ -38,9 +38,14 @@ export const noBytes = new Uint8Array(0)
 export const littleEndian = (samples: Int16Array): Uint8Array =>
   new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength).slice()
 
-export const joined = (head: Uint8Array, tail: Uint8Array): Uint8Array => {
-  const bytes = new Uint8Array(head.length + tail.length)
-  bytes.set(head)
-  bytes.set(tail, head.length)
+/** All of them, one after the other. */
+export const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  if (parts.length === 1) return parts[0]!
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
   return bytes
 }

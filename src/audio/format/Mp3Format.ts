@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises"
-import { Effect } from "effect"
 import { createEncoder } from "wasm-media-encoders"
 import { type Codec, type Format, noBytes } from "./Format.ts"
 
@@ -33,5 +32,5 @@ export const mp3: Format = {
   /** MPEG-1, 2 and 2.5 layer III. */
   sampleRates: [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000],
   keepsEngineRate: true,
-  makeCodec: (sampleRate) => Effect.promise(() => makeCodec(sampleRate)),
+  makeCodec,
 }

@@ -1,5 +1,4 @@
-import { Effect } from "effect"
-import { wavHeader, wavHeaderBytes } from "../Wav.ts"
+import { wavHeader, wavHeaderBytes } from "../WavHeader.ts"
 import { type Codec, type Format, joined, littleEndian, noBytes } from "./Format.ts"
 
 const makeCodec = (sampleRate: number): Codec => {
@@ -8,7 +7,7 @@ const makeCodec = (sampleRate: number): Codec => {
   const headOnce = (body: Uint8Array): Uint8Array => {
     if (headed) return body
     headed = true
-    return joined(wavHeader(sampleRate), body)
+    return joined([wavHeader(sampleRate), body])
   }
   return {
     encode: (samples) => (samples.length === 0 ? noBytes : headOnce(littleEndian(samples))),
@@ -21,5 +20,5 @@ const makeCodec = (sampleRate: number): Codec => {
 export const wav: Format = {
   contentType: "audio/wav",
   keepsEngineRate: false,
-  makeCodec: (sampleRate) => Effect.sync(() => makeCodec(sampleRate)),
+  makeCodec: async (sampleRate) => makeCodec(sampleRate),
 }

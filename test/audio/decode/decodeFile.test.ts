@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
 import { decodeFile } from "../../../src/audio/decode/decodeFile.ts"
-import { wavHeader } from "../../../src/audio/Wav.ts"
+import { wavHeader } from "../../../src/audio/WavHeader.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "aviary-decode-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { createHash } from "node:crypto"
 import { MPEGDecoder } from "mpg123-decoder"
 
 import {
@@ -10,7 +11,7 @@ import {
   plannedSampleRate,
 } from "../../../src/audio/format/AudioFormat.ts"
 import { type EncoderOptions, makeEncoder } from "../../../src/audio/format/Encoder.ts"
-import { wavHeader } from "../../../src/audio/Wav.ts"
+import { wavHeader } from "../../../src/audio/WavHeader.ts"
 import { seededRandom } from "../../support/seededRandom.ts"
 
 const speechLike = (length: number, seed = 7) => {
@@ -18,15 +19,16 @@ const speechLike = (length: number, seed = 7) => {
   return Int16Array.from({ length }, (_, at) => Math.round(9_000 * Math.sin(at / 20) + random(2_000) - 1_000))
 }
 
+const make = (options: EncoderOptions) => Effect.promise(() => makeEncoder(options))
+
 const encode = (options: EncoderOptions, samples: Int16Array, size = 2_400) =>
-  Effect.scoped(
-    Effect.map(makeEncoder(options), (encoder) => {
-      const chunks: Array<Uint8Array> = []
-      for (let at = 0; at < samples.length; at += size) chunks.push(encoder.encode(samples.subarray(at, at + size)))
-      chunks.push(encoder.flush())
-      return Buffer.concat(chunks)
-    }),
-  )
+  Effect.map(make(options), (encoder) => {
+    const chunks: Array<Uint8Array> = []
+    for (let at = 0; at < samples.length; at += size) chunks.push(encoder.encode(samples.subarray(at, at + size)))
+    chunks.push(encoder.flush())
+    encoder.close?.()
+    return Buffer.concat(chunks)
+  })
 
 const decodeMp3 = (bytes: Uint8Array) =>
   Effect.promise(async () => {
@@ -43,8 +45,12 @@ describe("makeEncoder", () => {
     it.effect(`${format}: the same samples give the same bytes however they are cut`, () =>
       Effect.gen(function* () {
         const samples = speechLike(20_000)
-        for (const inputSampleRate of [24_000, 22_050]) {
-          const options = { format, sampleRate: 24_000, inputSampleRate }
+        for (const [inputSampleRate, speed] of [
+          [24_000, 1],
+          [22_050, 1],
+          [22_050, 1.3],
+        ] as const) {
+          const options = { format, sampleRate: 24_000, inputSampleRate, speed }
           const whole = yield* encode(options, samples)
           expect(yield* encode(options, samples, 333)).toEqual(whole)
           expect(yield* encode(options, samples, 20_000)).toEqual(whole)
@@ -55,7 +61,7 @@ describe("makeEncoder", () => {
 
   it.effect("mp3: bytes handed out stay as they were while the encoder goes on", () =>
     Effect.gen(function* () {
-      const encoder = yield* makeEncoder({ format: "mp3", sampleRate: 24_000 })
+      const encoder = yield* make({ format: "mp3", sampleRate: 24_000 })
       const samples = speechLike(24_000)
       const first = encoder.encode(samples)
       const copy = first.slice()
@@ -68,7 +74,7 @@ describe("makeEncoder", () => {
 
   it.effect("mp3: the first bytes leave within 100 ms of audio", () =>
     Effect.gen(function* () {
-      const encoder = yield* makeEncoder({ format: "mp3", sampleRate: 24_000 })
+      const encoder = yield* make({ format: "mp3", sampleRate: 24_000 })
       expect(encoder.encode(speechLike(2_400)).length).toBeGreaterThan(0)
     }),
   )
@@ -77,8 +83,8 @@ describe("makeEncoder", () => {
     Effect.gen(function* () {
       const samples = speechLike(20_000)
       const alone = yield* encode({ format: "mp3", sampleRate: 24_000 }, samples)
-      const first = yield* makeEncoder({ format: "mp3", sampleRate: 24_000 })
-      const second = yield* makeEncoder({ format: "mp3", sampleRate: 24_000 })
+      const first = yield* make({ format: "mp3", sampleRate: 24_000 })
+      const second = yield* make({ format: "mp3", sampleRate: 24_000 })
       const chunks: Array<Uint8Array> = []
       for (let at = 0; at < samples.length; at += 1_000) {
         chunks.push(first.encode(samples.subarray(at, at + 1_000)))
@@ -110,7 +116,7 @@ describe("makeEncoder", () => {
 
   it.effect("wav: the header comes with the first samples and says nothing of an end", () =>
     Effect.gen(function* () {
-      const encoder = yield* makeEncoder({ format: "wav", sampleRate: 24_000 })
+      const encoder = yield* make({ format: "wav", sampleRate: 24_000 })
       expect(encoder.encode(new Int16Array(0)).length).toBe(0)
       const first = encoder.encode(Int16Array.of(1, -2))
       expect(first).toEqual(Uint8Array.of(...wavHeader(24_000), 1, 0, 0xfe, 0xff))
@@ -119,15 +125,17 @@ describe("makeEncoder", () => {
     }),
   )
 
-  it.effect("wav: knows the header of the whole once its bytes are counted, and no other format has one", () =>
-    Effect.gen(function* () {
-      const wav = yield* makeEncoder({ format: "wav", sampleRate: 24_000, inputSampleRate: 22_050 })
-      const bytes = Buffer.concat([wav.encode(speechLike(22_050)), wav.flush()])
-      expect(wav.head?.(bytes.length)).toEqual(wavHeader(24_000, 48_000))
-      for (const format of ["mp3", "pcm"] as const) {
-        expect((yield* makeEncoder({ format, sampleRate: 24_000 })).head).toBeUndefined()
-      }
-    }),
+  it.effect(
+    "wav: knows the header of the whole once its bytes are counted, and so does flac; no other format has one",
+    () =>
+      Effect.gen(function* () {
+        const wav = yield* make({ format: "wav", sampleRate: 24_000, inputSampleRate: 22_050 })
+        const bytes = Buffer.concat([wav.encode(speechLike(22_050)), wav.flush()])
+        expect(wav.head?.(bytes.length)).toEqual(wavHeader(24_000, 48_000))
+        for (const format of ["mp3", "opus", "aac", "pcm"] as const) {
+          expect((yield* make({ format, sampleRate: 24_000 })).head).toBeUndefined()
+        }
+      }),
   )
 
   it.effect("mp3: the size tells the length to within two frames, at every rate", () =>
@@ -145,6 +153,45 @@ describe("makeEncoder", () => {
     }),
   )
 
+  it.effect(
+    "flac: the header of the whole has the number of samples and their digest, in the bytes that left before",
+    () =>
+      Effect.gen(function* () {
+        const flac = yield* make({ format: "flac", sampleRate: 24_000 })
+        const samples = speechLike(30_000)
+        const bytes = Buffer.concat([flac.encode(samples), flac.flush()])
+        const head = Buffer.from(flac.head!(bytes.length))
+        expect(head.subarray(0, 12)).toEqual(bytes.subarray(0, 12))
+        expect([bytes.readUInt32BE(22), head.readUInt32BE(22)]).toEqual([0, 30_000])
+        expect(head.subarray(26, 42)).toEqual(createHash("md5").update(samples).digest())
+        expect(head.subarray(42)).toEqual(bytes.subarray(42, head.length))
+      }),
+  )
+
+  it.effect("opus, aac, flac: streams that are made and closed one after the other stay alike", () =>
+    Effect.gen(function* () {
+      const samples = speechLike(10_000)
+      for (const format of ["opus", "aac", "flac"] as const) {
+        const options = { format, sampleRate: 16_000 }
+        const first = yield* encode(options, samples)
+        const left = yield* make(options)
+        left.encode(samples)
+        left.close?.()
+        expect(yield* encode(options, samples), format).toEqual(first)
+      }
+    }),
+  )
+
+  it.effect("every format has bytes within its first quarter of a second", () =>
+    Effect.gen(function* () {
+      for (const format of formatNames) {
+        const encoder = yield* make({ format, sampleRate: 24_000, inputSampleRate: 22_050 })
+        expect(encoder.encode(speechLike(5_513)).length, format).toBeGreaterThan(0)
+        encoder.close?.()
+      }
+    }),
+  )
+
   it.effect("wav: without samples there is still a header", () =>
     Effect.gen(function* () {
       expect(yield* encode({ format: "wav", sampleRate: 24_000 }, new Int16Array(0))).toEqual(
@@ -155,7 +202,7 @@ describe("makeEncoder", () => {
 
   it.effect("pcm: bytes are a copy of the samples", () =>
     Effect.gen(function* () {
-      const encoder = yield* makeEncoder({ format: "pcm", sampleRate: 24_000 })
+      const encoder = yield* make({ format: "pcm", sampleRate: 24_000 })
       const samples = Int16Array.of(258)
       const bytes = encoder.encode(samples)
       samples[0] = 0
@@ -182,12 +229,17 @@ describe("encodedSampleRate", () => {
 })
 
 it("a format is one file: its name, type and rates are where the contract, errors and the key of an entry take them from", () => {
-  expect(formatNames).toEqual(["mp3", "wav", "pcm"])
-  for (const name of formatNames) {
-    expect(contentTypeOf(name)).toMatch(/^audio\//)
-    expect(formatsAccepted).toContain(`"${name}"`)
-  }
+  expect(formatNames).toEqual(["mp3", "opus", "aac", "flac", "wav", "pcm"])
+  expect(formatNames.map(contentTypeOf)).toEqual([
+    "audio/mpeg",
+    "audio/ogg",
+    "audio/aac",
+    "audio/flac",
+    "audio/wav",
+    "audio/pcm",
+  ])
+  for (const name of formatNames) expect(formatsAccepted).toContain(`"${name}"`)
   // What decides the rate is the engine, which the key does not know.
-  expect(formatNames.map((name) => plannedSampleRate(name))).toEqual([0, 24_000, 24_000])
-  expect(formatNames.map((name) => plannedSampleRate(name, 16_000))).toEqual([16_000, 16_000, 16_000])
+  expect(formatNames.map((name) => plannedSampleRate(name))).toEqual([0, 24_000, 0, 0, 24_000, 24_000])
+  expect(formatNames.map((name) => plannedSampleRate(name, 16_000))).toEqual(formatNames.map(() => 16_000))
 })

@@ -1,0 +1,140 @@
+import { Clock, Context, Duration, Effect, Layer, Schedule, type Scope } from "effect"
+import { workerUrl } from "../workers/WorkerPool.ts"
+import { EncodeError, EncoderLost } from "./EncodeError.ts"
+import { type Answer, type EncoderThread, startEncoderThread } from "./EncoderThread.ts"
+import { type EncoderOptions, makeEncoder } from "./format/Encoder.ts"
+
+/** Each encodes 200 hours an hour; with one alone, all would wait for it to be replaced. */
+const threads = 2
+
+/** A thread that lived no longer than this is not replaced at once. */
+const quickly = Duration.seconds(1)
+
+/** How long a thread may be at one call, which takes it a millisecond, before it is replaced. */
+const patience = Duration.seconds(30)
+
+/**
+ * The encoder of one stream.
+ *
+ * - `encode`: the bytes that `samples` complete, possibly none. One call at a time
+ * - `flush`: the rest, once, and what the first bytes of the whole are now that its length is known: see `Codec`
+ */
+export interface StreamEncoder {
+  readonly encode: (samples: Int16Array) => Effect.Effect<Uint8Array, EncodeError>
+  readonly flush: Effect.Effect<{ readonly bytes: Uint8Array; readonly head: Uint8Array | undefined }, EncodeError>
+}
+
+const brokeDown = (why: string) =>
+  new EncodeError({ reason: new EncoderLost({ message: `the thread that encodes it broke down: ${why}` }) })
+
+/** Keeps `size` threads running, and answers the one with the fewest streams. */
+const keepThreads = Effect.fnUntraced(function* (size: number, url: URL) {
+  const clock = yield* Clock.Clock
+  const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+  const places: Array<EncoderThread | undefined> = Array.from({ length: size })
+
+  const untilLost = (place: number) =>
+    Effect.callback<string>((resume) => {
+      const thread = startEncoderThread(url, now, (reason) => resume(Effect.succeed(reason)))
+      places[place] = thread
+      return Effect.promise(() => thread.stop())
+    })
+  const keep = Effect.fnUntraced(function* (place: number) {
+    const startedAt = now()
+    const reason = yield* untilLost(place)
+    places[place] = undefined
+    yield* Effect.logWarning("A thread that encodes speech broke down and is replaced.", reason)
+    // One that cannot start would be started again and again.
+    if (now() - startedAt < Duration.toMillis(quickly)) yield* Effect.sleep(quickly)
+  })
+  yield* Effect.forEach(
+    places.keys(),
+    (place) => Effect.forkScoped(Effect.forever(keep(place)), { startImmediately: true }),
+    { discard: true },
+  )
+
+  const isStuck = (thread: EncoderThread) => now() - (thread.waitingSince() ?? Infinity) > Duration.toMillis(patience)
+  const stopStuck = Effect.suspend(() =>
+    Effect.forEach(
+      places.filter((thread) => thread !== undefined && isStuck(thread)),
+      (thread) => Effect.promise(() => thread!.stop()),
+      { discard: true },
+    ),
+  )
+  yield* stopStuck.pipe(Effect.schedule(Schedule.spaced(patience)), Effect.forkScoped)
+
+  return (): EncoderThread | undefined =>
+    places.reduce(
+      (least, thread) =>
+        thread !== undefined && !(thread.streams() >= (least?.streams() ?? Infinity)) ? thread : least,
+      undefined,
+    )
+})
+
+const answered = (answer: Answer) => ("lost" in answer ? Effect.fail(brokeDown(answer.lost)) : Effect.succeed(answer))
+
+const make = Effect.fnUntraced(function* (size: number, url: URL) {
+  const leastBusy = yield* keepThreads(size, url)
+
+  const open = Effect.fnUntraced(function* (options: EncoderOptions) {
+    const stream = yield* Effect.acquireRelease(
+      Effect.suspend(() => {
+        const thread = leastBusy()
+        return thread === undefined
+          ? Effect.fail(brokeDown("its thread could not be started"))
+          : Effect.succeed(thread.open(options))
+      }),
+      (stream) => Effect.sync(stream.close),
+    )
+    return {
+      encode: (samples) =>
+        Effect.callback<Answer>((resume) => stream.encode(samples, (answer) => resume(Effect.succeed(answer)))).pipe(
+          Effect.flatMap(answered),
+          Effect.map(({ bytes }) => bytes),
+        ),
+      flush: Effect.callback<Answer>((resume) => stream.flush((answer) => resume(Effect.succeed(answer)))).pipe(
+        Effect.flatMap(answered),
+        Effect.map(({ bytes, head }) => ({ bytes, head })),
+      ),
+    } satisfies StreamEncoder
+  })
+  return Encoders.of({ open })
+})
+
+const openHere = Effect.fnUntraced(function* (options: EncoderOptions) {
+  const encoder = yield* Effect.acquireRelease(
+    Effect.promise(() => makeEncoder(options)),
+    (codec) => Effect.sync(() => codec.close?.()),
+  )
+  let made = 0
+  const counted = (bytes: Uint8Array) => {
+    made += bytes.length
+    return bytes
+  }
+  return {
+    encode: (samples) => Effect.sync(() => counted(encoder.encode(samples))),
+    flush: Effect.sync(() => {
+      const bytes = counted(encoder.flush())
+      return { bytes, head: encoder.head?.(made) }
+    }),
+  } satisfies StreamEncoder
+})
+
+/**
+ * Encodes speech in threads of its own: MP3 alone would take the event loop a third of a millisecond for each tenth of a second of speech, which
+ * at 30 times real time is a tenth of it for every stream.
+ *
+ * - `open`: an encoder for one stream, as long as the scope. A thread that breaks down fails the streams it has and is replaced.
+ */
+export class Encoders extends Context.Service<
+  Encoders,
+  { readonly open: (options: EncoderOptions) => Effect.Effect<StreamEncoder, EncodeError, Scope.Scope> }
+>()("aviary/audio/Encoders") {
+  static readonly layerThreads = (size: number, url = workerUrl("format/EncodeWorker", import.meta.url)) =>
+    Layer.effect(Encoders, make(size, url))
+
+  static readonly layer = Encoders.layerThreads(threads)
+
+  /** Where it is called, without a thread. */
+  static readonly layerHere = Layer.succeed(Encoders, { open: openHere })
+}
