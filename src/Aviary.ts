@@ -28,6 +28,7 @@ import { Scratch } from "./scratch/Scratch.ts"
 import { Settings } from "./Settings.ts"
 import { Speech } from "./speech/Speech.ts"
 import * as Log from "./telemetry/Log.ts"
+import * as Otlp from "./telemetry/Otlp.ts"
 import { VoiceList } from "./speech/VoiceList.ts"
 import { Transcription } from "./transcription/Transcription.ts"
 import { MagpieClient } from "./upstream/MagpieClient.ts"
@@ -121,7 +122,7 @@ export const gateway = Server.layer.pipe(
   Layer.provideMerge(Server.layerNode),
   Layer.provideMerge(services),
   Layer.provideMerge(engines),
-  Layer.provide(Log.layer),
+  Layer.provide(Otlp.layer.pipe(Layer.provideMerge(Log.layer))),
   Layer.provideMerge(Settings.layer),
   Layer.provideMerge(NodeServices.layer),
 )

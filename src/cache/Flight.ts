@@ -109,8 +109,8 @@ export const makeFlight = <E>(
     const description = yield* plan.describe({ length: tape.length })
     // From here on nothing is left to free on the engine's side: what was made is kept, even if nobody listens any more.
     flight.stage = "keeping"
-    return yield* keeping.keep(spooler, description)
-  })
+    return yield* Effect.withSpan(keeping.keep(spooler, description), "Flight.commit")
+  }).pipe(Effect.withSpan("Flight.fly"))
 
   const end = Effect.fnUntraced(function* (exit: Exit.Exit<Outcome, E | CacheError>) {
     const abandoned = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)

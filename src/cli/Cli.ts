@@ -1,9 +1,9 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Option, Predicate, Stdio } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
-import { createRequire } from "node:module"
 import { accounts } from "./accounts.ts"
 import { joinNegatives, refuseSecrets } from "./Arguments.ts"
+import { version } from "../telemetry/Version.ts"
 import { cache } from "./cache.ts"
 import { engines } from "./engines.ts"
 import { keys } from "./keys.ts"
@@ -12,8 +12,6 @@ import { program } from "./Program.ts"
 import { rates } from "./rates.ts"
 import { serve } from "./serve.ts"
 import { UsageError } from "./UsageError.ts"
-
-const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string }
 
 const serving = Command.make("serve", {}, () => serve).pipe(Command.withDescription("Serve, as without a command"))
 

@@ -1,4 +1,4 @@
-import { ByteSize, Cause, Effect, Exit, Option, type Scope, Stream } from "effect"
+import { ByteSize, Cause, Effect, Exit, Option, type Scope, Stream, type Tracer } from "effect"
 import {
   HttpBody,
   HttpIncomingMessage,
@@ -19,6 +19,7 @@ import { requestId } from "./RequestId.ts"
 import { logBegun, loggable, logRequest } from "./RequestLog.ts"
 import { CurrentNotes, type RequestNotes } from "./RequestNotes.ts"
 import { countRequest } from "./RequestMetrics.ts"
+import { beginSpan, endSpan } from "./RequestSpan.ts"
 import { secured } from "./SecurityHeaders.ts"
 import { withStrictText } from "./StrictText.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
@@ -40,6 +41,8 @@ export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRout
   const noted: { notes: RequestNotes } = { notes: {} }
   const route = known.routeOf(request.method, request.url)
 
+  const span = yield* beginSpan(request, path, route)
+
   const refused = Option.orElse(hostFault(request), () => rules.refusal(request))
   const answer = Option.isSome(refused)
     ? Effect.succeed(errorResponse(refused.value))
@@ -53,6 +56,7 @@ export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRout
     Effect.catchCause((cause) => failed(cause, request, path, known.methodsOf)),
     Effect.provideService(CurrentNotes, noted),
     Effect.annotateLogs("request_id", id),
+    (answered) => (span === undefined ? answered : Effect.withParentSpan(answered, span, { captureStackTrace: false })),
   )
   // A small body is often here already, unless its request was handled before the parser came to it.
   if (isArriving(request)) yield* Effect.yieldNow
@@ -61,9 +65,9 @@ export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRout
     "x-request-id": id,
     "openai-processing-ms": String(Math.round(answeredAt - startedAt)),
   })
-  return yield* logged(headed, request.method === "HEAD", (bytes, exit) => {
+  return yield* logged(headed, request.method === "HEAD", span, (bytes, exit) => {
     const line = { id, request, path, route, startedAt, answeredAt, response: headed, notes: noted.notes, bytes, exit }
-    return Effect.andThen(logRequest(line), countRequest(line))
+    return Effect.andThen(logRequest(line), Effect.andThen(countRequest(line), endSpan(span, line)))
   })
 })
 
@@ -147,6 +151,7 @@ const enveloped = (
 const logged = (
   response: Response.HttpServerResponse,
   headOnly: boolean,
+  span: Tracer.Span | undefined,
   onDone: (bytes: number, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>,
 ): Effect.Effect<Response.HttpServerResponse> => {
   const body = response.body
@@ -162,5 +167,6 @@ const logged = (
     }),
     Stream.onExit((exit) => onDone(bytes, exit)),
   )
-  return Effect.succeed(Response.setBody(response, HttpBody.stream(counted, body.contentType, body.contentLength)))
+  const traced = span === undefined ? counted : Stream.withSpan(counted, "http.body", { parent: span })
+  return Effect.succeed(Response.setBody(response, HttpBody.stream(traced, body.contentType, body.contentLength)))
 }

@@ -37,6 +37,14 @@ export interface Spoken extends Payable<SpeechFailure> {
   readonly sha256?: string | undefined
 }
 
+/** What a trace says of the audio: never what is said in it. */
+const spoken = (of: { readonly audioMillis: number; readonly characters: number; readonly voice: string }) =>
+  Effect.annotateCurrentSpan({
+    "aviary.audio_seconds": of.audioMillis / 1_000,
+    "aviary.characters": of.characters,
+    "aviary.voice": of.voice,
+  })
+
 const make = Effect.gen(function* () {
   const magpie = (yield* Fleet).traits("magpie")
   const guard = yield* EngineGuard
@@ -92,12 +100,15 @@ const make = Effect.gen(function* () {
       head: take.head,
       foresee: take.foresee,
       describe: () =>
-        Effect.sync(() => ({
-          contentType,
-          durationMs: take.durationMs(),
-          characters: planned.characters,
-          voice: planned.voice,
-        })),
+        Effect.suspend(() => {
+          const [durationMs, { characters, voice }] = [take.durationMs(), planned]
+          return Effect.as(spoken({ audioMillis: durationMs, characters, voice }), {
+            contentType,
+            durationMs,
+            characters,
+            voice,
+          })
+        }),
     })
     const joined = yield* Effect.onError(join, release)
     if (joined._tag === "Found") return hit(joined.entry, hold)

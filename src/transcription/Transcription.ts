@@ -155,6 +155,7 @@ const make = Effect.gen(function* () {
     const recording = yield* Scope.provide(decode(request.path), hearing)
     const seconds = durationSeconds(recording)
     const audioMillis = Math.ceil(seconds * 1000)
+    yield* Effect.annotateCurrentSpan("aviary.audio_seconds", seconds)
     const usage = { kind: "transcription", model: parakeet.model, audioMillis } as const
     const earlier = yield* billing.reserve(usage)
     const { outcome } = earlier

@@ -50,7 +50,10 @@ it("the programs know no HTTP", () => {
     imports
       .filter(({ to }) => http.test(to))
       .filter(({ from, to }) => !(wiring.includes(roomOf(from)) && to.startsWith("@effect/platform-node/")))
-      .filter(({ from }) => !streetSide.includes(roomOf(from)) && !/^src\/health\/\w*Docker\w*\.ts$/.test(from))
+      .filter(
+        ({ from }) =>
+          !streetSide.includes(roomOf(from)) && !/^src\/(health\/\w*Docker\w*|telemetry\/Otlp)\.ts$/.test(from),
+      )
       .map(written),
   ).toEqual([])
 })
