@@ -5,6 +5,7 @@ import { Access } from "./billing/Access.ts"
 import { Accounts } from "./billing/Accounts.ts"
 import { Billing } from "./billing/Billing.ts"
 import * as PostgresLedger from "./billing/postgres/PostgresLedger.ts"
+import * as SharedCounters from "./billing/postgres/SharedCounters.ts"
 import * as SqliteLedger from "./billing/sqlite/SqliteLedger.ts"
 import { AtomicCache } from "./cache/AtomicCache.ts"
 import { Flights } from "./cache/Flights.ts"
@@ -71,7 +72,11 @@ const decoder = Layer.unwrap(
  *
  * @public
  */
-export const accounts = Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer)
+export const accounts = Layer.mergeAll(
+  Billing.layer,
+  Access.layer.pipe(Layer.provide(whereShared(SharedCounters.layer, Layer.empty as Layer.Layer<never>))),
+  Accounts.layer,
+)
 
 /**
  * Engine health: the fleet, of one engine of each kind, with its turns, states, probes and restarts.

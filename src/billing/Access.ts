@@ -5,8 +5,8 @@ import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import { keyPrefix } from "../telemetry/Secrets.ts"
 import { anonymous, stopped } from "./Account.ts"
 import { hashKey, type KeyLimits, noLimits, unusable } from "./ApiKey.ts"
-import { type Bucket, makeBucket } from "./Bucket.ts"
 import { BillingError, InvalidKey, RateLimited, TextAboveLimit } from "./BillingError.ts"
+import { Counters } from "./Counters.ts"
 import { Ledger } from "./Ledger.ts"
 import { type Priority, usualPriority } from "./Priority.ts"
 
@@ -59,7 +59,7 @@ const same = (a: string, b: string) => a.length === b.length && timingSafeEqual(
 
 const make = Effect.gen(function* () {
   const ledger = yield* Ledger
-  const buckets = new Map<string, Bucket>()
+  const counters = (yield* Counters)()
   const open = (yield* Settings).access !== "keys"
 
   const authenticate = Effect.fn("Access.authenticate")(function* (presented: Redacted.Redacted<string> | undefined) {
@@ -78,16 +78,13 @@ const make = Effect.gen(function* () {
   const bucketOf = (limit: keyof Allowances, { keyId, limits }: Caller) => {
     const size = limits[`${limit}PerMinute`]
     if (keyId === null || size === null) return undefined
-    const name = `${limit}:${keyId}`
-    const bucket = buckets.get(name) ?? makeBucket(size)
-    buckets.set(name, bucket)
-    return bucket
+    return counters.bucket(`${limit}:${keyId}`, size)
   }
 
   const left = (limit: keyof Allowances, caller: Caller, now: number): Allowance | null => {
     const bucket = bucketOf(limit, caller)
     if (bucket === undefined) return null
-    return { limit: bucket.size, remaining: bucket.left(now), resetMillis: bucket.untilThere(bucket.size, now) }
+    return { limit: bucket.size, remaining: (bucket.remaining ?? bucket.left)(now), resetMillis: bucket.untilThere(bucket.size, now) }
   }
 
   /** Takes from all of the caller's buckets. */
@@ -104,8 +101,12 @@ const make = Effect.gen(function* () {
 
   const admit = Effect.fn("Access.admit")(function* (caller: Caller, characters: number) {
     if (!isLimited(caller)) return
-    const now = yield* elapsedMillis
     const wanted = { requests: 1, characters }
+    for (const limit of ["requests", "characters"] as const) {
+      const bucket = bucketOf(limit, caller)
+      if (bucket !== undefined) yield* counters.fill(bucket, wanted[limit])
+    }
+    const now = yield* elapsedMillis
     const refused = (["requests", "characters"] as const).flatMap((limit) => {
       const [bucket, tokens] = [bucketOf(limit, caller), wanted[limit]]
       if (bucket === undefined || bucket.left(now) >= tokens) return []

@@ -13,6 +13,8 @@ export interface Bucket {
   readonly size: number
   /** Whole tokens that are there. */
   readonly left: (now: number) => number
+  /** Those that others may take too included, where there are others. */
+  readonly remaining?: (now: number) => number
   /** Milliseconds until there are `tokens`, at most `size` of them. */
   readonly untilThere: (tokens: number, now: number) => number
   /** Takes `tokens`, of which there are as many; below zero gives them back, as far as there is room. */
