@@ -18,6 +18,8 @@ import { EngineGuard } from "./health/EngineGuard.ts"
 import { EngineProbe } from "./health/EngineProbe.ts"
 import { Fleet } from "./health/Fleet.ts"
 import { EngineStates } from "./health/EngineStates.ts"
+import * as PostgresBudget from "./health/postgres/PostgresBudget.ts"
+import * as PostgresRounds from "./health/postgres/PostgresRounds.ts"
 import { Quarantine } from "./health/Quarantine.ts"
 import { RestartBudget } from "./health/RestartBudget.ts"
 import { Restarter } from "./health/Restarter.ts"
@@ -67,6 +69,9 @@ const decoder = Layer.unwrap(
   }),
 )
 
+/** In place of what only several gateways need. */
+const nothingShared: Layer.Layer<never> = Layer.empty
+
 /**
  * Who may use the gateway, and who pays.
  *
@@ -74,7 +79,7 @@ const decoder = Layer.unwrap(
  */
 export const accounts = Layer.mergeAll(
   Billing.layer,
-  Access.layer.pipe(Layer.provide(whereShared(SharedCounters.layer, Layer.empty as Layer.Layer<never>))),
+  Access.layer.pipe(Layer.provide(whereShared(SharedCounters.layer, nothingShared))),
   Accounts.layer,
 )
 
@@ -86,9 +91,9 @@ export const accounts = Layer.mergeAll(
 export const health = EngineGuard.layer.pipe(
   Layer.provideMerge(DeepHealth.layer),
   Layer.provide([EngineProbe.layer, Restarter.layer]),
-  Layer.provideMerge(RestartBudget.layer),
-  Layer.provide(RestartJournal.layer),
+  Layer.provideMerge(whereShared(PostgresBudget.layer, RestartBudget.layer.pipe(Layer.provide(RestartJournal.layer)))),
   Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer)),
+  Layer.provide(whereShared(PostgresRounds.layer, nothingShared)),
   Layer.provideMerge(Fleet.layer),
 )
 

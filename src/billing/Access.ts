@@ -84,7 +84,11 @@ const make = Effect.gen(function* () {
   const left = (limit: keyof Allowances, caller: Caller, now: number): Allowance | null => {
     const bucket = bucketOf(limit, caller)
     if (bucket === undefined) return null
-    return { limit: bucket.size, remaining: (bucket.remaining ?? bucket.left)(now), resetMillis: bucket.untilThere(bucket.size, now) }
+    return {
+      limit: bucket.size,
+      remaining: (bucket.remaining ?? bucket.left)(now),
+      resetMillis: bucket.untilThere(bucket.size, now),
+    }
   }
 
   /** Takes from all of the caller's buckets. */

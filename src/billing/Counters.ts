@@ -24,4 +24,6 @@ const makeCounters = (): Service => {
 }
 
 /** Who counts for `Access`; this process for itself, unless gateways share a database. */
-export const Counters = Context.Reference<() => Service>("aviary/billing/Counters", { defaultValue: () => makeCounters })
+export const Counters = Context.Reference<() => Service>("aviary/billing/Counters", {
+  defaultValue: () => makeCounters,
+})

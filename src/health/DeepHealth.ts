@@ -9,6 +9,9 @@ import { makeHealing } from "./Healing.ts"
 import { HealthError, RestartUnderWay } from "./HealthError.ts"
 import { type BudgetStatus, RestartBudget } from "./RestartBudget.ts"
 import { Restarter } from "./Restarter.ts"
+import { refusesRequests } from "./EngineState.ts"
+import { Quarantine } from "./Quarantine.ts"
+import { Rounds } from "./Rounds.ts"
 
 /** All that an operator can know of an engine; `waiting` and `working` are requests and probes. */
 export interface EngineReport extends EngineRecord {
@@ -56,15 +59,26 @@ const make = Effect.gen(function* () {
   const admission = yield* Admission
   const restarter = yield* Restarter
   const budget = yield* RestartBudget
+  const quarantine = yield* Quarantine
   const look = yield* makeExamination
+  const rounds = yield* Rounds
   const probes = yield* FiberMap.make<EngineId, ProbeReport, never>()
   const healings = yield* FiberMap.make<EngineId, void, never>()
 
-  const examine = Effect.fn("DeepHealth.examine")(function* (engine: EngineId) {
+  const examineHere = Effect.fn("DeepHealth.examine")(function* (engine: EngineId) {
     const { report, state } = yield* look(engine)
     if (state === "wedged" || state === "recovering") yield* startHealing(engine)
     return report
   })
+
+  /** What another gateway found is as good as what this one would. */
+  const adopt = Effect.fnUntraced(function* (report: ProbeReport) {
+    yield* states.addProbe(report)
+    yield* quarantine.verdict(report.engine, report.outcome === "wedged")
+    yield* states.apply(report.engine, report.outcome, report.detail)
+  })
+
+  const examine = (engine: EngineId) => rounds.examine(engine, examineHere(engine), adopt)
 
   const examining = (engine: EngineId) =>
     Effect.suspend(() =>
@@ -78,12 +92,34 @@ const make = Effect.gen(function* () {
 
   const { heal, restartOnce } = yield* makeHealing(probe)
 
+  /** As long as the engine is looked after; nothing where another gateway does. */
+  const healing = (engine: EngineId) => rounds.heal(engine, heal(engine))
+
   const startHealing = (engine: EngineId) =>
     Effect.suspend(() =>
       FiberMap.hasUnsafe(healings, engine)
         ? Effect.void
-        : Effect.asVoid(FiberMap.run(healings, engine, survived(engine, heal(engine)), { startImmediately: false })),
+        : Effect.asVoid(FiberMap.run(healings, engine, survived(engine, healing(engine)), { startImmediately: false })),
     )
+
+  /** Whoever healed the engine is gone. */
+  yield* rounds.abandoned(
+    Effect.fnUntraced(function* (engine) {
+      if (!members.some(({ id }) => id === engine)) return
+      const { state } = yield* states.get(engine)
+      if (!refusesRequests(state) || FiberMap.hasUnsafe(healings, engine)) return
+      if (state === "restarting") yield* states.apply(engine, "restarted", "the gateway that restarted it is gone")
+      yield* startHealing(engine)
+    }),
+  )
+
+  /** For another gateway: where nothing is being done that would look by itself. */
+  yield* rounds.requested(
+    Effect.fnUntraced(function* (engine) {
+      const { state } = yield* states.get(engine)
+      if (state === "exhausted" || !refusesRequests(state)) yield* examining(engine)
+    }),
+  )
 
   const restart = Effect.fn("DeepHealth.restart")(function* (engine: EngineId, reason: string) {
     const { state } = yield* states.get(engine)
@@ -95,7 +131,7 @@ const make = Effect.gen(function* () {
     const instead = Effect.gen(function* () {
       yield* Deferred.into(restartOnce(engine, reason), done)
       if (yield* Effect.isFailure(Deferred.await(done))) yield* probe(engine)
-      yield* heal(engine)
+      yield* healing(engine)
     })
     yield* FiberMap.run(healings, engine, survived(engine, instead), { startImmediately: false })
     return yield* Deferred.await(done)

@@ -3,6 +3,7 @@ import * as Metrics from "../telemetry/Metrics.ts"
 import { type EngineId, engineName } from "./EngineId.ts"
 import { Fleet } from "./Fleet.ts"
 import { type EngineEvent, type EngineState, next, refusesRequests } from "./EngineState.ts"
+import { Rounds } from "./Rounds.ts"
 
 /** One change of state; `at` is Unix time in milliseconds. */
 export interface Change {
@@ -96,18 +97,30 @@ const make = Effect.gen(function* () {
   for (const { id } of members) records.set(id, yield* SubscriptionRef.make(begin(id, now)))
   const of = (engine: EngineId) => records.get(engine)!
 
+  const rounds = yield* Rounds
+
+  const learn = Effect.fnUntraced(function* (engine: EngineId, event: EngineEvent, reason: string) {
+    const at = yield* Clock.currentTimeMillis
+    const [before, after] = yield* SubscriptionRef.modify(of(engine), (record) => {
+      const changed = change(record, next(record.state, event), reason, at)
+      return [[record, changed] as const, changed]
+    })
+    if (before.state !== after.state) {
+      yield* report(before, after)
+      yield* Metric.update(Metric.withAttributes(Metrics.engineChanges, { engine, state: after.state }), 1)
+    }
+    return { after, isNews: before.state !== after.state }
+  })
+
+  yield* rounds.hear(({ engine, event, reason }) =>
+    records.has(engine) ? Effect.asVoid(learn(engine, event, reason)) : Effect.void,
+  )
+
   const service: States = {
     get: (engine) => SubscriptionRef.get(of(engine)),
     apply: Effect.fnUntraced(function* (engine, event, reason) {
-      const at = yield* Clock.currentTimeMillis
-      const [before, after] = yield* SubscriptionRef.modify(of(engine), (record) => {
-        const changed = change(record, next(record.state, event), reason, at)
-        return [[record, changed] as const, changed]
-      })
-      if (before.state !== after.state) {
-        yield* report(before, after)
-        yield* Metric.update(Metric.withAttributes(Metrics.engineChanges, { engine, state: after.state }), 1)
-      }
+      const { after, isNews } = yield* learn(engine, event, reason)
+      if (isNews) yield* rounds.tell({ engine, event, reason })
       return after
     }),
     settle: (engine, settling) => SubscriptionRef.update(of(engine), (record) => ({ ...record, settling })),

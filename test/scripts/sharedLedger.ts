@@ -15,7 +15,7 @@ const figures = await Effect.runPromise(
   loadShared({
     requests: Number(requests),
     atOnce: Number(atOnce),
-    share: what === "gateways" ? 0.7 : 1,
+    share: what === "gateways" ? 0.4 : 1,
     kills:
       what === "gateways"
         ? { gateways: Number(kills) }

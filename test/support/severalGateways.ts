@@ -17,7 +17,11 @@ export interface Heard {
 export const hear = (
   agent: Agent,
   url: string,
-  { body, headers = {}, method = "POST" }: {
+  {
+    body,
+    headers = {},
+    method = "POST",
+  }: {
     readonly body?: unknown
     readonly headers?: Record<string, string>
     readonly method?: string
@@ -30,7 +34,10 @@ export const hear = (
     let [status, cache]: [number | undefined, string | undefined] = [undefined, undefined]
     const over = (clean: boolean) =>
       resolve({ clean, status, cache, body: Buffer.concat(chunks), millis: performance.now() - began })
-    const sized = text === undefined ? {} : { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) }
+    const sized =
+      text === undefined
+        ? {}
+        : { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) }
     const asked = request(url, { agent, method, headers: { ...sized, ...headers } }, (response) => {
       status = response.statusCode
       cache = response.headers["x-cache"] as string | undefined
@@ -118,7 +125,15 @@ export const startSeveral = Effect.fnUntraced(function* (
       return yield* Effect.die(`${method} ${path}: ${heard.status} ${heard.body.toString()}`)
     return JSON.parse(heard.body.toString() || "null") as Record<string, never>
   })
-  return { nim, server, url, gateways, agent, admin, sql: (text: string) => server.sql(`SET search_path = aviary; ${text}`, name) }
+  return {
+    nim,
+    server,
+    url,
+    gateways,
+    agent,
+    admin,
+    sql: (text: string) => server.sql(`SET search_path = aviary; ${text}`, name),
+  }
 })
 
 export type Several = Effect.Success<ReturnType<typeof startSeveral>>

@@ -38,14 +38,20 @@ export interface SharedFigures {
 }
 
 /** Of different lengths, so that no two cost the same. */
-const texts = Array.from({ length: 20 }, (_, index) => `${"Several gateways, one truth. ".repeat(1 + (index % 3))}${"x".repeat(index)}`)
+const texts = Array.from(
+  { length: 20 },
+  (_, index) => `${"Several gateways, one truth. ".repeat(1 + (index % 3))}${"x".repeat(index)}`,
+)
 
 const holdMillis = 10_000
 
 /** An account with a key; everything costs one micro-unit a code point. */
 export const openPaying = Effect.fnUntraced(function* (several: Several, deposit: number) {
   yield* several.admin(0, "POST", "/admin/rates", { ...rates, hitShare: 10_000, coalescedShare: 10_000 })
-  const { id } = yield* several.admin(0, "POST", "/admin/accounts", { name: "All", terms: { kind: "prepaid", overdraft: 0 } })
+  const { id } = yield* several.admin(0, "POST", "/admin/accounts", {
+    name: "All",
+    terms: { kind: "prepaid", overdraft: 0 },
+  })
   yield* several.admin(0, "POST", `/admin/accounts/${String(id)}/deposits`, { amount: deposit })
   const { text, key } = yield* several.admin(0, "POST", "/admin/keys", { accountId: id, name: "load" })
   return { id: String(id), key: String(text), keyId: (key as unknown as { readonly id: string }).id }

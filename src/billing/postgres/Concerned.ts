@@ -37,12 +37,16 @@ export const concernedBy = (asked: ReadonlyArray<Asked>): Concerned => ({
 
 /**
  * The operations by account, each with its place in the group: those of one account keep their order, and do not depend on those of another.
- * `accounts` are those of the holds that the database knows.
+ * `accounts` are those of the holds that the database knows. Where an answer is said to be out that is charged in the same group, all keep
+ * their order: of what is delivered nobody says the account.
  */
 export const byAccount = (
   asked: ReadonlyArray<Asked>,
   accounts: ReadonlyMap<string, string>,
 ): ReadonlyArray<ReadonlyArray<readonly [index: number, asked: Asked]>> => {
+  const holds = new Set(asked.map(holdOf))
+  const claims = asked.flatMap(({ input }) => (input as Partial<Question<"delivered">>).claims ?? [])
+  if (claims.some((claim) => holds.has(claim))) return [asked.map((one, index) => [index, one] as const)]
   const reserved = new Map(asked.flatMap((one) => (one.name === "reserve" ? [[holdOf(one)!, accountOf(one)!]] : [])))
   const chains = new Map<string, Array<readonly [number, Asked]>>()
   asked.forEach((one, index) => {

@@ -30,8 +30,7 @@ const makeLease = (name: string, size: number): Lease => {
     usedAt: 0,
     known: { at: 0, left: size, waitMillis: 0 },
     left: () => lease.tokens,
-    remaining: (now) =>
-      Math.min(size, lease.tokens + Math.floor(lease.known.left + (now - lease.known.at) / perToken)),
+    remaining: (now) => Math.min(size, lease.tokens + Math.floor(lease.known.left + (now - lease.known.at) / perToken)),
     untilThere: (tokens, now) => {
       if (tokens >= size) return Math.max(0, (size - lease.remaining!(now)) * perToken)
       return Math.max(0, Math.ceil(lease.known.waitMillis - (now - lease.known.at)))
