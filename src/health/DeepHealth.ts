@@ -53,13 +53,69 @@ const survived = (engine: EngineId, healing: Effect.Effect<void>) =>
       : Effect.logError(`healing ${engineName(engine)} broke off`, cause),
   )
 
-const make = Effect.gen(function* () {
+/** What another gateway found is as good as what this one would. */
+const makeAdopt = Effect.gen(function* () {
+  const states = yield* EngineStates
+  const quarantine = yield* Quarantine
+  return Effect.fnUntraced(function* (report: ProbeReport) {
+    yield* states.addProbe(report)
+    yield* quarantine.verdict(report.engine, report.outcome === "wedged")
+    yield* states.apply(report.engine, report.outcome, report.detail)
+  })
+})
+
+/** What other gateways leave to this one, or ask of it. */
+const lookAfterOthers = Effect.fnUntraced(function* (
+  examining: (engine: EngineId) => Effect.Effect<unknown>,
+  startHealing: (engine: EngineId) => Effect.Effect<void>,
+  isHealing: (engine: EngineId) => boolean,
+) {
+  const { members } = yield* Fleet
+  const states = yield* EngineStates
+  const rounds = yield* Rounds
+
+  yield* rounds.abandoned(
+    Effect.fnUntraced(function* (engine) {
+      if (!members.some(({ id }) => id === engine)) return
+      const { state } = yield* states.get(engine)
+      if (!refusesRequests(state) || isHealing(engine)) return
+      if (state === "restarting") yield* states.apply(engine, "restarted", "the gateway that restarted it is gone")
+      yield* startHealing(engine)
+    }),
+  )
+  yield* rounds.requested(
+    Effect.fnUntraced(function* (engine) {
+      const { state } = yield* states.get(engine)
+      // Otherwise something is being done that looks by itself.
+      if (state === "exhausted" || !refusesRequests(state)) yield* examining(engine)
+    }),
+  )
+})
+
+const makeStatus = Effect.gen(function* () {
   const { members } = yield* Fleet
   const states = yield* EngineStates
   const admission = yield* Admission
   const restarter = yield* Restarter
   const budget = yield* RestartBudget
-  const quarantine = yield* Quarantine
+  return Effect.forEach(members, ({ id: engine }) =>
+    Effect.gen(function* () {
+      const [waiting, working] = [yield* admission.waiting(engine), yield* admission.working(engine)]
+      return {
+        ...(yield* states.get(engine)),
+        backend: restarter.backend(engine),
+        budget: yield* budget.status(engine),
+        waiting,
+        working,
+      }
+    }),
+  )
+})
+
+const make = Effect.gen(function* () {
+  const states = yield* EngineStates
+  const budget = yield* RestartBudget
+  const adopt = yield* makeAdopt
   const look = yield* makeExamination
   const rounds = yield* Rounds
   const probes = yield* FiberMap.make<EngineId, ProbeReport, never>()
@@ -69,13 +125,6 @@ const make = Effect.gen(function* () {
     const { report, state } = yield* look(engine)
     if (state === "wedged" || state === "recovering") yield* startHealing(engine)
     return report
-  })
-
-  /** What another gateway found is as good as what this one would. */
-  const adopt = Effect.fnUntraced(function* (report: ProbeReport) {
-    yield* states.addProbe(report)
-    yield* quarantine.verdict(report.engine, report.outcome === "wedged")
-    yield* states.apply(report.engine, report.outcome, report.detail)
   })
 
   const examine = (engine: EngineId) => rounds.examine(engine, examineHere(engine), adopt)
@@ -102,24 +151,7 @@ const make = Effect.gen(function* () {
         : Effect.asVoid(FiberMap.run(healings, engine, survived(engine, healing(engine)), { startImmediately: false })),
     )
 
-  /** Whoever healed the engine is gone. */
-  yield* rounds.abandoned(
-    Effect.fnUntraced(function* (engine) {
-      if (!members.some(({ id }) => id === engine)) return
-      const { state } = yield* states.get(engine)
-      if (!refusesRequests(state) || FiberMap.hasUnsafe(healings, engine)) return
-      if (state === "restarting") yield* states.apply(engine, "restarted", "the gateway that restarted it is gone")
-      yield* startHealing(engine)
-    }),
-  )
-
-  /** For another gateway: where nothing is being done that would look by itself. */
-  yield* rounds.requested(
-    Effect.fnUntraced(function* (engine) {
-      const { state } = yield* states.get(engine)
-      if (state === "exhausted" || !refusesRequests(state)) yield* examining(engine)
-    }),
-  )
+  yield* lookAfterOthers(examining, startHealing, (engine) => FiberMap.hasUnsafe(healings, engine))
 
   const restart = Effect.fn("DeepHealth.restart")(function* (engine: EngineId, reason: string) {
     const { state } = yield* states.get(engine)
@@ -146,18 +178,7 @@ const make = Effect.gen(function* () {
     look: (engine) => Effect.asVoid(examining(engine)),
     restart,
     restore: (engine, reason) => budget.restore(engine, reason),
-    status: Effect.forEach(members, ({ id: engine }) =>
-      Effect.gen(function* () {
-        const [waiting, working] = [yield* admission.waiting(engine), yield* admission.working(engine)]
-        return {
-          ...(yield* states.get(engine)),
-          backend: restarter.backend(engine),
-          budget: yield* budget.status(engine),
-          waiting,
-          working,
-        }
-      }),
-    ),
+    status: yield* makeStatus,
   }
   return service
 })

@@ -208,7 +208,7 @@ export const makeHealing = Effect.fnUntraced(function* (probe: Probe) {
 
 /** Whether nothing was even tried, so that there is no restart to report. */
 const isNoTry = ({ reason }: HealthError) =>
-  reason._tag === "BudgetSpent" || reason._tag === "NoBackend" || reason._tag === "JournalFailed"
+  ["BudgetSpent", "NoBackend", "JournalFailed", "RestartUnderWay"].includes(reason._tag)
 
 /** One line for operators. */
 function messageOf({ reason }: HealthError): string {

@@ -49,7 +49,7 @@ export const hear = (
     asked.end(text)
   })
 
-export const adminToken = "an operator's token of these tests"
+const adminToken = "an operator's token of these tests"
 
 /** A gateway of several, that can be killed and started again: as another process on the same data directory. */
 export interface OneOfSeveral {

@@ -46,7 +46,7 @@ const texts = Array.from(
 const holdMillis = 10_000
 
 /** An account with a key; everything costs one micro-unit a code point. */
-export const openPaying = Effect.fnUntraced(function* (several: Several, deposit: number) {
+const openPaying = Effect.fnUntraced(function* (several: Several, deposit: number) {
   yield* several.admin(0, "POST", "/admin/rates", { ...rates, hitShare: 10_000, coalescedShare: 10_000 })
   const { id } = yield* several.admin(0, "POST", "/admin/accounts", {
     name: "All",

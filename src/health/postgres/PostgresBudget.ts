@@ -43,10 +43,10 @@ const takenUntil = (
   return lease < at ? undefined : at + unended + window
 }
 
-const make = Effect.fnUntraced(function* (times: typeof usual) {
+/** What is left of each engine's restarts. */
+const makeCount = Effect.fnUntraced(function* (times: typeof usual) {
   const { restartLimit: limit, restartWindow, restartTimeout } = yield* Settings
   const database = yield* Database
-  const announcements = yield* Announcements
   const windowMillis = Duration.toMillis(restartWindow)
   const unended = Duration.toMillis(restartTimeout)
   const rules = { unended, window: windowMillis }
@@ -80,6 +80,17 @@ const make = Effect.fnUntraced(function* (times: typeof usual) {
         last: ends.length === 0 ? undefined : here(Math.max(...ends)),
       }
     })
+
+  return { limit, windowMillis, unended, look, seen }
+})
+
+/** Turns to restart an engine, by their numbers. */
+const makeTurns = Effect.fnUntraced(function* (
+  times: typeof usual,
+  { limit, look, unended }: Effect.Success<ReturnType<typeof makeCount>>,
+) {
+  const database = yield* Database
+  const announcements = yield* Announcements
 
   /** The number of the turn; the window is counted in the same transaction. */
   const claim = (engine: EngineId, reason: string) =>
@@ -130,6 +141,15 @@ const make = Effect.fnUntraced(function* (times: typeof usual) {
         Effect.logError(`The end of a restart of ${engine} could not be written`, saidBy(error).message),
       ),
     )
+
+  return { claim, begun, note }
+})
+
+const make = Effect.fnUntraced(function* (times: typeof usual) {
+  const database = yield* Database
+  const count = yield* makeCount(times)
+  const { limit, seen, windowMillis } = count
+  const { begun, claim, note } = yield* makeTurns(times, count)
 
   return RestartBudget.of({
     use: (engine, reason, restart) =>

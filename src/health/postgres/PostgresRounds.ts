@@ -180,11 +180,10 @@ const makeNews = Effect.gen(function* () {
   }
 })
 
-const make = Effect.fnUntraced(function* (times: typeof usual) {
+/** Examinations, of which one gateway makes each and all have it. */
+const makeExamine = Effect.fnUntraced(function* ({ ask, within }: Effect.Success<ReturnType<typeof makeTurns>>) {
   const database = yield* Database
   const announcements = yield* Announcements
-  const { ask, within, isMine } = yield* makeTurns(times)
-  const news = yield* makeNews
 
   const publish = (report: ProbeReport) =>
     Effect.ignore(
@@ -208,33 +207,43 @@ const make = Effect.fnUntraced(function* (times: typeof usual) {
       yield* Effect.raceFirst(Deferred.await(said), Effect.sleep(1_000))
     }).pipe(Effect.scoped)
 
+  return Effect.fnUntraced(function* (
+    engine: EngineId,
+    look: Effect.Effect<ProbeReport>,
+    adopt: (report: ProbeReport) => Effect.Effect<void>,
+  ) {
+    let askedAt: number | null = null
+    for (;;) {
+      const turn: Option.Option<Effect.Success<ReturnType<typeof ask>>> = yield* Effect.option(ask(engine, askedAt))
+      // Without the database each looks for itself; none can restart anything then.
+      if (Option.isNone(turn)) return yield* look
+      if (turn.value.found !== null) {
+        const report = JSON.parse(turn.value.found) as ProbeReport
+        yield* adopt(report)
+        return report
+      }
+      if (turn.value.taken) {
+        const found = yield* within(engine, Effect.tap(look, publish))
+        if (Option.isSome(found)) return found.value
+      } else {
+        if (askedAt === null) yield* Effect.ignore(announcements.say("examine", engine))
+        yield* awaitReport(engine)
+      }
+      askedAt ??= turn.value.at
+    }
+  })
+})
+
+const make = Effect.fnUntraced(function* (times: typeof usual) {
+  const database = yield* Database
+  const announcements = yield* Announcements
+  const turns = yield* makeTurns(times)
+  const { ask, within, isMine } = turns
+  const news = yield* makeNews
+
   return {
     ...news,
-    examine: Effect.fnUntraced(function* (
-      engine: EngineId,
-      look: Effect.Effect<ProbeReport>,
-      adopt: (report: ProbeReport) => Effect.Effect<void>,
-    ) {
-      let askedAt: number | null = null
-      for (;;) {
-        const turn: Option.Option<Effect.Success<ReturnType<typeof ask>>> = yield* Effect.option(ask(engine, askedAt))
-        // Without the database each looks for itself; none can restart anything then.
-        if (Option.isNone(turn)) return yield* look
-        if (turn.value.found !== null) {
-          const report = JSON.parse(turn.value.found) as ProbeReport
-          yield* adopt(report)
-          return report
-        }
-        if (turn.value.taken) {
-          const found = yield* within(engine, Effect.tap(look, publish))
-          if (Option.isSome(found)) return found.value
-        } else {
-          if (askedAt === null) yield* Effect.ignore(announcements.say("examine", engine))
-          yield* awaitReport(engine)
-        }
-        askedAt ??= turn.value.at
-      }
-    }),
+    examine: yield* makeExamine(turns),
     heal: Effect.fnUntraced(function* (engine: EngineId, healing: Effect.Effect<void>) {
       const turn = yield* Effect.option(ask(engine, null))
       if (Option.isSome(turn) && !turn.value.taken) return

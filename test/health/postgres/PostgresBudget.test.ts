@@ -69,9 +69,9 @@ it.live(
       assert.strictEqual(tags.filter((one) => one === "success").length, 3)
       assert.deepStrictEqual([...new Set(tags.slice(-3))], ["BudgetSpent"])
       for (const { status } of gateways) assert.deepInclude(yield* status("parakeet"), { limit: 3, left: 0 })
-      assert.strictEqual((yield* gateways[0]!.status("magpie")).left, 3)
-      yield* gateways[1]!.restore("parakeet", "a test")
-      assert.strictEqual((yield* gateways[2]!.status("parakeet")).left, 3)
+      assert.strictEqual((yield* gateways[0].status("magpie")).left, 3)
+      yield* gateways[1].restore("parakeet", "a test")
+      assert.strictEqual((yield* gateways[2].status("parakeet")).left, 3)
     }).pipe(Effect.scoped),
   long,
 )

@@ -45,15 +45,13 @@ it.live(
           }),
           ({ detail }) => Effect.sync(() => void adopted.push(detail)),
         )
-      const first = yield* Effect.forkChild(examine(gateways[0]!))
+      const first = yield* Effect.forkChild(examine(gateways[0]))
       yield* Deferred.await(begun)
       // Asked of the first by the others while it is at it.
       const wanted = yield* Queue.unbounded<string>()
-      yield* gateways[0]!.requested((engine) => Effect.asVoid(Queue.offer(wanted, engine)))
+      yield* gateways[0].requested((engine) => Effect.asVoid(Queue.offer(wanted, engine)))
       const others = yield* Effect.forkChild(Effect.all(gateways.slice(1).map(examine), { concurrency: 2 }))
       assert.deepStrictEqual(yield* Queue.takeN(wanted, 2), ["parakeet", "parakeet"])
-      // They have asked; what is found from now on is news to them.
-      yield* Effect.sleep(100)
       yield* Deferred.succeed(found, undefined)
       const reports = [yield* Fiber.join(first), ...(yield* Fiber.join(others))]
       assert.deepStrictEqual(
