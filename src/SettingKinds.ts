@@ -97,6 +97,9 @@ export const origins = listOf(
   ),
   "origins as browsers send them, separated by commas, such as https://chat.example.com,http://localhost:3000",
 )
+/** Names, each with what it stands for. */
+export const namesOf = (example: string) =>
+  setting(Schema.fromJsonString(Schema.Record(Schema.NonEmptyString, Schema.NonEmptyString)), `JSON such as ${example}`)
 export const oneOf = <const L extends ReadonlyArray<string>>(...values: L) =>
   setting(Schema.Literals(values), values.map((v) => `"${v}"`).join(" or "))
 

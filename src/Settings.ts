@@ -14,6 +14,7 @@ import {
   durationOrNone,
   engineKey,
   hosts,
+  namesOf,
   names,
   oneOf,
   origins,
@@ -124,6 +125,16 @@ export const table = {
   firstByteTimeout: duration("AVIARY_FIRST_BYTE_TIMEOUT", "30 seconds", "Time for Magpie to begin its answer."),
   idleTimeout: duration("AVIARY_IDLE_TIMEOUT", "20 seconds", "Longest silence in the middle of an engine's answer."),
 
+  voices: namesOf('{"alloy":"Magpie-Multilingual.EN-US.Aria"}')(
+    "AVIARY_VOICES",
+    "{}",
+    "Names of voices beside the engine's own, in any case: each with the voice that it stands for. OpenAI's thirteen are dealt out to the English voices unless they are here.",
+  ),
+  models: namesOf('{"kokoro":"tts-1","whisper-small":"whisper-1"}')(
+    "AVIARY_MODELS",
+    "{}",
+    "Names of models beside the engines' own and OpenAI's: each with the model that it stands for. Common ones of other servers, such as `kokoro` and `whisper-large-v3`, are known.",
+  ),
   maxTextCharacters: count("AVIARY_MAX_TEXT_CHARACTERS", "4096", "Longest text of one speech, in code points."),
   paces: setting(
     Schema.fromJsonString(

@@ -31,7 +31,9 @@ const AudioModelList = Schema.Struct({
   models: Schema.Array(Schema.Struct({ id: Schema.String })),
 }).annotate({ identifier: "AudioModelList", examples: [{ models: [{ id: "magpie-tts-multilingual" }] }] })
 
-const audio = HttpApiSchema.StreamUint8Array({ contentType: formatNames.map(contentTypeOf) })
+const audioTypes = formatNames.map(contentTypeOf)
+const audio = HttpApiSchema.StreamUint8Array({ contentType: audioTypes })
+const spoken = HttpApiSchema.StreamUint8Array({ contentType: [...audioTypes, "text/event-stream"] })
 const part = Schema.Uint8Array.pipe(
   HttpApiSchema.asUint8Array({ contentType: contentTypeOf(defaultFormat) }),
   HttpApiSchema.status(206),
@@ -42,7 +44,7 @@ export class AudioGroup extends HttpApiGroup.make("audio")
   .add(
     HttpApiEndpoint.post("speech", "/v1/audio/speech", {
       payload: SpeechPayload,
-      success: audio,
+      success: spoken,
       error: errorsWith(400, 404, 409, 413, 415, 429, 500, 502, 503, 504),
     })
       .middleware(KeyAccess)

@@ -71,14 +71,15 @@ export const Errors = {
     when: "A field has a value that OpenAI may know but this gateway, or the engine behind it, cannot serve.",
     example: ["response_format", formatsAccepted],
   }),
-  modelNotFound: kind<[model: string]>({
+  modelNotFound: kind<[model: string, known: ReadonlyArray<string>]>({
     status: 404,
     type: "invalid_request_error",
     code: "model_not_found",
     param: "model",
-    message: (model) => `The model \`${model}\` does not exist or you do not have access to it.`,
+    message: (model, known) =>
+      `The model \`${model}\` does not exist or you do not have access to it. There are: ${known.join(", ")}.`,
     when: "The model is neither listed under `/v1/models` nor an alias, or it is of the other kind.",
-    example: ["tts-9"],
+    example: ["tts-9", ["magpie-tts-multilingual", "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]],
   }),
   preconditionFailed: kind<[]>({
     status: 412,

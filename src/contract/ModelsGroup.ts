@@ -9,12 +9,22 @@ export const Model = Schema.Struct({
   object: Schema.tag("model"),
   created: Schema.Int,
   owned_by: Schema.String,
-  kind: Schema.Literals(["stt", "tts", "voice"]).annotate({
-    description: "stt: transcribes. tts: speaks. voice: a voice to speak with.",
+  kind: Schema.Literals(["stt", "tts"]).annotate({
+    description: "stt: transcribes. tts: speaks; a voice is one, too.",
   }),
+  shutdown_date: Schema.Null.annotate({ description: "OpenAI's date of a model's end. None ends here." }),
 }).annotate({
   identifier: "Model",
-  examples: [{ id: "magpie-tts-multilingual", object: "model", created: 1763700000, owned_by: "aviary", kind: "tts" }],
+  examples: [
+    {
+      id: "magpie-tts-multilingual",
+      object: "model",
+      created: 1763700000,
+      owned_by: "aviary",
+      kind: "tts",
+      shutdown_date: null,
+    },
+  ],
 })
 export type Model = typeof Model.Type
 

@@ -1,5 +1,5 @@
-import { Schema } from "effect"
-import { AudioFormat, defaultFormat, formatsAccepted } from "../audio/format/AudioFormat.ts"
+import { Schema, SchemaGetter } from "effect"
+import { defaultFormat, formatNames, formatsAccepted } from "../audio/format/AudioFormat.ts"
 
 /** What a client is told a field accepts, both of a value of the wrong type and of one out of range. */
 type Accepts = { readonly message: string }
@@ -7,13 +7,38 @@ type Accepts = { readonly message: string }
 const nameAccepts: Accepts = { message: "expected 1 to 256 characters" }
 const name = Schema.String.annotate(nameAccepts).check(Schema.isBetweenLength(1, 256, nameAccepts))
 
+/** Empty where a client has none. */
+const voiceName = Schema.String.check(Schema.isMaxLength(256, { message: "expected at most 256 characters" }))
+
+/** A number, also as a text, as forms and shells write it. */
+const lenientNumber = (accepts: Accepts) =>
+  Schema.Union([Schema.Finite, Schema.String])
+    .annotate(accepts)
+    .pipe(
+      Schema.decodeTo(Schema.Finite.annotate(accepts), {
+        decode: SchemaGetter.transform((written: number | string) =>
+          typeof written === "number" ? written : written.trim() === "" ? Number.NaN : Number(written),
+        ),
+        encode: SchemaGetter.transform((number: number): number | string => number),
+      }),
+    )
+
+/** One of `names`, in any case. */
+const inAnyCase = <const L extends string>(names: ReadonlyArray<L>, accepts: Accepts) =>
+  Schema.String.pipe(
+    Schema.decodeTo(Schema.Literals(names).annotate(accepts), {
+      decode: SchemaGetter.transform((written: string) => written.trim().toLowerCase() as L),
+      encode: SchemaGetter.transform((name: L): string => name),
+    }),
+  )
+
 /** A field that may be left out; OpenAI's clients also write `null` for that. */
 const optional = <S extends Schema.Top>(schema: S, annotations: Accepts & { readonly description: string }) =>
   Schema.optionalKey(Schema.NullOr(schema).annotate(annotations))
 
 const formats: Accepts = { message: formatsAccepted }
 const speeds: Accepts = { message: "expected a number from 0.25 to 4" }
-const streams: Accepts = { message: 'expected "audio"; server-sent events ("sse") are not available' }
+const streams: Accepts = { message: 'expected one of "audio", "sse"' }
 const languages: Accepts = { message: "expected a BCP 47 language tag such as en-US" }
 const sampleRates: Accepts = { message: "expected a whole number from 8000 to 48000" }
 
@@ -24,29 +49,42 @@ export const SpeechPayload = Schema.Struct({
     message: "expected a text",
     description: "The text, at most 4,096 Unicode code points.",
   }),
-  voice: Schema.Union([name, Schema.Struct({ id: name })]).annotate({
+  voice: optional(Schema.Union([voiceName, Schema.Struct({ id: voiceName })]), {
     message: "expected the name of a voice, or an object with its id",
-    description: "A voice of `GET /v1/audio/voices`, a speaker's bare name, or an alias such as `alloy`.",
+    description:
+      "A voice of `GET /v1/audio/voices`, a speaker's bare name, or an alias such as `alloy`, in any case, with an emotion behind it (`Mia.Angry`) where the engine lists it. Left out or empty: the voice that `alloy` is here.",
   }),
-  response_format: optional(AudioFormat.annotate(formats), {
+  instructions: optional(Schema.String, {
+    message: "expected a text",
+    description: "An emotion of the voice that is named in it, such as `angry`, is spoken. Ignored otherwise.",
+  }),
+  response_format: optional(inAnyCase(formatNames, formats), {
     ...formats,
-    description: `Default \`${defaultFormat}\`. \`pcm\` is headerless signed 16-bit little-endian mono.`,
+    description: `One of ${formatNames.map((format) => `\`${format}\``).join(", ")}, default \`${defaultFormat}\`. \`pcm\` is headerless signed 16-bit little-endian mono.`,
   }),
-  speed: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0.25, maximum: 4 }, speeds)), {
+  speed: optional(lenientNumber(speeds).check(Schema.isBetween({ minimum: 0.25, maximum: 4 }, speeds)), {
     ...speeds,
     description: "1, the default, is the voice's own pace.",
   }),
-  stream_format: optional(Schema.Literals(["audio"]).annotate(streams), {
+  stream_format: optional(inAnyCase(["audio", "sse"], streams), {
     ...streams,
-    description: "Audio is always streamed as it is made.",
+    description:
+      "`sse`: as events `speech.audio.delta` and `speech.audio.done`, whose usage counts the characters that are charged for in place of tokens. Either way audio leaves as it is made.",
   }),
   language: optional(Schema.String.check(Schema.isPattern(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, languages)), {
     ...languages,
     description: "BCP 47, such as `en-US`. Default: the voice's own.",
   }),
   sample_rate_hz: optional(
-    Schema.Finite.check(Schema.isInt(sampleRates), Schema.isBetween({ minimum: 8_000, maximum: 48_000 }, sampleRates)),
-    { ...sampleRates, description: "Hz of `wav` and `pcm`. Default 24,000." },
+    lenientNumber(sampleRates).check(
+      Schema.isInt(sampleRates),
+      Schema.isBetween({ minimum: 8_000, maximum: 48_000 }, sampleRates),
+    ),
+    {
+      ...sampleRates,
+      description:
+        "Hz. Default 24,000; `mp3`, `aac` and `flac` have the engine's own. A rate that the format does not have becomes 24,000.",
+    },
   ),
 }).annotate({
   identifier: "SpeechRequest",

@@ -41,9 +41,9 @@ const make = Effect.fnUntraced(function* (threads: number) {
     workerData: { flite },
   }).pipe(Effect.mapError(embeddedError))
 
-  const say = (text: string, voice: string, speed: number) =>
+  const say = (text: string, voice: string) =>
     pool
-      .run((client) => client.Say({ text, voice, speed }))
+      .run((client) => client.Say({ text, voice }))
       .pipe(
         Effect.mapError(embeddedError),
         Effect.timeoutOrElse({
@@ -53,11 +53,11 @@ const make = Effect.fnUntraced(function* (threads: number) {
       )
 
   // The first call compiles what it runs, and takes four times as long.
-  yield* Effect.replicateEffect(say("Ready.", "slt", 1), threads, { concurrency: threads })
+  yield* Effect.replicateEffect(say("Ready.", "slt"), threads, { concurrency: threads })
 
   return Flite.of({
     voices: Object.keys(fliteVoices),
-    speak: (text, voice, speed) =>
+    speak: (text, voice) =>
       Stream.suspend(() => {
         if (!isVoice(voice)) {
           return Stream.fail(
@@ -68,7 +68,7 @@ const make = Effect.fnUntraced(function* (threads: number) {
         if (pieces.length === 0) return Stream.fail(new EmbeddedError({ reason: new NothingToSay({}) }))
         return Stream.fromIterable(pieces).pipe(
           Stream.rechunk(1),
-          Stream.mapEffect((piece) => say(piece, fliteVoices[voice], speed), { concurrency: 2 }),
+          Stream.mapEffect((piece) => say(piece, fliteVoices[voice]), { concurrency: 2 }),
           Stream.flatMap((bytes) => Stream.fromIterable(chunks(louder(bytes, gains[fliteVoices[voice]])))),
         )
       }),
@@ -79,13 +79,13 @@ const make = Effect.fnUntraced(function* (threads: number) {
  * CMU Flite, a classic synthesizer of English, in threads of this process.
  *
  * `speak`: chunks of at most 250 ms, while later sentences are still being made; never more than three sentences ahead of
- * the reader. `speed` 1 is the voice's own pace. Interrupting the stream drops what has not begun.
+ * the reader. Interrupting the stream drops what has not begun.
  */
 export class Flite extends Context.Service<
   Flite,
   {
     readonly voices: ReadonlyArray<string>
-    readonly speak: (text: string, voice: string, speed: number) => Stream.Stream<Pcm, EmbeddedError>
+    readonly speak: (text: string, voice: string) => Stream.Stream<Pcm, EmbeddedError>
   }
 >()("aviary/embedded/Flite") {
   /** `threads` sentences are made at a time. They have started, and spoken once, when the layer is built. */

@@ -12,7 +12,7 @@ export class FliteFailed extends Schema.TaggedError<FliteFailed>()("FliteFailed"
  */
 export const FliteRpcs = RpcGroup.make(
   Rpc.make("Say", {
-    payload: { text: Schema.String, voice: Schema.String, speed: Schema.Finite },
+    payload: { text: Schema.String, voice: Schema.String },
     success: Transferable.Uint8Array,
     error: FliteFailed,
   }),

@@ -9,9 +9,8 @@ import type * as Wasm from "./Wasm.ts"
 const { flite } = workerData as { readonly flite: Wasm.Module }
 const headerBytes = 44
 
-const say = (text: string, voice: string, speed: number): Uint8Array<ArrayBuffer> => {
-  const stretch = `duration_stretch=${1 / speed}`
-  const run = runFlite(flite, ["--setf", stretch, "-voice", voice, "-t", text, "-o", "/speech.wav"])
+const say = (text: string, voice: string): Uint8Array<ArrayBuffer> => {
+  const run = runFlite(flite, ["-voice", voice, "-t", text, "-o", "/speech.wav"])
   if (run.status !== 0 || run.speech === undefined || run.speech.length < headerBytes) {
     throw new Error(run.complained.join(" ") || `flite ended with status ${run.status}`)
   }
@@ -21,9 +20,9 @@ const say = (text: string, voice: string, speed: number): Uint8Array<ArrayBuffer
 serve(
   FliteRpcs,
   FliteRpcs.toLayer({
-    Say: ({ speed, text, voice }) =>
+    Say: ({ text, voice }) =>
       Effect.try({
-        try: () => say(text, voice, speed),
+        try: () => say(text, voice),
         catch: (cause) => new FliteFailed({ message: cause instanceof Error ? cause.message : String(cause) }),
       }),
   }),

@@ -27,7 +27,7 @@ export const nimEnginesEmbedded = Layer.effect(
       transcriptionModel: moonshine.model,
       voices: flite.voices,
       languages: ["en-US"],
-      synthesize: ({ text, voice }) => Stream.mapError(flite.speak(text, voice, 1), asEngineError),
+      synthesize: ({ text, voice }) => Stream.mapError(flite.speak(text, voice), asEngineError),
       transcribe: (path) =>
         Effect.scoped(
           Effect.gen(function* () {

@@ -53,8 +53,9 @@ export const plan = Effect.fnUntraced(function* (
   }
   const text = normalise(request.text)
   if (text === "") return yield* fail(new BlankText())
-  const known = (yield* engine.voices.known).resolve(request.voice)
-  const voice = known ?? (yield* voiceOf(request.voice, engine.voices))
+  const index = yield* engine.voices.known
+  const named = index.resolve(request.voice) ?? (yield* voiceOf(request.voice, engine.voices))
+  const voice = request.instructions === undefined ? named : index.withEmotion(named, request.instructions)
   const language = request.language ?? voice.language ?? defaultLanguage
   const audible = engine.magpie.audible?.(text)
   if (audible !== undefined && speakableCharacters(audible) * 2 < speakableCharacters(text)) {

@@ -6,12 +6,14 @@ export interface SpeechRequest {
   readonly model: string
   /** A voice id of the engine, or an alias such as `alloy`. */
   readonly voice: string
+  /** How to say it; of use where it names an emotion that the voice has. */
+  readonly instructions?: string | undefined
   readonly format: AudioFormat
   /** 0.25–4; 1 is the voice's own pace. */
   readonly speed: number
   /** BCP 47; absent: the voice's own. */
   readonly language?: string | undefined
-  /** Hz of wav and pcm; absent: 24,000. */
+  /** Hz; absent: what the format has by default. */
   readonly sampleRate?: number | undefined
   /** `use` the cache, `refresh` the entry (no-cache), or `bypass` it altogether (no-store). */
   readonly cacheControl: "use" | "refresh" | "bypass"

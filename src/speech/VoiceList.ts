@@ -1,6 +1,7 @@
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, type Scope } from "effect"
 import { indexVoices, type VoiceIndex } from "../audio/VoiceIndex.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
+import { Settings } from "../Settings.ts"
 import type { EngineError } from "../upstream/EngineError.ts"
 
 /** How long a listing is believed, and how long a failed one, so that a dead engine is not asked on every request. */
@@ -22,8 +23,9 @@ interface Voices {
   readonly latest: Effect.Effect<VoiceIndex, EngineError>
 }
 
-const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, EngineGuard | Scope.Scope> {
+const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, EngineGuard | Settings | Scope.Scope> {
   const guard = yield* EngineGuard
+  const { voices: ownAliases } = yield* Settings
   const scope = yield* Effect.scope
   let last: VoiceIndex | undefined
   let answered: { readonly exit: Exit.Exit<VoiceIndex, EngineError>; readonly believedUntil: bigint } | undefined
@@ -32,7 +34,14 @@ const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, EngineGuar
   const list = guard
     .ask("magpie", (client) => client.voices)
     .pipe(
-      Effect.map(indexVoices),
+      Effect.map((ids) => indexVoices(ids, ownAliases)),
+      Effect.tap(({ unknown }) =>
+        unknown.length === 0 || last !== undefined
+          ? Effect.void
+          : Effect.logWarning(
+              `Aliases of AVIARY_VOICES stand for voices that the engine does not list, and are not taken: ${unknown.join(", ")}.`,
+            ),
+      ),
       Effect.onExit((exit) =>
         Effect.map(Clock.monotonicTimeNanos, (now) => {
           answered = { exit, believedUntil: now + Duration.toNanosUnsafe(believedFor(exit)) }

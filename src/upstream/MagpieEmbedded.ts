@@ -12,11 +12,11 @@ export const makeMagpieEmbedded = Effect.gen(function* () {
   return {
     model: "flite",
     maxCharacters: 2_000,
-    supportsSpeed: true,
+    supportsSpeed: false,
     audible: toAscii,
     voices: Effect.succeed(flite.voices),
-    synthesize: ({ language, speed, text, voice }: Utterance) =>
-      Stream.unwrap(Effect.as(requireEnglish(language), flite.speak(text, voice, speed))).pipe(
+    synthesize: ({ language, text, voice }: Utterance) =>
+      Stream.unwrap(Effect.as(requireEnglish(language), flite.speak(text, voice))).pipe(
         Stream.mapError((error) => errorOf("magpie")(embeddedFailure(error))),
       ),
     ready: Effect.void,

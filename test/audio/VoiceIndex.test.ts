@@ -61,12 +61,64 @@ describe("resolve", () => {
     )
   })
 
-  it.each(["nobody", "", "Magpie-Multilingual.EN-US.Mia.Bored", "__proto__"])("does not know %j", (wanted) => {
-    expect(indexVoices(listed).resolve(wanted)).toBeUndefined()
-  })
+  it.each(["nobody", "", "nobody.Angry", "Magpie-Multilingual.EN-US.Nobody", "__proto__"])(
+    "does not know %j",
+    (wanted) => {
+      expect(indexVoices(listed).resolve(wanted)).toBeUndefined()
+    },
+  )
 
   it("resolves no name without a list", () => {
     expect(indexVoices([]).resolve("alloy")).toBeUndefined()
+  })
+})
+
+describe("an emotion", () => {
+  const { resolve, withEmotion } = indexVoices([
+    "Magpie-Multilingual.EN-US.Mia",
+    "Magpie-Multilingual.EN-US.Mia.Angry",
+    "Magpie-Multilingual.EN-US.Mia.PleasantSurprised",
+  ])
+  const mia = resolve("Mia")!
+
+  it.each([
+    ["mia.angry", "Angry"],
+    ["alloy.Angry", "Angry"],
+    ["Mia.Bored", undefined],
+    ["alloy.", undefined],
+  ])("%s speaks it where the engine lists it, and plainly otherwise", (wanted, emotion) => {
+    expect(resolve(wanted)).toMatchObject({ base: "Magpie-Multilingual.EN-US.Mia", emotion })
+  })
+
+  it.each([
+    ["Speak in an ANGRY tone.", "Angry"],
+    ["pleasant surprised, please", "PleasantSurprised"],
+    ["Do not sound angry.", undefined],
+    ["Angrily.", undefined],
+    ["None", undefined],
+  ])("is heard in the instructions %j where they name it", (text, emotion) => {
+    expect(withEmotion(mia, text).emotion).toBe(emotion)
+  })
+
+  it("that the voice was asked for with is not changed by instructions", () => {
+    expect(withEmotion(resolve("Mia.PleasantSurprised")!, "angry").emotion).toBe("PleasantSurprised")
+  })
+})
+
+describe("an operator's own aliases", () => {
+  const own = { Alloy: "Diego", narrator: "Mia.Angry", ghost: "Nobody", echo: "narrator" }
+  const { aliases, resolve, unknown } = indexVoices(listed, own)
+
+  it("stand for the voices that they name, in any case and before OpenAI's", () => {
+    expect(resolve("ALLOY")?.id).toBe(resolve("Diego")?.id)
+    expect(resolve("Narrator")?.id).toBe(resolve("Mia.Angry")?.id)
+    expect(aliases.get("narrator")).toBe(resolve("Mia")?.base)
+  })
+
+  it("are no chain, and tell whose voice is not there", () => {
+    expect(unknown).toEqual(["ghost", "echo"])
+    expect(resolve("ghost")).toBeUndefined()
+    expect(resolve("echo")).toEqual(indexVoices(listed).resolve("echo"))
   })
 })
 

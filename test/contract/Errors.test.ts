@@ -17,7 +17,7 @@ const page = `# Errors
 Every error has this body, in OpenAI's shape; \`param\` names the request field at fault, if one is.
 
 \`\`\`json
-${JSON.stringify(Errors.modelNotFound("tts-9").envelope, undefined, 2)}
+${JSON.stringify(Errors.modelNotFound("tts-9", ["tts-1", "tts-1-hd", "gpt-4o-mini-tts"]).envelope, undefined, 2)}
 \`\`\`
 
 Every answer carries \`x-request-id\`, under which the gateway's log has it. OpenAI's SDKs try again by themselves after

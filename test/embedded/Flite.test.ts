@@ -15,7 +15,7 @@ layer(Flite.layerThreads(1), { excludeTestServices: true })("Flite", (it) => {
     Effect.gen(function* () {
       const flite = yield* Flite
       assert.deepStrictEqual([...flite.voices], Object.keys(fliteVoices))
-      const lengths = yield* Effect.forEach(flite.voices, (name) => seconds(flite.speak(sentence, name, 1)))
+      const lengths = yield* Effect.forEach(flite.voices, (name) => seconds(flite.speak(sentence, name)))
       assert.isTrue(lengths.every((length) => length > 1.5 && length < 6))
       assert.strictEqual(new Set(lengths).size, lengths.length)
     }),
@@ -25,7 +25,7 @@ layer(Flite.layerThreads(1), { excludeTestServices: true })("Flite", (it) => {
     Effect.gen(function* () {
       const flite = yield* Flite
       const levels = yield* Effect.forEach(flite.voices, (name) =>
-        Effect.map(Stream.runCollect(flite.speak(sentence.repeat(2), name, 1)), (chunks) => {
+        Effect.map(Stream.runCollect(flite.speak(sentence.repeat(2), name)), (chunks) => {
           const spoken = chunks.flatMap(({ samples }) => [...samples]).filter((sample) => Math.abs(sample) > 200)
           const square = spoken.reduce((sum, sample) => sum + sample * sample, 0) / spoken.length
           return 10 * Math.log10(square / 32_768 ** 2)
@@ -36,19 +36,10 @@ layer(Flite.layerThreads(1), { excludeTestServices: true })("Flite", (it) => {
     }),
   )
 
-  it.effect("speaks twice as fast at speed 2", () =>
-    Effect.gen(function* () {
-      const flite = yield* Flite
-      const own = yield* seconds(flite.speak(sentence, voice, 1))
-      const fast = yield* seconds(flite.speak(sentence, voice, 2))
-      assert.closeTo(own / fast, 2, 0.2)
-    }),
-  )
-
   it.effect("hands out chunks of 250 ms at most, loud enough to hear", () =>
     Effect.gen(function* () {
       const flite = yield* Flite
-      const chunks = yield* Stream.runCollect(flite.speak(sentence, voice, 1))
+      const chunks = yield* Stream.runCollect(flite.speak(sentence, voice))
       assert.isTrue(chunks.every(({ sampleRate, samples }) => sampleRate === 16_000 && samples.length <= 4_000))
       assert.isAbove(Math.max(...chunks.map(({ samples }) => Math.max(...samples))), 3_000)
     }),
@@ -58,13 +49,13 @@ layer(Flite.layerThreads(1), { excludeTestServices: true })("Flite", (it) => {
     Effect.gen(function* () {
       const flite = yield* Flite
       const begun = yield* Deferred.make<void>()
-      const reader = yield* flite.speak(sentence.repeat(400), voice, 1).pipe(
+      const reader = yield* flite.speak(sentence.repeat(400), voice).pipe(
         Stream.runForEach(() => Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)),
         Effect.forkChild,
       )
       yield* Deferred.await(begun)
       // The only thread: it would first have to make 400 sentences, about 15 seconds of work.
-      const length = yield* seconds(flite.speak("Hello.", voice, 1)).pipe(Effect.timeout("10 seconds"))
+      const length = yield* seconds(flite.speak("Hello.", voice)).pipe(Effect.timeout("10 seconds"))
       assert.isAbove(length, 0.3)
       yield* Fiber.interrupt(reader)
     }),
@@ -77,14 +68,14 @@ layer(Flite.layerThreads(1), { excludeTestServices: true })("Flite", (it) => {
         [1, 2, 3, 4, 5],
         () =>
           flite
-            .speak(sentence.repeat(200), voice, 1)
+            .speak(sentence.repeat(200), voice)
             .pipe(
               Stream.runHead,
-              Effect.andThen(seconds(flite.speak(sentence.repeat(200), voice, 1)).pipe(Effect.timeoutOption(50))),
+              Effect.andThen(seconds(flite.speak(sentence.repeat(200), voice)).pipe(Effect.timeoutOption(50))),
             ),
         { concurrency: "unbounded" },
       )
-      const length = yield* seconds(flite.speak("Hello.", voice, 1)).pipe(Effect.timeout("10 seconds"))
+      const length = yield* seconds(flite.speak("Hello.", voice)).pipe(Effect.timeout("10 seconds"))
       assert.isAbove(length, 0.3)
     }),
   )
@@ -92,9 +83,9 @@ layer(Flite.layerThreads(1), { excludeTestServices: true })("Flite", (it) => {
   it.effect("refuses an unknown voice, and text without a sound in English", () =>
     Effect.gen(function* () {
       const flite = yield* Flite
-      const unknown = yield* Effect.flip(Stream.runDrain(flite.speak("Hello.", "Flite.EN-US.Nobody", 1)))
+      const unknown = yield* Effect.flip(Stream.runDrain(flite.speak("Hello.", "Flite.EN-US.Nobody")))
       assert.strictEqual(unknown.reason._tag, "NoSuchVoice")
-      const silent = yield* Effect.flip(Stream.runDrain(flite.speak("日本語 😀", voice, 1)))
+      const silent = yield* Effect.flip(Stream.runDrain(flite.speak("日本語 😀", voice)))
       assert.strictEqual(silent.reason._tag, "NothingToSay")
     }),
   )
@@ -104,7 +95,7 @@ layer(Flite.layerThreads(1), { excludeTestServices: true })("Flite", (it) => {
     () =>
       Effect.gen(function* () {
         const flite = yield* Flite
-        const lengths = yield* Effect.replicateEffect(seconds(flite.speak("Once more.", voice, 1)), 200)
+        const lengths = yield* Effect.replicateEffect(seconds(flite.speak("Once more.", voice)), 200)
         assert.strictEqual(new Set(lengths).size, 1)
       }),
     180_000,

@@ -17,13 +17,16 @@ describe("a speech request", () => {
     [{ input: 7 }, "input", "invalid_value", "expected a text"],
     [{ input: null }, "input", "invalid_value", "expected a text"],
     [{ voice: 7 }, "voice", "invalid_value", "expected the name of a voice"],
-    [{ voice: { id: "" } }, "voice.id", "invalid_value", "expected 1 to 256 characters"],
+    [{ voice: { id: "x".repeat(257) } }, "voice.id", "invalid_value", "expected at most 256 characters"],
     [{ response_format: "ogg" }, "response_format", "unsupported_value", '"mp3", "opus", "aac", "flac", "wav", "pcm"'],
     [{ response_format: 7 }, "response_format", "invalid_value", '"flac", "wav", "pcm"'],
-    [{ stream_format: "sse" }, "stream_format", "unsupported_value", '("sse") are not available'],
+    [{ stream_format: "ws" }, "stream_format", "unsupported_value", '"audio", "sse"'],
     [{ speed: 0.2 }, "speed", "invalid_value", "from 0.25 to 4"],
     [{ speed: 4.1 }, "speed", "invalid_value", "from 0.25 to 4"],
     [{ speed: "fast" }, "speed", "invalid_value", "from 0.25 to 4"],
+    [{ speed: "" }, "speed", "invalid_value", "from 0.25 to 4"],
+    [{ speed: "5" }, "speed", "invalid_value", "from 0.25 to 4"],
+    [{ speed: true }, "speed", "invalid_value", "from 0.25 to 4"],
     [{ language: "english!" }, "language", "invalid_value", "such as en-US"],
     [{ sample_rate_hz: 7_999 }, "sample_rate_hz", "invalid_value", "from 8000 to 48000"],
     [{ sample_rate_hz: 22_050.5 }, "sample_rate_hz", "invalid_value", "from 8000 to 48000"],
@@ -34,7 +37,7 @@ describe("a speech request", () => {
     expect(fault.message).toContain(accepted)
   })
 
-  it.each(["model", "input", "voice"] as const)("without %s says that it is missing", (param) => {
+  it.each(["model", "input"] as const)("without %s says that it is missing", (param) => {
     const { [param]: _, ...rest } = good
     expect(faultOf(SpeechPayload, rest)).toMatchObject({ code: "missing_required_parameter", param })
   })
@@ -44,16 +47,35 @@ describe("a speech request", () => {
   })
 
   it("ignores fields that it does not know, and null where a field may be left out", () => {
-    const wide = { ...good, backend: "x", stream: true, instructions: "None", speed: null, response_format: null }
-    expect(Schema.decodeUnknownSync(SpeechPayload)(wide)).toEqual({ ...good, speed: null, response_format: null })
+    const wide = { ...good, backend: "x", stream: true, speed: null, response_format: null, instructions: null }
+    expect(Schema.decodeUnknownSync(SpeechPayload)(wide)).toEqual({
+      ...good,
+      speed: null,
+      response_format: null,
+      instructions: null,
+    })
+  })
+
+  it("takes numbers that are written as texts, names in any case, and no voice", () => {
+    const decode = Schema.decodeUnknownSync(SpeechPayload)
+    const lenient = { response_format: " MP3", stream_format: "SSE", speed: "1.0", sample_rate_hz: "16000" }
+    const { voice: _, ...voiceless } = good
+    expect(decode({ ...voiceless, ...lenient })).toEqual({
+      ...voiceless,
+      response_format: "mp3",
+      stream_format: "sse",
+      speed: 1,
+      sample_rate_hz: 16_000,
+    })
+    for (const voice of [null, "", { id: "" }]) expect(decode({ ...good, voice })).toEqual({ ...good, voice })
   })
 })
 
 describe("a transcription form", () => {
-  it.each(["srt", "vtt", "verbose_json", "diarized_json"])("in %s names what there is", (response_format) => {
+  it.each(["sbv", "xml"])("in %s names what there is", (response_format) => {
     const fault = faultOf(TranscriptionFields, { model: "whisper-1", response_format })
     expect(fault).toMatchObject({ status: 400, code: "unsupported_value", param: "response_format" })
-    expect(fault.message).toContain('"json", "text"')
+    expect(fault.message).toContain('"json", "text", "srt", "vtt"')
   })
 
   it("without a model says so", () => {

@@ -34,13 +34,13 @@ it.live("lists in the shapes that OpenAI and Open WebUI read, without a key", ()
       const response = yield* get(url + path)
       return yield* Effect.promise((): Promise<unknown> => response.json())
     })
-    const entry = { object: "model", created: expect.any(Number), owned_by: "aviary" }
+    const entry = { object: "model", created: expect.any(Number), owned_by: "aviary", shutdown_date: null }
     expect(yield* json("/v1/models")).toEqual({
       object: "list",
       data: [
         { id: "test-parakeet", kind: "stt", ...entry },
         { id: "test-magpie", kind: "tts", ...entry },
-        { id: "Test.EN-US.Tone", kind: "voice", ...entry },
+        { id: "Test.EN-US.Tone", kind: "tts", ...entry },
       ],
     })
     expect(yield* json("/v1/models/tts-1")).toEqual({ id: "tts-1", kind: "tts", ...entry })
@@ -129,7 +129,9 @@ it.live("answers without a socket, speech included, and logs as the program does
         testPrograms,
         testRooms.pipe(Layer.provide([testEngines, Settings.layerTest()])),
         testFleet,
-        VoiceList.layer.pipe(Layer.provide(EngineGuard.layerOpen.pipe(Layer.provide(testFleet)))),
+        VoiceList.layer.pipe(
+          Layer.provide([EngineGuard.layerOpen.pipe(Layer.provide(testFleet)), Settings.layerTest()]),
+        ),
         Settings.layerTest({ dataDir: tmpdir() }),
         NodeHttpServer.layerHttpServices,
       ),

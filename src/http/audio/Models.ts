@@ -5,6 +5,7 @@ import { Errors } from "../../contract/Errors.ts"
 import type { ListedVoice } from "../../contract/AudioGroup.ts"
 import type { Model } from "../../contract/ModelsGroup.ts"
 import { Fleet } from "../../health/Fleet.ts"
+import { Settings } from "../../Settings.ts"
 import { withoutSecrets } from "../../telemetry/Secrets.ts"
 import { VoiceList } from "../../speech/VoiceList.ts"
 
@@ -12,13 +13,23 @@ import { VoiceList } from "../../speech/VoiceList.ts"
 const patience = Duration.seconds(2)
 
 /** OpenAI's names for what Magpie does; clients send them unasked. Dated ones, such as `gpt-4o-mini-tts-2025-12-15`, count too. */
-const speaks = /^(tts-1|tts-1-hd|gpt-4o-mini-tts)(-\d{4}(-\d{2}-\d{2})?)?$/
+const speaks = /^(tts-1|tts-1-hd|gpt-4o-mini-tts)(-\d{4}(-\d{2}-\d{2})?)?$/i
 
 /** The same for Parakeet. */
-const transcribes = /^(whisper-1|gpt-transcribe|gpt-4o-transcribe|gpt-4o-mini-transcribe)(-\d{4}-\d{2}-\d{2})?$/
+const transcribes =
+  /^(whisper-1|gpt-transcribe|gpt-4o-transcribe|gpt-4o-transcribe-diarize|gpt-4o-mini-transcribe)(-\d{4}-\d{2}-\d{2})?$/i
+
+/** What is told of them to who asks for another: the undated ones that clients know best. */
+const openAiNames = { tts: ["tts-1", "tts-1-hd", "gpt-4o-mini-tts"], stt: ["whisper-1", "gpt-4o-transcribe"] } as const
 
 /** Every name that a Parakeet goes by, with or without its owner. */
-const parakeets = /^(nvidia\/)?parakeet\b/
+const parakeets = /^(nvidia\/)?parakeet\b/i
+
+/** What other servers call models of the same trade; their clients send it unasked. */
+const others = {
+  tts: /^([\w-]+\/)?(kokoro|piper|xtts)([-_.]|$)/i,
+  stt: /^([\w-]+\/)?(faster-)?(distil-)?whisper(-(tiny|base|small|medium|large|turbo)([-.][\w.-]+)?)?$/i,
+} as const
 
 /** The base voices, each with OpenAI's names for it. */
 const listedVoices = ({ aliases, bases }: VoiceIndex): ReadonlyArray<ListedVoice> =>
@@ -49,36 +60,53 @@ const make = Effect.gen(function* () {
     created,
     owned_by: "aviary",
     kind,
+    shutdown_date: null,
   })
-  const isSpeech = (id: string) => id === magpie.model || speaks.test(id)
-  const isTranscription = (id: string) => id === parakeet.model || transcribes.test(id) || parakeets.test(id)
-  const engineOf = (id: string) => (speaks.test(id) ? magpie.model : transcribes.test(id) ? parakeet.model : id)
+  const { models: ownAliases } = yield* Settings
+  const own = new Map(Object.entries(ownAliases).map(([alias, name]) => [alias.toLowerCase(), name]))
+  /** What one of the operator's names stands for; any other as it is. */
+  const meant = (id: string) => own.get(id.toLowerCase()) ?? id
+  const is = (id: string, name: string) => id.toLowerCase() === name.toLowerCase()
+  const isSpeech = (id: string) => is(id, magpie.model) || speaks.test(id) || others.tts.test(id)
+  const isTranscription = (id: string) =>
+    is(id, parakeet.model) || transcribes.test(id) || parakeets.test(id) || others.stt.test(id)
+  const engineOf = (id: string) => {
+    const name = meant(id)
+    if (speaks.test(name) || others.tts.test(name)) return magpie.model
+    return transcribes.test(name) || others.stt.test(name) ? parakeet.model : name
+  }
+
+  const aliasesOf = (fits: (id: string) => boolean) => Object.keys(ownAliases).filter((alias) => fits(meant(alias)))
+  const named = {
+    tts: [magpie.model, ...openAiNames.tts, ...aliasesOf(isSpeech)],
+    stt: [parakeet.model, ...openAiNames.stt, ...aliasesOf(isTranscription)],
+  }
 
   const list = Effect.map(voices, (found) => [
     model(parakeet.model, "stt"),
     model(magpie.model, "tts"),
-    ...found.map((voice) => model(voice.id, "voice")),
+    ...found.map((voice) => model(voice.id, "tts")),
   ])
 
   const find = Effect.fn("Models.find")(function* (id: string) {
-    if (isTranscription(id)) return model(withoutSecrets(id), "stt")
-    if (isSpeech(id)) return model(id, "tts")
-    const found = (yield* voices).find((voice) => voice.id === id)
-    return found === undefined ? yield* Errors.modelNotFound(id) : model(found.id, "voice")
+    if (isTranscription(meant(id))) return model(withoutSecrets(id), "stt")
+    if (isSpeech(meant(id))) return model(id, "tts")
+    const found = (yield* voices).find((voice) => is(voice.id, id))
+    return found === undefined ? yield* Errors.modelNotFound(id, [...named.stt, ...named.tts]) : model(found.id, "tts")
   })
 
   const forSpeech = Effect.fn("Models.forSpeech")(function* (id: string) {
-    if (isSpeech(id)) return
-    if (isTranscription(id)) return yield* Errors.modelNotFound(id)
+    if (isSpeech(meant(id))) return
+    if (isTranscription(meant(id))) return yield* Errors.modelNotFound(id, named.tts)
     // Some clients put a voice where the model goes. While the voices are unknown, the engine's own error says more.
     const found = yield* known
-    if (Option.isSome(found) && !found.value.isListed(id)) {
-      return yield* Errors.modelNotFound(id)
+    if (Option.isSome(found) && found.value.resolve(id) === undefined) {
+      return yield* Errors.modelNotFound(id, named.tts)
     }
   })
 
   const forTranscription = Effect.fn("Models.forTranscription")(function* (id: string) {
-    if (!isTranscription(id)) return yield* Errors.modelNotFound(id)
+    if (!isTranscription(meant(id))) return yield* Errors.modelNotFound(id, named.stt)
   })
 
   return Models.of({ list, voices, find, engineOf, forSpeech, forTranscription, speechModel: magpie.model })

@@ -7,6 +7,7 @@ import type { SpeechRequest } from "../../speech/SpeechRequest.ts"
 import { codePoints } from "../../speech/SpokenText.ts"
 import { deliver } from "./Delivery.ts"
 import { Models } from "./Models.ts"
+import { speechEvents } from "./SpeechEvents.ts"
 import { paying } from "../access/Paying.ts"
 import { makeRateLimits } from "../access/RateLimits.ts"
 import { note } from "../RequestNotes.ts"
@@ -18,10 +19,19 @@ const cacheControl = (headers: Headers.Headers): SpeechRequest["cacheControl"] =
   return directives.includes("no-cache") || directives.includes("max-age=0") ? "refresh" : "use"
 }
 
+/** What a client without a wish hears. */
+const defaultVoice = "alloy"
+
+const voiceOf = ({ voice }: SpeechPayload): string => {
+  const name = typeof voice === "string" ? voice : voice?.id
+  return name === undefined || name.trim() === "" ? defaultVoice : name
+}
+
 const speechRequest = (payload: SpeechPayload, headers: Headers.Headers): SpeechRequest => ({
   text: payload.input,
   model: payload.model,
-  voice: typeof payload.voice === "string" ? payload.voice : payload.voice.id,
+  voice: voiceOf(payload),
+  instructions: payload.instructions ?? undefined,
   format: payload.response_format ?? defaultFormat,
   speed: payload.speed ?? 1,
   language: payload.language ?? undefined,
@@ -47,10 +57,14 @@ export const makeSpeechHandler = Effect.gen(function* () {
     yield* models.forSpeech(payload.model)
     const body = Effect.succeed({ kind: "speech", ...asked, cacheControl: null })
     const spoken = yield* paying(request, body, speech.speak(asked))
+    const cached = { "x-cache": spoken.cache }
+    if (payload.stream_format === "sse") {
+      return yield* speechEvents(request, spoken, cached, codePoints(payload.input))
+    }
     return yield* deliver(request, spoken, {
       contentType: spoken.contentType,
       headers: {
-        "x-cache": spoken.cache,
+        ...cached,
         ...(spoken.sha256 === undefined ? {} : { etag: `"${spoken.sha256}"` }),
         ...(spoken.cache === "BYPASS" ? {} : { "content-location": `/v1/audio/speech/${spoken.key}` }),
       },

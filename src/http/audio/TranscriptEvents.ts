@@ -7,6 +7,7 @@ import type { Transcribed } from "../../transcription/Transcription.ts"
 import type { TranscriptionFailure } from "../../transcription/TranscriptionError.ts"
 import { makeRoomErrors } from "../RoomErrors.ts"
 import { deliver, handedOver } from "./Delivery.ts"
+import { eventOf, eventStream } from "./EventStream.ts"
 import { keptAlive } from "./KeptAlive.ts"
 import { segmentId, speakerSegment, usageOf } from "./TranscriptAnswer.ts"
 
@@ -18,17 +19,10 @@ type TranscriptEvent =
   | { readonly type: "transcript.text.done"; readonly text: string; readonly usage: ReturnType<typeof usageOf> }
   | ApiError["envelope"]
 
-/** Server-sent events are ended by line breaks, of which JSON has none: it writes those of a text as `\n`. */
-const event = (data: TranscriptEvent) => encoder.encode(`data: ${JSON.stringify(data)}\n\n`)
+const event: (data: TranscriptEvent) => Uint8Array = eventOf
 
 /** A line that readers of events skip. */
 const comment = encoder.encode(": still listening\n\n")
-
-const head = {
-  contentType: "text/event-stream",
-  // nginx would collect what it passes on.
-  headers: { "cache-control": "no-cache", "x-accel-buffering": "no" },
-}
 
 /** How long a transcription may take to its first segment before its answer begins without one. Proxies give up after 30 seconds and more. */
 const patience = "10 seconds"
@@ -91,7 +85,7 @@ export const makeTranscriptEvents = Effect.gen(function* () {
         return heard.value.delivered(handed === "all" || handed === 0 ? handed : handedMs)
       },
     }
-    return yield* deliver(request, payable, head, done)
+    return yield* deliver(request, payable, eventStream, done)
   })
 })
 

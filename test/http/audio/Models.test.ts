@@ -11,12 +11,14 @@ import { MagpieClient } from "../../../src/upstream/MagpieClient.ts"
 import { oneOfEach } from "../../support/fleet.ts"
 import { Settings } from "../../../src/Settings.ts"
 
+const own = { house: "tts-1", ears: "whisper-1" }
+
 const modelsOver = (voices: MagpieClient["Service"]["voices"]) =>
   Models.layer.pipe(
     Layer.provide(VoiceList.layer),
     Layer.provide(EngineGuard.layerOpen),
     Layer.provide(oneOfEach({ magpie: { voices } })),
-    Layer.provide(Settings.layerTest()),
+    Layer.provide(Settings.layerTest({ models: JSON.stringify(own) })),
   )
 
 const twoVoices = Effect.succeed([
@@ -36,8 +38,8 @@ it.effect("lists both models and one entry per base voice", () =>
     expect(yield* ids).toEqual([
       "stt test-parakeet",
       "tts test-magpie",
-      "voice Magpie-Multilingual.EN-US.Mia",
-      "voice Magpie-Multilingual.ES-US.Diego",
+      "tts Magpie-Multilingual.EN-US.Mia",
+      "tts Magpie-Multilingual.ES-US.Diego",
     ])
   }).pipe(Effect.provide(modelsOver(twoVoices))),
 )
@@ -77,7 +79,7 @@ it.effect("waits two seconds for a Magpie that does not answer, and asks it once
       expect(yield* Fiber.join(second)).toEqual(["stt test-parakeet", "tts test-magpie"])
       // The listing that was given up on goes on, and serves whoever comes next.
       yield* Deferred.succeed(answer, ["A.EN-US.B"])
-      expect(yield* ids).toContain("voice A.EN-US.B")
+      expect(yield* ids).toContain("tts A.EN-US.B")
       expect(asked).toBe(1)
     }).pipe(Effect.provide(modelsOver(hung)))
   })
@@ -92,7 +94,7 @@ it.effect("a caller that leaves does not take the listing from the next", () =>
       yield* Fiber.interrupt(leaver)
       const stayer = yield* Effect.forkChild(ids)
       yield* Deferred.succeed(answer, ["A.EN-US.B"])
-      expect(yield* Fiber.join(stayer)).toContain("voice A.EN-US.B")
+      expect(yield* Fiber.join(stayer)).toContain("tts A.EN-US.B")
     }).pipe(Effect.provide(modelsOver(Deferred.await(answer))))
   }),
 )
@@ -109,7 +111,16 @@ it.effect.each([
   ["tts-1-hd", "tts"],
   ["tts-1-1106", "tts"],
   ["gpt-4o-mini-tts", "tts"],
-  ["Magpie-Multilingual.ES-US.Diego", "voice"],
+  ["Magpie-Multilingual.ES-US.Diego", "tts"],
+  ["TTS-1", "tts"],
+  ["tts-1-hd-1106", "tts"],
+  ["kokoro", "tts"],
+  ["hexgrad/Kokoro-82M", "tts"],
+  ["whisper-small", "stt"],
+  ["Systran/faster-whisper-large-v3", "stt"],
+  ["gpt-4o-transcribe-diarize", "stt"],
+  ["House", "tts"],
+  ["ears", "stt"],
 ] as const)("finds %s under its own name", ([id, kind]) =>
   Effect.gen(function* () {
     const models = yield* Models
@@ -157,4 +168,15 @@ it.effect("knows which engine an alias of OpenAI's is here, and leaves every oth
     for (const alias of ["whisper-1", "gpt-4o-transcribe"]) expect(engineOf(alias)).toBe("test-parakeet")
     for (const name of ["test-magpie", "parakeet-1.1b", "tts-9"]) expect(engineOf(name)).toBe(name)
   }).pipe(Effect.provide(modelsOver(down))),
+)
+
+it.effect("who asks for a model that is not there is told which are", () =>
+  Effect.gen(function* () {
+    const models = yield* Models
+    const told = Effect.map(Effect.flip(models.find("tts-9")), ({ message }) => message)
+    expect(yield* told).toContain("test-parakeet, whisper-1")
+    expect(yield* told).toContain("test-magpie, tts-1, tts-1-hd, gpt-4o-mini-tts, house.")
+    const { message } = yield* Effect.flip(models.forTranscription("tts-1"))
+    expect(message).toContain("There are: test-parakeet, whisper-1, gpt-4o-transcribe, ears.")
+  }).pipe(Effect.provide(modelsOver(twoVoices))),
 )
