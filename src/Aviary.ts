@@ -18,6 +18,7 @@ import { EngineGuard } from "./health/EngineGuard.ts"
 import { EngineProbe } from "./health/EngineProbe.ts"
 import { Fleet } from "./health/Fleet.ts"
 import { EngineStates } from "./health/EngineStates.ts"
+import { EngineTimeline } from "./health/EngineTimeline.ts"
 import * as PostgresBudget from "./health/postgres/PostgresBudget.ts"
 import * as PostgresRounds from "./health/postgres/PostgresRounds.ts"
 import { Quarantine } from "./health/Quarantine.ts"
@@ -88,7 +89,7 @@ export const accounts = Layer.mergeAll(
  *
  * @public
  */
-export const health = EngineGuard.layer.pipe(
+export const health = Layer.merge(EngineGuard.layer, EngineTimeline.layer).pipe(
   Layer.provideMerge(DeepHealth.layer),
   Layer.provide([EngineProbe.layer, Restarter.layer]),
   Layer.provideMerge(whereShared(PostgresBudget.layer, RestartBudget.layer.pipe(Layer.provide(RestartJournal.layer)))),

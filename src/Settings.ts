@@ -1,4 +1,4 @@
-import { Config, ConfigProvider, Context, Effect, Layer, Option, Schema } from "effect"
+import { ConfigProvider, Context, Effect, Layer, Schema } from "effect"
 import {
   adminToken,
   bytes,
@@ -27,6 +27,7 @@ import {
   url,
 } from "./SettingKinds.ts"
 import { isServiceLink, unknownNames } from "./SettingNames.ts"
+import { type SettingInForce, SettingsInForce, written } from "./SettingSources.ts"
 
 /** A setting whose value is none of those accepted, or a variable that is no setting. `message` is the one line an operator sees. */
 export class SettingsError extends Schema.TaggedError<SettingsError>()("SettingsError", { message: Schema.String }) {}
@@ -107,6 +108,11 @@ export const table = {
     "AVIARY_LISTINGS",
     "open",
     "Whether models and voices are listed without a key, as Open WebUI needs it.",
+  ),
+  console: oneOf("on", "off")(
+    "AVIARY_CONSOLE",
+    "on",
+    "Whether browsers find the console at `/`. What it shows comes from routes that need the admin token either way.",
   ),
   adminToken: adminToken(
     "AVIARY_ADMIN_TOKEN",
@@ -310,8 +316,8 @@ export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3})
 
 /** The settings this process runs with. */
 export class Settings extends Context.Service<Settings, Values>()("aviary/Settings") {
-  /** Read from the environment, or whatever `ConfigProvider` is in force. */
-  static readonly layer = Layer.effect(Settings, Effect.suspend(read))
+  /** Read from the environment, or whatever `ConfigProvider` is in force; `SettingsInForce` then tells where from. */
+  static readonly layer: Layer.Layer<Settings, SettingsError> = Layer.effectContext(Effect.suspend(read))
 
   /** Defaults, but for `overrides`, written as in the environment: `{ port: "0" }`. */
   static readonly layerTest = (overrides: { readonly [K in keyof Values]?: string } = {}) =>
@@ -337,21 +343,32 @@ export const checkNames: Effect.Effect<void, SettingsError> = Effect.gen(functio
   if (unknown.length > 0) return yield* new SettingsError({ message: unknown.join(" ") })
 })
 
-function read(): Effect.Effect<Values, SettingsError> {
-  return Effect.forEach(Object.entries(table), ([key, one]) =>
-    Effect.map(readOne(one), (value) => [key, value] as const),
-  ).pipe(
-    Effect.tap(checkNames),
-    Effect.map((pairs) => Object.fromEntries(pairs) as unknown as Written),
-    Effect.flatMap((written) => {
-      const onlyHere = isLoopback(written.host)
-      const metrics = written.metrics ?? (onlyHere && written.metricsToken === undefined ? "open" : "admin")
-      const access = written.access ?? (onlyHere ? "open" : undefined)
-      const cacheShared = written.cacheShared ?? (access === "keys" ? "account" : "all")
-      if (access !== undefined) return Effect.succeed({ ...written, access, cacheShared, metrics })
-      return new SettingsError({
-        message: `AVIARY_HOST=${JSON.stringify(written.host)} is reached from other machines: say AVIARY_ACCESS=keys to ask for a key, or AVIARY_ACCESS=open to let anyone in.`,
-      })
+function read() {
+  return Effect.gen(function* () {
+    const said = yield* Effect.forEach(Object.entries(table), ([key, one]) =>
+      Effect.map(readOne(one), (found) => ({ key, ...found })),
+    )
+    yield* checkNames
+    const values = yield* derived(Object.fromEntries(said.map(({ key, value }) => [key, value])) as unknown as Written)
+    return Context.make(Settings, values).pipe(
+      Context.add(
+        SettingsInForce,
+        said.map(({ inForce }) => inForce),
+      ),
+    )
+  })
+}
+
+/** With what is as others are where it was not said. */
+const derived = (written: Written): Effect.Effect<Values, SettingsError> => {
+  const onlyHere = isLoopback(written.host)
+  const metrics = written.metrics ?? (onlyHere && written.metricsToken === undefined ? "open" : "admin")
+  const access = written.access ?? (onlyHere ? "open" : undefined)
+  const cacheShared = written.cacheShared ?? (access === "keys" ? "account" : "all")
+  if (access !== undefined) return Effect.succeed({ ...written, access, cacheShared, metrics })
+  return Effect.fail(
+    new SettingsError({
+      message: `AVIARY_HOST=${JSON.stringify(written.host)} is reached from other machines: say AVIARY_ACCESS=keys to ask for a key, or AVIARY_ACCESS=open to let anyone in.`,
     }),
   )
 }
@@ -361,20 +378,20 @@ const withoutPassword = (name: string, value: string) =>
   name.endsWith("_URL") ? value.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1<hidden>@") : value
 
 const readOne = Effect.fnUntraced(function* (one: Setting<unknown>) {
-  const written = yield* Config.option(Config.String(one.name)).pipe(
+  const found = yield* written(one.name, (value) => !isServiceLink(one.name, value)).pipe(
     Effect.mapError((error) => new SettingsError({ message: `${one.name} cannot be read: ${error.message}` })),
   )
-  const value = Option.getOrElse(
-    Option.filter(written, (value) => !isServiceLink(one.name, value)),
-    () => one.default,
-  )
-  if (value === undefined) return undefined
-  return yield* Schema.decodeEffect(one.codec)(value).pipe(
+  const { value, origin } = found ?? { value: one.default, origin: "default" }
+  const shown = value === undefined || one.secret ? null : withoutPassword(one.name, value)
+  const inForce: SettingInForce = { name: one.name, value: shown, origin }
+  if (value === undefined) return { value, inForce }
+  const decoded = yield* Schema.decodeEffect(one.codec)(value).pipe(
     Effect.mapError(
       () =>
         new SettingsError({
-          message: `${one.name}=${one.secret ? "<secret>" : JSON.stringify(withoutPassword(one.name, value))} is not valid: it accepts ${one.accepts}.`,
+          message: `${one.name}=${one.secret ? "<secret>" : JSON.stringify(shown)} is not valid: it accepts ${one.accepts}.`,
         }),
     ),
   )
+  return { value: decoded, inForce }
 })

@@ -8,7 +8,7 @@ import type { LedgerEntry } from "./LedgerEntry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
 import { makeHoldReaper } from "./HoldReaper.ts"
 import { Ledger } from "./Ledger.ts"
-import type { Question, UsageQuery, UsageRow } from "./Operations.ts"
+import type { Question, Serving as Servings, UsageQuery, UsageRow } from "./Operations.ts"
 import { Payer } from "./Payer.ts"
 import type { Abandoned, Served, Usage } from "./Usage.ts"
 
@@ -66,6 +66,10 @@ interface Service {
   readonly left: (hold: Hold, abandoned: Abandoned) => Effect.Effect<void>
   /** An account's entries, newest first; none of an account that does not exist. */
   readonly statement: (query: Question<"statement">) => Effect.Effect<ReadonlyArray<LedgerEntry>, BillingError>
+  /** Live holds of all accounts, newest first. */
+  readonly holds: (limit: number) => Effect.Effect<ReadonlyArray<Hold>, BillingError>
+  /** Speech from `from` (Unix milliseconds) until now, by how it was served. */
+  readonly servings: (from: number) => Effect.Effect<ReadonlyArray<Servings>, BillingError>
   /** Charges less refunds, summed by bucket and group. */
   readonly usage: (query: UsageQuery) => Effect.Effect<ReadonlyArray<UsageRow>, BillingError>
   /** Fails while nobody can be charged since the ledger cannot be written. */
@@ -211,6 +215,12 @@ const make = Effect.gen(function* () {
     delivered,
     left,
     statement: Effect.fn("Billing.statement")((query: Question<"statement">) => ledger.run("statement", query)),
+    holds: Effect.fn("Billing.holds")(function* (limit: number) {
+      return yield* ledger.run("holds", { limit, now: yield* Clock.currentTimeMillis })
+    }),
+    servings: Effect.fn("Billing.servings")(function* (from: number) {
+      return yield* ledger.run("servings", { from, until: (yield* Clock.currentTimeMillis) + 1 })
+    }),
     usage: Effect.fn("Billing.usage")((query: UsageQuery) => ledger.run("usage", query)),
   } satisfies Service
 })
@@ -243,6 +253,8 @@ const free: Service = {
   delivered: () => Effect.void,
   left: () => Effect.void,
   statement: () => Effect.succeed([]),
+  holds: () => Effect.succeed([]),
+  servings: () => Effect.succeed([]),
   usage: () => Effect.succeed([]),
 }
 

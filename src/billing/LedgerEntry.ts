@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { Served } from "./Usage.ts"
 
-const EntryKind = Schema.Literals(["deposit", "adjustment", "charge", "refund"])
+export const EntryKind = Schema.Literals(["deposit", "adjustment", "charge", "refund"])
 export type EntryKind = typeof EntryKind.Type
 
 /**

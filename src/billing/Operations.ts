@@ -1,7 +1,7 @@
 import type { Account, AccountState, Terms } from "./Account.ts"
 import type { ApiKey, KeyLimits } from "./ApiKey.ts"
 import type { BillingReason } from "./BillingError.ts"
-import type { LedgerEntry } from "./LedgerEntry.ts"
+import type { EntryKind, LedgerEntry } from "./LedgerEntry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
 import type { Priority } from "./Priority.ts"
 import type { RateCard, Rates } from "./RateCard.ts"
@@ -48,6 +48,18 @@ export interface UsageQuery {
   readonly models: ReadonlyArray<string> | null
 }
 
+export interface StatementQuery {
+  readonly accountId: string
+  readonly before: number | null
+  readonly limit: number
+  /** Each left out for all. */
+  readonly kind?: EntryKind | undefined
+  readonly keyId?: string | undefined
+  /** Unix milliseconds; `until` is exclusive. */
+  readonly from?: number | undefined
+  readonly until?: number | undefined
+}
+
 /** Sums over one bucket and group. A member is null when it was not grouped by. */
 export interface UsageRow {
   /** Unix milliseconds. */
@@ -62,6 +74,15 @@ export interface UsageRow {
   /** Begun seconds. */
   readonly seconds: number
   /** Micro-units charged, refunds taken off. */
+  readonly amount: number
+}
+
+/** Sums over all speech that was served in one way; refunds taken off. `amount` in micro-units. */
+export interface Serving {
+  readonly served: Served | null
+  readonly requests: number
+  /** Code points. */
+  readonly characters: number
   readonly amount: number
 }
 
@@ -148,12 +169,12 @@ export interface Operations {
   readonly rates: (input: Record<never, never>) => ReadonlyArray<RateCard>
 
   /** Entries newest first; `before` is an entry id. */
-  readonly statement: (input: {
-    readonly accountId: string
-    readonly before: number | null
-    readonly limit: number
-  }) => ReadonlyArray<LedgerEntry>
+  readonly statement: (input: StatementQuery) => ReadonlyArray<LedgerEntry>
+  /** Live holds, newest first. */
+  readonly holds: (input: At & { readonly limit: number }) => ReadonlyArray<Hold>
   readonly usage: (input: UsageQuery) => ReadonlyArray<UsageRow>
+  /** Speech of a span of Unix milliseconds, by how it was served. */
+  readonly servings: (input: { readonly from: number; readonly until: number }) => ReadonlyArray<Serving>
   /** Writes something that means nothing, to learn whether anything can be written. */
   readonly prove: (input: At) => null
   /** Sums every account's entries again; answers with the accounts whose running balance differs. */
@@ -178,6 +199,7 @@ export type Answered = { readonly answer: unknown } | { readonly refused: Billin
 export const queries: ReadonlySet<OperationName> = new Set<OperationName>([
   "afford",
   "hold",
+  "holds",
   "account",
   "accounts",
   "keys",
@@ -185,5 +207,6 @@ export const queries: ReadonlySet<OperationName> = new Set<OperationName>([
   "rates",
   "statement",
   "usage",
+  "servings",
   "verify",
 ])

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Account, largestAmount, Terms } from "../billing/Account.ts"
-import { LedgerEntry } from "../billing/LedgerEntry.ts"
+import { EntryKind, LedgerEntry } from "../billing/LedgerEntry.ts"
 import { wholeNumber, wholeNumbers } from "../billing/WholeNumber.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
@@ -19,6 +19,34 @@ const operationId = Schema.optionalKey(
 )
 
 const byId = { id: Schema.String }
+
+/** Money reserved for one request that is under way. */
+const LiveHold = Schema.Struct({
+  id: Schema.String,
+  accountId: Schema.String,
+  keyId: Schema.NullOr(Schema.String),
+  kind: Schema.Literals(["speech", "transcription"]),
+  size: Schema.Int.annotate({ description: "Code points of speech, milliseconds of a recording." }),
+  model: Schema.String,
+  amount: Schema.Int,
+  createdAt: Schema.Int,
+  expiresAt: Schema.Int.annotate({ description: "Renewed for as long as the request lives." }),
+}).annotate({ identifier: "LiveHold" })
+export type LiveHold = typeof LiveHold.Type
+
+const unixMillis = (description: string) =>
+  Schema.optionalKey(
+    integer(0, Number.MAX_SAFE_INTEGER).annotate({ description: `Unix milliseconds: ${description}.` }),
+  )
+
+const kinds = EntryKind.annotate({ message: 'expected one of "deposit", "adjustment", "charge", "refund"' })
+
+const statementFilters = {
+  kind: Schema.optionalKey(kinds),
+  key: Schema.optionalKey(Schema.String.annotate({ description: "Entries of the key with this id." })),
+  from: unixMillis("no older entries"),
+  until: unixMillis("only older entries"),
+}
 
 /** Money is in micro-units of `AVIARY_CURRENCY`: 1,000,000 of them are one unit. Times are Unix milliseconds. */
 export class AdminAccountsGroup extends HttpApiGroup.make("adminAccounts")
@@ -97,10 +125,28 @@ export class AdminAccountsGroup extends HttpApiGroup.make("adminAccounts")
           integer(1, Number.MAX_SAFE_INTEGER).annotate({ description: "Entries older than this one's id." }),
         ),
         limit: Schema.optionalKey(integer(1, 1_000).annotate({ description: "1 to 1,000. Default 100." })),
+        ...statementFilters,
       },
       success: Schema.Struct({ entries: Schema.Array(LedgerEntry), hasMore: Schema.Boolean }),
       error: errorsWith(400, 404, 503),
     }).annotateMerge(OpenApi.annotations({ summary: "Entries of an account, newest first" })),
+    HttpApiEndpoint.get("statementCsv", "/admin/accounts/:id/statement.csv", {
+      params: byId,
+      query: statementFilters,
+      success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/csv" })),
+      error: errorsWith(400, 404, 503),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "The same as a table",
+        description: "All entries, 100,000 at most; amounts in whole units of the currency.",
+      }),
+    ),
+    HttpApiEndpoint.get("holds", "/admin/holds", {
+      success: Schema.Struct({ holds: Schema.Array(LiveHold) }),
+      error: errorsWith(503),
+    }).annotateMerge(
+      OpenApi.annotations({ summary: "Money reserved for what is under way", description: "The last 1,000 holds." }),
+    ),
   )
   .middleware(AdminAccess)
   .annotateMerge(knownFieldsOnly)

@@ -2,6 +2,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { EngineId } from "../health/EngineId.ts"
 import { EngineState } from "../health/EngineState.ts"
+import { TimelineEvent } from "../health/TimelineEvent.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { knownFieldsOnly } from "./OperatorFields.ts"
@@ -13,7 +14,7 @@ const Change = Schema.Struct({ at: unixMillis, from: EngineState, to: EngineStat
 })
 
 /** One probe: real inferences, done to learn whether the engine works. */
-const ProbeReport = Schema.Struct({
+export const ProbeReport = Schema.Struct({
   engine: EngineId,
   at: unixMillis,
   durationMillis: Schema.Finite,
@@ -24,8 +25,9 @@ const ProbeReport = Schema.Struct({
   attempts: Schema.Int.annotate({ description: "Inferences that were tried." }),
   detail: Schema.String,
 }).annotate({ identifier: "EngineProbeReport" })
+export type ProbeReport = typeof ProbeReport.Type
 
-const RestartReport = Schema.Struct({
+export const RestartReport = Schema.Struct({
   engine: EngineId,
   at: unixMillis,
   durationMillis: Schema.Finite,
@@ -34,6 +36,7 @@ const RestartReport = Schema.Struct({
   outcome: Schema.Literals(["restarted", "failed"]),
   detail: Schema.String,
 }).annotate({ identifier: "EngineRestartReport" })
+export type RestartReport = typeof RestartReport.Type
 
 /** All that is known of an engine; its histories hold the last 50, newest last. */
 export const EngineReport = Schema.Struct({
@@ -60,12 +63,27 @@ export const EngineReport = Schema.Struct({
 }).annotate({ identifier: "EngineReport" })
 export type EngineReport = typeof EngineReport.Type
 
-const SuspectedRecording = Schema.Struct({
+export const SuspectedRecording = Schema.Struct({
   content: Schema.String.annotate({ description: "SHA-256 of the decoded recording." }),
   strikes: Schema.Int.annotate({ description: "Wedges it was in flight at; refused from the second on." }),
   lastStrikeAt: unixMillis,
   untilMillis: unixMillis,
 }).annotate({ identifier: "SuspectedRecording" })
+export type SuspectedRecording = typeof SuspectedRecording.Type
+
+/** The last day of one engine; of each kind of event it has the members that such an event has. */
+const EngineTimeline = Schema.Struct({
+  engine: EngineId,
+  since: unixMillis.annotate({ description: "Nothing is known of what was before." }),
+  now: unixMillis,
+  events: Schema.Array(TimelineEvent).annotate({
+    description: "Oldest first; the last 1,000 at most, of the last 24 hours.",
+  }),
+  recoveries: Schema.Array(Schema.Struct({ at: unixMillis, millis: Schema.Finite })).annotate({
+    description: "When it was healthy again, and how long after the first sign of its wedge.",
+  }),
+}).annotate({ identifier: "EngineTimeline" })
+export type EngineTimeline = typeof EngineTimeline.Type
 
 const params = { engine: EngineId }
 
@@ -85,6 +103,16 @@ export class AdminEnginesGroup extends HttpApiGroup.make("adminEngines")
     HttpApiEndpoint.get("list", "/admin/engines", {
       success: Schema.Struct({ engines: Schema.Array(EngineReport) }),
     }).annotateMerge(OpenApi.annotations({ summary: "State and history of all engines" })),
+    HttpApiEndpoint.get("timeline", "/admin/engines/:engine/timeline", {
+      params,
+      success: EngineTimeline,
+      error: errorsWith(400),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "States, probes and restarts of the last 24 hours",
+        description: "As far as this gateway runs for so long.",
+      }),
+    ),
     HttpApiEndpoint.post("probe", "/admin/engines/:engine/probe", {
       params,
       success: ProbeReport,

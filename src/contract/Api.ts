@@ -4,7 +4,10 @@ import { AdminCacheGroup } from "./AdminCacheGroup.ts"
 import { AdminEnginesGroup } from "./AdminEnginesGroup.ts"
 import { AdminKeysGroup } from "./AdminKeysGroup.ts"
 import { AdminRatesGroup } from "./AdminRatesGroup.ts"
+import { AdminSettingsGroup } from "./AdminSettingsGroup.ts"
+import { AdminTrafficGroup } from "./AdminTrafficGroup.ts"
 import { AudioGroup } from "./AudioGroup.ts"
+import { ConsoleGroup } from "./ConsoleGroup.ts"
 import { completed } from "./Description.ts"
 import { HealthGroup } from "./HealthGroup.ts"
 import { ModelsGroup } from "./ModelsGroup.ts"
@@ -21,6 +24,9 @@ export class Api extends HttpApi.make("aviary")
   .add(AdminRatesGroup)
   .add(AdminEnginesGroup)
   .add(AdminCacheGroup)
+  .add(AdminTrafficGroup)
+  .add(AdminSettingsGroup)
+  .add(ConsoleGroup)
   .annotateMerge(
     OpenApi.annotations({
       title: "Aviary",

@@ -13,6 +13,9 @@ export const ListedVoice = Schema.Struct({
   name: Schema.String,
   language: Schema.NullOr(Schema.String).annotate({ description: "BCP 47. null: its name does not tell." }),
   aliases: Schema.Array(Schema.String).annotate({ description: "OpenAI's names that are spoken with this voice." }),
+  variants: Schema.Array(Schema.String).annotate({
+    description: "The ids of this voice as its engine lists them: the plain one and its emotions.",
+  }),
 }).annotate({ identifier: "ListedVoice" })
 export type ListedVoice = typeof ListedVoice.Type
 
@@ -21,7 +24,13 @@ const VoiceList = Schema.Struct({ voices: Schema.Array(ListedVoice) }).annotate(
   examples: [
     {
       voices: [
-        { id: "Magpie-Multilingual.EN-US.Mia", name: "Mia (en-US)", language: "en-US", aliases: ["alloy", "echo"] },
+        {
+          id: "Magpie-Multilingual.EN-US.Mia",
+          name: "Mia (en-US)",
+          language: "en-US",
+          aliases: ["alloy", "echo"],
+          variants: ["Magpie-Multilingual.EN-US.Mia", "Magpie-Multilingual.EN-US.Mia.Angry"],
+        },
       ],
     },
   ],

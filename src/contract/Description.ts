@@ -18,8 +18,16 @@ const besideTheContract = {
     get: {
       tags: ["service"],
       summary: "Where to look",
-      description: "Leads a browser to `/docs`.",
-      responses: { "303": { description: "`Location` is `/docs`." } },
+      description: "A browser gets the console, unless `AVIARY_CONSOLE` is `off`; everybody else is led to `/docs`.",
+      responses: { ...answers("text/html", "The console."), "303": { description: "`Location` is `/docs`." } },
+    },
+  },
+  "/console/{file}": {
+    get: {
+      tags: ["service"],
+      summary: "What the console is made of",
+      parameters: [{ name: "file", in: "path", required: true, schema: { type: "string" } }],
+      responses: answers("*/*", "A script, a style or a picture."),
     },
   },
   "/docs": {

@@ -80,6 +80,7 @@ const historyLength = 50
  * - `apply`: what an event makes of an engine's state; gives the record after it.
  * - `settle`: from when on what the engine shows is about the process after a restart; without `settling`, from now on.
  * - `until`: waits for a state that satisfies `wanted`.
+ * - `changes`: the record as it is, and whenever it becomes another.
  */
 interface States {
   readonly get: (engine: EngineId) => Effect.Effect<EngineRecord>
@@ -88,6 +89,7 @@ interface States {
   readonly addProbe: (report: ProbeReport) => Effect.Effect<void>
   readonly addRestart: (report: RestartReport) => Effect.Effect<void>
   readonly until: (engine: EngineId, wanted: (state: EngineState) => boolean) => Effect.Effect<EngineState>
+  readonly changes: (engine: EngineId) => Stream.Stream<EngineRecord>
 }
 
 const make = Effect.gen(function* () {
@@ -135,6 +137,7 @@ const make = Effect.gen(function* () {
         Stream.runCollect,
         Effect.map((records) => records[0]!.state),
       ),
+    changes: (engine) => SubscriptionRef.changes(of(engine)),
   }
   return service
 })

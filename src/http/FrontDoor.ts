@@ -8,6 +8,7 @@ import {
 } from "effect/http"
 import { IncomingMessage } from "node:http"
 import { Errors } from "../contract/Errors.ts"
+import type { Traffic } from "../telemetry/Traffic.ts"
 import { withoutSecrets } from "../telemetry/Secrets.ts"
 import type { BrowserRules } from "./access/BrowserRules.ts"
 import { errorResponse } from "./ErrorResponse.ts"
@@ -20,6 +21,7 @@ import { logBegun, loggable, logRequest } from "./RequestLog.ts"
 import { CurrentNotes, type RequestNotes } from "./RequestNotes.ts"
 import { countRequest } from "./RequestMetrics.ts"
 import { beginSpan, endSpan } from "./RequestSpan.ts"
+import { begunRequest } from "./RequestWatch.ts"
 import { secured } from "./SecurityHeaders.ts"
 import { withStrictText } from "./StrictText.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
@@ -32,7 +34,12 @@ const jsonLimit = ByteSize.bytes(maxJsonBytes)
  * What every request passes, routed or not: the request id, the limits of bodies that the contract decodes, errors in
  * OpenAI's envelope, and the log line once the body has left.
  */
-export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRoutes["Service"], rules: BrowserRules) {
+export const frontDoor = Effect.fnUntraced(function* (
+  app: App,
+  known: KnownRoutes["Service"],
+  rules: BrowserRules,
+  watch: Traffic["Service"]["begin"],
+) {
   const request = withStrictText(yield* HttpServerRequest.HttpServerRequest)
   const startedAt = yield* elapsedMillis
   const id = requestId(request.headers["x-request-id"])
@@ -42,6 +49,7 @@ export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRout
   const route = known.routeOf(request.method, request.url)
 
   const span = yield* beginSpan(request, path, route)
+  const watched = watch && begunRequest(watch, { id, method: request.method, path, route, noted })
 
   const refused = Option.orElse(hostFault(request), () => rules.refusal(request))
   const answer = Option.isSome(refused)
@@ -67,6 +75,7 @@ export const frontDoor = Effect.fnUntraced(function* (app: App, known: KnownRout
   })
   return yield* logged(headed, request.method === "HEAD", span, (bytes, exit) => {
     const line = { id, request, path, route, startedAt, answeredAt, response: headed, notes: noted.notes, bytes, exit }
+    watched?.(line)
     return Effect.andThen(logRequest(line), Effect.andThen(countRequest(line), endSpan(span, line)))
   })
 })

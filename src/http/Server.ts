@@ -1,13 +1,18 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import { HttpEffect, HttpMiddleware, HttpRouter, HttpServer, type HttpServerRequest, UrlParams } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
+import * as ConsoleRoute from "../console/ConsoleRoute.ts"
 import { Api } from "../contract/Api.ts"
+import { Traffic } from "../telemetry/Traffic.ts"
 import * as AdminAccess from "./access/AdminAccess.ts"
 import { AdminAccountsHandlers } from "./admin/AdminAccountsHandlers.ts"
 import { AdminCacheHandlers } from "./admin/AdminCacheHandlers.ts"
 import { AdminEnginesHandlers } from "./admin/AdminEnginesHandlers.ts"
 import { AdminKeysHandlers } from "./admin/AdminKeysHandlers.ts"
 import { AdminRatesHandlers } from "./admin/AdminRatesHandlers.ts"
+import { AdminSettingsHandlers } from "./admin/AdminSettingsHandlers.ts"
+import { AdminTrafficHandlers } from "./admin/AdminTrafficHandlers.ts"
+import { ConsoleHandlers } from "./admin/ConsoleHandlers.ts"
 import { AudioHandlers } from "./audio/AudioHandlers.ts"
 import { makeBrowserRules } from "./access/BrowserRules.ts"
 import * as DocsRoute from "./admin/DocsRoute.ts"
@@ -23,11 +28,13 @@ import { OrganizationHandlers } from "./admin/OrganizationHandlers.ts"
 /** Everything that answers a request. A new group of the contract is one more line here. */
 const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }),
+  ConsoleRoute.layer,
   DocsRoute.layer,
   MetricsRoute.layer,
 ).pipe(
   Layer.provide([AudioHandlers, ModelsHandlers, HealthHandlers, AdminEnginesHandlers, AdminCacheHandlers]),
   Layer.provide([OrganizationHandlers, AdminAccountsHandlers, AdminKeysHandlers, AdminRatesHandlers]),
+  Layer.provide([AdminTrafficHandlers, AdminSettingsHandlers, ConsoleHandlers]),
   Layer.provide([AdminAccess.layer, KeyAccess.layer]),
   Layer.provide(Models.layer),
 )
@@ -35,10 +42,10 @@ const Routes = Layer.mergeAll(
 /** The gateway as one effect from request to response, for whoever serves it. */
 const makeHttpApp = Effect.fnUntraced(function* (socket: { readonly listens: boolean }) {
   const rules = yield* makeBrowserRules(socket)
-  const context = yield* Layer.build(Layer.provideMerge(Routes, KnownRoutes.layer))
+  const context = yield* Layer.build(Layer.provideMerge(Routes, Layer.merge(KnownRoutes.layer, Traffic.layer)))
   return yield* Effect.gen(function* () {
     const router = yield* HttpRouter.HttpRouter
-    return frontDoor(router.asHttpEffect(), yield* KnownRoutes, rules)
+    return frontDoor(router.asHttpEffect(), yield* KnownRoutes, rules, (yield* Traffic).begin)
   }).pipe(Effect.provide(context))
 })
 

@@ -17,7 +17,10 @@ import { rawConnection } from "../support/rawHttp.ts"
 
 const adminToken = "an-admin-token-that-nobody-guesses"
 
-const open = new Set(["/", "/health/live", "/health/ready", "/docs", "/openapi.json"])
+const open = new Set([
+  ...["/", "/health/live", "/health/ready", "/docs", "/openapi.json"],
+  ...["/console/who", "/console/{file}"],
+])
 const listings = new Set(["/v1/models", "/v1/models/{id}", "/v1/audio/voices", "/v1/audio/models"])
 const isAdmin = (path: string) =>
   path === "/metrics" || path.startsWith("/admin/") || path.startsWith("/v1/organization/")
@@ -38,6 +41,14 @@ interface Ask {
   readonly id?: string
 }
 
+/** The first of an answer that goes on for ever. */
+const begin = async (response: Response) => {
+  const reader = response.body!.getReader()
+  const { value } = await reader.read()
+  await reader.cancel()
+  return new TextDecoder().decode(value)
+}
+
 const ask = (base: string, { method, url, body = "{}", id }: Ask, authorization?: string) =>
   Effect.promise(async () => {
     const response = await fetch(base + url, {
@@ -49,7 +60,9 @@ const ask = (base: string, { method, url, body = "{}", id }: Ask, authorization?
       },
       ...(method === "GET" || method === "DELETE" ? {} : { body }),
     })
-    return { status: response.status, text: await response.text(), headers: JSON.stringify([...response.headers]) }
+    const text =
+      response.headers.get("content-type") === "text/event-stream" ? await begin(response) : await response.text()
+    return { status: response.status, text, headers: JSON.stringify([...response.headers]) }
   })
 
 /** Paths, names and ids that are a secret, as it is and percent-encoded. */

@@ -118,7 +118,7 @@ describe.skipIf(skipsBrowser)("WebPages", () => {
               if (message.type() === "error") complaints.push(message.text())
             })
             yield* Effect.promise(async () => {
-              await page.goto(`${url}/`)
+              await page.goto(`${url}/docs`)
               await page.locator("[id$='.speech'] button").first().click()
               await page.getByRole("button", { name: "Try it out" }).click()
               await page.getByRole("button", { name: "Execute" }).click()

@@ -26,6 +26,7 @@ const rooms = [
   "Settings",
   "SettingKinds",
   "SettingNames",
+  "SettingSources",
   "workers",
 ]
 

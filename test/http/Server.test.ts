@@ -49,7 +49,12 @@ it.live("lists in the shapes that OpenAI and Open WebUI read, without a key", ()
     }
     expect(yield* json("/v1/models/nobody")).toMatchObject({ error: { code: "model_not_found" } })
     expect(yield* json("/v1/audio/voices")).toEqual({
-      voices: [{ id: "Test.EN-US.Tone", name: "Tone (en-US)", language: "en-US", aliases: voiceAliases }],
+      voices: [
+        {
+          ...{ id: "Test.EN-US.Tone", name: "Tone (en-US)", language: "en-US", aliases: voiceAliases },
+          variants: ["Test.EN-US.Tone"],
+        },
+      ],
     })
     expect(yield* json("/v1/audio/models")).toEqual({ models: [{ id: "test-magpie" }] })
   }),

@@ -15,6 +15,7 @@ import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { EngineProbe } from "../../src/health/EngineProbe.ts"
 import { Fleet } from "../../src/health/Fleet.ts"
+import { EngineTimeline } from "../../src/health/EngineTimeline.ts"
 import { EngineStates } from "../../src/health/EngineStates.ts"
 import { Quarantine } from "../../src/health/Quarantine.ts"
 import { RestartBudget } from "../../src/health/RestartBudget.ts"
@@ -34,7 +35,17 @@ import { oneSegment } from "./heard.ts"
 type Engines = MagpieClient | ParakeetClient
 type Programs = Speech | Transcription
 /** What the routes beside the two programs look into. */
-type Rooms = AtomicCache | OwnedKeys | DeepHealth | Quarantine | Access | Accounts | Billing | AdminToken | Scratch
+type Rooms =
+  | AtomicCache
+  | OwnedKeys
+  | DeepHealth
+  | EngineTimeline
+  | Quarantine
+  | Access
+  | Accounts
+  | Billing
+  | AdminToken
+  | Scratch
 
 /** What a test may put in place of the tests' own parts. */
 export interface Parts {
@@ -93,7 +104,7 @@ export const testRooms: Layer.Layer<Rooms, unknown, Engines | Settings> = Layer.
   AtomicCache.layerMemory,
   Scratch.layer.pipe(Layer.provide(NodeServices.layer)),
   OwnedKeys.layerShared,
-  DeepHealth.layerUnscheduled.pipe(
+  Layer.merge(DeepHealth.layerUnscheduled, EngineTimeline.layer).pipe(
     Layer.provide(EngineProbe.layerTest(() => Effect.succeed({ result: "passed", detail: "said so" }))),
     Layer.provide(Restarter.layerNone),
     Layer.provide(RestartBudget.layer),

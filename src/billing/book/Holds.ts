@@ -70,6 +70,11 @@ function* hold({ holdId }: Question<"hold">): Rule<Hold | null> {
   return row === undefined ? null : toHold(row)
 }
 
+function* holds({ limit }: Question<"holds">): Rule<ReadonlyArray<Hold>> {
+  const rows = yield* all("SELECT * FROM holds WHERE state = 'held' ORDER BY created_at DESC, id LIMIT ?", limit)
+  return rows.map((row) => toHold(row))
+}
+
 function* afford(input: Question<"afford">): Rule<null> {
   if ((yield* earlier(input))?.was === "paid") return null
   const amount = price(yield* cardAt(input.now), input.usage, input.served)
@@ -269,9 +274,9 @@ function* reap({ limit, now, alone = false }: Question<"reap">): Rule<Answer<"re
   return { expired: due.length, refunded, forgotten: forgottenKeys + forgottenHolds }
 }
 
-type Names = "hold" | "reserve" | "afford" | "settle" | "delivered" | "release" | "renew" | "reap"
+type Names = "hold" | "holds" | "reserve" | "afford" | "settle" | "delivered" | "release" | "renew" | "reap"
 
-export const holdRules: Rules<Names> = { hold, reserve, afford, settle, delivered, release, renew, reap }
+export const holdRules: Rules<Names> = { hold, holds, reserve, afford, settle, delivered, release, renew, reap }
 
 /** For people: the charge is from the exact fraction. */
 const percent = ({ handed, of }: Part) => `${Math.max(1, Math.floor((100 * handed) / of))} %`

@@ -1,4 +1,4 @@
-import type { UsageQuery, UsageRow } from "../Operations.ts"
+import type { Serving, StatementQuery, UsageQuery, UsageRow } from "../Operations.ts"
 import { toEntry } from "./Entries.ts"
 import type { Rules } from "./Rules.ts"
 import { all, change, type Sql } from "./Statement.ts"
@@ -31,14 +31,24 @@ const usage =
      ORDER BY 1, 2 NULLS FIRST, 3 NULLS FIRST, 4 NULLS FIRST, 5 NULLS FIRST`
   }
 
+const narrowing = ({ from, keyId, kind, until }: Partial<StatementQuery>) =>
+  [
+    { sql: "kind = ?", value: kind },
+    { sql: "key_id = ?", value: keyId },
+    { sql: "at >= ?", value: from },
+    { sql: "at < ?", value: until },
+  ].flatMap(({ sql, value }) => (value === undefined ? [] : [{ sql, value }]))
+
 type Sums = ReadonlyArray<{ readonly accountId: string; readonly balance: number; readonly sum: number }>
 
-export const reports: Rules<"statement" | "usage" | "prove" | "verify"> = {
-  *statement({ accountId, before, limit }) {
+export const reports: Rules<"statement" | "usage" | "servings" | "prove" | "verify"> = {
+  *statement({ accountId, before, limit, ...query }) {
+    const asked = narrowing(query)
     const rows = yield* all(
-      "SELECT * FROM entries WHERE account_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
+      `SELECT * FROM entries WHERE account_id = ? AND id < ? ${asked.map(({ sql }) => `AND ${sql}`).join(" ")} ORDER BY id DESC LIMIT ?`,
       accountId,
       before ?? Number.MAX_SAFE_INTEGER,
+      ...asked.map(({ value }) => value),
       limit,
     )
     return rows.map(toEntry)
@@ -47,6 +57,15 @@ export const reports: Rules<"statement" | "usage" | "prove" | "verify"> = {
     const asked = filters(query)
     const values = [query.bucketMillis, query.from, query.until, ...asked.map(({ json }) => json)]
     return (yield* all(usage(query.groupBy, asked), ...values)) as unknown as ReadonlyArray<UsageRow>
+  },
+  *servings({ from, until }) {
+    const rows = yield* all(
+      `SELECT served, sum(CASE kind WHEN 'charge' THEN 1 ELSE -1 END) AS requests, sum(quantity) AS characters, 0 - sum(amount) AS amount
+       FROM entries WHERE at >= ? AND at < ? AND kind IN ('charge', 'refund') AND usage = 'speech' GROUP BY served`,
+      from,
+      until,
+    )
+    return rows as unknown as ReadonlyArray<Serving>
   },
   *prove({ now }) {
     yield* change(

@@ -5,6 +5,7 @@ import type { ApiError } from "../../contract/ApiError.ts"
 import { Errors } from "../../contract/Errors.ts"
 import { DeepHealth } from "../../health/DeepHealth.ts"
 import type { EngineId } from "../../health/EngineId.ts"
+import { EngineTimeline } from "../../health/EngineTimeline.ts"
 import { Fleet } from "../../health/Fleet.ts"
 import { Quarantine } from "../../health/Quarantine.ts"
 import { makeAnswer } from "../Answer.ts"
@@ -17,6 +18,7 @@ export const AdminEnginesHandlers = HttpApiBuilder.group(
     const { members } = yield* Fleet
     const deepHealth = yield* DeepHealth
     const quarantine = yield* Quarantine
+    const timeline = yield* EngineTimeline
     const answer = yield* makeAnswer
     /** Only the fleet knows how many engines there are; the contract knows what their ids look like. */
     const known = (engine: EngineId): Effect.Effect<EngineId, ApiError> =>
@@ -27,6 +29,13 @@ export const AdminEnginesHandlers = HttpApiBuilder.group(
 
     return handlers
       .handle("list", () => Effect.map(deepHealth.status, (engines) => ({ engines })))
+      .handle("timeline", ({ params: { engine } }) =>
+        known(engine).pipe(
+          Effect.flatMap(timeline.of),
+          Effect.map((found) => ({ engine, ...found })),
+          answer,
+        ),
+      )
       .handle("probe", ({ params }) => answer(Effect.flatMap(known(params.engine), deepHealth.probe)))
       .handle("restart", ({ params, payload }) =>
         known(params.engine).pipe(

@@ -50,7 +50,7 @@ const policyOf = (page: string): string => {
 }
 
 /**
- * `GET /`, which leads to the page for people, and `GET /docs`: Swagger's page of the contract, which is whole in itself; Scalar's fetches fonts and reports its use. It is
+ * `GET /docs`: Swagger's page of the contract, which is whole in itself; Scalar's fetches fonts and reports its use. It is
  * made for the first who looks: it takes 10 MB, and most gateways are never looked at.
  */
 export const layer = HttpRouter.use(
@@ -70,6 +70,5 @@ export const layer = HttpRouter.use(
       }).pipe(Effect.scoped),
     )
     yield* router.add("GET", path, Effect.orDie(made))
-    yield* router.add("GET", "/", HttpServerResponse.redirect(path, { status: 303 }))
   }),
 )

@@ -33,11 +33,12 @@ const others = {
 
 /** The base voices, each with OpenAI's names for it. */
 const listedVoices = ({ aliases, bases }: VoiceIndex): ReadonlyArray<ListedVoice> =>
-  bases.map(({ id, language, speaker }) => ({
+  bases.map(({ id, language, speaker, variants }) => ({
     id,
     name: language === undefined ? speaker : `${speaker} (${language})`,
     language: language ?? null,
     aliases: Array.from(aliases).flatMap(([alias, base]) => (base === id ? [alias] : [])),
+    variants,
   }))
 
 const make = Effect.gen(function* () {

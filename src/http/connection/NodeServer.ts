@@ -1,8 +1,9 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Duration, Effect, Layer } from "effect"
+import { Context, Deferred, Duration, Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { createServer, type Server } from "node:http"
 import { Settings } from "../../Settings.ts"
+import { Closing } from "./Closing.ts"
 import { answerClientErrors } from "./ClientError.ts"
 import { answerHalfClosed } from "./HalfClosed.ts"
 import { NodeResponse } from "./NodeResponse.ts"
@@ -33,8 +34,7 @@ const closed = (server: Server) => Effect.callback<void>((resume) => void server
  * period of the settings, as far as nobody is in a hurry; then whatever is still connected is cut.
  */
 export const layer = Layer.merge(
-  Layer.effect(
-    HttpServer.HttpServer,
+  Layer.effectContext(
     Effect.gen(function* () {
       const { host, port, readerTimeout, uploadTimeout, shutdownGrace } = yield* Settings
       const bodyTime = Math.max(1, Duration.toMillis(uploadTimeout))
@@ -66,15 +66,17 @@ export const layer = Layer.merge(
       // Runs after the grace period and before the wait for the last connection, which Node bounds by nothing once it
       // closes: a client that only connects would keep the gateway from stopping.
       yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
-      return HttpServer.make({
+      const closing = yield* Deferred.make<void>()
+      const listening = HttpServer.make({
         address,
         serve: (app, middleware) =>
           Effect.andThen(
             middleware === undefined ? serve(app) : serve(app, middleware),
             // Added last, so it runs before the requests are interrupted.
-            Effect.addFinalizer(() => drained),
+            Effect.addFinalizer(() => Effect.andThen(Deferred.succeed(closing, undefined), drained)),
           ),
       })
+      return Context.make(HttpServer.HttpServer, listening).pipe(Context.add(Closing, Deferred.await(closing)))
     }),
   ),
   NodeHttpServer.layerHttpServices,

@@ -1,0 +1,87 @@
+import { useState } from "preact/hooks"
+import type { GatewayReport, SettingReport } from "../../contract/AdminSettingsGroup.ts"
+import { useAsked } from "./asking.ts"
+import { call } from "./call.ts"
+import { clients } from "./clients.ts"
+import { ago, moment } from "./format.ts"
+import { html } from "./html.ts"
+import { Copy, Notice, Pill, Table, Tile } from "./parts.ts"
+import { current } from "./session.ts"
+
+const valueOf = ({ origin, secret, value }: SettingReport) =>
+  secret && origin !== "default"
+    ? "set, hidden"
+    : value === null
+      ? "unset"
+      : value === ""
+        ? "none"
+        : html`<code>${value}</code>`
+
+const About = ({ models, node, startedAt, version }: GatewayReport) => html`
+  <dl class="tiles">
+    <${Tile} name="Version" value=${version} />
+    <${Tile} name="Node" value=${node} />
+    <${Tile} name="Started" value=${ago(startedAt)} hint=${moment(startedAt)} />
+    <${Tile} name="Speaks with" value=${models.speech} />
+    <${Tile} name="Listens with" value=${models.transcription} />
+  </dl>
+`
+
+const List = ({ settings }: GatewayReport) => {
+  const [all, setAll] = useState(false)
+  const shown = all ? settings : settings.filter(({ origin }) => origin !== "default")
+  return html`
+    <section class="card">
+      <div class="row spread">
+        <h2>Settings</h2>
+        <button type="button" class="small" aria-pressed=${all} onClick=${() => setAll(!all)}>
+          ${all ? "Only what is set" : `All ${settings.length}`}
+        </button>
+      </div>
+      <${Table}
+        caption=${all ? "Every setting" : "What is not as by default"}
+        head=${["Name", "Value", "From", "Meaning"]}
+        empty="Everything is as by default."
+        rows=${shown.map((one) => [
+          html`<code>${one.name}</code>`,
+          valueOf(one),
+          html`<${Pill} kind=${one.origin === "default" ? "unknown" : "recovering"}>${one.origin}</${Pill}>`,
+          html`${one.meaning} <span class="quiet">Accepts ${one.accepts}.</span>`,
+        ])}
+      />
+    </section>
+  `
+}
+
+const Clients = () => {
+  const keys = current().access === "keys"
+  return html`
+    <section class="card">
+      <h2>Point a client here</h2>
+      <p>
+        ${keys ? "A key is asked for: put one of the Money page where it says $OPENAI_API_KEY." : "No key is asked for; clients that insist on one may send any."}
+      </p>
+      ${clients(location.origin).map(
+        ({ lines, name, note }) =>
+          html` <details>
+            <summary>${name}</summary>
+            <div class="row end"><${Copy} text=${lines} /></div>
+            <pre tabindex="0"><code>${lines}</code></pre>
+            ${note === undefined ? null : html`<p class="quiet">${note}</p>`}
+          </details>`,
+      )}
+    </section>
+  `
+}
+
+/** What this gateway is, how it is set up, and how to use it. */
+export const Settings = () => {
+  const found = useAsked(() => call<GatewayReport>("/admin/settings"), [])
+  return html`
+    <h1>Settings</h1>
+    <${Notice} error=${found.error} />
+    ${found.data === undefined ? html`<dl class="tiles waiting"></dl>` : html`<${About} ...${found.data} />`}
+    <${Clients} />
+    ${found.data === undefined ? null : html`<${List} ...${found.data} />`}
+  `
+}
