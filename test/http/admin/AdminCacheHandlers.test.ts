@@ -2,6 +2,9 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { HttpApiTest } from "effect/http-api"
+import { Accounts } from "../../../src/billing/Accounts.ts"
+import { Billing } from "../../../src/billing/Billing.ts"
+import * as SqliteLedger from "../../../src/billing/sqlite/SqliteLedger.ts"
 import { AtomicCache } from "../../../src/cache/AtomicCache.ts"
 import { Api } from "../../../src/contract/Api.ts"
 import { AdminAccess } from "../../../src/contract/AdminAccess.ts"
@@ -37,6 +40,11 @@ const openDoors = Layer.mergeAll(
   Layer.succeed(ListingAccess, (handler) => handler),
 )
 
+const money = Layer.mergeAll(Billing.layer, Accounts.layer).pipe(
+  Layer.provide(SqliteLedger.layerMemory),
+  Layer.provide(Settings.layerTest()),
+)
+
 /** The handlers alone, asked by the client that is derived from the contract: what they answer needs no socket. */
 const handlers = Effect.gen(function* () {
   const cache = yield* Effect.provide(AtomicCache, yield* Layer.build(AtomicCache.layerMemory))
@@ -44,6 +52,7 @@ const handlers = Effect.gen(function* () {
   const client = yield* HttpApiTest.groups(Api, ["adminCache"]).pipe(
     Effect.provide(AdminCacheHandlers),
     Effect.provide(Layer.succeed(AtomicCache, cache)),
+    Effect.provide(money),
     Effect.provide([openDoors, Settings.layerTest(), NodeHttpServer.layerHttpServices]),
   )
   return client.adminCache
@@ -118,5 +127,38 @@ it.live("does nothing without the admin token", () =>
       })
     }
     expect(yield* ask("GET", "")).toMatchObject({ body: { entries: 5 } })
+  }),
+)
+
+it.effect("lists entries by age, and those of one voice", () =>
+  Effect.gen(function* () {
+    const cache = yield* handlers
+    const newest = yield* cache.list({ query: { order: "newest", limit: 3 } })
+    expect(newest.hasMore).toBe(true)
+    expect(newest.entries.map(({ created }) => created)).toEqual(
+      newest.entries.map(({ created }) => created).toSorted((a, b) => b - a),
+    )
+    expect((yield* cache.list({ query: { voice: "v" } })).entries).toHaveLength(5)
+    expect((yield* cache.list({ query: { voice: "w", order: "oldest" } })).entries).toEqual([])
+  }),
+)
+
+it.effect("sums entries by voice, and what they saved", () =>
+  Effect.gen(function* () {
+    const cache = yield* handlers
+    const { complete, savings, voices } = yield* cache.voices()
+    expect(complete).toBe(true)
+    expect(voices).toMatchObject([{ voice: "v", entries: 5, bytes: 5_000 }])
+    expect(savings).toEqual({ calls: 0, characters: 0, amount: 0 })
+  }),
+)
+
+it.live("an operator hears an entry, whosever it is; there is no other way to what is not there", () =>
+  Effect.gen(function* () {
+    const ask = yield* started
+    const missing = yield* ask("GET", `/entries/${"0".repeat(64)}/audio`)
+    expect([missing.status, missing.body]).toMatchObject([404, { error: { code: "speech_not_found" } }])
+    const refused = yield* ask("GET", `/entries/${keys[0]}/audio`, "wrong")
+    expect(refused.status).toBe(401)
   }),
 )
