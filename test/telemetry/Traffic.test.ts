@@ -97,7 +97,6 @@ it.effect("24 hours of traffic take no more memory than the first ten minutes", 
         .columns.speeches.slice(0, -1)
         .every((count) => count === 59 || count === 118),
     ).toBe(true)
-    console.log(`24 h, 86,400 requests: ${(grown / 1_024).toFixed(0)} KiB more than after ten minutes`)
     expect(grown).toBeLessThan(4 * 1_048_576)
   }).pipe(Effect.provide(traffic())),
 )

@@ -52,7 +52,7 @@ const handlers = Effect.gen(function* () {
   const client = yield* HttpApiTest.groups(Api, ["adminCache"]).pipe(
     Effect.provide(AdminCacheHandlers),
     Effect.provide(Layer.succeed(AtomicCache, cache)),
-    Effect.provide(money),
+    Effect.provide(Layer.succeedContext(yield* Layer.build(money))),
     Effect.provide([openDoors, Settings.layerTest(), NodeHttpServer.layerHttpServices]),
   )
   return client.adminCache
