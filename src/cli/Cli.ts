@@ -11,7 +11,6 @@ import { nim } from "./nim.ts"
 import { program } from "./Program.ts"
 import { rates } from "./rates.ts"
 import { serve } from "./serve.ts"
-import { version } from "../telemetry/Version.ts"
 import { UsageError } from "./UsageError.ts"
 
 const serving = Command.make("serve", {}, () => serve).pipe(Command.withDescription("Serve, as without a command"))
