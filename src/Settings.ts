@@ -301,7 +301,11 @@ export const table = {
     "A token that opens /metrics and nothing else, for Prometheus. Unset: the admin token alone does.",
   ),
   logLevel: oneOf("debug", "info", "warn", "error")("AVIARY_LOG_LEVEL", "info", "Least severe level that is logged."),
-  logFormat: oneOf("pretty", "json", "logfmt")("AVIARY_LOG_FORMAT", "logfmt", "Shape of a log line."),
+  logFormat: oneOf("pretty", "json", "logfmt")(
+    "AVIARY_LOG_FORMAT",
+    undefined,
+    "Shape of a log line. Unset: `pretty` on a terminal, otherwise `logfmt`.",
+  ),
 }
 
 type Written = { readonly [K in keyof typeof table]: (typeof table)[K] extends Setting<infer A> ? A : never }

@@ -76,6 +76,7 @@ it.effect.each([
 
 /** What may be none: a wait that is not waited, a line nobody stands in, a cache that is off. */
 const mayBeNone = new Set([
+  "AVIARY_DATABASE_WAIT",
   "AVIARY_SHUTDOWN_GRACE",
   "AVIARY_QUEUE_LENGTH",
   "AVIARY_QUEUE_WAIT",

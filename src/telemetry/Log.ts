@@ -15,7 +15,8 @@ export const Level = Context.Reference<LogLevel.LogLevel | undefined>("aviary/te
 /** Where log lines go and how they look. One line on standard output each, unless `pretty`. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
-    const { logFormat, logLevel } = yield* Settings
+    const { logLevel, ...settings } = yield* Settings
+    const logFormat = settings.logFormat ?? (process.stdout.isTTY ? "pretty" : "logfmt")
     const output = yield* makeLogOutput((dropped, code) =>
       Effect.provide(
         Effect.logWarning(`${dropped} log lines were dropped, since the log could not be written (${code}).`),

@@ -1,10 +1,10 @@
 import { Effect, Schedule } from "effect"
 import { mkdirSync, mkdtempSync, realpathSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
 import { join } from "node:path"
 import type { NimFault } from "../../src/nim/NimFault.ts"
 import { root, systemLibraries } from "./dockerBase.ts"
 import { copyPrograms, type DockerDaemon, type DockerFailed, importFolder } from "./dockerDaemon.ts"
+import { freePort } from "./freePort.ts"
 
 const image = "nim:test"
 
@@ -14,13 +14,6 @@ export const importNimImage = Effect.fnUntraced(function* (daemon: DockerDaemon)
   copyPrograms(folder, systemLibraries())
   for (const name of ["tmp", "usr/bin", "etc"]) mkdirSync(join(folder, name), { recursive: true })
   yield* importFolder(daemon, folder, image)
-})
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as AddressInfo
-    server.close(() => resume(Effect.succeed(port)))
-  })
 })
 
 /**

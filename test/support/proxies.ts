@@ -1,10 +1,11 @@
 import { Effect, Schedule, type Scope } from "effect"
 import { execFileSync, spawn } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { connect, createServer } from "node:net"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { freePort } from "./freePort.ts"
 
 const hasProgram = (name: string) =>
   `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin`.split(":").some((folder) => existsSync(join(folder, name)))
@@ -16,13 +17,6 @@ const page = readFileSync(fileURLToPath(new URL("../../docs/proxies.md", import.
 
 /** The block of docs/proxies.md in that language. */
 const told = (language: string): string => new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(page)![1]!
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
-})
 
 const accepts = (port: number) =>
   Effect.callback<void, Error>((resume) => {
