@@ -17,7 +17,7 @@ const speaks = /^(tts-1|tts-1-hd|gpt-4o-mini-tts)(-\d{4}(-\d{2}-\d{2})?)?$/i
 
 /** The same for Parakeet. */
 const transcribes =
-  /^(whisper-1|gpt-transcribe|gpt-4o-transcribe|gpt-4o-transcribe-diarize|gpt-4o-mini-transcribe)(-\d{4}-\d{2}-\d{2})?$/i
+  /^(whisper-1|gpt-transcribe|gpt-4o-transcribe|gpt-4o-transcribe-diarize|gpt-4o-mini-transcribe|gpt-live-transcribe|gpt-realtime-whisper)(-\d{4}-\d{2}-\d{2})?$/i
 
 /** What is told of them to who asks for another: the undated ones that clients know best. */
 const openAiNames = { tts: ["tts-1", "tts-1-hd", "gpt-4o-mini-tts"], stt: ["whisper-1", "gpt-4o-transcribe"] } as const
