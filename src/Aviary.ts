@@ -37,6 +37,7 @@ import { VoiceList } from "./speech/VoiceList.ts"
 import { Transcription } from "./transcription/Transcription.ts"
 import { MagpieClient } from "./upstream/MagpieClient.ts"
 import { ParakeetClient } from "./upstream/ParakeetClient.ts"
+import { WyomingServer } from "./wyoming/WyomingServer.ts"
 
 /** Magpie at its URL, or the embedded engine where there is none. */
 export const magpie = Layer.unwrap(
@@ -129,7 +130,7 @@ export const programs = programsOnLedger.pipe(Layer.provide(ledger), Layer.provi
 export const services = Layer.merge(VoiceList.layer, AdminToken.layer).pipe(Layer.provideMerge(programs))
 
 /** The gateway, serving on `AVIARY_HOST` and `AVIARY_PORT`. */
-export const gateway = Server.layer.pipe(
+export const gateway = Layer.merge(Server.layer, WyomingServer.layer).pipe(
   Layer.provideMerge(Server.layerNode),
   Layer.provideMerge(services),
   Layer.provideMerge(engines),

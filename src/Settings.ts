@@ -104,6 +104,21 @@ export const table = {
     "",
     "Origins of web pages that may use the gateway from a browser (CORS). With open access, pages of other origins are refused.",
   ),
+  wyomingPort: port(
+    "AVIARY_WYOMING_PORT",
+    undefined,
+    "Port on which Home Assistant's Wyoming protocol is spoken; 10300 is usual. Unset: it is not.",
+  ),
+  wyomingKey: adminToken(
+    "AVIARY_WYOMING_KEY",
+    undefined,
+    "Key of the account that pays for what comes by Wyoming, which knows no keys. Needed with AVIARY_ACCESS=keys.",
+  ),
+  wyomingZeroconf: oneOf("on", "off")(
+    "AVIARY_WYOMING_ZEROCONF",
+    "on",
+    "Whether the local network is told by multicast DNS, so that Home Assistant finds the gateway. Never when listening on loopback.",
+  ),
   listings: oneOf("open", "keys")(
     "AVIARY_LISTINGS",
     "open",

@@ -8,6 +8,7 @@ const rooms = [
   "cli",
   "client",
   "Aviary",
+  "wyoming",
   "http",
   "console",
   "contract",
