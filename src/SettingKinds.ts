@@ -154,3 +154,7 @@ export const bytesFrom = (least: number, written: string) =>
     `a number of bytes, with or without a unit, up to 1 PiB, such as "10 GiB" or "500000000"; ${written}`,
   )
 export const bytes = bytesFrom(0, "0 for none")
+
+/** A URL that is not valid may hold a password all the same. */
+export const withoutPassword = (name: string, value: string) =>
+  name.endsWith("_URL") ? value.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1<hidden>@") : value

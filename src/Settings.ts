@@ -25,9 +25,11 @@ import {
   text,
   type Setting,
   url,
+  withoutPassword,
 } from "./SettingKinds.ts"
 import { isServiceLink, unknownNames } from "./SettingNames.ts"
 import { type SettingInForce, SettingsInForce, written } from "./SettingSources.ts"
+import { wyomingSettings } from "./WyomingSettings.ts"
 
 /** A setting whose value is none of those accepted, or a variable that is no setting. `message` is the one line an operator sees. */
 export class SettingsError extends Schema.TaggedError<SettingsError>()("SettingsError", { message: Schema.String }) {}
@@ -104,21 +106,7 @@ export const table = {
     "",
     "Origins of web pages that may use the gateway from a browser (CORS). With open access, pages of other origins are refused.",
   ),
-  wyomingPort: port(
-    "AVIARY_WYOMING_PORT",
-    undefined,
-    "Port on which Home Assistant's Wyoming protocol is spoken; 10300 is usual. Unset: it is not.",
-  ),
-  wyomingKey: adminToken(
-    "AVIARY_WYOMING_KEY",
-    undefined,
-    "Key of the account that pays for what comes by Wyoming, which knows no keys. Needed with AVIARY_ACCESS=keys.",
-  ),
-  wyomingZeroconf: oneOf("on", "off")(
-    "AVIARY_WYOMING_ZEROCONF",
-    "on",
-    "Whether the local network is told by multicast DNS, so that Home Assistant finds the gateway. Never when listening on loopback.",
-  ),
+  ...wyomingSettings,
   listings: oneOf("open", "keys")(
     "AVIARY_LISTINGS",
     "open",
@@ -391,10 +379,6 @@ const derived = (written: Written): Effect.Effect<Values, SettingsError> => {
     }),
   )
 }
-
-/** A URL that is not valid may hold a password all the same. */
-const withoutPassword = (name: string, value: string) =>
-  name.endsWith("_URL") ? value.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1<hidden>@") : value
 
 const readOne = Effect.fnUntraced(function* (one: Setting<unknown>) {
   const found = yield* written(one.name, (value) => !isServiceLink(one.name, value)).pipe(

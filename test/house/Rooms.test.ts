@@ -25,6 +25,7 @@ const rooms = [
   "database",
   "telemetry",
   "Settings",
+  "WyomingSettings",
   "SettingKinds",
   "SettingNames",
   "SettingSources",

@@ -1,14 +1,17 @@
 /**
- * Hours of speech through a gateway with the engine inside: prints its resident memory as it goes, whether times ever went back or
- * left the recording, and every difference between the words heard and those of the clips that the recording is made of, each heard
- * alone. Needs ffmpeg.
+ * Hours of speech through a gateway with the engine inside: prints its resident memory as it goes, and how many words differ from
+ * those of the clips that the recording is made of, each heard alone; with `times` whether those of segments ever go back or leave
+ * the recording. Needs ffmpeg.
  *
  *     node test/scripts/longRecording.ts 30        # minutes
+ *     node test/scripts/longRecording.ts 180 times
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { mkdtempSync, openAsBlob, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { request } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { wavHeader, wavHeaderBytes } from "../../src/audio/WavHeader.ts"
 import { seededRandom } from "../support/seededRandom.ts"
@@ -83,31 +86,16 @@ const events = async function* (response: Response) {
   }
 }
 
-const run = async () => {
-  const { path, said, seconds } = made(minutes * 60)
-  console.log(`${Math.round(seconds)} s of speech, ${said} clips, ${statSync(path).size} bytes of Opus`)
-  const { child, url } = await started()
-  process.on("exit", () => child.kill("SIGKILL"))
-  const ask = async (file: string, fields: Record<string, string>) =>
-    fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body: await form(file, fields) })
+const ask = async (url: string, file: string, fields: Record<string, string>) =>
+  fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body: await form(file, fields) })
 
-  const alone = await Promise.all(
-    clips.map(async (samples, i) => {
-      const file = join(folder, `${i}.wav`)
-      writeFileSync(file, Buffer.concat([wavHeader(16_000, samples.length), samples]))
-      return words(((await (await ask(file, {})).json()) as { text: string }).text)
-    }),
-  )
-  console.log(`heard alone: ${alone.map((one) => one.join(" ")).join(" | ")}`)
-  const expected = Array.from({ length: said }, (_, i) => alone[i % alone.length]!).flat()
-
-  console.log(`resident before: ${residentMb(child.pid!)} MB`)
+/** Asks for the transcript in events: memory as it goes, and what was heard in all. */
+const hear = async (url: string, path: string, expected: ReadonlyArray<string>, pid: number) => {
   const startedAt = performance.now()
   let heard = 0
   let text = ""
-  let next = 1
   const memory: Array<number> = []
-  for await (const event of events(await ask(path, { stream: "true" }))) {
+  for await (const event of events(await ask(url, path, { stream: "true" }))) {
     if (event.type === "transcript.text.done") {
       console.log(`done says the same as the deltas: ${event.text === text}`)
       continue
@@ -115,29 +103,62 @@ const run = async () => {
     if (heard === 0) console.log(`first delta after ${Math.round(performance.now() - startedAt)} ms`)
     text += event.delta
     heard += words(event.delta ?? "").length
-    if (heard >= (next * expected.length) / 12) {
-      next += 1
-      memory.push(residentMb(child.pid!))
+    if (heard >= ((memory.length + 1) * expected.length) / 12) {
+      memory.push(residentMb(pid))
       const at = Math.round((performance.now() - startedAt) / 1_000)
       console.log(`${at} s: ${heard} of ${expected.length} words, resident ${memory.at(-1)} MB`)
     }
   }
   console.log(`words wrong, missing or too many: ${wordErrors(expected.join(" "), text)} of ${expected.length}`)
-  console.log(
-    `resident from the first twelfth to the last: ${memory[0]} MB, ${memory.at(-1)} MB, at most ${Math.max(...memory)} MB`,
-  )
+  const most = Math.max(...memory)
+  console.log(`resident from the first twelfth to the last: ${memory[0]} MB, ${memory.at(-1)} MB, at most ${most} MB`)
+}
 
-  if (process.argv.includes("--times")) {
-    const verbose = (await (await ask(path, { response_format: "verbose_json" })).json()) as {
-      duration: number
-      segments: ReadonlyArray<{ start: number; end: number }>
-    }
-    const back = verbose.segments.filter(({ start }, i) => i > 0 && start < verbose.segments[i - 1]!.end).length
-    const out = verbose.segments.filter(({ end, start }) => start < 0 || end > verbose.duration || end < start).length
-    console.log(
-      `${verbose.segments.length} segments of ${verbose.duration} s: ${back} begin before the one before ended, ${out} lie outside`,
-    )
+/** By hand: Node's `fetch` gives up after five minutes without an answer, and this one comes whole. */
+const verbose = async (url: string, path: string): Promise<string> => {
+  const { body, headers } = new Response(await form(path, { response_format: "verbose_json" }))
+  const type = headers.get("content-type")!
+  return new Promise((resolve, reject) => {
+    const options = { method: "POST", headers: { "content-type": type } }
+    const asked = request(`${url}/v1/audio/transcriptions`, options, (response) => {
+      let text = ""
+      response.setEncoding("utf8").on("data", (piece: string) => void (text += piece))
+      response.once("end", () => resolve(text)).once("error", reject)
+    })
+    asked.once("error", reject)
+    Readable.fromWeb(body as never).pipe(asked)
+  })
+}
+
+/** Asks for segments, and whether their times go on. */
+const times = async (url: string, path: string) => {
+  const { duration, segments } = JSON.parse(await verbose(url, path)) as {
+    duration: number
+    segments: ReadonlyArray<{ start: number; end: number }>
   }
+  const back = segments.filter(({ start }, i) => i > 0 && start < segments[i - 1]!.end).length
+  const out = segments.filter(({ end, start }) => start < 0 || end > duration || end < start).length
+  console.log(
+    `${segments.length} segments of ${duration} s: ${back} begin before the one before ended, ${out} lie outside`,
+  )
+}
+
+const run = async () => {
+  const { path, said, seconds } = made(minutes * 60)
+  console.log(`${Math.round(seconds)} s of speech, ${said} clips, ${statSync(path).size} bytes of Opus`)
+  const { child, url } = await started()
+  process.on("exit", () => child.kill("SIGKILL"))
+  const alone = await Promise.all(
+    clips.map(async (samples, i) => {
+      const file = join(folder, `${i}.wav`)
+      writeFileSync(file, Buffer.concat([wavHeader(16_000, samples.length), samples]))
+      return words(((await (await ask(url, file, {})).json()) as { text: string }).text)
+    }),
+  )
+  console.log(`heard alone: ${alone.map((one) => one.join(" ")).join(" | ")}`)
+  const expected = Array.from({ length: said }, (_, i) => alone[i % alone.length]!).flat()
+  console.log(`resident before: ${residentMb(child.pid!)} MB`)
+  await (process.argv.includes("times") ? times(url, path) : hear(url, path, expected, child.pid!))
   child.kill("SIGTERM")
   rmSync(folder, { recursive: true, force: true })
 }
