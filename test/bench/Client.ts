@@ -2,6 +2,7 @@ import { type Agent, request } from "node:http"
 import { performance } from "node:perf_hooks"
 import { setTimeout as sleep } from "node:timers/promises"
 import { createHash } from "node:crypto"
+import { sampleRate } from "./Voice.ts"
 
 /** What one client asks, and how it listens. */
 export interface Question {
@@ -26,9 +27,12 @@ export interface Answer {
 /** How far a client that listens as it is spoken to runs ahead, in milliseconds. */
 const ahead = 250
 
-/** The JSON of a speech request. */
+/** The JSON of a speech request: at the engine's own rate, where the format leaves that to whoever asks. */
 export const speechBody = (input: string, format: string): string =>
-  JSON.stringify({ model: "tts-1", voice: "alloy", input, response_format: format })
+  JSON.stringify({
+    ...{ model: "tts-1", voice: "alloy", input, response_format: format },
+    ...((format === "wav" || format === "pcm") && { sample_rate_hz: sampleRate }),
+  })
 
 /** Asks, and reads the whole answer. Fails unless it is a 200 that ends as it should. */
 export const ask = ({ agent, body, contentType = "application/json", key, pace, url }: Question): Promise<Answer> =>

@@ -1,7 +1,10 @@
 import { recording } from "./Voice.ts"
 
-/** A WAV file of 16 kHz mono speech, of so many bytes. */
-export const wavFile = (bytes: number): Buffer => {
+/** A WAV file of speech, of so many bytes. `rate` is in Hz. */
+export const wavFile = (
+  bytes: number,
+  { channels, rate }: { readonly rate: number; readonly channels: number },
+): Buffer => {
   const samples = recording(bytes - 44)
   const header = Buffer.alloc(44)
   header.write("RIFF", 0, "latin1")
@@ -9,10 +12,10 @@ export const wavFile = (bytes: number): Buffer => {
   header.write("WAVEfmt ", 8, "latin1")
   header.writeUInt32LE(16, 16)
   header.writeUInt16LE(1, 20)
-  header.writeUInt16LE(1, 22)
-  header.writeUInt32LE(16_000, 24)
-  header.writeUInt32LE(32_000, 28)
-  header.writeUInt16LE(2, 32)
+  header.writeUInt16LE(channels, 22)
+  header.writeUInt32LE(rate, 24)
+  header.writeUInt32LE(2 * channels * rate, 28)
+  header.writeUInt16LE(2 * channels, 32)
   header.writeUInt16LE(16, 34)
   header.write("data", 36, "latin1")
   header.writeUInt32LE(samples.length, 40)

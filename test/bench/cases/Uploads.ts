@@ -12,15 +12,15 @@ const path = "/v1/audio/transcriptions"
 const large = 25_000_000
 const mebibytes = (bytes: number) => bytes / 1_048_576
 
-/** Eight large recordings arrive at once, in a gateway that has heard a small one. */
+/** Eight large recordings arrive at once, in a gateway that has heard one of them: its threads are there. */
 export const uploads: Case = {
   limited: true,
   name: "8 × 25 MB uploads",
   run: async ({ dataDirs, engine, programs, progress, quick }) => {
     const gateway = await startGateway(programs, await dataDirs.make(), engine.url, roomy)
     const url = gateway.url + path
-    await ask({ url, key: gateway.key, ...transcriptionForm(wavFile(100_000)) })
-    const form = transcriptionForm(wavFile(large))
+    const form = transcriptionForm(wavFile(large, { rate: 48_000, channels: 2 }))
+    await ask({ url, key: gateway.key, ...form })
     const growths: Array<number> = []
     const before = memoryOf(gateway.pid).now
     for (let round = 0; round < (quick ? 1 : 3); round++) {
@@ -52,7 +52,7 @@ export const uploads: Case = {
 export const transcription: Case = {
   name: "transcription, instant engine",
   run: async ({ dataDirs, engine, gateway, pace, progress }) => {
-    const { body, contentType } = transcriptionForm(wavFile(100_000))
+    const { body, contentType } = transcriptionForm(wavFile(100_000, { rate: 16_000, channels: 1 }))
     const bodyFile = join(await dataDirs.make(), "form")
     await writeFile(bodyFile, body)
     const asked = [

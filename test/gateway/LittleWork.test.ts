@@ -1,0 +1,140 @@
+/**
+ * The hot path is short: what a request makes the gateway do is counted, in writes, syncs, messages and fibers. Time is not, which a busy
+ * machine has too little of; `npm run bench` measures that.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { expect, layer } from "@effect/vitest"
+import { Effect, FileSystem, Schedule } from "effect"
+import { createServer } from "node:http"
+import { fileURLToPath } from "node:url"
+import { type GatewayProcess, startProcess } from "../support/gatewayProcess.ts"
+import { ledgerOf, openAccounts } from "../support/ledgerFile.ts"
+
+const voices = JSON.stringify({ "en-US": { voices: ["Magpie-Multilingual.EN-US.Mia"] } })
+const samples = Buffer.alloc(262_144, "abcdefgh")
+
+/** An engine that gives 256 KiB of samples at once, for whatever text. */
+const engine = Effect.acquireRelease(
+  Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
+    const server = createServer((request, response) => {
+      request.resume().on("end", () => {
+        const isVoices = request.url!.endsWith("/list_voices")
+        response.writeHead(200, { "content-type": request.method === "GET" ? "application/json" : "audio/l16" })
+        response.end(request.method === "POST" ? samples : isVoices ? voices : "{}")
+      })
+    })
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address() as { readonly port: number }
+      const close = () => void server.close().closeAllConnections()
+      resume(Effect.succeed({ url: `http://127.0.0.1:${address.port}`, close }))
+    })
+  }),
+  ({ close }) => Effect.sync(close),
+)
+
+/** What was counted since it was last asked. */
+const counted = ({ output, signal }: GatewayProcess) =>
+  Effect.suspend(() => {
+    const lines = () => Array.from(output().matchAll(/^counted (.*)$/gm), ([, line]) => line!)
+    const before = lines().length
+    signal("SIGUSR2")
+    return Effect.repeat(Effect.sync(lines), {
+      until: (found) => found.length > before,
+      schedule: Schedule.spaced("10 millis"),
+    }).pipe(Effect.map((found) => JSON.parse(found.at(-1)!) as Record<string, number>))
+  })
+
+/** The gateway's own numbers of its fibers, as they stand in its log. */
+const latestFiber = ({ output }: GatewayProcess) =>
+  Math.max(...Array.from(output().matchAll(/fiber=#(\d+) message=Request /g), ([, number]) => Number(number)))
+
+const speak = (url: string, key: string, input: string, status: "MISS" | "HIT") =>
+  Effect.promise(async () => {
+    const response = await fetch(`${url}/v1/audio/speech`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+      body: JSON.stringify({ model: "tts-1", voice: "alloy", input, response_format: "wav", sample_rate_hz: 22_050 }),
+    })
+    expect((await response.arrayBuffer()).byteLength).toBe(samples.length + 44)
+    expect(response.headers.get("x-cache")).toBe(status)
+  })
+
+const requests = 20
+
+/** Six seconds of speech, for which this is text enough. */
+const textOf = (index: number) =>
+  `Text number ${index} of those that are said once, and heard by whoever wants to hear it.`
+
+const perRequest = (all: Record<string, number>) =>
+  Object.fromEntries(Object.entries(all).map(([name, value]) => [name, value / requests]))
+
+/**
+ * At most so many of each, a request. Room is left for pieces that arrive one by one on a busy machine; what is done once a request has none.
+ */
+const mostOfMiss = {
+  connections: 1,
+  clientWrites: 90,
+  fileOpens: 6,
+  fileWrites: 60,
+  // The file, and the folder that has its new name.
+  fileSyncs: 3,
+  // Reserved, and charged; what is out is said with the next.
+  commits: 3,
+  messages: 12,
+  fibers: 220,
+}
+const mostOfHit = {
+  connections: 0,
+  clientWrites: 8,
+  fileOpens: 1,
+  fileReads: 7,
+  fileWrites: 0,
+  fileSyncs: 0,
+  commits: 3,
+  messages: 12,
+  fibers: 45,
+}
+
+const expectWithin = (found: Record<string, number>, most: Record<string, number>) => {
+  const beyond = Object.entries(most).filter(([name, limit]) => !(found[name]! <= limit))
+  expect(
+    beyond.map(([name, limit]) => `${name}: ${found[name]}, at most ${limit}`),
+    JSON.stringify(found),
+  ).toEqual([])
+}
+
+layer(NodeServices.layer, { excludeTestServices: true })("LittleWork", (it) => {
+  it.effect("a miss and a hit write, sync, ask and fork no more than they need", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const { url: engineUrl } = yield* engine
+      const dataDir = yield* fs.makeTempDirectoryScoped({ prefix: "aviary-work-" })
+      const accounts = yield* Effect.provide(
+        openAccounts([{ kind: "metered", monthlyCap: null }], 0),
+        ledgerOf(dataDir),
+      )
+      const { key } = accounts[0]!
+      const gateway = yield* startProcess({
+        AVIARY_DATA_DIR: dataDir,
+        AVIARY_MAGPIE_URL: engineUrl,
+        AVIARY_PARAKEET_URL: engineUrl,
+        AVIARY_ACCESS: "keys",
+        NODE_OPTIONS: `--import ${fileURLToPath(new URL("../support/workCount.ts", import.meta.url))}`,
+      })
+      const round = Effect.fnUntraced(function* (from: number, status: "MISS" | "HIT") {
+        yield* counted(gateway)
+        const before = latestFiber(gateway)
+        for (let index = 0; index < requests; index++) yield* speak(gateway.url, key, textOf(from + index), status)
+        const fibers = latestFiber(gateway) - before
+        return perRequest({ ...(yield* counted(gateway)), fibers })
+      })
+      // Whatever is done once is done by then.
+      yield* speak(gateway.url, key, textOf(0), "MISS")
+      yield* speak(gateway.url, key, textOf(0), "HIT")
+
+      expectWithin(yield* round(100, "MISS"), mostOfMiss)
+      expectWithin(yield* round(100, "HIT"), mostOfHit)
+      expectWithin(yield* round(100, "HIT"), mostOfHit)
+    }),
+  )
+})

@@ -1,0 +1,67 @@
+// Counts what a gateway's process does, from within: `node --import workCount.ts src/main.ts`, which loads it into every thread. Each
+// SIGUSR2 prints one line, `counted {…}`, of what was done since the one before, in all threads:
+//
+// - `clientWrites`: writes handed to the system on connections that clients opened
+// - `connections`: that the gateway opened
+// - `fileWrites`, `fileSyncs`, `fileOpens`, `fileReads`: calls about files, whichever they are, but for standard output
+// - `commits`: transactions of the ledger, each of which is on the disk when it ends
+// - `messages`: sent from one thread to another
+import fs from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
+import { Socket } from "node:net"
+import { DatabaseSync } from "node:sqlite"
+import { getEnvironmentData, isMainThread, MessagePort, setEnvironmentData, Worker } from "node:worker_threads"
+
+type Call = (this: unknown, ...args: ReadonlyArray<never>) => unknown
+
+const kinds = [
+  "clientWrites",
+  "connections",
+  "fileWrites",
+  "fileSyncs",
+  "fileOpens",
+  "fileReads",
+  "commits",
+  "messages",
+] as const
+
+// Shared by all threads, which take over what the first has set.
+const name = "aviary-test-work"
+if (isMainThread) setEnvironmentData(name, new SharedArrayBuffer(4 * kinds.length))
+const counts = new Int32Array(getEnvironmentData(name) as SharedArrayBuffer)
+
+const count = (kind: (typeof kinds)[number]): void => void Atomics.add(counts, kinds.indexOf(kind), 1)
+
+/** Calls `onCall` before each call of a method. */
+const watch = (owner: object, method: string, onCall: (self: unknown, first: unknown) => void) => {
+  const methods = owner as Record<string, Call>
+  const before = methods[method]!
+  methods[method] = function (this: unknown, ...args) {
+    onCall(this, args[0])
+    return Reflect.apply(before, this, args)
+  }
+}
+
+/** A server's sockets know it. */
+const isClient = (socket: unknown) => (socket as { readonly server?: unknown }).server !== undefined
+
+for (const method of ["_write", "_writev"])
+  watch(Socket.prototype, method, (socket) => isClient(socket) && count("clientWrites"))
+watch(Socket.prototype, "connect", () => count("connections"))
+
+for (const method of ["write", "writev"]) watch(fs, method, (_, descriptor) => descriptor !== 1 && count("fileWrites"))
+for (const method of ["fsync", "fdatasync"]) watch(fs, method, () => count("fileSyncs"))
+watch(fs, "open", () => count("fileOpens"))
+watch(fs, "read", () => count("fileReads"))
+syncBuiltinESMExports()
+
+watch(DatabaseSync.prototype, "exec", (_, sql) => sql === "COMMIT" && count("commits"))
+watch(Worker.prototype, "postMessage", () => count("messages"))
+watch(MessagePort.prototype, "postMessage", () => count("messages"))
+
+if (isMainThread) {
+  process.on("SIGUSR2", () => {
+    const answer = Object.fromEntries(kinds.map((kind, index) => [kind, Atomics.exchange(counts, index, 0)]))
+    process.stdout.write(`counted ${JSON.stringify(answer)}\n`)
+  })
+}
