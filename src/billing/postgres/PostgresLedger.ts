@@ -12,7 +12,7 @@ import { exitOf, gather } from "../GroupCommit.ts"
 import { Ledger } from "../Ledger.ts"
 import { type Answer, type Asked, type OperationName, queries, type Question } from "../Operations.ts"
 import { makeGroupWriter } from "./GroupWriter.ts"
-import { makeKnownKeys } from "./KnownKeys.ts"
+import { makeAnnouncedKeys } from "./AnnouncedKeys.ts"
 import { askedAt } from "./PostgresBook.ts"
 import { reasonOf } from "./PostgresDialect.ts"
 import { run } from "./Runner.ts"
@@ -37,7 +37,7 @@ const make = Effect.fnUntraced(function* ({ currency, clock = "database" }: Opti
   const byClock = clock === "database"
   const writer = yield* makeGroupWriter(byClock)
   const change = yield* gather(writer.write)
-  const knownKeys = yield* makeKnownKeys
+  const knownKeys = yield* makeAnnouncedKeys
 
   yield* database.use((connection) => run(connection, agree(currency))).pipe(Effect.mapError(notOpened(database.place)))
 
@@ -65,7 +65,7 @@ const make = Effect.fnUntraced(function* ({ currency, clock = "database" }: Opti
   const ask = ({ name, input }: Asked): Effect.Effect<unknown, BillingError> => {
     if (name === "keyByHash") {
       const { hash } = input as Question<"keyByHash">
-      return knownKeys(hash, look({ name, input }) as Effect.Effect<Answer<"keyByHash">, BillingError>)
+      return knownKeys.find(hash, look({ name, input }) as Effect.Effect<Answer<"keyByHash">, BillingError>)
     }
     if (queries.has(name)) return look({ name, input })
     // Whoever shares the data directory is not everybody on this ledger: nobody knows here that all others are gone.

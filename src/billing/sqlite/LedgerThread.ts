@@ -15,9 +15,10 @@ export type LedgerQuestion = { readonly open: true } | { readonly apply: Readonl
 /** Questions and answers are plain data; reasons are classes, which are taken apart on one side and made again on the other. */
 type Sent = { readonly answer: unknown } | { readonly refused: unknown }
 
+/** @property version another one once another process has changed the ledger */
 export type LedgerAnswer =
   | { readonly cannotOpen: unknown }
-  | { readonly answered: ReadonlyArray<Sent>; readonly commits: number }
+  | { readonly answered: ReadonlyArray<Sent>; readonly commits: number; readonly version: number }
 
 export const takeApart = Schema.encodeSync(BillingReason)
 export const makeAgain = Schema.decodeUnknownSync(BillingReason)

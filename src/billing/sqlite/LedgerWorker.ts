@@ -20,8 +20,9 @@ const answer = (question: LedgerQuestion): LedgerAnswer => {
   // A group is asked for first only in a thread that replaces another.
   const ledger = opened("apply" in question)
   if ("reason" in ledger) return { cannotOpen: takeApart(ledger.reason) }
-  if ("open" in question) return { answered: [], commits: 0 }
-  return { answered: ledger.book.apply(question.apply).map(sent), commits: ledger.book.commits() }
+  if ("open" in question) return { answered: [], commits: 0, version: ledger.book.version() }
+  const answered = ledger.book.apply(question.apply).map(sent)
+  return { answered, commits: ledger.book.commits(), version: ledger.book.version() }
 }
 
 answerQuestions(answer, () => book?.close())

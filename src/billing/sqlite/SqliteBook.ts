@@ -31,6 +31,8 @@ export interface BookOptions {
 export interface SqliteBook {
   readonly apply: (asked: ReadonlyArray<Asked>) => ReadonlyArray<Answered>
   readonly commits: () => number
+  /** Another number once another connection has changed the ledger. */
+  readonly version: () => number
   readonly close: () => void
 }
 
@@ -40,9 +42,11 @@ export const openBook = (options: BookOptions): SqliteBook => {
     const db = open(options)
     const runner = new Runner(db)
     const book = makeBook(sqliteDialect)
+    const version = db.prepare("PRAGMA data_version")
     return {
       apply: (asked) => runner.run(book.apply(asked)),
       commits: book.commits,
+      version: () => version.get()!["data_version"] as number,
       close: () => db.close(),
     }
   } catch (error) {

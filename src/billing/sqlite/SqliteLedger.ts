@@ -7,7 +7,8 @@ import { type WorkerLost, workerUrl } from "../../workers/WorkerPool.ts"
 import { BillingError } from "../BillingError.ts"
 import { exitOf, gather } from "../GroupCommit.ts"
 import { Ledger } from "../Ledger.ts"
-import { type Asked, type OperationName, queries } from "../Operations.ts"
+import { makeKnownKeys } from "../KnownKeys.ts"
+import { type Answer, type Asked, type OperationName, queries, type Question } from "../Operations.ts"
 import { type LedgerAnswer, type LedgerQuestion, type LedgerWorkerData, makeAgain, received } from "./LedgerThread.ts"
 import { type BookOptions, openBook } from "./SqliteBook.ts"
 
@@ -16,10 +17,24 @@ type Options = Omit<BookOptions, "readOnly" | "checked">
 /** Queries that read for as long as it takes; the others must not wait behind them. */
 const reports: ReadonlySet<OperationName> = new Set<OperationName>(["statement", "usage", "verify"])
 
+/** Those that change what is known of keys. */
+const concernKeys: ReadonlySet<OperationName> = new Set<OperationName>(["revokeKey", "changeAccountState"])
+
+/** Milliseconds that a key counts as it was, where another process on the same ledger has changed it and nothing was written since. */
+const unheardFor = 1_000
+
 /** Longer than the ledger waits for a lock. */
 const patienceMillis = 10_000
 
 const make = Effect.fnUntraced(function* (options: Options) {
+  const knownKeys = makeKnownKeys(() => unheardFor)
+  let version = 0
+  /** What another process has changed may be a key. */
+  const heard = (now: number) => {
+    if (now !== version) knownKeys.forgetAll()
+    version = now
+  }
+
   let commits = 0
   // A thread that replaces another counts from the start.
   const committed = (now: number) =>
@@ -43,7 +58,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
       Effect.flatMap(Effect.mapError(thread.ask({ apply: asked }), toBillingError), (done) => {
         if ("cannotOpen" in done) return Effect.succeed(asked.map(() => ({ refused: makeAgain(done.cannotOpen) })))
         const answered = done.answered.map(received)
-        return readOnly ? Effect.succeed(answered) : Effect.as(committed(done.commits), answered)
+        if (readOnly) return Effect.succeed(answered)
+        heard(done.version)
+        return Effect.as(committed(done.commits), answered)
       }),
     )
   })
@@ -59,20 +76,25 @@ const make = Effect.fnUntraced(function* (options: Options) {
     return countRefusal(error)
   }
 
+  const answerTo = (asked: Asked): Effect.Effect<unknown, BillingError> => {
+    if (asked.name === "keyByHash") {
+      const { hash } = asked.input as Question<"keyByHash">
+      // By the thread that changes: the first request of a key starts no other.
+      return knownKeys.find(hash, change(asked) as Effect.Effect<Answer<"keyByHash">, BillingError>)
+    }
+    if (concernKeys.has(asked.name)) return Effect.ensuring(change(asked), Effect.sync(knownKeys.forgetAll))
+    if (!queries.has(asked.name)) return change(asked)
+    const reader = reports.has(asked.name) ? report : look
+    return Effect.scoped(Effect.flatMap(RcRef.get(reader), (run) => run(asked)))
+  }
+
   return Ledger.of({
     check: Effect.gen(function* () {
       if (!doubted) return
       yield* change({ name: "prove", input: { now: yield* Clock.currentTimeMillis } })
       doubted = false
     }),
-    run: (name, input) => {
-      const asked: Asked = { name, input }
-      const reader = reports.has(name) ? report : look
-      const answer = queries.has(name)
-        ? Effect.scoped(Effect.flatMap(RcRef.get(reader), (run) => run(asked)))
-        : change(asked)
-      return Effect.tapError(answer, noteRefusal) as never
-    },
+    run: (name, input) => Effect.tapError(answerTo({ name, input }), noteRefusal) as never,
     commits: Effect.sync(() => commits),
   })
 })

@@ -1,0 +1,46 @@
+import { Effect } from "effect"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
+import type { BillingError } from "./BillingError.ts"
+import type { Answer } from "./Operations.ts"
+
+type Known = Answer<"keyByHash">
+
+const most = 10_000
+
+/**
+ * Keys that were asked for a moment ago, so that not every request asks the ledger. What changes must be told, by `forget…`; what nobody
+ * tells is found out after `ageMillis`. No money depends on it: every reservation looks at key and account again.
+ *
+ * - `find`: by its hash; `read` asks the ledger
+ */
+export const makeKnownKeys = (ageMillis: () => number) => {
+  const known = new Map<string, { readonly found: NonNullable<Known>; readonly at: number }>()
+  /** Counts what was forgotten, so that what was read before is not kept after. */
+  let changes = 0
+
+  return {
+    forgetAll: (): void => {
+      changes += 1
+      known.clear()
+    },
+    forgetKey: (hash: string): void => {
+      changes += 1
+      known.delete(hash)
+    },
+    forgetAccount: (id: string): void => {
+      changes += 1
+      for (const [hash, { found }] of known) if (found.key.accountId === id) known.delete(hash)
+    },
+    find: Effect.fnUntraced(function* (hash: string, read: Effect.Effect<Known, BillingError>) {
+      const now = yield* elapsedMillis
+      const kept = known.get(hash)
+      if (kept !== undefined && now - kept.at < ageMillis()) return kept.found
+      const before = changes
+      const found = yield* read
+      known.delete(hash)
+      if (found !== null && before === changes) known.set(hash, { found, at: now })
+      if (known.size > most) known.delete(known.keys().next().value!)
+      return found
+    }),
+  }
+}
