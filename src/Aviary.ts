@@ -39,7 +39,11 @@ import { MagpieClient } from "./upstream/MagpieClient.ts"
 import { ParakeetClient } from "./upstream/ParakeetClient.ts"
 import { WyomingServer } from "./wyoming/WyomingServer.ts"
 
-/** Magpie at its URL, or the embedded engine where there is none. */
+/**
+ * Magpie at its URL, or the embedded engine where there is none.
+ *
+ * @public
+ */
 export const magpie = Layer.unwrap(
   Effect.map(Settings, ({ magpieKey, magpieProtocol, magpieUrl }) =>
     magpieUrl === undefined
