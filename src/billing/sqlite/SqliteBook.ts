@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite"
 import { makeBook } from "../book/Book.ts"
 import { addUp, agree } from "../book/Opening.ts"
 import { Refusal } from "../book/Refusal.ts"
-import type { Answered, Asked } from "../Operations.ts"
+import { type Answered, type Asked, type OperationName, queries } from "../Operations.ts"
 import { cannotOpen } from "./CannotOpen.ts"
 import { inspect, migrate } from "./Migrations.ts"
 import { Runner } from "./Runner.ts"
@@ -27,7 +27,17 @@ export interface BookOptions {
   readonly maxPages?: number
 }
 
-/** A book that is open in SQLite. Everything here blocks its thread. */
+/**
+ * Those that need not survive a loss of power, only the process: a hold that is forgotten then was never charged, and its request has
+ * ended, too. They reach the disk with the next charge, in their order.
+ */
+const unsynced: ReadonlySet<OperationName> = new Set<OperationName>(["reserve", "renew", "delivered"])
+
+/**
+ * A book that is open in SQLite. Everything here blocks its thread.
+ *
+ * @property commits transactions that were synced to disk
+ */
 export interface SqliteBook {
   readonly apply: (asked: ReadonlyArray<Asked>) => ReadonlyArray<Answered>
   readonly commits: () => number
@@ -43,9 +53,22 @@ export const openBook = (options: BookOptions): SqliteBook => {
     const runner = new Runner(db)
     const book = makeBook(sqliteDialect)
     const version = db.prepare("PRAGMA data_version")
+    let synced = true
+    let commits = 0
+    /** Whether the commits from now on wait for the disk. */
+    const sync = (wanted: boolean) => {
+      if (synced !== wanted) db.exec(`PRAGMA synchronous = ${wanted ? "FULL" : "NORMAL"}`)
+      synced = wanted
+    }
     return {
-      apply: (asked) => runner.run(book.apply(asked)),
-      commits: book.commits,
+      apply: (asked) => {
+        sync(!asked.every(({ name }) => unsynced.has(name) || queries.has(name)))
+        const before = book.commits()
+        const answered = runner.run(book.apply(asked))
+        if (synced) commits += book.commits() - before
+        return answered
+      },
+      commits: () => commits,
       version: () => version.get()!["data_version"] as number,
       close: () => db.close(),
     }

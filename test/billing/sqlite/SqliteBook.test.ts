@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import type { Asked } from "../../../src/billing/Operations.ts"
+import { hundred } from "../../support/billing.ts"
 import { openBook } from "../../../src/billing/sqlite/SqliteBook.ts"
 
 const inFolder = (use: (path: string) => void) => {
@@ -32,19 +33,26 @@ it("refuses all that was asked together when there is no room for all, and makes
     book.close()
   }))
 
-// What survives when the power goes no test can see; how SQLite is pragmas to write, this one does.
-it("syncs its log with each commit", () =>
+// What survives when the power goes no test can see; how SQLite is told to write, this one does.
+it("syncs its log with each commit, but for holds, which the next charge takes along", () =>
   inFolder((path) => {
-    const close = DatabaseSync.prototype.close
-    const pragmas: Array<unknown> = []
-    const spy = vi.spyOn(DatabaseSync.prototype, "close").mockImplementation(function (this: DatabaseSync) {
-      for (const name of ["journal_mode", "synchronous"]) pragmas.push(this.prepare(`PRAGMA ${name}`).get()?.[name])
-      close.call(this)
-    })
+    const spy = vi.spyOn(DatabaseSync.prototype, "prepare")
     try {
-      openBook({ path, currency: "usd" }).close()
+      const book = openBook({ path, currency: "usd" })
+      const db = spy.mock.contexts[0] as DatabaseSync
+      const pragma = (name: string) => db.prepare(`PRAGMA ${name}`).get()?.[name]
+      const told = () => [pragma("synchronous"), book.commits()]
+      expect([pragma("journal_mode"), ...told()]).toEqual(["wal", 2, 0])
+      book.apply([account("a", "A")])
+      expect(told()).toEqual([2, 1])
+      const hold = { holdId: "h", accountId: "a", keyId: null, usage: hundred, expiresAt: 9, idempotency: null, now: 1 }
+      expect(book.apply([{ name: "reserve", input: hold }])).toMatchObject([{ answer: { state: "held" } }])
+      expect(told()).toEqual([1, 1])
+      const settle: Asked = { name: "settle", input: { holdId: "h", served: "MISS", outcome: null, now: 2 } }
+      book.apply([{ name: "renew", input: { holdId: "h", expiresAt: 10, now: 2 } }, settle])
+      expect(told()).toEqual([2, 2])
+      book.close()
     } finally {
       spy.mockRestore()
     }
-    expect(pragmas).toEqual(["wal", 2])
   }))

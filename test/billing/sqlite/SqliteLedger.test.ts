@@ -6,7 +6,6 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { Worker } from "node:worker_threads"
-import { TestClock } from "effect/testing"
 import { Ledger } from "../../../src/billing/Ledger.ts"
 import * as SqliteLedger from "../../../src/billing/sqlite/SqliteLedger.ts"
 import { migrate } from "../../../src/billing/sqlite/Migrations.ts"
@@ -48,61 +47,6 @@ const raw = (path: string, sql: string) => {
 }
 
 describe("the ledger in SQLite", () => {
-  const withKey = <A, E, R>(
-    use: (
-      of: Effect.Success<ReturnType<typeof open>> & {
-        readonly known: Effect.Effect<string, unknown>
-        readonly path: string
-      },
-    ) => Effect.Effect<A, E, R>,
-  ) =>
-    inFolder((path) =>
-      Effect.scoped(
-        Effect.gen(function* () {
-          const opened = yield* open(path)
-          const { ledger } = opened
-          yield* ledger.run("openAccount", { id: "a", name: "A", terms: { kind: "metered", monthlyCap: null }, now: 1 })
-          const limits = { requestsPerMinute: null, charactersPerMinute: null, monthlyCap: null }
-          yield* ledger.run("addKey", {
-            ...{ id: "k", accountId: "a", name: "K", hint: "…", hash: "h", expiresAt: null, limits, now: 1 },
-          })
-          const known = Effect.map(ledger.run("keyByHash", { hash: "h" }), (found) =>
-            [found?.key.name, found?.key.revokedAt ?? "good", found?.accountState].join(" "),
-          )
-          return yield* use({ ...opened, known, path })
-        }),
-      ),
-    )
-
-  it.effect("a key that was asked for a moment ago is known, until it is revoked or its account is stopped", () =>
-    withKey(({ known, ledger, path }) =>
-      Effect.gen(function* () {
-        assert.strictEqual(yield* known, "K good open")
-        raw(path, "UPDATE keys SET name = 'L'")
-        assert.strictEqual(yield* known, "K good open")
-        yield* ledger.run("changeAccountState", { id: "a", state: "frozen", now: 2 })
-        assert.strictEqual(yield* known, "L good frozen")
-        yield* ledger.run("revokeKey", { id: "k", now: 3 })
-        assert.strictEqual(yield* known, "L 3 frozen")
-      }),
-    ),
-  )
-
-  it.effect("what another process does to a key is known with the next charge, and after a second", () =>
-    withKey(({ charge, known, path }) =>
-      Effect.gen(function* () {
-        assert.strictEqual(yield* known, "K good open")
-        raw(path, "UPDATE keys SET revoked_at = 5")
-        yield* charge("h")
-        assert.strictEqual(yield* known, "K 5 open")
-        raw(path, "UPDATE keys SET revoked_at = NULL")
-        assert.strictEqual(yield* known, "K 5 open")
-        yield* TestClock.adjust("1 second")
-        assert.strictEqual(yield* known, "K good open")
-      }),
-    ),
-  )
-
   it.live("keeps what it answered, in files that only their owner reads", () =>
     inFolder((path) =>
       Effect.gen(function* () {
