@@ -75,17 +75,13 @@ export const makeEngineHttp = Effect.fnUntraced(function* (
     // like a dead engine and must not be repeated: the call may be what killed it.
     pipelining: 0,
   })
+  const base = withoutCredentials(baseUrl).href.replace(/\/+(v1\/*)?$/, "")
+  const headers = { "accept-encoding": "identity", ...(authorization !== undefined && { authorization }) }
   const http = (yield* NodeHttpClient.makeUndici.pipe(
     Effect.provideService(NodeHttpClient.Dispatcher, dispatcher),
   )).pipe(
     HttpClient.mapRequest((request) =>
-      request.pipe(
-        HttpClientRequest.prependUrl(withoutCredentials(baseUrl).href.replace(/\/+(v1\/*)?$/, "")),
-        HttpClientRequest.setHeaders({
-          "accept-encoding": "identity",
-          ...(authorization !== undefined && { authorization }),
-        }),
-      ),
+      HttpClientRequest.setHeaders(HttpClientRequest.prependUrl(request, base), headers),
     ),
     HttpClient.withScope,
   )
@@ -148,11 +144,12 @@ const startClocks = Effect.fnUntraced(function* (clocks: CallClocks) {
         const spent = Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6
         const left = Math.max(0, totalMillis - spent)
         const limit = Duration.toMillis(phase === "idle" ? clocks.idle : clocks.firstByte)
-        const timedOut =
+        // Made when it is time: it takes a stack trace.
+        const timedOut = () =>
           limit < left
             ? new EngineTimedOut({ phase, afterMillis: limit })
             : new EngineTimedOut({ phase: "total", afterMillis: totalMillis })
-        return Effect.timeoutOrElse(wait, { duration: Math.min(limit, left), orElse: () => Effect.fail(timedOut) })
+        return Effect.timeoutOrElse(wait, { duration: Math.min(limit, left), orElse: () => Effect.fail(timedOut()) })
       })
 })
 

@@ -6,6 +6,7 @@ import { type EngineError, errorOf } from "./EngineError.ts"
 import type { EngineAddress } from "./EngineAddress.ts"
 import { type EngineFailure, EngineMalformed } from "./EngineFailure.ts"
 import { type CallClocks, isText, makeEngineHttp, readiness, readWhole, unexpectedAnswer } from "./EngineHttp.ts"
+import { formBytes } from "./FormBytes.ts"
 import { readPcm } from "./PcmReader.ts"
 import type { Utterance } from "./Utterance.ts"
 
@@ -37,13 +38,9 @@ const decodeVoices = Schema.decodeUnknownOption(VoiceList)
 
 const form = (route: Route, { language, text, voice }: Utterance) =>
   HttpClientRequest.post(route).pipe(
-    HttpClientRequest.bodyFormDataRecord({
-      text,
-      language,
-      voice,
-      sample_rate_hz: String(sampleRate),
-      encoding: "LINEAR_PCM",
-    }),
+    HttpClientRequest.setBody(
+      formBytes({ text, language, voice, sample_rate_hz: String(sampleRate), encoding: "LINEAR_PCM" }),
+    ),
   )
 
 /** A route that this NIM does not have. A 404 can also be about the voice, so it alone proves nothing. */
