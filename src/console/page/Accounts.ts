@@ -97,7 +97,7 @@ export const Accounts = ({ again, ask, books }: BooksProps) => {
           money(account.balance, currency),
           money(account.held, currency),
           money(account.spentThisMonth, currency),
-          moment(account.createdAt),
+          account.createdAt === 0 ? "–" : moment(account.createdAt),
           buttons(account),
         ])}
       />

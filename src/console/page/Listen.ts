@@ -7,30 +7,34 @@ import { Recorder } from "./Recorder.ts"
 import { type Answer, srtOf, type Timed, type Transcript, transcriptOf, vttOf, wordsOf } from "./transcript.ts"
 import { Waveform } from "./Waveform.ts"
 
-const form = (file: File, format: string) => {
+/** What can be asked for, the most telling first: not every engine gives times, and words are timed in some languages only. */
+const wishes = [
+  { format: "verbose_json", times: ["word", "segment"] },
+  { format: "verbose_json", times: ["segment"] },
+  { format: "json", times: [] },
+]
+
+const form = (file: File, { format, times }: (typeof wishes)[number]) => {
   const fields = new FormData()
   fields.set("model", "whisper-1")
   fields.set("response_format", format)
-  if (format === "verbose_json") {
-    fields.append("timestamp_granularities[]", "word")
-    fields.append("timestamp_granularities[]", "segment")
-  }
+  for (const time of times) fields.append("timestamp_granularities[]", time)
   fields.set("file", file)
   return fields
 }
 
-/** With times, where the engine gives them. */
+/** With times, as far as there are any. */
 const transcribe = async (file: File, signal: AbortSignal): Promise<Transcript> => {
-  const ask = (format: string) =>
-    call<Answer>("/v1/audio/transcriptions", { method: "POST", body: form(file, format), signal })
-  try {
-    return transcriptOf(await ask("verbose_json"))
-  } catch (error) {
-    if (error instanceof CallError && error.status === 400 && error.code.startsWith("unsupported")) {
-      return transcriptOf(await ask("json"))
+  for (const wish of wishes) {
+    try {
+      const body = form(file, wish)
+      return transcriptOf(await call<Answer>("/v1/audio/transcriptions", { method: "POST", body, signal }))
+    } catch (error) {
+      const less = error instanceof CallError && error.code === "unsupported_value"
+      if (!less || wish === wishes.at(-1)) throw error
     }
-    throw error
   }
+  throw new Error("Nothing was asked for.")
 }
 
 const Lines = ({ play, transcript }: { readonly play: (part: Timed) => void; readonly transcript: Transcript }) => {

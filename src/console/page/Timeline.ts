@@ -56,10 +56,12 @@ export const Timeline = (props: {
         ${restarts.map((one) => html`<rect class="restart" x=${Math.min(width - 5, x(one.at))} y="0" width="5" height="8"><title>${one.outcome}, ${moment(one.at)}</title></rect>`)}
       </svg>
       <figcaption><span>${moment(from)}</span><span>above: restarts · below: probes</span><span>now</span></figcaption>
-      <p class="quiet">
-        ${recovered === "" ? "No wedge has been recovered from." : `Recoveries took ${recovered}.`}
+      <div class="row">
+        <span class="quiet"
+          >${recovered === "" ? "No wedge has been recovered from." : `Recoveries took ${recovered}.`}</span
+        >
         <button type="button" class="small" onClick=${again}>Refresh</button>
-      </p>
+      </div>
       <details>
         <summary>${events.length} events</summary>
         <${Table}

@@ -22,8 +22,7 @@ export const Notice = ({
 export const Tile = (props: { readonly name: string; readonly value: string; readonly hint?: string }) => html`
   <div class="tile">
     <dt>${props.name}</dt>
-    <dd>${props.value}</dd>
-    ${props.hint === undefined ? null : html`<small>${props.hint}</small>`}
+    <dd>${props.value}${props.hint === undefined ? null : html`<small>${props.hint}</small>`}</dd>
   </div>
 `
 
