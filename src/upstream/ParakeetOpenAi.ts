@@ -22,10 +22,12 @@ interface Taken {
   readonly language: "en" | "en-US"
 }
 
-/** What to ask for instead after a refusal, if it was about how it was asked. A fault of the GPU comes as a 422 too, with any text. */
+/**
+ * What to ask for instead after a refusal, if it was about how it was asked. A fault of the GPU comes as a 422 too, with any text.
+ */
 const instead = (taken: Taken, language: string | undefined, failure: EngineFailure): Taken | undefined => {
   if (failure._tag !== "EngineRejected" || ![400, 415, 422, 501].includes(failure.status)) return undefined
-  const said = `${failure.message}\n${failure.body}`
+  const said = saidBy(failure)
   if (/cuda|cublas|cudnn/i.test(said)) return undefined
   if (taken.answer === "words" && /granularit/i.test(said)) return { ...taken, answer: "verbose" }
   if (taken.answer !== "text" && /response_format|verbose|json/i.test(said)) return { ...taken, answer: "text" }
@@ -33,6 +35,12 @@ const instead = (taken: Taken, language: string | undefined, failure: EngineFail
     return { ...taken, language: "en-US" }
   return undefined
 }
+
+const saidBy = (failure: EngineFailure) =>
+  failure._tag === "EngineRejected" ? `${failure.message}\n${failure.body}` : ""
+
+/** Whether a refusal says nothing about the next recording: words may be known of one language and not of another. */
+const isOfLanguage = (failure: EngineFailure) => /\blanguages?\b|english/i.test(saidBy(failure))
 
 const one = (value: string | undefined) => (value === undefined || value === "" ? [] : [value])
 
@@ -76,16 +84,18 @@ export const makeParakeetOpenAi = Effect.fnUntraced(function* (address: EngineAd
     const language = wanted(asked.language)
     const route = asked.translate === true ? "/v1/audio/translations" : "/v1/audio/transcriptions"
     let now = yield* Ref.get(taken)
+    let lasts = true
     while (true) {
       const form = yield* recordingForm(recording, fields(now, model, language, asked))
       const request = HttpClientRequest.post(route).pipe(HttpClientRequest.bodyFormData(form))
       const answered = yield* Effect.result(server.http.call(request, clocks))
       if (Result.isSuccess(answered)) {
-        yield* Ref.set(taken, now)
+        if (lasts) yield* Ref.set(taken, now)
         return answered.success
       }
       const next = instead(now, language, answered.failure)
       if (next === undefined) return yield* answered.failure
+      lasts &&= next.answer === now.answer || !isOfLanguage(answered.failure)
       now = next
     }
   })

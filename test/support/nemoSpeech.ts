@@ -54,14 +54,16 @@ const listen: Answer = ({ fields, file }, response) => {
  * @property key asked for on every route but those about its health
  * @property without what it was built without
  * @property ready whether its models are loaded, asked anew each time
+ * @property before what a speech waits for before it is answered
  */
 interface Options {
   readonly key?: string
   readonly without?: "ASR" | "TTS"
   readonly ready?: () => boolean
+  readonly before?: () => Promise<void>
 }
 
-export const nemoSpeech = ({ key, ready = () => true, without }: Options = {}) =>
+export const nemoSpeech = ({ before, key, ready = () => true, without }: Options = {}) =>
   openAiServer((asked, response) => {
     const { authorization, path } = asked
     if (path === "/health")
@@ -72,7 +74,9 @@ export const nemoSpeech = ({ key, ready = () => true, without }: Options = {}) =
       return fail(response, 401, "missing or invalid bearer token")
     if (path === "/v1/models") return json(response, 200, models)
     if (path === "/v1/audio/speech")
-      return without === "TTS" ? fail(response, 501, "this build does not include TTS") : speak(asked, response)
+      return without === "TTS"
+        ? fail(response, 501, "this build does not include TTS")
+        : void (before?.() ?? Promise.resolve()).then(() => speak(asked, response))
     if (path === "/v1/audio/transcriptions")
       return without === "ASR" ? fail(response, 501, "this build does not include ASR") : listen(asked, response)
     if (path.startsWith("/v1")) return fail(response, 404, "API route not found")

@@ -28,8 +28,8 @@ export const toneOf = (text: string, sampleRate: number): Buffer => {
 
 export const wavOf = (pcm: Buffer, sampleRate: number) => Buffer.concat([wavHeader(sampleRate, pcm.length), pcm])
 
-/** What every stand-in hears: the same words however long the recording, a quarter of a second each. */
-export const heardWords = ["Birds", "sing.", "Nobody", "listens", "to", "them."]
+/** What every stand-in hears: those of the health room's probe, whatever the recording, a quarter of a second each. */
+export const heardWords = ["He", "might", "even.", "Have", "been", "made", "amiable", "himself."]
 export const heardText = heardWords.join(" ")
 export const heardTimes = heardWords.map((word, i) => ({ word, start: i * 0.25, end: i * 0.25 + 0.2 }))
 

@@ -54,8 +54,8 @@ const listen: Answer = ({ fields, file }, response) => {
   if (format === "json") return json(response, 200, { text: heardText })
   const segment = { seek: 0, tokens: [1], temperature: 0, avg_logprob: -0.1, compression_ratio: 1, no_speech_prob: 0 }
   const segments = [
-    { id: 1, start: 0, end: 0.45, text: ` ${heardWords.slice(0, 2).join(" ")}`, words: null, ...segment },
-    { id: 2, start: 0.5, end: 1.45, text: ` ${heardWords.slice(2).join(" ")}`, words: null, ...segment },
+    { id: 1, start: 0, end: 0.7, text: ` ${heardWords.slice(0, 3).join(" ")}`, words: null, ...segment },
+    { id: 2, start: 0.75, end: 1.95, text: ` ${heardWords.slice(3).join(" ")}`, words: null, ...segment },
   ]
   const wantsWords =
     Array.isArray(fields["timestamp_granularities[]"]) && fields["timestamp_granularities[]"].includes("word")
@@ -65,7 +65,7 @@ const listen: Answer = ({ fields, file }, response) => {
   json(response, 200, {
     task: "transcribe",
     language: language ?? "en",
-    duration: 1.5,
+    duration: 2,
     text: heardText,
     words,
     segments,

@@ -18,7 +18,7 @@ const clientOf = (address: Partial<EngineAddress> & Pick<EngineAddress, "url">, 
     ParakeetClient.layerAt({ protocol: "openai", ...address }).pipe(Layer.provide(Settings.layerTest(settings))),
   ).pipe(Effect.flatMap((context) => Effect.provide(Effect.service(ParakeetClient), context)))
 
-const recording = recordingOf([Int16Array.from({ length: 24_000 }, (_, i) => i % 1_000)])
+const recording = recordingOf([Int16Array.from({ length: 32_000 }, (_, i) => i % 1_000)])
 
 const hear = (parakeet: ParakeetClient["Service"], asked?: Listening) =>
   Effect.flatMap(recording, (one) => Stream.runCollect(parakeet.transcribe(one, asked)))
@@ -52,12 +52,14 @@ describe("ParakeetClient.layerOpenAi", () => {
       const segments = yield* hear(parakeet, { language: "en-US", prompt: "Birds" })
       expect(textOf(segments)).toBe(heardText)
       expect(segments.flatMap(({ words }) => words ?? []).map(({ word, startMs }) => [word, startMs])).toEqual([
-        ["Birds", 0],
-        ["sing.", 250],
-        ["Nobody", 500],
-        ["listens", 750],
-        ["to", 1_000],
-        ["them.", 1_250],
+        ["He", 0],
+        ["might", 250],
+        ["even.", 500],
+        ["Have", 750],
+        ["been", 1_000],
+        ["made", 1_250],
+        ["amiable", 1_500],
+        ["himself.", 1_750],
       ])
       expect(server.to(path)[0]!.fields).toEqual({
         model: "parakeet-tdt-0.6b-v3",
@@ -88,8 +90,8 @@ describe("ParakeetClient.layerOpenAi", () => {
       expect(
         segments.map(({ endMs, language, startMs, text, words }) => [startMs, endMs, text, language, words?.length]),
       ).toEqual([
-        [0, 450, "Birds sing.", "en", 2],
-        [500, 1_450, " Nobody listens to them.", "en", 4],
+        [0, 700, "He might even.", "en", 3],
+        [750, 1_950, " Have been made amiable himself.", "en", 5],
       ])
       expect(parakeet.abilities).toMatchObject({ words: true, times: true })
     }),
@@ -101,7 +103,7 @@ describe("ParakeetClient.layerOpenAi", () => {
       const parakeet = yield* clientOf({ url: server.url, protocol: "auto" })
       expect(parakeet.protocol).toBe("openai")
       expect(parakeet.model).toBe("whisper-1")
-      expect(yield* hear(parakeet)).toEqual([{ startMs: 0, endMs: 1_500, text: heardText }])
+      expect(yield* hear(parakeet)).toEqual([{ startMs: 0, endMs: 2_000, text: heardText }])
       expect(parakeet.abilities).toMatchObject({ words: false, times: false })
       yield* hear(parakeet)
       expect(server.to(path).map(({ fields }) => fields["response_format"])).toEqual(["verbose_json", "json", "json"])
@@ -115,6 +117,24 @@ describe("ParakeetClient.layerOpenAi", () => {
       )
       yield* hear(yield* clientOf(server))
       expect(server.to(path).map(({ fields }) => fields["response_format"])).toEqual(["verbose_json", "verbose_json"])
+    }),
+  )
+
+  live("asks for words again where they were refused for one recording's language", () =>
+    Effect.gen(function* () {
+      const server = yield* transcribing(({ fields }, response) =>
+        fields["language"] === "de" && fields["timestamp_granularities[]"] !== undefined
+          ? json(response, 400, { error: { message: "timestamp_granularities: words are known for English only" } })
+          : json(response, 200, { text: heardText }),
+      )
+      const parakeet = yield* clientOf(server)
+      yield* hear(parakeet, { language: "de" })
+      yield* hear(parakeet, { language: "en" })
+      expect(server.to(path).map(({ fields }) => fields["timestamp_granularities[]"] !== undefined)).toEqual([
+        true,
+        false,
+        true,
+      ])
     }),
   )
 
