@@ -4,7 +4,7 @@ import type { Recording } from "../audio/Recording.ts"
 import type { Segment } from "../audio/Segment.ts"
 import * as WorkerPool from "../workers/WorkerPool.ts"
 import { EmbeddedError, EngineBroke, ThreadLost } from "./EmbeddedError.ts"
-import { type MoonshineFailed, MoonshineRpcs } from "./MoonshineRpcs.ts"
+import { type RecognizerFailed, RecognizerRpcs } from "./RecognizerRpcs.ts"
 
 /** The two sizes of the model whose weights come along. Base needs twice the time and makes half the mistakes in synthetic speech. */
 export type MoonshineSize = "base" | "tiny"
@@ -27,7 +27,7 @@ interface Recognizer {
 
 const make = Effect.fnUntraced(function* (size: MoonshineSize) {
   const numThreads = Math.max(1, Math.min(4, availableParallelism() - 1))
-  const pool = yield* WorkerPool.make(MoonshineRpcs, {
+  const pool = yield* WorkerPool.make(RecognizerRpcs, {
     url: WorkerPool.workerUrl("MoonshineWorker", import.meta.url),
     size: 1,
     concurrency,
@@ -55,10 +55,10 @@ export class Moonshine extends Context.Service<Moonshine, Recognizer>()("aviary/
   static readonly layer = Moonshine.layerSize("base")
 }
 
-const embeddedError = (error: MoonshineFailed | WorkerPool.WorkerLost): EmbeddedError =>
+const embeddedError = (error: RecognizerFailed | WorkerPool.WorkerLost): EmbeddedError =>
   new EmbeddedError({
     reason:
-      error._tag === "MoonshineFailed"
+      error._tag === "RecognizerFailed"
         ? new EngineBroke({ message: error.message })
         : new ThreadLost({ message: error.message }),
   })

@@ -6,6 +6,7 @@ import type { EngineAddress, EngineProtocol } from "./EngineAddress.ts"
 import type { EngineError } from "./EngineError.ts"
 import { makeMagpieAt } from "./MagpieAt.ts"
 import { makeMagpieEmbedded } from "./MagpieEmbedded.ts"
+import { makeMagpieLocal } from "./MagpieLocal.ts"
 import type { Utterance } from "./Utterance.ts"
 
 /**
@@ -49,6 +50,13 @@ export class MagpieClient extends Context.Service<
 
   /** Flite, inside this process: English in a classic synthesizer's voices. */
   static readonly layerEmbedded = Layer.effect(MagpieClient, makeMagpieEmbedded).pipe(Layer.provide(Flite.layer))
+
+  /** The voice of sherpa-onnx in a folder of this machine. */
+  static readonly layerLocal = (directory: string) =>
+    Layer.effect(
+      MagpieClient,
+      Effect.flatMap(Settings, (settings) => makeMagpieLocal(directory, settings)),
+    )
 
   /** A test's own engine; whatever is left out speaks 60 ms of a tone per character with the voice `Test.EN-US.Tone`. */
   static readonly layerTest = (overrides: Partial<MagpieClient["Service"]> = {}) =>

@@ -8,6 +8,7 @@ import type { EngineAddress, EngineProtocol } from "./EngineAddress.ts"
 import { type Abilities, type Listening, textAlone } from "./Listening.ts"
 import { makeParakeetAt } from "./ParakeetAt.ts"
 import { makeParakeetEmbedded } from "./ParakeetEmbedded.ts"
+import { makeParakeetLocal } from "./ParakeetLocal.ts"
 
 /**
  * Speech to text.
@@ -51,6 +52,13 @@ export class ParakeetClient extends Context.Service<
       Layer.unwrap(Effect.map(Settings, ({ embeddedRecognizer }) => Moonshine.layerSize(embeddedRecognizer))),
     ),
   )
+
+  /** The model of sherpa-onnx in a folder of this machine. */
+  static readonly layerLocal = (directory: string) =>
+    Layer.effect(
+      ParakeetClient,
+      Effect.flatMap(Settings, (settings) => makeParakeetLocal(directory, settings)),
+    )
 
   /** A test's own engine; whatever is left out hears `test` in every recording. */
   static readonly layerTest = (overrides: Partial<ParakeetClient["Service"]> = {}) =>

@@ -8,6 +8,7 @@ import { WorkerError } from "effect/workers/WorkerError"
 import type { ResourceLimits, Worker } from "node:worker_threads"
 import { basename } from "node:path"
 import { Ping } from "./Ping.ts"
+import { type Started, startProcess } from "./Process.ts"
 import { startThread } from "./Thread.ts"
 
 /** The worker that had a call died, was stopped for not answering, or could not start. It is replaced; the call is not repeated. */
@@ -36,6 +37,9 @@ export interface WorkerPool<Rpcs extends Rpc.Any> {
  * @property concurrency calls that one thread may have at a time; default 1
  * @property unresponsiveAfter how long a worker may take to answer after an interruption; default 10 seconds
  * @property workerData what the thread finds in `workerData` of `node:worker_threads`, beside what `nativeCall` needs
+ * @property startLimit time for one to start; default a minute
+ * @property isolated whether each is a process of its own, which takes nothing with it when it crashes. It finds its `workerData` by
+ *   `handed`; its `resourceLimits` are the system's
  */
 export interface WorkerPoolOptions {
   readonly url: URL
@@ -44,6 +48,8 @@ export interface WorkerPoolOptions {
   readonly unresponsiveAfter?: Duration.Input
   readonly workerData?: object
   readonly resourceLimits?: ResourceLimits
+  readonly startLimit?: Duration.Input
+  readonly isolated?: boolean
 }
 
 /** The file `name` beside `importMetaUrl`, `.ts` or `.js` as that one is. */
@@ -111,40 +117,59 @@ export const make = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
 })
 
 /** Loading a model on a busy machine takes seconds; this only ends what will never start. */
-const startLimit = "1 minute"
+const usualStartLimit = "1 minute"
+
+const inThread = (options: WorkerPoolOptions): Started => {
+  let lost = false
+  let thread: Worker | undefined
+  return {
+    spawn: () => {
+      thread = startThread(options.url, options.workerData, options.resourceLimits).once("exit", () => {
+        lost = true
+      })
+      return thread
+    },
+    lost: () => lost,
+    reason: () => Promise.resolve(undefined),
+    stop: async () => thread?.terminate(),
+  }
+}
 
 const start = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
   group: RpcGroup.RpcGroup<Rpcs>,
   options: WorkerPoolOptions,
   patience: Duration.Input,
 ) {
-  let lost = false
-  let thread: Worker | undefined
-  const spawn = () => {
-    thread = startThread(options.url, options.workerData, options.resourceLimits).once("exit", () => {
-      lost = true
-    })
-    return thread
-  }
+  const worker =
+    options.isolated === true ? startProcess(options.url, options.workerData ?? {}) : inThread(options)
   // One thread per protocol: Effect's own pool fails the calls of all its workers when one of them dies.
   const protocol = yield* Layer.build(
     RpcClient.layerProtocolWorker({ size: 1, concurrency: Number.POSITIVE_INFINITY }).pipe(
-      Layer.provide(NodeWorker.layer(spawn)),
+      Layer.provide(NodeWorker.layer(worker.spawn)),
     ),
   )
   const client = yield* RpcClient.make(group.add(Ping), { disableTracing: true }).pipe(Effect.provide(protocol))
   const ping = (client as unknown as Client<typeof Ping>).Ping()
   yield* ping.pipe(
+    Effect.mapError(toLost),
+    Effect.catch((error) =>
+      Effect.flatMap(
+        Effect.promise(worker.reason),
+        (reason) => new WorkerLost({ message: reason ?? (error as WorkerLost).message }),
+      ),
+    ),
     Effect.timeoutOrElse({
-      duration: startLimit,
+      duration: options.startLimit ?? usualStartLimit,
       orElse: () => new WorkerLost({ message: `${basename(options.url.pathname)} did not start in time` }),
     }),
   )
   return {
     client,
-    lost: () => lost,
-    answers: Effect.suspend(() => (lost ? Effect.succeed(false) : Effect.isSuccess(Effect.timeout(ping, patience)))),
-    stop: Effect.promise(async () => thread?.terminate()),
+    lost: worker.lost,
+    answers: Effect.suspend(() =>
+      worker.lost() ? Effect.succeed(false) : Effect.isSuccess(Effect.timeout(ping, patience)),
+    ),
+    stop: Effect.promise(worker.stop),
   }
 })
 

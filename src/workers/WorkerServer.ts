@@ -1,9 +1,10 @@
-import { Effect, Layer } from "effect"
+import { Cause, Effect, Exit, Layer } from "effect"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as RpcServer from "effect/rpc/RpcServer"
+import { isMainThread, workerData } from "node:worker_threads"
 import { Ping } from "./Ping.ts"
 
 /**
@@ -24,5 +25,24 @@ export const serve = <Rpcs extends Rpc.Any, E>(
     Layer.provide(RpcServer.layerProtocolWorkerRunner),
     Layer.provide(NodeWorkerRunner.layer),
   )
-  NodeRuntime.runMain(Layer.launch(server))
+  if (!isMainThread) NodeRuntime.runMain(Layer.launch(server))
+  else serveAlone(Layer.launch(server))
 }
+
+/**
+ * A process of its own goes when its owner does, not before: what stops a service or a terminal's program tells all of its processes, and
+ * the owner has requests to finish.
+ */
+const serveAlone = (main: Effect.Effect<never, unknown>): void => {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {})
+  process.on("disconnect", () => process.exit())
+  Effect.runCallback(main, {
+    onExit: (exit) => {
+      if (Exit.isFailure(exit)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
+      process.exit(Exit.isSuccess(exit) ? 0 : 1)
+    },
+  })
+}
+
+/** What the owner of a process of its own, or of a thread, has handed to it. */
+export const handed = (): unknown => (!isMainThread ? workerData : (JSON.parse(process.argv[2] ?? "{}") as unknown))

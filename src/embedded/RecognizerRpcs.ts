@@ -4,16 +4,16 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import { Segment } from "../audio/Segment.ts"
 
 /** The recording could not be read, or the recognizer failed at it. */
-export class MoonshineFailed extends Schema.TaggedError<MoonshineFailed>()("MoonshineFailed", {
+export class RecognizerFailed extends Schema.TaggedError<RecognizerFailed>()("RecognizerFailed", {
   message: Schema.String,
 }) {}
 
-/** What the Moonshine thread does: `Listen` reads a recording's WAV file and answers its stretches of speech in order. */
-export const MoonshineRpcs = RpcGroup.make(
+/** What a recognizer's thread does: `Listen` reads a recording's WAV file and answers its stretches of speech in order. */
+export const RecognizerRpcs = RpcGroup.make(
   Rpc.make("Listen", {
     payload: { path: Schema.String, samples: Schema.Int },
     success: Segment,
-    error: MoonshineFailed,
+    error: RecognizerFailed,
     stream: true,
   }),
 )

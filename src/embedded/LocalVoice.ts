@@ -1,0 +1,44 @@
+import { Effect, Stream } from "effect"
+import type { Pcm } from "../audio/Pcm.ts"
+import type { WorkerLost } from "../workers/WorkerPool.ts"
+import { EmbeddedError, EngineBroke, NoSuchVoice, ThreadLost } from "./EmbeddedError.ts"
+import { localThreads, startLocal } from "./LocalModel.ts"
+import { ModelFolderError } from "./ModelFolder.ts"
+import { findVoice } from "./VoiceFolder.ts"
+import { type VoiceFailed, VoiceRpcs } from "./VoiceRpcs.ts"
+
+const embeddedError = (error: VoiceFailed | WorkerLost): EmbeddedError =>
+  new EmbeddedError({
+    reason:
+      error._tag === "VoiceFailed"
+        ? new EngineBroke({ message: error.message })
+        : new ThreadLost({ message: error.message }),
+  })
+
+/**
+ * The voice of sherpa-onnx in `directory`, which `setting` names, in a process of its own. It is loaded, and has spoken once, when this
+ * returns. `speak` gives a sentence at a time, as each is made; interrupting it drops what has not begun.
+ */
+export const makeLocalVoice = Effect.fnUntraced(function* (setting: string, directory: string) {
+  const model = yield* findVoice(setting, directory, localThreads)
+  const pool = yield* startLocal(VoiceRpcs, "LocalVoiceWorker", setting, model, { workerData: model.config })
+  const { sampleRate } = yield* pool
+    .run((client) => client.About())
+    .pipe(Effect.mapError(({ message }) => new ModelFolderError({ message: `${setting}: ${message}` })))
+  return {
+    ...model,
+    speak: (text: string, voice: string, speed: number): Stream.Stream<Pcm, EmbeddedError> =>
+      Stream.suspend(() => {
+        const speaker = model.voices.indexOf(voice)
+        if (speaker === -1)
+          return Stream.fail(new EmbeddedError({ reason: new NoSuchVoice({ voice, available: model.voices }) }))
+        return pool
+          .stream((client) => client.Say({ text, speaker, speed }, { streamBufferSize: 1 }))
+          .pipe(
+            Stream.mapError(embeddedError),
+            // Copied: what comes from another process lies anywhere in its message, an Int16Array only at an even place.
+            Stream.map((bytes) => ({ sampleRate, samples: new Int16Array(Uint8Array.from(bytes).buffer) })),
+          )
+      }),
+  }
+})
