@@ -47,7 +47,7 @@ import { WyomingServer } from "./wyoming/WyomingServer.ts"
 export const magpie = Layer.unwrap(
   Effect.map(Settings, ({ magpieKey, magpieProtocol, magpieUrl }) =>
     magpieUrl === undefined
-      ? MagpieClient.layerEmbedded
+      ? MagpieClient.layerInside
       : MagpieClient.layerAt({ url: magpieUrl, protocol: magpieProtocol, key: magpieKey }),
   ),
 )
@@ -60,7 +60,7 @@ export const magpie = Layer.unwrap(
 export const parakeet = Layer.unwrap(
   Effect.map(Settings, ({ parakeetKey, parakeetProtocol, parakeetUrl }) =>
     parakeetUrl === undefined
-      ? ParakeetClient.layerEmbedded
+      ? ParakeetClient.layerInside
       : ParakeetClient.layerAt({ url: parakeetUrl, protocol: parakeetProtocol, key: parakeetKey }),
   ),
 )

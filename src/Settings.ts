@@ -59,6 +59,11 @@ export const table = {
   ),
   magpieProtocol: protocol("AVIARY_MAGPIE_PROTOCOL", "auto", "What that server speaks. `auto` asks it once."),
   magpieKey: engineKey("AVIARY_MAGPIE_KEY", undefined, "Sent to that server as a bearer token."),
+  magpieModelDir: text(
+    "AVIARY_MAGPIE_MODEL_DIR",
+    undefined,
+    "Folder with a voice of sherpa-onnx (Kokoro, Piper or other VITS, Kitten, Matcha) that speaks instead of the embedded engine.",
+  ),
   magpieVoices: names(
     "AVIARY_MAGPIE_VOICES",
     "",
@@ -71,6 +76,11 @@ export const table = {
   ),
   parakeetProtocol: protocol("AVIARY_PARAKEET_PROTOCOL", "auto", "What that server speaks. `auto` asks it once."),
   parakeetKey: engineKey("AVIARY_PARAKEET_KEY", undefined, "Sent to that server as a bearer token."),
+  parakeetModelDir: text(
+    "AVIARY_PARAKEET_MODEL_DIR",
+    undefined,
+    "Folder with a model of sherpa-onnx (NeMo transducer such as Parakeet TDT, Moonshine, Whisper, SenseVoice) that listens instead of the embedded engine.",
+  ),
   embeddedRecognizer: oneOf("base", "tiny")(
     "AVIARY_EMBEDDED_RECOGNIZER",
     "base",
@@ -356,7 +366,9 @@ function read() {
       Effect.map(readOne(one), (found) => ({ key, ...found })),
     )
     yield* checkNames
-    const values = yield* derived(Object.fromEntries(said.map(({ key, value }) => [key, value])) as unknown as Written)
+    const written = Object.fromEntries(said.map(({ key, value }) => [key, value])) as unknown as Written
+    yield* checkPlaces(written)
+    const values = yield* derived(written)
     return Context.make(Settings, values).pipe(
       Context.add(
         SettingsInForce,
@@ -377,6 +389,18 @@ const derived = (written: Written): Effect.Effect<Values, SettingsError> => {
     new SettingsError({
       message: `AVIARY_HOST=${JSON.stringify(written.host)} is reached from other machines: say AVIARY_ACCESS=keys to ask for a key, or AVIARY_ACCESS=open to let anyone in.`,
     }),
+  )
+}
+
+/** An engine is at one place. */
+const checkPlaces = (written: Written): Effect.Effect<void, SettingsError> => {
+  const both = (["magpie", "parakeet"] as const).find(
+    (kind) => written[`${kind}Url`] !== undefined && written[`${kind}ModelDir`] !== undefined,
+  )
+  if (both === undefined) return Effect.void
+  const [url, directory] = [table[`${both}Url`].name, table[`${both}ModelDir`].name]
+  return Effect.fail(
+    new SettingsError({ message: `${url} and ${directory} are both set, and name two engines: unset one of them.` }),
   )
 }
 

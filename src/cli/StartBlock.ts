@@ -16,6 +16,7 @@ const patience = "2 seconds"
 const protocolNames: Readonly<Record<EngineProtocol, string>> = { nim: "a NIM", openai: "OpenAI's protocol" }
 
 interface Client {
+  readonly place?: string
   readonly protocol?: EngineProtocol | undefined
   readonly ready: Effect.Effect<void, { readonly reason: EngineFailure }>
 }
@@ -23,7 +24,7 @@ interface Client {
 /** Where an engine is, what is spoken to it, and whether it answers there. */
 const place = (url: URL | undefined, client: Client) =>
   url === undefined
-    ? Effect.succeed("inside this process, English only")
+    ? Effect.succeed(client.place ?? "inside this process, English only")
     : client.ready.pipe(
         Effect.match({ onSuccess: () => "ready", onFailure: ({ reason }) => trouble(reason) }),
         Effect.timeoutOption(patience),

@@ -1,6 +1,8 @@
 import { Context, Effect, Layer, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
 import { Flite } from "../embedded/Flite.ts"
+import type { EmbeddedError } from "../embedded/EmbeddedError.ts"
+import type { ModelFolderError } from "../embedded/ModelFolder.ts"
 import { Settings } from "../Settings.ts"
 import type { EngineAddress, EngineProtocol } from "./EngineAddress.ts"
 import type { EngineError } from "./EngineError.ts"
@@ -13,6 +15,7 @@ import type { Utterance } from "./Utterance.ts"
  * Text to speech.
  *
  * - `protocol`: what is spoken to it, where it is a server and that is known.
+ * - `place`: where it is, if it is no server; absent: inside this process.
  * - `model`: the engine's own name and version, such as `magpie-tts-multilingual`; part of every cache key.
  * - `maxCharacters`: longest text of one utterance, in code points.
  * - `supportsSpeed`: whether `speed` other than 1 changes the audio; a NIM has no such field.
@@ -25,6 +28,7 @@ export class MagpieClient extends Context.Service<
   MagpieClient,
   {
     readonly protocol?: EngineProtocol | undefined
+    readonly place?: string
     readonly model: string
     readonly maxCharacters: number
     readonly supportsSpeed: boolean
@@ -57,6 +61,13 @@ export class MagpieClient extends Context.Service<
       MagpieClient,
       Effect.flatMap(Settings, (settings) => makeMagpieLocal(directory, settings)),
     )
+
+  /** The engine inside this process: the model in the folder that the settings name, if they do. */
+  static readonly layerInside = Layer.unwrap(
+    Effect.map(Settings, ({ magpieModelDir }): Layer.Layer<MagpieClient, EmbeddedError | ModelFolderError, Settings> =>
+      magpieModelDir === undefined ? MagpieClient.layerEmbedded : MagpieClient.layerLocal(magpieModelDir),
+    ),
+  )
 
   /** A test's own engine; whatever is left out speaks 60 ms of a tone per character with the voice `Test.EN-US.Tone`. */
   static readonly layerTest = (overrides: Partial<MagpieClient["Service"]> = {}) =>

@@ -12,6 +12,7 @@ const maxCharacters = 300
 export const makeMagpieLocal = Effect.fnUntraced(function* (directory: string, settings: Settings["Service"]) {
   const local = yield* makeLocalVoice("AVIARY_MAGPIE_MODEL_DIR", directory)
   return {
+    place: `${local.kind} in ${directory}`,
     model: settings.magpieModel ?? local.name,
     maxCharacters,
     supportsSpeed: true,

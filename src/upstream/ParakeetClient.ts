@@ -2,6 +2,8 @@ import { Context, Effect, Layer, Stream } from "effect"
 import type { Recording } from "../audio/Recording.ts"
 import type { Segment } from "../audio/Segment.ts"
 import { Moonshine } from "../embedded/Moonshine.ts"
+import type { EmbeddedError } from "../embedded/EmbeddedError.ts"
+import type { ModelFolderError } from "../embedded/ModelFolder.ts"
 import { Settings } from "../Settings.ts"
 import type { EngineError } from "./EngineError.ts"
 import type { EngineAddress, EngineProtocol } from "./EngineAddress.ts"
@@ -14,6 +16,7 @@ import { makeParakeetLocal } from "./ParakeetLocal.ts"
  * Speech to text.
  *
  * - `protocol`: what is spoken to it, where it is a server and that is known.
+ * - `place`: where it is, if it is no server; absent: inside this process.
  * - `model`: the engine's own name, listed under `/v1/models`.
  * - `language`: BCP 47 of what it listens for where that is asked; absent means the engine's default.
  * - `abilities`: what may be asked of it beside the text.
@@ -25,6 +28,7 @@ export class ParakeetClient extends Context.Service<
   ParakeetClient,
   {
     readonly protocol?: EngineProtocol | undefined
+    readonly place?: string
     readonly model: string
     readonly language: (asked?: string) => string
     readonly abilities: Abilities
@@ -59,6 +63,15 @@ export class ParakeetClient extends Context.Service<
       ParakeetClient,
       Effect.flatMap(Settings, (settings) => makeParakeetLocal(directory, settings)),
     )
+
+  /** The engine inside this process: the model in the folder that the settings name, if they do. */
+  static readonly layerInside = Layer.unwrap(
+    Effect.map(
+      Settings,
+      ({ parakeetModelDir }): Layer.Layer<ParakeetClient, EmbeddedError | ModelFolderError, Settings> =>
+        parakeetModelDir === undefined ? ParakeetClient.layerEmbedded : ParakeetClient.layerLocal(parakeetModelDir),
+    ),
+  )
 
   /** A test's own engine; whatever is left out hears `test` in every recording. */
   static readonly layerTest = (overrides: Partial<ParakeetClient["Service"]> = {}) =>

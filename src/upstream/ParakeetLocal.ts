@@ -15,6 +15,7 @@ export const makeParakeetLocal = Effect.fnUntraced(function* (directory: string,
     settings.parakeetTimeout,
   )
   return {
+    place: `${local.kind} in ${directory}`,
     model: settings.parakeetModel ?? local.name,
     language: (asked?: string) => asked ?? settings.parakeetLanguage ?? "en-US",
     abilities: { ...textAlone, streams: true, times: true, words: local.times },

@@ -140,8 +140,7 @@ const start = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
   options: WorkerPoolOptions,
   patience: Duration.Input,
 ) {
-  const worker =
-    options.isolated === true ? startProcess(options.url, options.workerData ?? {}) : inThread(options)
+  const worker = options.isolated === true ? startProcess(options.url, options.workerData ?? {}) : inThread(options)
   // One thread per protocol: Effect's own pool fails the calls of all its workers when one of them dies.
   const protocol = yield* Layer.build(
     RpcClient.layerProtocolWorker({ size: 1, concurrency: Number.POSITIVE_INFINITY }).pipe(

@@ -28,7 +28,7 @@ const floats = (name: string, shape: ReadonlyArray<number>, values: ReadonlyArra
 const hot = (length: number, ...at: ReadonlyArray<number>) => Array.from({ length }, (_, i) => (at.includes(i) ? 9 : 0))
 
 /** What the tiny NeMo transducer hears, a token every 160 ms from the start. */
-export const nemoPieces = ["▁the", "▁bird", "s", "▁sing", "."]
+const nemoPieces = ["▁the", "▁bird", "s", "▁sing", "."]
 
 /**
  * A token-and-duration transducer as NVIDIA's Parakeet TDT is exported: encoder, decoder, joiner. Its decoder knows from each token which
@@ -106,7 +106,7 @@ export const nemoTransducer = (directory: string, metadata: Metadata = {}) => {
 }
 
 /** What the tiny SenseVoice hears after its four tags of language, emotion, event and text form, one token every 60 ms. */
-export const senseVoicePieces = ["<|en|>", "<|NEUTRAL|>", "<|Speech|>", "<|withitn|>", "▁two", "▁bird", "s"]
+const senseVoicePieces = ["<|en|>", "<|NEUTRAL|>", "<|Speech|>", "<|withitn|>", "▁two", "▁bird", "s"]
 
 /** A SenseVoice: one file, whose logits begin with its four tags. */
 export const senseVoice = (directory: string, metadata: Metadata = {}) => {
@@ -178,7 +178,14 @@ const sounding: { readonly constants: ReadonlyArray<Constant>; readonly steps: R
 const scale = (name: string): Value => ({ name, type: "float", shape: [1] })
 
 /** A VITS voice that reads words from a lexicon; `speakers` 0 for one. */
-export const vits = (directory: string, { file = "model.onnx", speakers = 0, metadata = {} as Metadata } = {}) =>
+export const vits = (
+  directory: string,
+  {
+    file = "model.onnx",
+    speakers = 0,
+    metadata = {},
+  }: { readonly file?: string; readonly speakers?: number; readonly metadata?: Metadata } = {},
+) =>
   write(directory, {
     [file]: onnx({
       metadata: {
@@ -267,7 +274,7 @@ export const whisper = (directory: string, metadata: Metadata = {}) => {
 }
 
 /** A Matcha voice of Chinese characters, with its vocoder. */
-export const matcha = (directory: string, { vocoder = true, metadata = {} as Metadata } = {}) =>
+export const matcha = (directory: string, { vocoder = true }: { readonly vocoder?: boolean } = {}) =>
   write(directory, {
     "model-steps-3.onnx": onnx({
       metadata: {
@@ -281,7 +288,6 @@ export const matcha = (directory: string, { vocoder = true, metadata = {} as Met
         version: 1,
         pad_id: 0,
         use_eos_bos: 0,
-        ...metadata,
       },
       inputs: [
         { name: "x", type: "int64", shape: ["N", "L"] },
@@ -305,7 +311,7 @@ export const matcha = (directory: string, { vocoder = true, metadata = {} as Met
   })
 
 /** eSpeak NG's data as Debian has it: Kokoro, Kitten and Piper read every text with it, so a test of theirs has to have it. */
-export const espeakData = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+const espeakData = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
   .map((machine) => `/usr/lib/${machine}/espeak-ng-data`)
   .find((path) => existsSync(path))
 
