@@ -1,7 +1,6 @@
 import { ConfigProvider, Context, Effect, Layer, Schema } from "effect"
 import {
   adminToken,
-  bytes,
   bytesFrom,
   count,
   countOrNone,
@@ -25,14 +24,14 @@ import {
   text,
   type Setting,
   url,
-  withoutPassword,
 } from "./SettingKinds.ts"
-import { isServiceLink, unknownNames } from "./SettingNames.ts"
-import { type SettingInForce, SettingsInForce, written } from "./SettingSources.ts"
+import { cacheTable } from "./CacheSettings.ts"
+import { unknownNames } from "./SettingNames.ts"
+import { readOne, SettingsError } from "./SettingReading.ts"
+import { SettingsInForce } from "./SettingSources.ts"
 import { wyomingSettings } from "./WyomingSettings.ts"
 
-/** A setting whose value is none of those accepted, or a variable that is no setting. `message` is the one line an operator sees. */
-export class SettingsError extends Schema.TaggedError<SettingsError>()("SettingsError", { message: Schema.String }) {}
+export { SettingsError }
 
 /**
  * Every setting there is. `docs/configuration.md` is this table, which a test holds to it.
@@ -208,33 +207,7 @@ export const table = {
     "How long requests may finish after SIGTERM. A second signal ends it.",
   ),
 
-  cacheDir: text(
-    "AVIARY_CACHE_DIR",
-    undefined,
-    "Cache directory; several gateways may share one. Unset: `cache` in the data directory.",
-  ),
-  cacheShared: oneOf("all", "account")(
-    "AVIARY_CACHE_SHARED",
-    undefined,
-    "Whom a speech in the cache is for: every account, or the one alone that had it made. Unset: `account` with AVIARY_ACCESS=keys, otherwise `all`.",
-  ),
-  cacheMaxBytes: bytes("AVIARY_CACHE_MAX_BYTES", "10 GiB", "Bytes the cache may hold. None turns the cache off."),
-  cacheReserveBytes: bytes(
-    "AVIARY_CACHE_RESERVE_BYTES",
-    "512 MiB",
-    "Bytes that the cache leaves free on its disk, for the ledger above all. Where fewer are left, entries give way.",
-  ),
-  cacheMaxAge: durationFrom("1 minute", "3650 days", "from a minute to ten years")(
-    "AVIARY_CACHE_MAX_AGE",
-    "30 days",
-    "Age after which an entry is removed.",
-  ),
-  cacheMemoryBytes: bytes("AVIARY_CACHE_MEMORY_BYTES", "32 MiB", "Bytes of small hot entries kept in memory."),
-  flightMemoryBytes: bytes(
-    "AVIARY_FLIGHT_MEMORY_BYTES",
-    "16 MiB",
-    "Bytes of one speech under way that may wait in memory when the cache directory takes no more.",
-  ),
+  ...cacheTable,
 
   magpieConcurrency: countTo(1_000)("AVIARY_MAGPIE_CONCURRENCY", "4", "Calls that Magpie is given at once."),
   parakeetConcurrency: countTo(1_000)(
@@ -403,22 +376,3 @@ const checkPlaces = (written: Written): Effect.Effect<void, SettingsError> => {
     new SettingsError({ message: `${url} and ${directory} are both set, and name two engines: unset one of them.` }),
   )
 }
-
-const readOne = Effect.fnUntraced(function* (one: Setting<unknown>) {
-  const found = yield* written(one.name, (value) => !isServiceLink(one.name, value)).pipe(
-    Effect.mapError((error) => new SettingsError({ message: `${one.name} cannot be read: ${error.message}` })),
-  )
-  const { value, origin } = found ?? { value: one.default, origin: "default" }
-  const shown = value === undefined || one.secret ? null : withoutPassword(one.name, value)
-  const inForce: SettingInForce = { name: one.name, value: shown, origin }
-  if (value === undefined) return { value, inForce }
-  const decoded = yield* Schema.decodeEffect(one.codec)(value).pipe(
-    Effect.mapError(
-      () =>
-        new SettingsError({
-          message: `${one.name}=${one.secret ? "<secret>" : JSON.stringify(shown)} is not valid: it accepts ${one.accepts}.`,
-        }),
-    ),
-  )
-  return { value: decoded, inForce }
-})

@@ -26,6 +26,8 @@ const rooms = [
   "telemetry",
   "Settings",
   "WyomingSettings",
+  "CacheSettings",
+  "SettingReading",
   "SettingKinds",
   "SettingNames",
   "SettingSources",
