@@ -60,7 +60,7 @@ export const gather = Effect.fnUntraced(function* (
       for (const one of waiting.splice(0)) one.answer(lost)
     }),
   )
-  yield* some.pipe(Effect.andThen(sendSome), Effect.forever, Effect.forkScoped)
+  yield* some.pipe(Effect.andThen(Effect.yieldNow), Effect.andThen(sendSome), Effect.forever, Effect.forkScoped)
 
   return (asked) =>
     Effect.callback((resume) => {

@@ -91,3 +91,13 @@ it.effect("when it closes, those under way and those who wait are told that they
     }
   }),
 )
+
+it.effect("what is asked in the same breath goes together, though nothing is under way", () =>
+  Effect.gen(function* () {
+    const { groups, ask } = yield* slow
+    yield* ask(1)
+    yield* ask(2)
+    yield* settled
+    assert.deepStrictEqual(groups, [[1, 2]])
+  }),
+)
