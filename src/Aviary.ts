@@ -8,6 +8,7 @@ import * as PostgresLedger from "./billing/postgres/PostgresLedger.ts"
 import * as SharedCounters from "./billing/postgres/SharedCounters.ts"
 import * as SqliteLedger from "./billing/sqlite/SqliteLedger.ts"
 import { AtomicCache } from "./cache/AtomicCache.ts"
+import * as PostgresSharing from "./cache/PostgresSharing.ts"
 import { Flights } from "./cache/Flights.ts"
 import { OwnedKeys } from "./cache/OwnedKeys.ts"
 import * as SharedDatabase from "./database/SharedDatabase.ts"
@@ -125,7 +126,11 @@ export const programsOnLedger = Layer.mergeAll(Speech.layer, Transcription.layer
  *
  * @public
  */
-export const programs = programsOnLedger.pipe(Layer.provide(ledger), Layer.provide(SharedDatabase.layer))
+export const programs = programsOnLedger.pipe(
+  Layer.provideMerge(whereShared(PostgresSharing.layer, nothingShared)),
+  Layer.provide(ledger),
+  Layer.provide(SharedDatabase.layer),
+)
 
 /**
  * Everything that requests need; engines, settings and platform are still to be provided. With `makeWebHandler` it is the

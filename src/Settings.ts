@@ -51,6 +51,11 @@ export const table = {
     "0 seconds",
     "How long a start waits for a database that does not answer yet. None: it ends at once, and says so.",
   ),
+  peerUrl: url(
+    "AVIARY_PEER_URL",
+    undefined,
+    "Where the other gateways on the same database reach this one. Unset: the address that it listens on, or the first of this machine.",
+  ),
   magpieUrl: url(
     "AVIARY_MAGPIE_URL",
     undefined,

@@ -5,6 +5,7 @@ import { CacheError, FlightStopped } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
 import type { Description } from "./EntryFormat.ts"
 import { makeKeeping } from "./FlightKeeping.ts"
+import type { Made } from "./Sharing.ts"
 import { makeTape, type Tape } from "./Tape.ts"
 import type { Trouble } from "./Trouble.ts"
 
@@ -47,6 +48,8 @@ export interface Flight<E> {
   readonly begun: Effect.Effect<"audio" | "found", E | CacheError>
   readonly bytes: Stream.Stream<Uint8Array, E | CacheError>
   readonly total: () => number
+  /** What is known of the whole, once it is complete. */
+  readonly made: () => Made
   readonly run: Effect.Effect<void>
   readonly stop: Effect.Effect<void>
   readonly left: Effect.Effect<void>
@@ -94,6 +97,7 @@ export const makeFlight = <E>(
   const tape = makeTape<E>(options.memoryBytes)
   const scope = Scope.makeUnsafe()
   let found = false
+  let made: Made = { durationMs: 0, head: undefined }
 
   const keeping = makeKeeping(plan, { cache, trouble, tape, scope, made: () => flight.stage !== "making" })
 
@@ -109,6 +113,7 @@ export const makeFlight = <E>(
     const description = yield* plan.describe({ length: tape.length })
     // From here on nothing is left to free on the engine's side: what was made is kept, even if nobody listens any more.
     flight.stage = "keeping"
+    made = { durationMs: description.durationMs, head: plan.head?.({ length: tape.length }) }
     return yield* Effect.withSpan(keeping.keep(spooler, description), "Flight.commit")
   }).pipe(Effect.withSpan("Flight.fly"))
 
@@ -134,6 +139,7 @@ export const makeFlight = <E>(
       Effect.suspend(() => Effect.as(tape.failure, found ? ("found" as const) : ("audio" as const))),
     ),
     bytes: bytesOf(tape),
+    made: () => made,
     total: () => {
       const made = tape.length
       const foreseen = flight.stage === "making" ? Math.round(plan.foresee?.(made) ?? 0) : 0

@@ -28,6 +28,9 @@ export interface Listening<E> {
   readonly total: () => number
 }
 
+/** A flight as another gateway hears it; `made` once `bytes` has ended well. */
+export type Followed = Pick<Flight<unknown>, "bytes" | "made" | "total">
+
 /** How often an entry that is evicted before it can be opened is looked for again, before it is made anew without looking. */
 const lookingAgain = 3
 
@@ -51,6 +54,17 @@ const makeLookUp = (cache: AtomicCache["Service"]) => (key: CacheKey) =>
     cache.get(key),
     Option.map((entry): Found => ({ _tag: "Found", entry })),
   )
+
+/** Takes a seat, and says what another gateway is to hear. */
+const listenIn = <R>(
+  flight: Flight<unknown> | undefined,
+  sit: (flight: Flight<unknown>) => Effect.Effect<unknown, never, R>,
+): Effect.Effect<Option.Option<Followed>, never, R> => {
+  if (flight === undefined) return Effect.succeedNone
+  flight.seats += 1
+  const { bytes, made, total } = flight
+  return Effect.as(sit(flight), Option.some({ bytes, made, total }))
+}
 
 const make = Effect.gen(function* () {
   const cache = yield* AtomicCache
@@ -124,7 +138,9 @@ const make = Effect.gen(function* () {
       }),
     )
 
-  return Flights.of({ join })
+  const follow = (key: CacheKey) => Effect.suspend(() => listenIn(byKey.get(key), sit)).pipe(Effect.uninterruptible)
+
+  return Flights.of({ join, follow })
 })
 
 /**
@@ -132,10 +148,14 @@ const make = Effect.gen(function* () {
  *
  * - `join`: waits for the first bytes, so an engine that fails before them is an error here and not in the stream. Leaving
  *   the scope leaves the flight; when the last one leaves, it is called off at once. All who join must share one error type.
+ * - `follow`: listens to what is under way, from its beginning, until the scope is closed. Starts nothing.
  */
 export class Flights extends Context.Service<
   Flights,
-  { readonly join: <E>(plan: FlightPlan<E>) => Effect.Effect<Found | Listening<E>, E | CacheError, Scope.Scope> }
+  {
+    readonly join: <E>(plan: FlightPlan<E>) => Effect.Effect<Found | Listening<E>, E | CacheError, Scope.Scope>
+    readonly follow: (key: CacheKey) => Effect.Effect<Option.Option<Followed>, never, Scope.Scope>
+  }
 >()("aviary/cache/Flights") {
   static readonly layer = Layer.effect(Flights, make)
 }

@@ -2,12 +2,13 @@ import type { PgConnection } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { DatabaseError } from "./DatabaseError.ts"
+import { flightSchema } from "./FlightSchema.ts"
 import { healthSchema } from "./HealthSchema.ts"
 import { ledgerSchema } from "./LedgerSchema.ts"
 import { limitSchema } from "./LimitSchema.ts"
 
 // Each runs once, in its order, and is never edited after a release: a database in the field has run it as it was.
-const migrations: ReadonlyArray<string> = [ledgerSchema, limitSchema, healthSchema]
+const migrations: ReadonlyArray<string> = [ledgerSchema, limitSchema, healthSchema, flightSchema]
 
 /** Oldest that is known to take all that is asked: PostgreSQL 14. */
 const oldestServer = 140_000

@@ -23,6 +23,7 @@ import { KnownRoutes } from "./KnownRoutes.ts"
 import * as MetricsRoute from "./admin/MetricsRoute.ts"
 import { Models } from "./audio/Models.ts"
 import { ModelsHandlers } from "./audio/ModelsHandlers.ts"
+import * as PeerRoute from "./PeerRoute.ts"
 import { OrganizationHandlers } from "./admin/OrganizationHandlers.ts"
 
 /** Everything that answers a request. A new group of the contract is one more line here. */
@@ -31,6 +32,7 @@ const Routes = Layer.mergeAll(
   ConsoleRoute.layer,
   DocsRoute.layer,
   MetricsRoute.layer,
+  PeerRoute.layer,
 ).pipe(
   Layer.provide([AudioHandlers, ModelsHandlers, HealthHandlers, AdminEnginesHandlers, AdminCacheHandlers]),
   Layer.provide([OrganizationHandlers, AdminAccountsHandlers, AdminKeysHandlers, AdminRatesHandlers]),

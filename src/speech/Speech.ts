@@ -10,6 +10,7 @@ import { AtomicCache } from "../cache/AtomicCache.ts"
 import type { Entry } from "../cache/Entry.ts"
 import { Flights } from "../cache/Flights.ts"
 import { OwnedKeys } from "../cache/OwnedKeys.ts"
+import { alone, type Made, Sharing } from "../cache/Sharing.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { Fleet } from "../health/Fleet.ts"
 import { Settings } from "../Settings.ts"
@@ -45,6 +46,21 @@ const spoken = (of: { readonly audioMillis: number; readonly characters: number;
     "aviary.voice": of.voice,
   })
 
+/** What the entry says of itself. What another gateway made was spoken there. */
+const describe = (
+  { characters, voice }: Effect.Success<ReturnType<typeof plan>>,
+  contentType: string,
+  followed: Made | undefined,
+  takenMs: number,
+) =>
+  Effect.suspend(() => {
+    const durationMs = followed?.durationMs ?? takenMs
+    const description = { contentType, durationMs, characters, voice }
+    return followed === undefined
+      ? Effect.as(spoken({ audioMillis: durationMs, characters, voice }), description)
+      : Effect.succeed(description)
+  })
+
 const make = Effect.gen(function* () {
   const magpie = (yield* Fleet).traits("magpie")
   const guard = yield* EngineGuard
@@ -54,6 +70,7 @@ const make = Effect.gen(function* () {
   const billing = yield* Billing
   const voices = yield* VoiceList
   const encoders = yield* Encoders
+  const sharing = yield* Sharing
   const { maxTextCharacters: maxCharacters, paces } = yield* Settings
   const synthesizer = {
     ...magpie,
@@ -92,27 +109,20 @@ const make = Effect.gen(function* () {
       hold = yield* billing.reserve(usage, { again: true })
     }
     const take = synthesize(planned, synthesizer, encoders, paces)
+    const shared = (request.cacheControl === "use" ? sharing : alone).take<SpeechFailure>(key, take.bytes)
     const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
     const join = flights.join({
       key,
       mode: request.cacheControl,
-      produce: take.bytes,
-      head: take.head,
-      foresee: take.foresee,
-      describe: () =>
-        Effect.suspend(() => {
-          const [durationMs, { characters, voice }] = [take.durationMs(), planned]
-          return Effect.as(spoken({ audioMillis: durationMs, characters, voice }), {
-            contentType,
-            durationMs,
-            characters,
-            voice,
-          })
-        }),
+      produce: shared.bytes,
+      head: () => shared.made()?.head ?? take.head(),
+      foresee: (made) => (shared.followed() ? shared.total() : take.foresee(made)),
+      describe: () => describe(planned, contentType, shared.made(), take.durationMs()),
     })
     const joined = yield* Effect.onError(join, release)
     if (joined._tag === "Found") return hit(joined.entry, hold)
-    const { role, bytes, total } = joined
+    const { bytes, total } = joined
+    const role = joined.role === "MISS" && shared.followed() ? "COALESCED" : joined.role
     return {
       ...{ key, contentType, cache: role, length: undefined },
       bytes: Stream.onError(bytes, release),

@@ -15,6 +15,7 @@ export interface SharedLoad {
   readonly share: number
   readonly kills: { readonly gateways?: number; readonly servers?: number; readonly connections?: number }
   readonly seed: number
+  readonly holdMillis?: number
 }
 
 /**
@@ -43,7 +44,8 @@ const texts = Array.from(
   (_, index) => `${"Several gateways, one truth. ".repeat(1 + (index % 3))}${"x".repeat(index)}`,
 )
 
-const holdMillis = 10_000
+/** Longer than an answer takes that is charged: a charge that is overdue and not known to be out is taken for one that a crash kept back. */
+const usualHoldMillis = 10_000
 
 /** An account with a key; everything costs one micro-unit a code point. */
 const openPaying = Effect.fnUntraced(function* (several: Several, deposit: number) {
@@ -64,6 +66,7 @@ const until = async (holds: () => boolean) => {
 
 export const loadShared = Effect.fnUntraced(function* (options: SharedLoad) {
   const dice = makeDice(options.seed)
+  const holdMillis = options.holdMillis ?? usualHoldMillis
   const asked = Array.from({ length: options.requests }, () => dice.pick(texts))
   const limit = Math.floor(asked.reduce((sum, text) => sum + text.length, 0) * options.share)
   const several = yield* startSeveral(3, {
