@@ -6,7 +6,6 @@ import {
   countOrNone,
   countTo,
   currency,
-  databaseUrl,
   dockerHost,
   duration,
   durationFrom,
@@ -26,6 +25,7 @@ import {
   url,
 } from "./SettingKinds.ts"
 import { cacheTable } from "./CacheSettings.ts"
+import { databaseSettings } from "./DatabaseSettings.ts"
 import { unknownNames } from "./SettingNames.ts"
 import { readOne, SettingsError } from "./SettingReading.ts"
 import { SettingsInForce } from "./SettingSources.ts"
@@ -41,21 +41,7 @@ export const table = {
   host: text("AVIARY_HOST", "127.0.0.1", "Address to listen on."),
   port: port("AVIARY_PORT", "8000", "Port to listen on."),
   dataDir: text("AVIARY_DATA_DIR", ".aviary", "Where the cache, the ledger and the generated admin token are kept."),
-  databaseUrl: databaseUrl(
-    "AVIARY_DATABASE_URL",
-    undefined,
-    "A PostgreSQL, 14 or newer, that several gateways share: ledger, restarts, engine states. Unset: SQLite in the data directory.",
-  ),
-  databaseWait: durationOrNone(
-    "AVIARY_DATABASE_WAIT",
-    "0 seconds",
-    "How long a start waits for a database that does not answer yet. None: it ends at once, and says so.",
-  ),
-  peerUrl: url(
-    "AVIARY_PEER_URL",
-    undefined,
-    "Where the other gateways on the same database reach this one. Unset: the address that it listens on, or the first of this machine.",
-  ),
+  ...databaseSettings,
   magpieUrl: url(
     "AVIARY_MAGPIE_URL",
     undefined,

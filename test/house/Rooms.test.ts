@@ -28,6 +28,7 @@ const rooms = [
   "WyomingSettings",
   "CacheSettings",
   "SettingReading",
+  "DatabaseSettings",
   "SettingKinds",
   "SettingNames",
   "SettingSources",
