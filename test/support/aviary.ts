@@ -15,11 +15,26 @@ interface Swapped extends Pick<Parts, "loggers"> {
   readonly ledger?: Layer.Layer<Ledger>
 }
 
-/** The whole gateway on a free loopback port with a data directory of its own. Without `nim` its engines are the embedded ones. */
+/**
+ * The whole gateway on a free loopback port with a data directory of its own. Without `nim` its engines are the embedded ones; with
+ * `TEST_BEHIND_AVIARY` in the environment those of another gateway, which it uses by OpenAI's routes: every test of a client should pass
+ * through two as through one.
+ */
 export const startAviary = Effect.fnUntraced(function* (
   nim: { readonly url: URL } | undefined,
   settings: Written = {},
-  { ledger, ...swapped }: Swapped = {},
+  swapped: Swapped = {},
+) {
+  if (nim !== undefined || process.env["TEST_BEHIND_AVIARY"] === undefined) return yield* start(nim, settings, swapped)
+  const { embeddedRecognizer = "base", ...rest } = settings
+  const { url } = yield* start(undefined, { embeddedRecognizer }, {})
+  return yield* start({ url: new URL(url) }, rest, swapped)
+})
+
+const start = Effect.fnUntraced(function* (
+  nim: { readonly url: URL } | undefined,
+  settings: Written,
+  { ledger, ...swapped }: Swapped,
 ) {
   const fs = yield* FileSystem.FileSystem
   const dataDir = settings.dataDir ?? (yield* fs.makeTempDirectoryScoped({ prefix: "aviary-test-" }))
