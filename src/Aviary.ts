@@ -22,6 +22,9 @@ import { EngineStates } from "./health/EngineStates.ts"
 import { EngineTimeline } from "./health/EngineTimeline.ts"
 import * as PostgresBudget from "./health/postgres/PostgresBudget.ts"
 import * as PostgresRounds from "./health/postgres/PostgresRounds.ts"
+import { readMembers } from "./health/MemberSettings.ts"
+import * as OnDemand from "./health/OnDemand.ts"
+import { Power } from "./health/Power.ts"
 import { Quarantine } from "./health/Quarantine.ts"
 import { RestartBudget } from "./health/RestartBudget.ts"
 import { Restarter } from "./health/Restarter.ts"
@@ -41,28 +44,24 @@ import { ParakeetClient } from "./upstream/ParakeetClient.ts"
 import { WyomingServer } from "./wyoming/WyomingServer.ts"
 
 /**
- * Magpie at its URL, or the embedded engine where there is none.
+ * Magpie at its URL, or the embedded engine where there is none. Of several this is the first: the fleet knows the others.
  *
  * @public
  */
 export const magpie = Layer.unwrap(
-  Effect.map(Settings, ({ magpieKey, magpieProtocol, magpieUrl }) =>
-    magpieUrl === undefined
-      ? MagpieClient.layerInside
-      : MagpieClient.layerAt({ url: magpieUrl, protocol: magpieProtocol, key: magpieKey }),
+  Effect.map(readMembers("magpie"), ([{ address }]) =>
+    address === undefined ? MagpieClient.layerInside : MagpieClient.layerAt(address),
   ),
 )
 
 /**
- * Parakeet at its URL, or the embedded engine where there is none.
+ * The same of Parakeet.
  *
  * @public
  */
 export const parakeet = Layer.unwrap(
-  Effect.map(Settings, ({ parakeetKey, parakeetProtocol, parakeetUrl }) =>
-    parakeetUrl === undefined
-      ? ParakeetClient.layerInside
-      : ParakeetClient.layerAt({ url: parakeetUrl, protocol: parakeetProtocol, key: parakeetKey }),
+  Effect.map(readMembers("parakeet"), ([{ address }]) =>
+    address === undefined ? ParakeetClient.layerInside : ParakeetClient.layerAt(address),
   ),
 )
 
@@ -91,15 +90,16 @@ export const accounts = Layer.mergeAll(
 )
 
 /**
- * Engine health: the fleet, of one engine of each kind, with its turns, states, probes and restarts.
+ * Engine health: the fleet, with its turns, states, probes and restarts, and what is stopped while nobody needs it.
  *
  * @public
  */
-export const health = Layer.merge(EngineGuard.layer, EngineTimeline.layer).pipe(
+export const health = Layer.mergeAll(EngineGuard.layer, OnDemand.layer, EngineTimeline.layer).pipe(
   Layer.provideMerge(DeepHealth.layer),
-  Layer.provide([EngineProbe.layer, Restarter.layer]),
+  Layer.provide([EngineProbe.layer, Restarter.layer, Power.layer]),
   Layer.provideMerge(whereShared(PostgresBudget.layer, RestartBudget.layer.pipe(Layer.provide(RestartJournal.layer)))),
-  Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer)),
+  Layer.provideMerge(Layer.mergeAll(Admission.layer, Quarantine.layer)),
+  Layer.provideMerge(EngineStates.layer),
   Layer.provide(whereShared(PostgresRounds.layer, nothingShared)),
   Layer.provideMerge(Fleet.layer),
 )

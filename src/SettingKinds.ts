@@ -29,7 +29,7 @@ export const setting =
   })
 
 /** Digits alone: `Number` would also read white space as 0, and "0x50" and "1e3" as numbers. */
-const wholeNumber = Schema.String.check(Schema.isPattern(/^\d+$/)).pipe(Schema.decodeTo(Schema.FiniteFromString))
+export const wholeNumber = Schema.String.check(Schema.isPattern(/^\d+$/)).pipe(Schema.decodeTo(Schema.FiniteFromString))
 
 export const text = setting(Schema.NonEmptyString, "text")
 // What follows the first word is read by the room that restarts engines, when the gateway starts.
@@ -102,6 +102,13 @@ export const namesOf = (example: string) =>
   setting(Schema.fromJsonString(Schema.Record(Schema.NonEmptyString, Schema.NonEmptyString)), `JSON such as ${example}`)
 export const oneOf = <const L extends ReadonlyArray<string>>(...values: L) =>
   setting(Schema.Literals(values), values.map((v) => `"${v}"`).join(" or "))
+
+/** Several engines; what follows the first URL is read by the room that keeps them, which names no key in its messages. */
+export const members = setting(
+  Schema.RedactedFromValue(Schema.NonEmptyString),
+  "URLs separated by commas, each with options after it, such as http://spark-1:9000 restart=docker:parakeet, http://spark-2:9000 protocol=openai concurrency=2",
+  true,
+)
 
 /** What is spoken to a server. */
 export const protocol = oneOf("auto", "nim", "openai")

@@ -26,6 +26,7 @@ import {
 } from "./SettingKinds.ts"
 import { cacheTable } from "./CacheSettings.ts"
 import { databaseSettings } from "./DatabaseSettings.ts"
+import { fleetTable } from "./FleetSettings.ts"
 import { unknownNames } from "./SettingNames.ts"
 import { readOne, SettingsError } from "./SettingReading.ts"
 import { SettingsInForce } from "./SettingSources.ts"
@@ -211,6 +212,7 @@ export const table = {
 
   magpieRestart: restartTarget("AVIARY_MAGPIE_RESTART", "none", "How to restart Magpie."),
   parakeetRestart: restartTarget("AVIARY_PARAKEET_RESTART", "none", "The same for Parakeet."),
+  ...fleetTable,
   restartLimit: countTo(20)("AVIARY_RESTART_LIMIT", "3", "Restarts of one engine within the window."),
   restartWindow: durationFrom("1 minute", "7 days", "from a minute to a week")(
     "AVIARY_RESTART_WINDOW",
@@ -231,7 +233,7 @@ export const table = {
   recoveryWait: durationOrNone(
     "AVIARY_RECOVERY_WAIT",
     "0 seconds",
-    "How long a transcription that met a wedge waits to be replayed. None: it is answered 503 at once.",
+    "How long a transcription that met a wedge waits to be replayed, and any request for an engine that was stopped to be started. None: it is answered 503 at once.",
   ),
   probeInterval: durationFrom("1 second", "1 day", "from a second to a day")(
     "AVIARY_PROBE_INTERVAL",

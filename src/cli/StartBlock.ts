@@ -1,11 +1,13 @@
 import { Effect, Option } from "effect"
 import { resolve } from "node:path"
+import { engineName } from "../health/EngineId.ts"
+import { isAsleep } from "../health/EngineState.ts"
+import { DeepHealth } from "../health/DeepHealth.ts"
+import { Fleet, type Member } from "../health/Fleet.ts"
 import { AdminToken } from "../http/access/AdminToken.ts"
 import type { EngineProtocol } from "../upstream/EngineAddress.ts"
 import { withoutCredentials } from "../upstream/EngineUrl.ts"
-import { MagpieClient } from "../upstream/MagpieClient.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
-import { ParakeetClient } from "../upstream/ParakeetClient.ts"
 import { Neighbours } from "../scratch/Neighbours.ts"
 import { Settings } from "../Settings.ts"
 import { program } from "./Program.ts"
@@ -49,16 +51,34 @@ const trouble = (reason: EngineFailure): string => {
   }
 }
 
+/** A line for each engine of a kind; of several, its name. */
+const places = Effect.fnUntraced(function* (members: ReadonlyArray<Member>) {
+  const { state } = yield* DeepHealth
+  return yield* Effect.forEach(
+    members,
+    ({ client, id, url }) => {
+      const name = members.length === 1 ? "" : `${engineName(id)}: `
+      const where = isAsleep(state(id))
+        ? Effect.succeed(`${withoutCredentials(url!).href}: stopped; a request will have it started`)
+        : place(url, client)
+      return Effect.map(where, (where) => `${name}${client.model} (${where})`)
+    },
+    { concurrency: "unbounded" },
+  )
+})
+
+/** `lines` below each other, the first of them behind `title`. */
+const titled = (title: string, lines: ReadonlyArray<string>) =>
+  lines.map((line, index) => `  ${(index === 0 ? title : "").padEnd(17)}${line}`)
+
 /** What a person sees once the gateway listens at `address`: where it is, what is behind it, and what to try. */
 export const startBlock = Effect.fnUntraced(function* (address: string) {
   const settings = yield* Settings
   const token = yield* AdminToken
-  const magpie = yield* MagpieClient
-  const parakeet = yield* ParakeetClient
-  const [magpiePlace, parakeetPlace] = yield* Effect.all(
-    [place(settings.magpieUrl, magpie), place(settings.parakeetUrl, parakeet)],
-    { concurrency: 2 },
-  )
+  const fleet = yield* Fleet
+  const [magpies, parakeets] = yield* Effect.all([places(fleet.of("magpie")), places(fleet.of("parakeet"))], {
+    concurrency: 2,
+  })
   const others = yield* (yield* Neighbours).count
   const key = settings.access === "keys" ? ` -H "authorization: Bearer $OPENAI_API_KEY"` : ""
   const forKeys = [
@@ -72,8 +92,8 @@ export const startBlock = Effect.fnUntraced(function* (address: string) {
     "",
     `  Aviary is listening on ${address}`,
     "",
-    `  text to speech   ${magpie.model} (${magpiePlace})`,
-    `  speech to text   ${parakeet.model} (${parakeetPlace})`,
+    ...titled("text to speech", magpies),
+    ...titled("speech to text", parakeets),
     `  data             ${resolve(settings.dataDir)}`,
     ...(others === 0
       ? []

@@ -1,4 +1,4 @@
-import { Effect, Option, Schema } from "effect"
+import { Duration, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { EngineReport } from "../contract/AdminEnginesGroup.ts"
 import { EngineId } from "../health/EngineId.ts"
@@ -8,8 +8,11 @@ import { time } from "./Time.ts"
 
 const decodeEngine: (written: string) => Option.Option<EngineId> = Schema.decodeUnknownOption(EngineId)
 const engine = Argument.String("engine").pipe(
-  Argument.filterMap(decodeEngine, (written: string) => `${written} is no engine: magpie or parakeet`),
-  Argument.withDescription("magpie or parakeet"),
+  Argument.filterMap(
+    decodeEngine,
+    (written: string) => `${written} is no engine: magpie or parakeet, or one of several such as parakeet-2`,
+  ),
+  Argument.withDescription("As `aviary engines list` has it: magpie, parakeet, or one of several such as parakeet-2"),
 )
 const reason = Flag.String("reason").pipe(Flag.withDescription("Why, for the log and the journal"))
 
@@ -25,7 +28,19 @@ const showEngines = (engines: ReadonlyArray<EngineReport>) => {
   })
   const shown = table(["engine", "state", "since", "waiting", "working", "restarts left", "last probe"], rows)
   const reasons = record(
-    Object.fromEntries(engines.map(({ engine, reason, backend }) => [engine, `${reason}; restarted by ${backend}`])),
+    Object.fromEntries(
+      engines.map(({ backend, engine, idleMillis, model, reason, url }) => [
+        engine,
+        [
+          reason,
+          `restarted by ${backend}`,
+          ...(idleMillis === undefined
+            ? []
+            : [`stopped when nobody needs it for ${Duration.format(Duration.millis(idleMillis))}`]),
+          `${model} ${url === undefined ? "inside the gateway" : `at ${url}`}`,
+        ].join("; "),
+      ]),
+    ),
   )
   return `${shown}\n\n${reasons}`
 }
@@ -36,7 +51,7 @@ const list = Command.make("list", adminFlags, (flags) =>
     (client) => client.adminEngines.list(),
     ({ engines }) => showEngines(engines),
   ),
-).pipe(Command.withDescription("Show the state of both engines"))
+).pipe(Command.withDescription("Show the state of all engines"))
 
 /** What a probe found, but for one that passed. */
 const findings: { readonly [O in EngineReport["probes"][number]["outcome"]]?: string } = {

@@ -41,12 +41,22 @@ export type RestartReport = typeof RestartReport.Type
 /** All that is known of an engine; its histories hold the last 50, newest last. */
 export const EngineReport = Schema.Struct({
   engine: EngineId,
+  model: Schema.String,
+  url: Schema.optional(Schema.String).annotate({ description: "Absent: it is inside this process." }),
+  protocol: Schema.optional(Schema.String).annotate({ description: "nim or openai, as far as that is known." }),
+  concurrency: Schema.Int.annotate({ description: "Calls that it gets at once." }),
   state: EngineState,
   reason: Schema.String.annotate({ description: "Why it is in this state." }),
   since: unixMillis,
   troubledSince: Schema.optional(unixMillis).annotate({ description: "Absent while it is healthy." }),
   lastRecoveryMillis: Schema.optional(Schema.Finite).annotate({
     description: "From the first sign of its last wedge to the probe that passed.",
+  }),
+  lastStartMillis: Schema.optional(Schema.Finite).annotate({
+    description: "From the request that had it started the last time to the probe that passed.",
+  }),
+  idleMillis: Schema.optional(Schema.Finite).annotate({
+    description: "How long nobody must have needed it before it is stopped. Absent: it never is.",
   }),
   backend: Schema.Literals(["docker", "command", "none", "test"]).annotate({ description: "What restarts it." }),
   budget: Schema.Struct({
@@ -55,7 +65,7 @@ export const EngineReport = Schema.Struct({
     windowMillis: Schema.Finite,
     availableAtMillis: Schema.optional(unixMillis).annotate({ description: "Absent while a restart is left." }),
   }),
-  waiting: Schema.Int.annotate({ description: "Requests and probes that wait for its turn." }),
+  waiting: Schema.Int.annotate({ description: "Requests and probes that wait and that it could serve." }),
   working: Schema.Int.annotate({ description: "Requests and probes it works on." }),
   changes: Schema.Array(Change),
   probes: Schema.Array(ProbeReport),
@@ -102,7 +112,7 @@ export class AdminEnginesGroup extends HttpApiGroup.make("adminEngines")
   .add(
     HttpApiEndpoint.get("list", "/admin/engines", {
       success: Schema.Struct({ engines: Schema.Array(EngineReport) }),
-    }).annotateMerge(OpenApi.annotations({ summary: "State and history of all engines" })),
+    }).annotateMerge(OpenApi.annotations({ summary: "State and history of all engines, each under its own id" })),
     HttpApiEndpoint.get("timeline", "/admin/engines/:engine/timeline", {
       params,
       success: EngineTimeline,

@@ -21,6 +21,16 @@ export const healthErrors = {
     ],
     retry: false,
   }),
+  engineStarting: kind<[message: string]>({
+    status: 503,
+    type: "service_unavailable_error",
+    code: "engine_starting",
+    message: (message) => message,
+    when: "The engine was stopped since nobody needed it (`AVIARY_…_IDLE`), and this request has it started. Comes with `Retry-After`: what that took here the last time.",
+    example: [
+      "Parakeet was stopped while nobody needed it. It is being started, which took 40s the last time; try again later.",
+    ],
+  }),
   engineBusy: kind<[waiting: number]>({
     status: 503,
     type: "service_unavailable_error",

@@ -1,169 +1,244 @@
-import { Clock, Context, Duration, Effect, Layer, Option, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, type Scope } from "effect"
+import { type Priority, usualPriority } from "../billing/Priority.ts"
 import { Settings } from "../Settings.ts"
+import { elapsedMillis } from "../telemetry/Elapsed.ts"
+import * as Metrics from "../telemetry/Metrics.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
-import type { EngineId } from "./EngineId.ts"
+import { type EngineId, engineKind } from "./EngineId.ts"
+import { isUsable } from "./EngineState.ts"
+import { EngineStates } from "./EngineStates.ts"
 import { Fleet } from "./Fleet.ts"
 import { HealthError, QueueFull, QueueWaitTimedOut } from "./HealthError.ts"
-import { makeTurns } from "./Turns.ts"
+import { type Gate, type Lane, type Line, makeGate, makeLine, type Place } from "./Line.ts"
+import { type Choice, makeOutlook, type Outlook } from "./Outlook.ts"
+import { makePace } from "./Pace.ts"
+import { isWaking, makeRefusal } from "./Refusal.ts"
 
-/** `Retry-After` of a full queue: about as long as an engine needs for a few short calls. */
-const overloadRetryMillis = 5_000
-
-/** The most that `Retry-After` asks for when the line is measured to be longer than that. */
-const longestRetryMillis = 60_000
-
-/** How much the newest call counts in the average length of one. */
-const newestWeight = 0.2
-
-/** @property begun part of an answer that its client already receives: it goes first, and the line's length does not turn it away */
-export interface TurnOptions {
+/**
+ * What a call needs of an engine.
+ *
+ * @property begun part of an answer that its client already receives: it goes first, and the line's length does not turn it away
+ * @property priority of whoever asks; absent: the usual one
+ * @property holdMillis how long it waits for an engine that recovers; for one that starts it waits in any case
+ */
+export interface TurnOptions extends Choice {
   readonly begun?: boolean | undefined
+  readonly priority?: Priority | undefined
+  readonly holdMillis?: number | undefined
 }
 
 /**
- * Whose turn it is: so many calls at once for each engine, and a line of bounded length and wait before it.
+ * Whose turn it is: so many calls at once for each engine, and one line of bounded length and wait before all of a kind.
  *
- * - `turn`: held until the scope closes. Fails with `QueueFull`, also where the line is so slow that the wait would run
- *   out, or with `QueueWaitTimedOut`. What has begun waits only for what began before it.
- * - `probeTurn`: stands in the same line, is not turned away by its length; false when its turn did not come.
- * - `inLine`: runs a wait (for a verdict, for a recovery) that counts as waiting in line.
- * - `waiting`, `working`: how many wait and how many have their turn.
- * - `ahead`: how many of them have to leave before it is a newcomer's turn.
+ * - `turn`: at whichever engine that takes requests is free first; held until the scope closes. Where none takes requests, it waits
+ *   for a verdict always, for a start as long as settings say, for a recovery for `holdMillis`; then fails with `EngineWedged` or `EngineStarting`. Fails with
+ *   `QueueFull`, also where the line is so slow that the wait would run out, or with `QueueWaitTimedOut`.
+ * - `probeTurn`: at this engine, whatever its state; not turned away by the line's length. False when its turn did not come.
+ * - `waiting`, `working`: how many wait that the engine could serve, and how many have a turn at it.
+ * - `idleMillis`: how long nobody has had a turn at it for a request.
+ * - `closeIdle`: gives no more turns at an engine that nobody had or wanted one of for so long; false where somebody did.
+ * - `open`: gives them again.
  */
 interface Turnstile {
-  readonly turn: (engine: EngineId, options?: TurnOptions) => Effect.Effect<void, HealthError, Scope.Scope>
+  readonly turn: (kind: EngineKind, options?: TurnOptions) => Effect.Effect<EngineId, HealthError, Scope.Scope>
   readonly probeTurn: (engine: EngineId) => Effect.Effect<boolean, never, Scope.Scope>
-  readonly inLine: <A, E, R>(
-    engine: EngineId,
-    wait: Effect.Effect<A, E, R>,
-    options?: TurnOptions,
-  ) => Effect.Effect<A, E | HealthError, R>
   readonly waiting: (engine: EngineId) => Effect.Effect<number>
   readonly working: (engine: EngineId) => Effect.Effect<number>
-  readonly ahead: (engine: EngineId) => Effect.Effect<number>
+  readonly idleMillis: (engine: EngineId) => Effect.Effect<number>
+  readonly closeIdle: (engine: EngineId, idleMillis: number) => Effect.Effect<boolean>
+  readonly open: (engine: EngineId) => Effect.Effect<void>
 }
 
-/**
- * How long what has begun may wait for its turn. Only speeches that began before it are in front, no more of them than
- * turns, so two calls that take all the time they have are the worst.
- */
-export const begunWait = (kind: EngineKind, settings: Settings["Service"]): Duration.Duration => {
-  const call = kind === "magpie" ? settings.magpieTimeout : settings.parakeetTimeout
-  return Duration.sum(settings.queueWait, Duration.times(call, 2))
-}
+/** What a failed call is made again with stands in front: it has waited before. */
+const laneOf = ({ begun, priority = usualPriority, tried }: TurnOptions): Lane =>
+  begun === true ? "begun" : tried !== undefined && tried.size > 0 ? "first" : priority
 
-/** What is counted of each engine: its turns and its line, its calls and how long they take. */
-const makeGates = Effect.gen(function* () {
+/** The gates of all engines, one line for each kind, and when each engine was needed last. */
+const makeLines = Effect.gen(function* () {
   const { members } = yield* Fleet
-  const clock = yield* Clock.Clock
-  const gates = new Map(
-    members.map(({ concurrency, id, kind }) => [
-      id,
-      { kind, concurrency, turns: makeTurns(concurrency), line: 0, working: 0, callMillis: 0 },
-    ]),
-  )
+  const states = yield* EngineStates
+  const pace = yield* makePace
+  const from = yield* elapsedMillis
+  const gates = new Map(members.map(({ concurrency, id }) => [id, makeGate(id, concurrency)]))
+  const neededAt = new Map(members.map(({ id }) => [id, from]))
   const gateOf = (engine: EngineId) => gates.get(engine)!
+  const lineOf = (kind: EngineKind) => makeLine(Array.from(gates.values()).filter(({ id }) => engineKind(id) === kind))
+  const lines: Record<EngineKind, Line> = { magpie: lineOf("magpie"), parakeet: lineOf("parakeet") }
+  states.listen((engine) => lines[engineKind(engine)].stir())
 
-  const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
-
-  const counted = (engine: EngineId) =>
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        gateOf(engine).working++
-        return nowMillis()
+  /** A place in line with what it waits for; the turn that came is held until the scope closes. */
+  const hold = <E>(line: Line, wish: Place["wish"], wait: (place: Place) => Effect.Effect<void, E>, counts: boolean) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const place = line.join(wish)
+        // A turn that comes as the time runs out, or as whoever waits for it leaves, is given back.
+        const waited = Effect.onError(restore(wait(place)), () => Effect.sync(() => line.leave(place)))
+        let gate: Gate | undefined
+        while (gate === undefined) {
+          yield* waited
+          gate = line.take(place)
+        }
+        const { id } = gate
+        const since = yield* elapsedMillis
+        yield* Effect.addFinalizer((exit) =>
+          Effect.map(elapsedMillis, (now) => {
+            if (counts && Exit.isSuccess(exit)) pace.answered(id, now - since)
+            if (counts) neededAt.set(id, now)
+            line.release(gateOf(id))
+          }),
+        )
+        return id
       }),
-      (from) =>
-        Effect.sync(() => {
-          const gate = gateOf(engine)
-          gate.working--
-          gate.callMillis += newestWeight * (nowMillis() - from - gate.callMillis)
-        }),
     )
 
-  const standing = <A, E, R>(engine: EngineId, wait: Effect.Effect<A, E, R>) =>
-    Effect.acquireUseRelease(
-      Effect.sync(() => void gateOf(engine).line++),
-      () => wait,
-      () => Effect.sync(() => void gateOf(engine).line--),
-    )
-
-  return { gateOf, counted, standing }
+  return { lines, pace, hold, neededAt, gateOf }
 })
 
-const timedOut = (engine: EngineId, patience: Duration.Duration) =>
-  Effect.fail(
-    new HealthError({
-      reason: new QueueWaitTimedOut({
-        engine,
-        waitedMillis: Duration.toMillis(patience),
-        retryAfterMillis: overloadRetryMillis,
-      }),
-    }),
+/** Until the turn of `place` came, or there is reason for another look; at most so long, which `false` says. */
+const news = (place: Place, millis: number) =>
+  Effect.callback<void>((resume) => {
+    place.wake = () => resume(Effect.void)
+    if (place.given !== undefined || place.stirred) place.wake()
+    return Effect.sync(() => void (place.wake = undefined))
+  }).pipe(
+    Effect.timeoutOption(Math.max(0, millis)),
+    Effect.map((came) => Option.isSome(came) || place.given !== undefined),
   )
 
-const make = Effect.gen(function* () {
+/** How long a call waits for what, in milliseconds. */
+const makePatience = (settings: Settings["Service"]) => {
+  const queueWait = Duration.toMillis(settings.queueWait)
+  const call = (kind: EngineKind) =>
+    Duration.toMillis(kind === "magpie" ? settings.magpieTimeout : settings.parakeetTimeout)
+  // A probe tries twice, with a pause between.
+  const verdict = 2 * Duration.toMillis(settings.probeTimeout) + 2_000
+  return (kind: EngineKind, { begun, holdMillis = 0 }: TurnOptions) => {
+    const waits: Record<Outlook["is"], number> = {
+      // Only speeches that began before it are in front of what has begun, no more of them than turns, so two calls that take all
+      // the time they have are the worst.
+      busy: begun === true ? queueWait + 2 * call(kind) : queueWait,
+      suspect: verdict,
+      out: holdMillis,
+    }
+    const start = Duration.toMillis(settings.recoveryWait)
+    return { ...waits, start, all: waits.busy + waits.suspect + Math.max(waits.out, start) }
+  }
+}
+
+const makeTurn = Effect.fnUntraced(function* ({ hold, lines, pace }: Effect.Success<typeof makeLines>) {
   const settings = yield* Settings
+  const fleet = yield* Fleet
+  const states = yield* EngineStates
+  const { asleep, could, maySend, outlook } = yield* makeOutlook
+  const refusal = makeRefusal(settings)
+  const patienceOf = makePatience(settings)
   const queueWaitMillis = Duration.toMillis(settings.queueWait)
-  const { counted, gateOf, standing } = yield* makeGates
 
-  const queueFull = (engine: EngineId, retryAfterMillis: number) =>
-    new HealthError({ reason: new QueueFull({ engine, waiting: gateOf(engine).line, retryAfterMillis }) })
-
-  const inLine = <A, E, R>(
-    engine: EngineId,
-    wait: Effect.Effect<A, E, R>,
-    options?: TurnOptions,
-  ): Effect.Effect<A, E | HealthError, R> =>
-    Effect.suspend((): Effect.Effect<A, E | HealthError, R> =>
-      options?.begun !== true && gateOf(engine).line >= settings.queueLength
-        ? Effect.fail(queueFull(engine, overloadRetryMillis))
-        : standing(engine, wait),
-    )
-
-  // Nobody passes those who stand in line.
-  const takeIfFree = (engine: EngineId) =>
-    Effect.suspend(() => (gateOf(engine).line === 0 ? gateOf(engine).turns.takeIfFree : Effect.succeed(false)))
-
-  // Scoped even under the timeout: a turn that comes as the time runs out is given back with the caller's scope.
-  const take = (engine: EngineId, begun: boolean, patience: Duration.Duration) =>
-    Effect.timeoutOption(gateOf(engine).turns.take(begun), patience)
-
-  /** Refused now rather than when the wait has run out, where the calls in front are known to take longer than that. */
-  const notInVain = (engine: EngineId) =>
-    Effect.suspend(() => {
-      const { callMillis, concurrency, turns } = gateOf(engine)
-      const excess = (turns.waiting() * callMillis) / concurrency - queueWaitMillis
-      if (excess <= 0) return Effect.void
-      return Effect.fail(queueFull(engine, Math.min(longestRetryMillis, Math.max(overloadRetryMillis, excess))))
+  const queueFull = (kind: EngineKind, waiting: number, waitMillis: number) =>
+    new HealthError({
+      reason: new QueueFull({ engine: kind, waiting, retryAfterMillis: pace.retryMillis(waitMillis) }),
     })
 
-  const turn = Effect.fnUntraced(function* (engine: EngineId, options?: TurnOptions) {
-    const begun = options?.begun === true
-    const patience = begun ? begunWait(gateOf(engine).kind, settings) : settings.queueWait
-    const free = yield* takeIfFree(engine)
-    if (!free) {
-      if (!begun) yield* notInVain(engine)
-      const came = yield* inLine(engine, take(engine, begun, patience), options)
-      if (Option.isNone(came)) return yield* timedOut(engine, patience)
-    }
-    yield* counted(engine)
-  })
+  /** Refused now rather than when the wait has run out: where the line is as long as it may be, or known to be too slow. */
+  const turnedAway = (kind: EngineKind, lane: Lane, is: Outlook["is"]) => {
+    if (lane === "begun" || lane === "first") return undefined
+    // Itself does not count. Who waits with a lower priority takes no room from it.
+    const ahead = lines[kind].ahead(lane) - 1
+    const waitMillis = pace.waitMillis(kind, ahead)
+    if (ahead >= settings.queueLength * fleet.of(kind).length) return queueFull(kind, ahead, waitMillis)
+    const excess = waitMillis - queueWaitMillis
+    return is === "busy" && excess > 0 ? queueFull(kind, ahead, excess) : undefined
+  }
+
+  const timedOut = (kind: EngineKind, lane: Lane, waitedMillis: number) => {
+    const retryAfterMillis = pace.retryMillis(pace.waitMillis(kind, lines[kind].ahead(lane) - 1))
+    return new HealthError({ reason: new QueueWaitTimedOut({ engine: kind, waitedMillis, retryAfterMillis }) })
+  }
+
+  /** Whether more wait than can be served next, so that an engine that is stopped is needed too. */
+  const isCrowded = (kind: EngineKind) => {
+    const usable = fleet.members.filter((member) => member.kind === kind && isUsable(states.peek(member.id).state))
+    return lines[kind].waiting() > usable.reduce((sum, { concurrency }) => sum + concurrency, 0)
+  }
+
+  const refuse = (kind: EngineKind, options: TurnOptions) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(refusal(outlook(kind, options).record, now)))
+
+  const wait = (kind: EngineKind, options: TurnOptions) =>
+    Effect.fnUntraced(function* (place: Place) {
+      if (place.given !== undefined) return
+      const patience = patienceOf(kind, options)
+      const began = yield* elapsedMillis
+      let seen: Outlook["is"] | undefined
+      let until = began
+      while (place.given === undefined) {
+        place.stirred = false
+        const { is, record: likeliest } = outlook(kind, options)
+        const sleeper = is === "out" || isCrowded(kind) ? asleep(kind, options) : undefined
+        const woken =
+          sleeper === undefined ? undefined : yield* states.apply(sleeper, "needed", "a request came for it")
+        const record = is === "out" ? (woken ?? likeliest) : likeliest
+        const now = yield* elapsedMillis
+        const isNew = seen === undefined
+        const least = isWaking(record) ? Math.max(patience.out, patience.start) : 0
+        if (is !== seen) until = Math.min(now + Math.max(patience[is], least), began + patience.all)
+        seen = is
+        if (is === "out" && (until <= now || record.state === "exhausted")) return yield* refuse(kind, options)
+        const away = isNew ? turnedAway(kind, place.wish.lane, is) : undefined
+        if (away !== undefined) return yield* away
+        if (yield* news(place, until - now)) continue
+        return yield* is === "busy" ? timedOut(kind, place.wish.lane, patience.busy) : refuse(kind, options)
+      }
+    })
+
+  return (kind: EngineKind, options: TurnOptions = {}) => {
+    const wish = { lane: laneOf(options), could: could(options), may: maySend(kind, options) }
+    return Effect.tapError(hold(lines[kind], wish, wait(kind, options), true), ({ reason }) =>
+      Metric.update(
+        Metric.withAttributes(Metrics.engineRefusals, {
+          engine: outlook(kind, options).record.engine,
+          reason: reason._tag,
+        }),
+        1,
+      ),
+    )
+  }
+})
+
+const make = Effect.gen(function* () {
+  const { queueWait } = yield* Settings
+  const made = yield* makeLines
+  const { gateOf, hold, lines, neededAt } = made
 
   const service: Turnstile = {
-    turn,
-    probeTurn: Effect.fnUntraced(function* (engine) {
-      const came = yield* standing(engine, take(engine, false, settings.queueWait))
-      if (Option.isNone(came)) return false
-      yield* counted(engine)
-      return true
-    }),
-    inLine,
-    waiting: (engine) => Effect.sync(() => gateOf(engine).line),
+    turn: yield* makeTurn(made),
+    probeTurn: (engine) => {
+      const isIt = (one: EngineId) => one === engine
+      const wait = Effect.fnUntraced(function* (place: Place) {
+        const until = (yield* elapsedMillis) + Duration.toMillis(queueWait)
+        while (place.given === undefined) {
+          place.stirred = false
+          if (!(yield* news(place, until - (yield* elapsedMillis)))) return yield* Effect.fail("late" as const)
+        }
+      })
+      return Effect.isSuccess(hold(lines[engineKind(engine)], { lane: "first", could: isIt, may: isIt }, wait, false))
+    },
+    waiting: (engine) => Effect.sync(() => lines[engineKind(engine)].waiting(engine)),
     working: (engine) => Effect.sync(() => gateOf(engine).working),
-    ahead: (engine) =>
-      Effect.sync(() => {
-        const { concurrency, line, working } = gateOf(engine)
-        return Math.max(0, line + working - concurrency + 1)
+    idleMillis: (engine) => Effect.map(elapsedMillis, (now) => now - neededAt.get(engine)!),
+    closeIdle: (engine, idleMillis) =>
+      Effect.map(elapsedMillis, (now) => {
+        const gate = gateOf(engine)
+        const isWanted = gate.working > 0 || lines[engineKind(engine)].waiting(engine) > 0
+        if (isWanted || now - neededAt.get(engine)! < idleMillis) return false
+        gate.closed = true
+        return true
+      }),
+    open: (engine) =>
+      Effect.map(elapsedMillis, (now) => {
+        gateOf(engine).closed = false
+        neededAt.set(engine, now)
+        lines[engineKind(engine)].stir()
       }),
   }
   return service

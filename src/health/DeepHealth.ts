@@ -1,7 +1,9 @@
 import { Cause, Context, Deferred, Duration, Effect, Fiber, FiberMap, Layer, Option, Random } from "effect"
 import { Settings } from "../Settings.ts"
+import { withoutCredentials } from "../upstream/EngineUrl.ts"
 import { Admission } from "./Admission.ts"
 import { type EngineId, engineName } from "./EngineId.ts"
+import { type EngineState, isAsleep } from "./EngineState.ts"
 import { type EngineRecord, EngineStates, type ProbeReport, type RestartReport } from "./EngineStates.ts"
 import { makeExamination } from "./Examination.ts"
 import { Fleet } from "./Fleet.ts"
@@ -13,8 +15,20 @@ import { refusesRequests } from "./EngineState.ts"
 import { Quarantine } from "./Quarantine.ts"
 import { Rounds } from "./Rounds.ts"
 
-/** All that an operator can know of an engine; `waiting` and `working` are requests and probes. */
+/**
+ * All that an operator can know of an engine; `waiting` and `working` are requests and probes. One that several engines could serve
+ * waits for each of them.
+ *
+ * @property url without the name and password that it may hold; absent: inside this process
+ * @property protocol what is spoken to it, as far as that is known
+ * @property idleMillis how long nobody must have needed it before it is stopped; absent: it never is
+ */
 export interface EngineReport extends EngineRecord {
+  readonly model: string
+  readonly url: string | undefined
+  readonly protocol: string | undefined
+  readonly concurrency: number
+  readonly idleMillis: number | undefined
   readonly backend: ReturnType<Restarter["Service"]["backend"]>
   readonly budget: BudgetStatus
   readonly waiting: number
@@ -34,6 +48,8 @@ const downProbeMillis = 15_000
  * - `suspect`: a request met what looks like a wedge. Returns at once; one probe runs in the background.
  * - `look`: the same without suspicion: requests go on meanwhile.
  * - `restart`: an operator's restart, within the budget. Returns when the backend is done; recovery goes on behind.
+ * - `state`: an engine's state at this moment.
+ * - `heal`: waits for an engine that starts to be ready and to pass a probe. Returns at once.
  * - `restore`: gives an engine's restart budget back.
  */
 interface Doctor {
@@ -41,6 +57,8 @@ interface Doctor {
   readonly suspect: (engine: EngineId, reason: string) => Effect.Effect<void>
   readonly look: (engine: EngineId) => Effect.Effect<void>
   readonly restart: (engine: EngineId, reason: string) => Effect.Effect<RestartReport, HealthError>
+  readonly state: (engine: EngineId) => EngineState
+  readonly heal: (engine: EngineId) => Effect.Effect<void>
   readonly restore: (engine: EngineId, reason: string) => Effect.Effect<void, HealthError>
   readonly status: Effect.Effect<ReadonlyArray<EngineReport>>
 }
@@ -52,6 +70,26 @@ const survived = (engine: EngineId, healing: Effect.Effect<void>) =>
       ? Effect.failCause(cause)
       : Effect.logError(`healing ${engineName(engine)} broke off`, cause),
   )
+
+/** A probe now: one that is under way may have looked before there was a suspicion. */
+const makeAfresh = Effect.gen(function* () {
+  const states = yield* EngineStates
+  const scope = yield* Effect.scope
+  return (
+    engine: EngineId,
+    underWay: Option.Option<Fiber.Fiber<ProbeReport>>,
+    examining: Effect.Effect<unknown>,
+  ): Effect.Effect<void> =>
+    Option.match(underWay, {
+      onNone: () => Effect.asVoid(examining),
+      onSome: (earlier) =>
+        Fiber.await(earlier).pipe(
+          Effect.andThen(Effect.suspend(() => (states.peek(engine).state === "suspect" ? examining : Effect.void))),
+          Effect.forkIn(scope),
+          Effect.asVoid,
+        ),
+    })
+})
 
 /** What another gateway found is as good as what this one would. */
 const makeAdopt = Effect.gen(function* () {
@@ -92,17 +130,23 @@ const lookAfterOthers = Effect.fnUntraced(function* (
   )
 })
 
+/** See `Doctor.status`. */
 const makeStatus = Effect.gen(function* () {
   const { members } = yield* Fleet
   const states = yield* EngineStates
   const admission = yield* Admission
   const restarter = yield* Restarter
   const budget = yield* RestartBudget
-  return Effect.forEach(members, ({ id: engine }) =>
+  return Effect.forEach(members, ({ client, concurrency, id: engine, onDemand, url }) =>
     Effect.gen(function* () {
       const [waiting, working] = [yield* admission.waiting(engine), yield* admission.working(engine)]
       return {
-        ...(yield* states.get(engine)),
+        ...states.peek(engine),
+        model: client.model,
+        url: url === undefined ? undefined : withoutCredentials(url).href,
+        protocol: client.protocol,
+        concurrency,
+        idleMillis: onDemand?.idleMillis,
         backend: restarter.backend(engine),
         budget: yield* budget.status(engine),
         waiting,
@@ -118,6 +162,7 @@ const make = Effect.gen(function* () {
   const adopt = yield* makeAdopt
   const look = yield* makeExamination
   const rounds = yield* Rounds
+  const afresh = yield* makeAfresh
   const probes = yield* FiberMap.make<EngineId, ProbeReport, never>()
   const healings = yield* FiberMap.make<EngineId, void, never>()
 
@@ -173,10 +218,12 @@ const make = Effect.gen(function* () {
     probe,
     suspect: Effect.fnUntraced(function* (engine, reason) {
       const { state } = yield* states.apply(engine, "suspected", reason)
-      if (state === "suspect") yield* examining(engine)
+      if (state === "suspect") yield* afresh(engine, FiberMap.getUnsafe(probes, engine), examining(engine))
     }),
     look: (engine) => Effect.asVoid(examining(engine)),
     restart,
+    state: (engine) => states.peek(engine).state,
+    heal: startHealing,
     restore: (engine, reason) => budget.restore(engine, reason),
     status: yield* makeStatus,
   }
@@ -204,7 +251,7 @@ const schedule = (doctor: Doctor) =>
     const look = Effect.fnUntraced(function* (engine: EngineId) {
       const { state } = yield* states.get(engine)
       // Its healing probes as soon as that makes sense.
-      if (state === "restarting" || state === "recovering") return
+      if (state === "restarting" || state === "recovering" || isAsleep(state)) return
       yield* doctor.probe(engine)
     })
 

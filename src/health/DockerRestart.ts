@@ -6,7 +6,7 @@ import { HealthError, NotRunning, RestartFailed } from "./HealthError.ts"
 import type { RestartBackend } from "./RestartBackend.ts"
 
 /** Seconds that Docker gives a container to end before it kills it. A wedged one hardly ever ends by itself. */
-const stopSeconds = 10
+export const stopSeconds = 10
 
 /** Docker answers an inspection from memory. */
 const inspectTimeout = Duration.seconds(10)

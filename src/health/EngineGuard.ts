@@ -1,33 +1,38 @@
-import { Context, Duration, Effect, Layer, Schedule, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Metric, Schedule, Stream } from "effect"
 import { Settings } from "../Settings.ts"
+import * as Metrics from "../telemetry/Metrics.ts"
 import type { EngineError } from "../upstream/EngineError.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
-import type { TurnOptions } from "./Admission.ts"
+import { Admission, type TurnOptions } from "./Admission.ts"
+import { makeAsk } from "./Asking.ts"
 import { DeepHealth } from "./DeepHealth.ts"
 import { type EngineId, engineName } from "./EngineId.ts"
 import { refusesRequests, takesRequests } from "./EngineState.ts"
 import { type EngineRecord, EngineStates } from "./EngineStates.ts"
-import { makeEntrance, makeRefusal } from "./Entrance.ts"
-import { type ClientOf, Fleet } from "./Fleet.ts"
+import { type ClientOf, Fleet, type Member } from "./Fleet.ts"
 import { HealthError } from "./HealthError.ts"
+import { makeOutlook } from "./Outlook.ts"
 import { Quarantine } from "./Quarantine.ts"
-import { classify, describe } from "./WedgeRules.ts"
+import { makeRefusal } from "./Refusal.ts"
+import { classify, describe, mayDoElsewhere } from "./WedgeRules.ts"
 
 /**
  * @property content hash of what the engine is given. With it a call that meets a wedge counts against the content, which is refused
- *   after the second; and it may be made once more
+ *   after the second; and where no engine is left it may be made once more
  */
-export interface GuardOptions extends TurnOptions {
+export interface GuardOptions extends Omit<TurnOptions, "tried" | "holdMillis"> {
   readonly content?: string | undefined
 }
 
-/** A call ended at a wedge of `engine` before it gave anything, so it can be made again. Seen in this file only. */
-class MetWedge {
+/** A call gave nothing, and another engine may do better. Seen in this file only. */
+class Elsewhere {
   readonly engine: EngineId
-  readonly error: HealthError
-  constructor(engine: EngineId, error: HealthError) {
+  readonly error: EngineError | HealthError
+  readonly why: string
+  constructor(engine: EngineId, error: EngineError | HealthError, why: string) {
     this.engine = engine
     this.error = error
+    this.why = why
   }
 }
 
@@ -35,23 +40,28 @@ class MetWedge {
 const overloadRetries = Schedule.upTo(Schedule.exponential("500 millis", 1.5), { times: 10 })
 
 /**
- * Stands between the programs and the engines. It hands out the client of a member that can be used and waits for its turn, keeps
- * requests from an engine that a probe found wedged, and reports failures so that one probe looks and one restart follows.
+ * Stands between the programs and the engines. It waits for the turn of a call at a member that can be used, keeps requests from an
+ * engine that a probe found wedged, and reports failures so that one probe looks and one restart follows.
  *
- * - `stream`: an engine call that holds the turn until the stream ends. With `content`, and where `AVIARY_RECOVERY_WAIT` is set, a
- *   call that met a wedge before its first element waits for a member that can be used and is made once more. With `begun` it is
- *   the rest of an answer that a client already receives: it goes before all that has not begun, and an engine that says it is too
- *   busy is asked again. Nothing else is made again.
- * - `ask`: a question that costs the engine nothing, such as which voices it has: takes no turn and is never refused, but
- *   what it meets counts like what a call meets.
+ * - `stream`: an engine call that holds the turn until the stream ends. One that fails before its first element, in a way that says
+ *   something about its engine, goes at once to another that is believed to answer, each at most once. With `content`, and where
+ *   `AVIARY_RECOVERY_WAIT` is set, a call that met a wedge and has no other left waits for a member that can be used and is made
+ *   once more. With `begun` it is the rest of an answer that a client already receives: it goes before all that has not begun, and an
+ *   engine that says it is too busy is asked again. Nothing else is made again.
+ * - `ask`: a question to each engine of a kind that costs it nothing, such as which voices it has: takes no turn and is never
+ *   refused, but what it meets counts like what a call meets. Gives what each answered, and fails where none does.
  *
- * `stream` fails with `EngineWedged`, `QueueFull`, `QueueWaitTimedOut` or `Quarantined`; what is the call's own failure passes.
+ * - `mayAnswer`: whether one of these engines is believed to answer requests.
+ *
+ * `stream` fails with `EngineWedged`, `EngineStarting`, `QueueFull`, `QueueWaitTimedOut` or `Quarantined`; what is the call's own
+ * failure passes, of several engines the last one's.
  */
 interface Guard {
-  readonly ask: <K extends EngineKind, A, R>(
+  readonly mayAnswer: (kind: EngineKind, among: ReadonlySet<EngineId>) => boolean
+  readonly ask: <K extends EngineKind, A>(
     kind: K,
-    question: (client: ClientOf<K>) => Effect.Effect<A, EngineError, R>,
-  ) => Effect.Effect<A, EngineError, R>
+    question: (client: ClientOf<K>) => Effect.Effect<A, EngineError>,
+  ) => Effect.Effect<ReadonlyMap<EngineId, A>, EngineError>
   readonly stream: <K extends EngineKind, A, R>(
     kind: K,
     stream: (client: ClientOf<K>) => Stream.Stream<A, EngineError, R>,
@@ -59,75 +69,131 @@ interface Guard {
   ) => Stream.Stream<A, EngineError | HealthError, R>
 }
 
-const make = Effect.gen(function* () {
-  const settings = yield* Settings
+/** A call as the programs see it, before it is known which engine gets it. */
+interface Call<K extends EngineKind, A, R> {
+  readonly kind: K
+  readonly stream: (client: ClientOf<K>) => Stream.Stream<A, EngineError, R>
+  readonly options: GuardOptions
+  readonly tried: Set<EngineId>
+}
+
+/** A call to an engine that was down when it began has been answered: that is news at once; a probe says more. */
+const makeAnswered = Effect.gen(function* () {
   const states = yield* EngineStates
   const deepHealth = yield* DeepHealth
-  const quarantine = yield* Quarantine
-  const { choose, enter } = yield* makeEntrance
-  const judge = yield* makeJudge
-  const recoveryMillis = Duration.toMillis(settings.recoveryWait)
-
-  /** A call to an engine that was down when it began has been answered: that is news at once; a probe says more. */
-  const answered = ({ engine, state }: EngineRecord) =>
+  return ({ engine, state }: EngineRecord) =>
     state === "down"
       ? Effect.andThen(states.apply(engine, "answered", "a request was answered"), deepHealth.look(engine))
       : Effect.void
+})
 
+/** A call at one engine after the other, until one gives something. */
+const makeEverywhere = Effect.gen(function* () {
+  const fleet = yield* Fleet
+  const states = yield* EngineStates
+  const admission = yield* Admission
+  const { hasOther } = yield* makeOutlook
+  const judge = yield* makeJudge
+  const answered = yield* makeAnswered
+
+  /** The call at one engine, whichever can take it first; fails with `Elsewhere` where another may do better. */
   const once = <K extends EngineKind, A, R>(
-    kind: K,
-    stream: (client: ClientOf<K>) => Stream.Stream<A, EngineError, R>,
+    { kind, options, stream, tried }: Call<K, A, R>,
     holdMillis: number,
-    { begun, content }: GuardOptions,
-  ) =>
-    Stream.unwrap(
-      Effect.map(enter(kind, holdMillis, { begun }), ({ member, record }) => {
-        let gave = false
-        // At its first element, or at its end where it has none.
-        const answeredOnce = Effect.suspend(() => {
-          if (gave) return Effect.void
-          gave = true
-          return answered(record)
-        })
-        const call = stream(member.client)
-        return (begun === true ? patiently(kind, call) : call).pipe(
-          Stream.onFirst(() => answeredOnce),
-          Stream.onEnd(answeredOnce),
-          Stream.catch((failure) =>
-            Stream.fromEffect(
-              Effect.flatMap(judge(member, record.life, failure, content), (error) =>
-                Effect.fail(error instanceof HealthError && !gave ? new MetWedge(member.id, error) : error),
+    earlier?: Elsewhere,
+  ) => {
+    const turn = admission.turn(kind, { ...options, tried: new Set(tried), holdMillis })
+    return Stream.unwrap(
+      // That no other could be had is no answer to what the first did.
+      Effect.map(
+        Effect.mapError(turn, (refused) => earlier ?? refused),
+        (engine) => {
+          const member = fleet.of(kind).find(({ id }) => id === engine)!
+          const record = states.peek(engine)
+          tried.add(engine)
+          let gave = false
+          // At its first element, or at its end where it has none.
+          const answeredOnce = Effect.suspend(() => {
+            if (gave) return Effect.void
+            gave = true
+            return answered(record)
+          })
+          const call = stream(member.client)
+          const isAlone = () => !hasOther(kind, { among: options.among, tried })
+          return (options.begun === true ? patiently(kind, call, isAlone) : call).pipe(
+            Stream.onFirst(() => answeredOnce),
+            Stream.onEnd(answeredOnce),
+            Stream.catch((failure) =>
+              Stream.fromEffect(
+                Effect.flatMap(judge(member, record.life, failure, options.content), (error) => {
+                  const isLost = gave || !mayDoElsewhere(kind, failure.reason)
+                  return Effect.fail(isLost ? error : new Elsewhere(engine, error, describe(failure.reason)))
+                }),
               ),
             ),
-          ),
-        )
-      }),
+          )
+        },
+      ),
     )
+  }
+
+  const everywhere = <K extends EngineKind, A, R>(
+    call: Call<K, A, R>,
+    holdMillis: number,
+    earlier?: Elsewhere,
+  ): Stream.Stream<A, EngineError | HealthError | Elsewhere, R> =>
+    Stream.catch(once(call, holdMillis, earlier), (error) => {
+      if (!(error instanceof Elsewhere) || !hasOther(call.kind, { among: call.options.among, tried: call.tried }))
+        return Stream.fail(error)
+      return Stream.concat(Stream.fromEffectDrain(passOn(error)), everywhere(call, 0, error))
+    })
+
+  return { once, everywhere }
+})
+
+const make = Effect.gen(function* () {
+  const settings = yield* Settings
+  const states = yield* EngineStates
+  const quarantine = yield* Quarantine
+  const { hasOther } = yield* makeOutlook
+  const judge = yield* makeJudge
+  const answered = yield* makeAnswered
+  const askAll = yield* makeAsk
+  const { everywhere, once } = yield* makeEverywhere
+  const recoveryMillis = Duration.toMillis(settings.recoveryWait)
 
   const service: Guard = {
-    ask: Effect.fnUntraced(function* (kind, question) {
-      const member = yield* choose(kind)
-      const record = yield* states.get(member.id)
-      const answer = yield* Effect.tapError(question(member.client), (error) =>
-        judge(member, record.life, error, undefined),
-      )
-      yield* answered(record)
-      return answer
-    }),
+    mayAnswer: (kind, among) => hasOther(kind, { among }),
+    ask: (kind, question) =>
+      askAll(kind, (member) =>
+        Effect.gen(function* () {
+          const record = states.peek(member.id)
+          const answer = yield* Effect.tapError(question(member.client), (error) =>
+            judge(member, record.life, error, undefined),
+          )
+          yield* answered(record)
+          return answer
+        }),
+      ),
     stream: (kind, stream, options = {}) => {
       const { content } = options
       const holdMillis = content === undefined ? 0 : recoveryMillis
-      const call = once(kind, stream, holdMillis, options)
-      const last = Stream.mapError(call, (error) => (error instanceof MetWedge ? error.error : error))
-      const again = (engine: EngineId) =>
+      const calling = () => ({ kind, stream, options, tried: new Set<EngineId>() })
+      const last = (error: EngineError | HealthError | Elsewhere) => (error instanceof Elsewhere ? error.error : error)
+      const again = (error: Elsewhere) =>
         Stream.fromEffectDrain(
-          Effect.logInfo(`a call that met a wedge of ${engineName(engine)} waits to be made once more`),
-        ).pipe(Stream.concat(last))
+          Effect.logInfo(`a call that met a wedge of ${engineName(error.engine)} waits to be made once more`),
+        ).pipe(Stream.concat(once(calling(), holdMillis)))
+      const call = Stream.suspend(() => everywhere(calling(), holdMillis))
       const guarded =
         holdMillis === 0
-          ? last
-          : Stream.catch(call, (error) => (error instanceof MetWedge ? again(error.engine) : Stream.fail(error)))
-      return content === undefined ? guarded : Stream.concat(Stream.fromEffectDrain(quarantine.check(content)), guarded)
+          ? call
+          : Stream.catch(call, (error) =>
+              error instanceof Elsewhere && error.error instanceof HealthError ? again(error) : Stream.fail(error),
+            )
+      const checked =
+        content === undefined ? guarded : Stream.concat(Stream.fromEffectDrain(quarantine.check(content)), guarded)
+      return Stream.mapError(checked, last)
     },
   }
   return service
@@ -141,11 +207,21 @@ export class EngineGuard extends Context.Service<EngineGuard, Guard>()("aviary/h
   static readonly layerOpen = Layer.effect(
     EngineGuard,
     Effect.map(Fleet, ({ of }): Guard => ({
-      ask: (kind, question) => question(of(kind)[0].client),
+      mayAnswer: () => true,
+      ask: (kind, question) => {
+        const [first] = of(kind)
+        return Effect.map(question(first.client), (answer) => new Map([[first.id, answer]]))
+      },
       stream: (kind, stream) => stream(of(kind)[0].client),
     })),
   )
 }
+
+const passOn = ({ engine, why }: Elsewhere) =>
+  Effect.andThen(
+    Effect.logInfo(`a call that ${engineName(engine)} failed goes to another: ${why}`),
+    Metric.update(Metric.withAttributes(Metrics.engineFailovers, { engine }), 1),
+  )
 
 /** Reports a call's failure, and says what it is to the client. `life` is the engine's when the call began. */
 const makeJudge = Effect.gen(function* () {
@@ -159,23 +235,24 @@ const makeJudge = Effect.gen(function* () {
     refusesRequests(state) ? quarantine.strike(engine, content, life) : quarantine.suspect(engine, content, life)
 
   return Effect.fnUntraced(function* (
-    { id, kind }: { readonly id: EngineId; readonly kind: EngineKind },
+    { id, kind }: Pick<Member, "id" | "kind">,
     life: number,
     error: EngineError,
     content: string | undefined,
   ) {
     const finding = classify(kind, error.reason)
     if (finding === "request" || finding === "overload") return error
-    const record = yield* states.get(id)
+    const record = states.peek(id)
+    const now = yield* Clock.currentTimeMillis
     // The first probe to pass ends no life: a call that came before it is of the same process.
     const isOld = record.life !== life && (life > 0 || record.restarts.length > 0)
     if (finding === "wedge") {
       if (content !== undefined && !isOld) yield* incriminate(record, content, life)
       if (!isOld) yield* deepHealth.suspect(id, describe(error.reason))
-      return refusal(yield* states.get(id))
+      return refusal(states.peek(id), now)
     }
     // Cut off by a restart, or by what the restart is about.
-    if (isOld || !takesRequests(record.state)) return refusal(record)
+    if (isOld || !takesRequests(record.state)) return refusal(record, now)
     if (finding === "unreachable") {
       if (record.state === "down") return error
       // Nobody has to confirm that nobody listens.
@@ -186,14 +263,15 @@ const makeJudge = Effect.gen(function* () {
   })
 })
 
-/** `stream`, asked for again while the engine says that it is too busy to begin with it. */
+/** `stream`, asked for again while the engine says that it is too busy to begin with it, and is the only one there is. */
 const patiently = <A, R>(
   kind: EngineKind,
   stream: Stream.Stream<A, EngineError, R>,
+  isAlone: () => boolean,
 ): Stream.Stream<A, EngineError, R> =>
   Stream.suspend(() => {
     let sounds = false
-    const isTooBusy = ({ reason }: EngineError) => !sounds && classify(kind, reason) === "overload"
+    const isTooBusy = ({ reason }: EngineError) => !sounds && classify(kind, reason) === "overload" && isAlone()
     return stream.pipe(
       Stream.onFirst(() => Effect.sync(() => void (sounds = true))),
       Stream.retry(($) => Schedule.while($(overloadRetries), ({ input }) => isTooBusy(input))),

@@ -18,3 +18,6 @@ export const engineName = (id: EngineId): string => {
   const name = kind === "magpie" ? "Magpie" : "Parakeet"
   return number === undefined ? name : `${name} ${number}`
 }
+
+/** The kind of the engine with an id. */
+export const engineKind = (id: EngineId): EngineKind => (id.startsWith("magpie") ? "magpie" : "parakeet")

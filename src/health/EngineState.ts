@@ -11,6 +11,8 @@ import { Schema } from "effect"
  * - `restarting`: the backend is at work.
  * - `recovering`: restarted, or seen loading: waits for readiness, then for a probe that passes.
  * - `exhausted`: wedged, and no restart is left in the window.
+ * - `stopped`: nobody needed it, so it was stopped. The first request that does starts it.
+ * - `starting`: its start was asked for; `recovering` follows.
  */
 export const EngineState = Schema.Literals([
   "unknown",
@@ -21,6 +23,8 @@ export const EngineState = Schema.Literals([
   "restarting",
   "recovering",
   "exhausted",
+  "stopped",
+  "starting",
 ])
 export type EngineState = typeof EngineState.Type
 
@@ -34,6 +38,9 @@ export type EngineState = typeof EngineState.Type
  * - `restarting`, `restarted`, `restartFailed`: a restart began and how it ended
  * - `spent`, `restored`: no restart left; the budget has one again
  * - `gaveUp`, `lost`: not ready within the limit, after a wedge or without one
+ * - `stopped`: it is being stopped since nobody needs it, or was found so
+ * - `stopFailed`: it may still run
+ * - `needed`, `started`, `startFailed`: a request came for one that is stopped; how its start ended
  */
 export type EngineEvent =
   | "suspected"
@@ -50,6 +57,11 @@ export type EngineEvent =
   | "restored"
   | "gaveUp"
   | "lost"
+  | "stopped"
+  | "stopFailed"
+  | "needed"
+  | "started"
+  | "startFailed"
 
 const untouched = {
   suspected: "suspect",
@@ -58,6 +70,7 @@ const untouched = {
   loading: "recovering",
   unreachable: "down",
   restarting: "restarting",
+  stopped: "stopped",
 } as const
 
 /** After a wedge "gone" and "loading" mean a new process; it must show itself by a probe before it gets requests. */
@@ -77,16 +90,22 @@ const transitions: Record<EngineState, Partial<Record<EngineEvent, EngineState>>
   exhausted: { ...wedgedFor, restored: "wedged" },
   restarting: { restarted: "recovering", restartFailed: "wedged" },
   recovering: { passed: "healthy", wedged: "wedged", gaveUp: "wedged", lost: "down", restarting: "restarting" },
+  stopped: { needed: "starting", passed: "healthy", stopFailed: "unknown" },
+  starting: { started: "recovering", startFailed: "down" },
 }
 
 /** The state after `event`; the same state where the event says nothing new. */
 export const next = (state: EngineState, event: EngineEvent): EngineState => transitions[state][event] ?? state
 
 /** Whether requests are refused in `state`: a wedge was confirmed and no probe has passed since, or the model is loading. */
-export const refusesRequests = (state: EngineState): boolean => state !== "suspect" && !takesRequests(state)
+export const refusesRequests = (state: EngineState): boolean =>
+  state !== "suspect" && !takesRequests(state) && !isAsleep(state)
 
 /** Whether an engine in `state` is believed to answer requests. One that is `down` gets them, as the first to work is the news. */
 export const isUsable = (state: EngineState): boolean => state === "unknown" || state === "healthy"
+
+/** Whether nobody needed an engine in `state`, so that it does not run, or not yet. */
+export const isAsleep = (state: EngineState): boolean => state === "stopped" || state === "starting"
 
 /** Whether a request may be sent to an engine in `state`. */
 export const takesRequests = (state: EngineState): boolean =>

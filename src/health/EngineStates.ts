@@ -2,8 +2,8 @@ import { Clock, Context, Effect, Layer, Metric, Stream, SubscriptionRef } from "
 import * as Metrics from "../telemetry/Metrics.ts"
 import { type EngineId, engineName } from "./EngineId.ts"
 import { Fleet } from "./Fleet.ts"
-import { type EngineEvent, type EngineState, next, refusesRequests } from "./EngineState.ts"
 import { Rounds } from "./Rounds.ts"
+import { type EngineEvent, type EngineState, isAsleep, next, refusesRequests } from "./EngineState.ts"
 
 /** One change of state; `at` is Unix time in milliseconds. */
 export interface Change {
@@ -55,6 +55,8 @@ interface Settling {
  * @property since Unix milliseconds of the last change of state
  * @property troubledSince when it last stopped being healthy, in Unix milliseconds; absent while it is
  * @property lastRecoveryMillis from the first sign of the last wedge to the probe that passed
+ * @property startingSince when a request came for it that was stopped, in Unix milliseconds; absent once it is healthy
+ * @property lastStartMillis from the request that started it the last time to the probe that passed
  */
 export interface EngineRecord {
   readonly engine: EngineId
@@ -66,6 +68,8 @@ export interface EngineRecord {
   readonly settling: Settling | undefined
   readonly troubledSince: number | undefined
   readonly lastRecoveryMillis: number | undefined
+  readonly startingSince: number | undefined
+  readonly lastStartMillis: number | undefined
   readonly changes: ReadonlyArray<Change>
   readonly probes: ReadonlyArray<ProbeReport>
   readonly restarts: ReadonlyArray<RestartReport>
@@ -81,6 +85,8 @@ const historyLength = 50
  * - `settle`: from when on what the engine shows is about the process after a restart; without `settling`, from now on.
  * - `until`: waits for a state that satisfies `wanted`.
  * - `changes`: the record as it is, and whenever it becomes another.
+ * - `peek`: the record at this moment.
+ * - `listen`: calls `listener` after every change of any engine's state, at once. It must not throw.
  */
 interface States {
   readonly get: (engine: EngineId) => Effect.Effect<EngineRecord>
@@ -90,6 +96,8 @@ interface States {
   readonly addRestart: (report: RestartReport) => Effect.Effect<void>
   readonly until: (engine: EngineId, wanted: (state: EngineState) => boolean) => Effect.Effect<EngineState>
   readonly changes: (engine: EngineId) => Stream.Stream<EngineRecord>
+  readonly peek: (engine: EngineId) => EngineRecord
+  readonly listen: (listener: (engine: EngineId) => void) => void
 }
 
 const make = Effect.gen(function* () {
@@ -98,6 +106,7 @@ const make = Effect.gen(function* () {
   const records = new Map<EngineId, SubscriptionRef.SubscriptionRef<EngineRecord>>()
   for (const { id } of members) records.set(id, yield* SubscriptionRef.make(begin(id, now)))
   const of = (engine: EngineId) => records.get(engine)!
+  const listeners: Array<(engine: EngineId) => void> = []
 
   const rounds = yield* Rounds
 
@@ -108,6 +117,7 @@ const make = Effect.gen(function* () {
       return [[record, changed] as const, changed]
     })
     if (before.state !== after.state) {
+      for (const listener of listeners) listener(engine)
       yield* report(before, after)
       yield* Metric.update(Metric.withAttributes(Metrics.engineChanges, { engine, state: after.state }), 1)
     }
@@ -138,6 +148,8 @@ const make = Effect.gen(function* () {
         Effect.map((records) => records[0]!.state),
       ),
     changes: (engine) => SubscriptionRef.changes(of(engine)),
+    peek: (engine) => SubscriptionRef.getUnsafe(of(engine)),
+    listen: (listener) => void listeners.push(listener),
   }
   return service
 })
@@ -157,6 +169,8 @@ const begin = (engine: EngineId, now: number): EngineRecord => ({
   settling: undefined,
   troubledSince: undefined,
   lastRecoveryMillis: undefined,
+  startingSince: undefined,
+  lastStartMillis: undefined,
   changes: [],
   probes: [],
   restarts: [],
@@ -165,6 +179,9 @@ const begin = (engine: EngineId, now: number): EngineRecord => ({
 function change(record: EngineRecord, to: EngineState, reason: string, at: number): EngineRecord {
   if (to === record.state) return record
   const healed = to === "healthy"
+  const starting = to === "starting" ? at : record.startingSince
+  // Whom nobody needs is not in trouble.
+  const isFine = healed || isAsleep(to) || (starting !== undefined && to === "recovering")
   return {
     ...record,
     state: to,
@@ -172,9 +189,13 @@ function change(record: EngineRecord, to: EngineState, reason: string, at: numbe
     since: at,
     life: healed ? record.life + 1 : record.life,
     era: to === "restarting" || record.state === "restarting" ? record.era + 1 : record.era,
-    troubledSince: healed ? undefined : (record.troubledSince ?? at),
+    troubledSince: isFine ? undefined : (record.troubledSince ?? at),
     lastRecoveryMillis:
-      refusesRequests(record.state) && healed ? at - record.troubledSince! : record.lastRecoveryMillis,
+      refusesRequests(record.state) && healed && record.troubledSince !== undefined
+        ? at - record.troubledSince
+        : record.lastRecoveryMillis,
+    startingSince: healed || to === "down" || to === "stopped" ? undefined : starting,
+    lastStartMillis: healed && starting !== undefined ? at - starting : record.lastStartMillis,
     changes: kept(record.changes, { at, from: record.state, to, reason }),
   }
 }
@@ -184,7 +205,7 @@ const kept = <A>(list: ReadonlyArray<A>, one: A): ReadonlyArray<A> => [...list.s
 const report = (before: EngineRecord, after: EngineRecord) => {
   const line = `${engineName(after.engine)} is ${after.state} (was ${before.state}): ${after.reason}`
   const write =
-    after.state === "healthy" || after.state === "recovering"
+    after.state === "healthy" || after.state === "recovering" || isAsleep(after.state)
       ? Effect.logInfo(line)
       : after.state === "exhausted"
         ? Effect.logError(line)

@@ -1,10 +1,13 @@
 import { Array, Context, Effect, Layer } from "effect"
-import { Settings, SettingsError, table } from "../Settings.ts"
+import { Settings } from "../Settings.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
+import { makeMagpieAt } from "../upstream/MagpieAt.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
+import { makeParakeetAt } from "../upstream/ParakeetAt.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
 import { type EngineId, engineId } from "./EngineId.ts"
-import { parseRestartTarget, type RestartTarget } from "./RestartTarget.ts"
+import { type MemberSettings, readMembers } from "./MemberSettings.ts"
+import type { RestartTarget } from "./RestartTarget.ts"
 
 interface Clients {
   readonly magpie: MagpieClient["Service"]
@@ -14,21 +17,21 @@ interface Clients {
 /** What calls an engine of kind `K`. */
 export type ClientOf<K extends EngineKind> = Clients[K]
 
-/**
- * What is known of an engine of kind `K` without asking it, and is the same for all of its kind. Calls are not here: they go
- * through `EngineGuard`.
- */
+/** What is known of an engine of kind `K` without asking it. Calls are not here: they go through `EngineGuard`. */
 export type TraitsOf<K extends EngineKind> = Omit<ClientOf<K>, "ready" | "synthesize" | "transcribe" | "voices">
 
 /**
  * An engine to be watched, queued for and restarted on its own.
  *
+ * @property url where it is; absent: inside this process
  * @property concurrency calls that it gets at once
  * @property restart what restarts it
+ * @property onDemand absent: it is never stopped
  */
-interface EngineOf<K extends EngineKind> {
+interface EngineOf<K extends EngineKind> extends Partial<Pick<MemberSettings, "onDemand">> {
   readonly kind: K
   readonly client: ClientOf<K>
+  readonly url?: URL | undefined
   readonly concurrency: number
   readonly restart: RestartTarget
 }
@@ -40,12 +43,22 @@ export type Member<K extends EngineKind = EngineKind> = {
 }[K]
 
 /**
+ * Members that nobody could tell apart by what they make: they are of one model and take the same texts. Members of another edition
+ * never continue what one of these has begun, and have cache keys of their own.
+ */
+export interface Edition<K extends EngineKind> {
+  readonly traits: TraitsOf<K>
+  readonly members: ReadonlySet<EngineId>
+}
+
+/**
  * All engines there are.
  *
  * - `members`: in the order in which reports list them.
  * - `of`: those of one kind.
  * - `get`: the one with an id of this fleet.
- * - `traits`: what all of one kind have in common.
+ * - `traits`: those of the first of a kind.
+ * - `editions`: all of a kind, in the order in which they were given. What a server says of itself may change them.
  *
  * Asking for a kind of which there is none is a defect.
  */
@@ -54,25 +67,22 @@ export interface Engines {
   readonly of: <K extends EngineKind>(kind: K) => readonly [Member<K>, ...Array<Member<K>>]
   readonly get: (id: EngineId) => Member
   readonly traits: <K extends EngineKind>(kind: K) => TraitsOf<K>
+  readonly editions: <K extends EngineKind>(kind: K) => readonly [Edition<K>, ...Array<Edition<K>>]
 }
 
-/**
- * `engines` with their ids: the only one of a kind is called like its kind. Fails where two of a kind differ in their model: what
- * one of them said is what the cache answers for all.
- */
-export const makeFleet = Effect.fnUntraced(function* (engines: ReadonlyArray<Engine>) {
+/** Those that agree in it are of one edition. */
+const signature = ({ client }: { readonly client: ClientOf<EngineKind> }): string =>
+  JSON.stringify(
+    "supportsSpeed" in client ? [client.model, client.supportsSpeed, client.maxCharacters] : [client.model],
+  )
+
+/** `engines` with their ids: the only one of a kind is called like its kind. */
+const makeFleet = (engines: ReadonlyArray<Engine>): Engines => {
   const counted: Record<EngineKind, number> = { magpie: 0, parakeet: 0 }
   const members = engines.map((engine): Member => {
     const count = engines.filter(({ kind }) => kind === engine.kind).length
     return { ...engine, id: engineId(engine.kind, ++counted[engine.kind], count) }
   })
-  for (const { client, id, kind } of members) {
-    const first = members.find((member) => member.kind === kind)!
-    if (first.client.model !== client.model) {
-      const message = `${first.id} is ${first.client.model} and ${id} is ${client.model}: engines of one kind must be of one model.`
-      return yield* new SettingsError({ message })
-    }
-  }
   const byId = new Map(members.map((member) => [member.id, member]))
 
   const byKind: { readonly [K in EngineKind]: ReadonlyArray<Member<K>> } = {
@@ -84,45 +94,71 @@ export const makeFleet = Effect.fnUntraced(function* (engines: ReadonlyArray<Eng
     if (!Array.isReadonlyArrayNonEmpty(some)) throw new Error(`there is no ${kind} in the fleet`)
     return some
   }
-  return {
-    members,
-    of,
-    get: (id) => byId.get(id)!,
-    traits: (kind) => of(kind)[0].client,
-  } satisfies Engines
+  const editions = <K extends EngineKind>(kind: K): readonly [Edition<K>, ...Array<Edition<K>>] => {
+    const some = of(kind)
+    const edition = (member: Member<K>): Edition<K> => ({
+      traits: member.client,
+      members: new Set(some.filter((one) => signature(one) === signature(member)).map(({ id }) => id)),
+    })
+    const firsts = some.filter((member) => some.find((one) => signature(one) === signature(member)) === member)
+    return [edition(some[0]), ...firsts.slice(1).map(edition)]
+  }
+  return { members, of, get: (id) => byId.get(id)!, traits: (kind) => of(kind)[0].client, editions }
+}
+
+/** What is said of a member beside its client. */
+const about = ({ address, ...rest }: MemberSettings) => ({ ...rest, url: address?.url })
+
+/** The first is the client there is, whatever it is; the others of a list are called at their addresses. */
+const theMagpies = Effect.gen(function* () {
+  const settings = yield* Settings
+  const [first, ...others] = yield* readMembers("magpie")
+  const one = { kind: "magpie", client: yield* MagpieClient, ...about(first) } as const
+  const more = yield* Effect.forEach(
+    others,
+    (member) =>
+      Effect.map(makeMagpieAt(member.address, settings), (client) => ({
+        kind: "magpie" as const,
+        client,
+        ...about(member),
+      })),
+    { concurrency: "unbounded" },
+  )
+  return [one, ...more] satisfies ReadonlyArray<Engine>
 })
 
-const theMagpie = Effect.gen(function* () {
+const theParakeets = Effect.gen(function* () {
   const settings = yield* Settings
-  return {
-    kind: "magpie",
-    client: yield* MagpieClient,
-    concurrency: settings.magpieConcurrency,
-    restart: yield* parseRestartTarget(table.magpieRestart.name, settings.magpieRestart),
-  } satisfies Engine
+  const [first, ...others] = yield* readMembers("parakeet")
+  const one = { kind: "parakeet", client: yield* ParakeetClient, ...about(first) } as const
+  const more = yield* Effect.forEach(
+    others,
+    (member) =>
+      Effect.map(makeParakeetAt(member.address, settings), (client) => ({
+        kind: "parakeet" as const,
+        client,
+        ...about(member),
+      })),
+    { concurrency: "unbounded" },
+  )
+  return [one, ...more] satisfies ReadonlyArray<Engine>
 })
 
-const theParakeet = Effect.gen(function* () {
-  const settings = yield* Settings
-  return {
-    kind: "parakeet",
-    client: yield* ParakeetClient,
-    concurrency: settings.parakeetConcurrency,
-    restart: yield* parseRestartTarget(table.parakeetRestart.name, settings.parakeetRestart),
-  } satisfies Engine
+const theWhole = Effect.gen(function* () {
+  return makeFleet([...(yield* theMagpies), ...(yield* theParakeets)])
 })
 
 /** See `Engines`. */
 export class Fleet extends Context.Service<Fleet, Engines>()("aviary/health/Fleet") {
-  /** One Magpie and one Parakeet: whichever clients there are. */
-  static readonly layer = Layer.effect(Fleet, Effect.flatMap(Effect.all([theMagpie, theParakeet]), makeFleet))
+  /** The engines that the settings name; the first of each kind, most often the only one, is the client there is. */
+  static readonly layer = Layer.effect(Fleet, theWhole)
 
-  /** One Magpie and nobody who listens, for a program that only speaks. */
-  static readonly layerMagpie = Layer.effect(Fleet, Effect.flatMap(Effect.all([theMagpie]), makeFleet))
+  /** The Magpies and nobody who listens, for a program that only speaks. */
+  static readonly layerMagpie = Layer.effect(Fleet, Effect.map(theMagpies, makeFleet))
 
-  /** One Parakeet and nobody who speaks. */
-  static readonly layerParakeet = Layer.effect(Fleet, Effect.flatMap(Effect.all([theParakeet]), makeFleet))
+  /** The Parakeets and nobody who speaks. */
+  static readonly layerParakeet = Layer.effect(Fleet, Effect.map(theParakeets, makeFleet))
 
   /** Any number of each. */
-  static readonly layerOf = (engines: ReadonlyArray<Engine>) => Layer.effect(Fleet, makeFleet(engines))
+  static readonly layerOf = (engines: ReadonlyArray<Engine>) => Layer.sync(Fleet, () => makeFleet(engines))
 }

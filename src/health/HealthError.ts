@@ -16,6 +16,13 @@ export class EngineWedged extends Schema.TaggedError<EngineWedged>()("EngineWedg
   retryAfterMillis: Schema.optionalKey(Schema.Finite),
 }) {}
 
+/** Nobody had needed the engine, so it was stopped; this request has it started. Nothing was sent to it. */
+export class EngineStarting extends Schema.TaggedError<EngineStarting>()("EngineStarting", {
+  engine: EngineId,
+  message: Schema.String,
+  retryAfterMillis: Schema.Finite,
+}) {}
+
 /** `waiting` requests already wait for the engine: as many as may, or more than it serves within the wait. */
 export class QueueFull extends Schema.TaggedError<QueueFull>()("QueueFull", {
   engine: EngineId,
@@ -76,6 +83,7 @@ export class JournalFailed extends Schema.TaggedError<JournalFailed>()("JournalF
 export class HealthError extends Schema.TaggedError<HealthError>()("HealthError", {
   reason: Schema.Union([
     EngineWedged,
+    EngineStarting,
     QueueFull,
     QueueWaitTimedOut,
     Quarantined,

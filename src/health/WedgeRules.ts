@@ -93,6 +93,13 @@ function classifyStatus(kind: EngineKind, status: number, isOutOfMemory: boolean
   return status > 500 ? "doubt" : "request"
 }
 
+/** Statuses of an engine that does not let the gateway in, or does not have what is asked for. Another may. */
+const itsOwn: ReadonlySet<number> = new Set([401, 403, 404, 405, 407, 408, 501])
+
+/** Whether a call that ended in `failure` may do better at another engine of the kind. */
+export const mayDoElsewhere = (kind: EngineKind, failure: EngineFailure): boolean =>
+  classify(kind, failure) !== "request" || (failure._tag === "EngineRejected" && itsOwn.has(failure.status))
+
 /** `failure` in one line for operators and clients. */
 export const describe = (failure: EngineFailure): string => {
   switch (failure._tag) {

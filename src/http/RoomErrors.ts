@@ -95,6 +95,8 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
         return reason.retryAfterMillis === undefined
           ? Errors.engineExhausted(reason.message)
           : Errors.engineWedged(reason.message).retryAfter(reason.retryAfterMillis)
+      case "EngineStarting":
+        return Errors.engineStarting(reason.message).retryAfter(reason.retryAfterMillis)
       case "QueueFull":
         return Errors.engineBusy(reason.waiting).retryAfter(reason.retryAfterMillis)
       case "QueueWaitTimedOut":

@@ -11,10 +11,9 @@ import type { Entry } from "../cache/Entry.ts"
 import { Flights } from "../cache/Flights.ts"
 import { OwnedKeys } from "../cache/OwnedKeys.ts"
 import { alone, type Made, Sharing } from "../cache/Sharing.ts"
-import { EngineGuard } from "../health/EngineGuard.ts"
-import { Fleet } from "../health/Fleet.ts"
+import type { Edition } from "../health/Fleet.ts"
 import { Settings } from "../Settings.ts"
-import type { Utterance } from "../upstream/Utterance.ts"
+import { makeEditions, makeSynthesizer } from "./Editions.ts"
 import { keyOf, plan } from "./Plan.ts"
 import type { SpeechFailure } from "./SpeechError.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
@@ -62,8 +61,8 @@ const describe = (
   })
 
 const make = Effect.gen(function* () {
-  const magpie = (yield* Fleet).traits("magpie")
-  const guard = yield* EngineGuard
+  const eachEdition = yield* makeEditions
+  const synthesizerOf = yield* makeSynthesizer
   const cache = yield* AtomicCache
   const flights = yield* Flights
   const keys = yield* OwnedKeys
@@ -72,13 +71,8 @@ const make = Effect.gen(function* () {
   const encoders = yield* Encoders
   const sharing = yield* Sharing
   const { maxTextCharacters: maxCharacters, paces } = yield* Settings
-  const synthesizer = {
-    ...magpie,
-    synthesize: (utterance: Utterance, begun: boolean) =>
-      guard.stream("magpie", (client) => client.synthesize(utterance), { begun }),
-  }
-
-  const speak = Effect.fn("Speech.speak")(function* (request: SpeechRequest) {
+  const speakAs = Effect.fnUntraced(function* (edition: Edition<"magpie">, request: SpeechRequest) {
+    const magpie = edition.traits
     const planned = yield* plan(request, { magpie, voices, maxCharacters })
     const key = keys.of((yield* Payer).accountId, keyOf(planned))
     const contentType = contentTypeOf(planned.format)
@@ -108,6 +102,7 @@ const make = Effect.gen(function* () {
       if (Option.isSome(kept)) return hit(kept.value, hold)
       hold = yield* billing.reserve(usage, { again: true })
     }
+    const synthesizer = synthesizerOf(edition, (yield* Payer).priority)
     const take = synthesize(planned, synthesizer, encoders, paces)
     const shared = (request.cacheControl === "use" ? sharing : alone).take<SpeechFailure>(key, take.bytes)
     const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
@@ -129,7 +124,11 @@ const make = Effect.gen(function* () {
       ...charging(hold, role, total),
     } satisfies Spoken
   })
-  return Speech.of({ speak })
+  return Speech.of({
+    speak: Effect.fn("Speech.speak")((request: SpeechRequest) =>
+      eachEdition(request.voice, (edition) => speakAs(edition, request)),
+    ),
+  })
 })
 
 /** The speech program: text to audio. The scope is the client's: closing it leaves the flight. */

@@ -1,32 +1,65 @@
-import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer } from "effect"
 import { indexVoices, type VoiceIndex } from "../audio/VoiceIndex.ts"
+import type { EngineId } from "../health/EngineId.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { Settings } from "../Settings.ts"
+import { Fleet } from "../health/Fleet.ts"
 import type { EngineError } from "../upstream/EngineError.ts"
 
-/** How long a listing is believed, and how long a failed one, so that a dead engine is not asked on every request. */
-const believedFor = (exit: Exit.Exit<unknown, unknown>) =>
-  Exit.isSuccess(exit) ? Duration.seconds(60) : Duration.seconds(1)
+/** How long a listing is believed, one that an engine is missing from, and a failed one, so that a dead engine is not asked on every request. */
+const believed = { whole: Duration.seconds(60), partial: Duration.seconds(5), failed: Duration.seconds(1) }
 
 /** How long a name that the last listing does not have waits for a newer one. */
 const patience = Duration.seconds(2)
 
 /**
- * The engine's voices, asked for at most once a minute. The set differs per engine release, so it is never a table.
+ * The voices of all engines that speak, asked for at most once a minute. The set differs per engine release, so it is never a table.
  *
- * - `known`: as the engine listed them last, answered at once while a newer listing is fetched behind it. Only before the
- *   first listing does it wait for the engine, so what is in the cache is served while the engine hangs or is down.
+ * - `known`: as they were listed last, answered at once while a newer listing is fetched behind it. Only before the
+ *   first listing does it wait for an engine, so what is in the cache is served while the engines hang or are down.
  * - `latest`: the same, but a listing that is due is waited for, for at most two seconds. For names that `known` lacks.
+ * - `speakers`: the engines that have a voice, by the last listing of each; absent: any. One that was not heard of yet has those of
+ *   its model.
  */
 interface Voices {
   readonly known: Effect.Effect<VoiceIndex, EngineError>
   readonly latest: Effect.Effect<VoiceIndex, EngineError>
+  readonly speakers: (voice: string) => ReadonlySet<EngineId> | undefined
 }
 
-const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, EngineGuard | Settings | Scope.Scope> {
+/** What each engine listed last. */
+const makeListings = Effect.gen(function* () {
+  const fleet = yield* Fleet
+  const lists = new Map<EngineId, ReadonlySet<string>>()
+
+  const speakers = (voice: string) => {
+    const all = fleet.of("magpie")
+    if (all.length === 1) return undefined
+    const having = all.filter(({ id }) => lists.get(id)?.has(voice))
+    const models = new Set(having.map(({ client }) => client.model))
+    const unheard = all.filter(({ client, id }) => !lists.has(id) && models.has(client.model))
+    return new Set([...having, ...unheard].map(({ id }) => id))
+  }
+
+  return {
+    /** The index of all that was listed so far, with this. */
+    add: (answers: ReadonlyMap<EngineId, ReadonlyArray<string>>, aliases: Readonly<Record<string, string>>) => {
+      for (const [engine, voices] of answers) lists.set(engine, new Set(voices))
+      return indexVoices(
+        fleet.of("magpie").flatMap(({ id }) => [...(lists.get(id) ?? [])]),
+        aliases,
+      )
+    },
+    isWhole: () => lists.size === fleet.of("magpie").length,
+    speakers,
+  }
+})
+
+const make = Effect.gen(function* () {
   const guard = yield* EngineGuard
   const { voices: ownAliases } = yield* Settings
   const scope = yield* Effect.scope
+  const { add, isWhole, speakers } = yield* makeListings
   let last: VoiceIndex | undefined
   let answered: { readonly exit: Exit.Exit<VoiceIndex, EngineError>; readonly believedUntil: bigint } | undefined
   let underWay: Fiber.Fiber<VoiceIndex, EngineError> | undefined
@@ -34,7 +67,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, EngineGuar
   const list = guard
     .ask("magpie", (client) => client.voices)
     .pipe(
-      Effect.map((ids) => indexVoices(ids, ownAliases)),
+      Effect.map((answers) => add(answers, ownAliases)),
       Effect.tap(({ unknown }) =>
         unknown.length === 0 || last !== undefined
           ? Effect.void
@@ -44,7 +77,8 @@ const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, EngineGuar
       ),
       Effect.onExit((exit) =>
         Effect.map(Clock.monotonicTimeNanos, (now) => {
-          answered = { exit, believedUntil: now + Duration.toNanosUnsafe(believedFor(exit)) }
+          const life = Exit.isFailure(exit) ? believed.failed : isWhole() ? believed.whole : believed.partial
+          answered = { exit, believedUntil: now + Duration.toNanosUnsafe(life) }
           if (Exit.isSuccess(exit)) last = exit.value
         }),
       ),
@@ -65,7 +99,7 @@ const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, EngineGuar
     return Fiber.join(underWay)
   })
 
-  return {
+  const service: Voices = {
     known: Effect.flatMap(listing, (wait) => (last === undefined ? wait : Effect.succeed(last))),
     latest: Effect.flatMap(listing, (wait) => {
       const before = last
@@ -73,7 +107,9 @@ const make = Effect.gen(function* (): Effect.fn.Return<Voices, never, EngineGuar
       const unlessItCame = () => Effect.succeed(before)
       return wait.pipe(Effect.timeoutOrElse({ duration: patience, orElse: unlessItCame }), Effect.catch(unlessItCame))
     }),
+    speakers,
   }
+  return service
 })
 
 /** See `Voices`. */

@@ -36,7 +36,18 @@ export const startCounters = (engines: ReadonlyArray<string>) =>
     { discard: true },
   )
 
-const engineStates = ["unknown", "healthy", "down", "suspect", "wedged", "restarting", "recovering", "exhausted"]
+const engineStates = [
+  "unknown",
+  "healthy",
+  "down",
+  "suspect",
+  "wedged",
+  "restarting",
+  "recovering",
+  "exhausted",
+  "stopped",
+  "starting",
+]
 
 /** How the cache served a request: the words of the `x-cache` header. */
 const cacheWords = ["HIT", "MISS", "COALESCED", "BYPASS"]
@@ -123,13 +134,19 @@ export const engineChanges = counter("aviary_engine_state_changes_total", "Chang
 /** By `engine`. */
 export const engineUsable = Metric.gauge("aviary_engine_usable", {
   description:
-    "1 while the engine is believed to answer requests, 0 while it is down and while requests are held or refused.",
+    "1 while the engine is believed to answer requests, or is stopped until somebody needs it, 0 while it is down and while requests are held or refused.",
 })
 
 export const engineProbes = counter("aviary_engine_probes_total", "Probes of an engine by a real inference.", {
   engine: "the fleet",
   outcome: ["passed", "wedged", "acquitted", "loading", "unreachable"],
 })
+
+export const engineFailovers = counter(
+  "aviary_engine_failovers_total",
+  "Calls that an engine failed before it gave anything, and that went to another.",
+  { engine: "the fleet" },
+)
 
 export const engineRestarts = counter("aviary_engine_restarts_total", "Restarts of an engine that were tried.", {
   engine: "the fleet",
@@ -144,7 +161,7 @@ export const engineRefusals = counter("aviary_engine_refusals_total", "Requests 
 
 /** By `engine`: its line and its turns, read when the metrics are. */
 export const engineWaiting = Metric.gauge("aviary_engine_waiting", {
-  description: "Requests and probes that wait for the engine's turn.",
+  description: "Requests and probes that wait and that the engine could serve; one that several could counts for each.",
 })
 
 export const engineWorking = Metric.gauge("aviary_engine_working", {

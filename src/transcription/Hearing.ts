@@ -1,6 +1,7 @@
 import { Duration, Effect, Metric, Stream } from "effect"
 import { type DecodedRecording, type Recording, recordingSampleRate } from "../audio/Recording.ts"
 import type { Segment } from "../audio/Segment.ts"
+import type { Priority } from "../billing/Priority.ts"
 import { SpeechFinder } from "../embedded/SpeechFinder.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { Fleet } from "../health/Fleet.ts"
@@ -19,9 +20,11 @@ import { makeWordTimes } from "./WordTimes.ts"
  * How a recording is to be heard.
  *
  * @property early what is heard first is of use before the rest
+ * @property priority of whoever asks
  */
 export interface Asked extends Listening {
   readonly early?: boolean | undefined
+  readonly priority?: Priority | undefined
 }
 
 /** Seconds that are heard at a time where it matters when something was said, or how soon it is there. */
@@ -93,6 +96,7 @@ export const makeHearing = Effect.gen(function* () {
             .stream("parakeet", (client) => client.transcribe(file, asked), {
               content: recording.sha256,
               begun: number > 0,
+              priority: asked.priority,
             })
             .pipe(
               Stream.filter(({ text }) => text.trim() !== ""),

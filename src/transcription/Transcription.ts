@@ -83,7 +83,8 @@ const makeHear = Effect.map(makeHearing, (hearing) =>
     each: (segment: Segment) => void,
     done: Effect.Effect<void>,
   ) {
-    const { segments, unheardMs } = hearing(recording, asked)
+    const { priority } = yield* Payer
+    const { segments, unheardMs } = hearing(recording, { ...asked, priority })
     const heard = segments.pipe(
       Stream.tap((segment) => Effect.sync(() => each(segment))),
       Stream.ensuring(done),

@@ -3,6 +3,9 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { startBlock } from "../../src/cli/StartBlock.ts"
+import { DeepHealth } from "../../src/health/DeepHealth.ts"
+import type { EngineId } from "../../src/health/EngineId.ts"
+import { Fleet } from "../../src/health/Fleet.ts"
 import { AdminToken } from "../../src/http/access/AdminToken.ts"
 import { Neighbours } from "../../src/scratch/Neighbours.ts"
 import { Settings, table } from "../../src/Settings.ts"
@@ -14,10 +17,18 @@ import { testEngines } from "../support/gateway.ts"
 
 const urls = { magpieUrl: "http://spark:9000", parakeetUrl: "http://spark:9001" }
 
-const blockOf = (access: string, engines = testEngines, neighbours = Neighbours.layerNone, at = urls) => {
+type Urls = Pick<NonNullable<Parameters<typeof Settings.layerTest>[0]>, "magpieUrl" | "magpieUrls" | "parakeetUrl">
+
+const blockOf = (access: string, engines = testEngines, neighbours = Neighbours.layerNone, at: Urls = urls) => {
   const settings = Settings.layerTest({ access, adminToken: "the-operator-s-own", ...at })
+  const asleep = (id: EngineId) => (at.magpieUrls !== undefined && id === "magpie-2" ? "stopped" : "unknown")
+  const fleet = Fleet.layer.pipe(Layer.provide(engines))
   return startBlock("http://127.0.0.1:8000").pipe(
-    Effect.provide(Layer.mergeAll(AdminToken.layer, engines, neighbours).pipe(Layer.provideMerge(settings))),
+    Effect.provide(
+      Layer.mergeAll(AdminToken.layer, fleet, Layer.mock(DeepHealth, { state: asleep }), neighbours).pipe(
+        Layer.provideMerge(settings),
+      ),
+    ),
     Effect.provide(NodeServices.layer),
   )
 }
@@ -75,5 +86,18 @@ it.effect("shows an engine's URL without the password in it", () =>
     const block = yield* blockOf("open", testEngines, Neighbours.layerNone, withPassword)
     expect(block).toContain("http://spark:9000/")
     expect(block).not.toContain("s3cret")
+  }),
+)
+
+it.effect("names each of several engines, where it is, and whether it waits to be needed", () =>
+  Effect.gen(function* () {
+    const several = {
+      magpieUrls:
+        'http://127.0.0.1:1 protocol=nim, http://127.0.0.1:2 protocol=nim model=other restart=docker:m idle="5 minutes"',
+      parakeetUrl: "http://spark:9001",
+    }
+    expect(yield* blockOf("open", testEngines, Neighbours.layerNone, several)).toMatch(
+      /text to speech {3}Magpie 1: test-magpie \(http:\/\/127.0.0.1:1\/: ready\)\n {19}Magpie 2: other \(http:\/\/127.0.0.1:2\/: stopped; a request will have it started\)\n {2}speech to text/,
+    )
   }),
 )

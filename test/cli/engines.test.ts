@@ -22,7 +22,7 @@ it.live("shows both engines, for people and for scripts, and probes one", () =>
   Effect.gen(function* () {
     const run = yield* started(new SickEngine())
     expect((yield* run("list")).printed).toMatch(
-      /^parakeet +unknown .* 3 of 3 +none yet$[^]*^parakeet +not probed yet; restarted by test$/m,
+      /^parakeet +unknown .* 3 of 3 +none yet$[^]*^parakeet +not probed yet; restarted by test; test-parakeet inside the gateway$/m,
     )
     expect((yield* run("probe", "parakeet")).printed).toMatch(/^outcome +passed\ndetail +heard it$/m)
     expect((yield* run("list")).printed).toMatch(/^parakeet +healthy .* passed /m)

@@ -4,7 +4,7 @@ import { ffmpegMissing, tooLong, undecodable } from "../../src/audio/DecodeError
 import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
 import type { ErrorKind } from "../../src/contract/ErrorKind.ts"
 import { Errors } from "../../src/contract/Errors.ts"
-import { explain } from "../../src/health/Entrance.ts"
+import { explain, explainStart } from "../../src/health/Refusal.ts"
 import { incomplete } from "../../src/speech/Synthesis.ts"
 
 const kinds = Object.values(Errors) as unknown as ReadonlyArray<ErrorKind>
@@ -55,6 +55,7 @@ it("a message that a room words is shown as that room words it", () => {
   const bounds = { shortest: 4_700, longest: 60_000 }
   expect(shown(Errors.incompleteAudio)).toEqual([incomplete("too short", 100, bounds).reason.message])
   expect(shown(Errors.engineWedged)).toEqual([explain("parakeet", "restarting")])
+  expect(shown(Errors.engineStarting)).toEqual([explainStart("parakeet", 39_500)])
   expect(shown(Errors.engineExhausted)).toEqual([explain("parakeet", "exhausted")])
 })
 

@@ -2,11 +2,18 @@ import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Admission } from "../../src/health/Admission.ts"
+import { EngineStates } from "../../src/health/EngineStates.ts"
 import { Settings } from "../../src/Settings.ts"
 import { oneOfEach } from "../support/fleet.ts"
 
 const admission = (settings: Parameters<typeof Settings.layerTest>[0]) =>
-  Effect.provide(Admission.layer.pipe(Layer.provide(oneOfEach()), Layer.provide(Settings.layerTest(settings))))
+  Effect.provide(
+    Admission.layer.pipe(
+      Layer.provide(EngineStates.layer),
+      Layer.provide(oneOfEach()),
+      Layer.provide(Settings.layerTest(settings)),
+    ),
+  )
 
 /** Takes a turn, and gives it back when the scope that comes with it is closed. */
 const held = Effect.gen(function* () {

@@ -34,12 +34,12 @@ const scripted = (
   const other = Effect.succeed<Attempt>({ result: "passed", detail: "" })
   return (scheduled ? DeepHealth.layer : DeepHealth.layerUnscheduled).pipe(
     Layer.provideMerge([
-      EngineStates.layer,
       Admission.layer,
       Quarantine.layer,
       EngineProbe.layerTest((engine) => (engine === "parakeet" ? attempt : other)),
       Restarter.layerTest(() => restart),
     ]),
+    Layer.provideMerge(EngineStates.layer),
     Layer.provideMerge(RestartBudget.layer),
     Layer.provide(RestartJournal.layerMemory()),
     Layer.provideMerge(oneOfEach()),

@@ -61,7 +61,10 @@ it.effect("what a question meets counts as much, though it takes no turn", () =>
       )
       assert.strictEqual(yield* reasonOf(guard.ask("parakeet", () => refused)), "EngineUnreachable")
       assert.strictEqual(yield* state, "down")
-      assert.strictEqual(yield* guard.ask("parakeet", () => Effect.succeed("voices")), "voices")
+      assert.deepStrictEqual(
+        yield* guard.ask("parakeet", () => Effect.succeed("voices")),
+        new Map([["parakeet" as const, "voices"]]),
+      )
       assert.strictEqual(yield* state, "unknown")
     }).pipe(Effect.scoped, Effect.provide(healthRoom(engine)))
   }).pipe(quiet),

@@ -124,11 +124,12 @@ it.effect("who waits for a verdict that does not come is not kept for ever", () 
   Effect.gen(function* () {
     const engine = new SickEngine()
     yield* Effect.gen(function* () {
-      yield* Effect.exit(call(failing(cublasError)))
       // Somebody's long call keeps the probe from its turn.
       yield* Effect.scoped(
         Effect.gen(function* () {
           yield* (yield* Admission).turn("parakeet")
+          const wedged = Effect.fail(new EngineError({ engine: "parakeet", reason: cublasError }))
+          yield* Effect.exit((yield* EngineGuard).ask("parakeet", () => wedged))
           const follower = yield* Effect.forkChild(Effect.exit(call(engine)))
           yield* pass(60)
           assert.isUndefined(follower.pollUnsafe())

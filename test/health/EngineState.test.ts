@@ -17,6 +17,8 @@ const states: ReadonlyArray<EngineState> = [
   "restarting",
   "recovering",
   "exhausted",
+  "stopped",
+  "starting",
 ]
 const events: ReadonlyArray<EngineEvent> = [
   "suspected",
@@ -33,24 +35,34 @@ const events: ReadonlyArray<EngineEvent> = [
   "restored",
   "gaveUp",
   "lost",
+  "stopped",
+  "stopFailed",
+  "needed",
+  "started",
+  "startFailed",
 ]
 
 /** One row per event in the order above, one column per state; a dot: nothing changes. */
 const table = `
-  suspected      suspect    suspect    suspect    .          .          .          .          .
-  passed         healthy    .          healthy    healthy    healthy    .          healthy    healthy
-  wedged         wedged     wedged     wedged     wedged     .          .          wedged     .
-  acquitted      .          .          unknown    unknown    .          .          .          .
-  loading        recovering recovering recovering recovering recovering .          .          recovering
-  unreachable    down       down       .          down       recovering .          .          recovering
-  answered       .          .          unknown    .          .          .          .          .
-  restarting     restarting restarting restarting restarting restarting .          restarting restarting
-  restarted      .          .          .          .          .          recovering .          .
-  restartFailed  .          .          .          .          .          wedged     .          .
-  spent          .          .          .          .          exhausted  .          .          .
-  restored       .          .          .          .          .          .          .          wedged
-  gaveUp         .          .          .          .          .          .          wedged     .
-  lost           .          .          .          .          .          .          down       .
+  suspected      suspect    suspect    suspect    .          .          .          .          .          .          .
+  passed         healthy    .          healthy    healthy    healthy    .          healthy    healthy    healthy    .
+  wedged         wedged     wedged     wedged     wedged     .          .          wedged     .          .          .
+  acquitted      .          .          unknown    unknown    .          .          .          .          .          .
+  loading        recovering recovering recovering recovering recovering .          .          recovering .          .
+  unreachable    down       down       .          down       recovering .          .          recovering .          .
+  answered       .          .          unknown    .          .          .          .          .          .          .
+  restarting     restarting restarting restarting restarting restarting .          restarting restarting .          .
+  restarted      .          .          .          .          .          recovering .          .          .          .
+  restartFailed  .          .          .          .          .          wedged     .          .          .          .
+  spent          .          .          .          .          exhausted  .          .          .          .          .
+  restored       .          .          .          .          .          .          .          wedged     .          .
+  gaveUp         .          .          .          .          .          .          wedged     .          .          .
+  lost           .          .          .          .          .          .          down       .          .          .
+  stopped        stopped    stopped    stopped    stopped    .          .          .          .          .          .
+  stopFailed     .          .          .          .          .          .          .          .          unknown    .
+  needed         .          .          .          .          .          .          .          .          starting   .
+  started        .          .          .          .          .          .          .          .          .          recovering
+  startFailed    .          .          .          .          .          .          .          .          .          down
 `
 
 it("every event does in every state what the table says", () => {

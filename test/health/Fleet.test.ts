@@ -1,13 +1,15 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { engineName } from "../../src/health/EngineId.ts"
-import { Fleet, makeFleet } from "../../src/health/Fleet.ts"
+import { Fleet } from "../../src/health/Fleet.ts"
 import { Settings } from "../../src/Settings.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import { enginesOf, testFleet } from "../support/fleet.ts"
 
 const named = Effect.fnUntraced(function* (parakeets: Parameters<typeof enginesOf>[0]) {
-  const { get, members } = yield* Effect.flatMap(enginesOf(parakeets), makeFleet)
+  const { get, members } = yield* Effect.flatMap(enginesOf(parakeets), (engines) =>
+    Effect.provide(Fleet, Fleet.layerOf(engines)),
+  )
   assert.deepStrictEqual(
     members.map(({ id }) => get(id)),
     members,
@@ -26,11 +28,18 @@ it.effect("the only engine of a kind is called like its kind, several have numbe
   }),
 )
 
-it.effect("engines of one kind are of one model, since what one said is what the cache answers for all", () =>
+it.effect("engines of one model are an edition, in the order in which they were given", () =>
   Effect.gen(function* () {
-    const { message } = yield* Effect.flip(named([{ model: "a" }, { model: "a" }, { model: "b" }]))
-    assert.strictEqual(message, "parakeet-1 is a and parakeet-3 is b: engines of one kind must be of one model.")
-  }),
+    const engines = yield* enginesOf([{ model: "a" }, { model: "b" }, { model: "a" }])
+    const { editions } = yield* Effect.provide(Fleet, Fleet.layerOf(engines))
+    assert.deepStrictEqual(
+      editions("parakeet").map(({ members, traits }) => [traits.model, ...members]),
+      [
+        ["a", "parakeet-1", "parakeet-3"],
+        ["b", "parakeet-2"],
+      ],
+    )
+  }).pipe(Effect.provide(Settings.layerTest())),
 )
 
 it.effect("one Magpie alone is a fleet, in which nobody listens", () =>

@@ -27,6 +27,7 @@ const rooms = [
   "Settings",
   "WyomingSettings",
   "CacheSettings",
+  "FleetSettings",
   "SettingReading",
   "DatabaseSettings",
   "SettingKinds",

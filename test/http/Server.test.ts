@@ -135,7 +135,7 @@ it.live("answers without a socket, speech included, and logs as the program does
         testRooms.pipe(Layer.provide([testEngines, Settings.layerTest()])),
         testFleet,
         VoiceList.layer.pipe(
-          Layer.provide([EngineGuard.layerOpen.pipe(Layer.provide(testFleet)), Settings.layerTest()]),
+          Layer.provide([EngineGuard.layerOpen.pipe(Layer.provideMerge(testFleet)), Settings.layerTest()]),
         ),
         Settings.layerTest({ dataDir: tmpdir() }),
         NodeHttpServer.layerHttpServices,

@@ -109,7 +109,8 @@ export const testRooms: Layer.Layer<Rooms, unknown, Engines | Settings> = Layer.
     Layer.provide(Restarter.layerNone),
     Layer.provide(RestartBudget.layer),
     Layer.provide(RestartJournal.layerMemory([])),
-    Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer)),
+    Layer.provideMerge(Layer.mergeAll(Admission.layer, Quarantine.layer)),
+    Layer.provideMerge(EngineStates.layer),
     Layer.provide(Fleet.layer),
   ),
 )
@@ -125,11 +126,12 @@ export const startGateway = Effect.fnUntraced(function* (parts: Parts = {}) {
   const programs = (parts.programs ?? testPrograms).pipe(Layer.provide(engines))
   const fleet = Fleet.layer.pipe(Layer.provide(engines))
   const guard = EngineGuard.layerOpen.pipe(Layer.provide(fleet))
-  const voices: Layer.Layer<VoiceList, unknown, Engines | EngineGuard | Settings> = parts.voices ?? VoiceList.layer
+  const voices: Layer.Layer<VoiceList, unknown, Engines | EngineGuard | Fleet | Settings> =
+    parts.voices ?? VoiceList.layer
   const rooms = (parts.rooms ?? testRooms).pipe(Layer.provide(engines))
   const gateway = Server.layer.pipe(
     Layer.provideMerge(Server.layerNode),
-    Layer.provide([programs, rooms, voices.pipe(Layer.provide([engines, guard])), fleet]),
+    Layer.provide([programs, rooms, voices.pipe(Layer.provide([engines, guard, fleet])), fleet]),
     Layer.provide(settings),
     Layer.provide(Logger.layer(parts.loggers ?? [])),
   )

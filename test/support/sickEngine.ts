@@ -112,7 +112,8 @@ export const healthRoom = (
   const deepHealth = options.scheduled === true ? DeepHealth.layer : DeepHealth.layerUnscheduled
   return EngineGuard.layer.pipe(
     Layer.provideMerge(deepHealth),
-    Layer.provideMerge(Layer.mergeAll(EngineStates.layer, Admission.layer, Quarantine.layer, probe)),
+    Layer.provideMerge(Layer.mergeAll(Admission.layer, Quarantine.layer, probe)),
+    Layer.provideMerge(EngineStates.layer),
     Layer.provideMerge(restarter),
     Layer.provideMerge(budget),
     Layer.provideMerge(

@@ -3,7 +3,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../../contract/Api.ts"
 import { DeepHealth } from "../../health/DeepHealth.ts"
 import { Fleet, type Member } from "../../health/Fleet.ts"
-import { type EngineState, isUsable } from "../../health/EngineState.ts"
+import { type EngineState, isAsleep, isUsable } from "../../health/EngineState.ts"
 import type { EngineKind } from "../../upstream/EngineKind.ts"
 import { cachedFor } from "../../telemetry/Elapsed.ts"
 import { makeStorageReadiness } from "./StorageReadiness.ts"
@@ -48,7 +48,9 @@ export const HealthHandlers = HttpApiBuilder.group(
       return Effect.gen(function* () {
         const checked = yield* check
         // Read after the answer: a wedge that came meanwhile counts. A wedged NIM itself says that it is ready.
-        const { state } = (yield* deepHealth.status).find((report) => report.engine === id)!
+        const state = deepHealth.state(id)
+        // The first request has it started, so requests have to get here.
+        if (isAsleep(state)) return { ready: true, model: client.model, state }
         // What was seen here says otherwise than what is known: a probe decides.
         if (checked.ready ? state === "down" : isUsable(state)) yield* deepHealth.look(id)
         const refusal = refusals[state]

@@ -6,7 +6,7 @@ import { Errors } from "../../contract/Errors.ts"
 import { keepSecret } from "../../telemetry/Secrets.ts"
 import { DeepHealth, type EngineReport } from "../../health/DeepHealth.ts"
 import { Fleet } from "../../health/Fleet.ts"
-import { EngineState, isUsable } from "../../health/EngineState.ts"
+import { EngineState, isAsleep, isUsable } from "../../health/EngineState.ts"
 import { Settings } from "../../Settings.ts"
 import * as Metrics from "../../telemetry/Metrics.ts"
 import { AdminToken, matching } from "../access/AdminToken.ts"
@@ -47,7 +47,7 @@ const measureEngine = Effect.fnUntraced(function* (report: EngineReport) {
   yield* set(Metrics.engineWaiting, waiting)
   yield* set(Metrics.engineWorking, working)
   yield* set(Metrics.engineRestartsLeft, budget.left)
-  yield* set(Metrics.engineUsable, isUsable(report.state) ? 1 : 0)
+  yield* set(Metrics.engineUsable, isUsable(report.state) || isAsleep(report.state) ? 1 : 0)
   for (const state of EngineState.literals) {
     const value = state === report.state ? 1 : 0
     yield* Metric.update(Metric.withAttributes(Metrics.engineState, { engine, state }), value)

@@ -21,6 +21,6 @@ export const AudioHandlers = HttpApiBuilder.group(
       .handle("transcription", ({ request }) => transcribe(request, { translate: false }))
       .handle("translation", ({ request }) => transcribe(request, { translate: true }))
       .handle("voices", () => Effect.map(models.voices, (voices) => ({ voices })))
-      .handle("models", () => Effect.succeed({ models: [{ id: models.speechModel }] }))
+      .handle("models", () => Effect.sync(() => ({ models: [{ id: models.speechModel() }] })))
   }),
 )

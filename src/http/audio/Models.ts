@@ -6,6 +6,7 @@ import type { ListedVoice } from "../../contract/AudioGroup.ts"
 import type { Model } from "../../contract/ModelsGroup.ts"
 import { Fleet } from "../../health/Fleet.ts"
 import { Settings } from "../../Settings.ts"
+import type { EngineKind } from "../../upstream/EngineKind.ts"
 import { withoutSecrets } from "../../telemetry/Secrets.ts"
 import { VoiceList } from "../../speech/VoiceList.ts"
 
@@ -43,8 +44,9 @@ const listedVoices = ({ aliases, bases }: VoiceIndex): ReadonlyArray<ListedVoice
 
 const make = Effect.gen(function* () {
   const fleet = yield* Fleet
-  const magpie = fleet.traits("magpie")
-  const parakeet = fleet.traits("parakeet")
+  // A server may say only later what its model is.
+  const modelsOf = (kind: EngineKind) => Array.from(new Set(fleet.editions(kind).map(({ traits }) => traits.model)))
+  const first = (kind: EngineKind) => fleet.traits(kind).model
   const voiceList = yield* VoiceList
   const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
 
@@ -68,24 +70,28 @@ const make = Effect.gen(function* () {
   /** What one of the operator's names stands for; any other as it is. */
   const meant = (id: string) => own.get(id.toLowerCase()) ?? id
   const is = (id: string, name: string) => id.toLowerCase() === name.toLowerCase()
-  const isSpeech = (id: string) => is(id, magpie.model) || speaks.test(id) || others.tts.test(id)
+  const isSpeech = (id: string) =>
+    modelsOf("magpie").some((name) => is(id, name)) || speaks.test(id) || others.tts.test(id)
   const isTranscription = (id: string) =>
-    is(id, parakeet.model) || transcribes.test(id) || parakeets.test(id) || others.stt.test(id)
+    modelsOf("parakeet").some((name) => is(id, name)) ||
+    transcribes.test(id) ||
+    parakeets.test(id) ||
+    others.stt.test(id)
   const engineOf = (id: string) => {
     const name = meant(id)
-    if (speaks.test(name) || others.tts.test(name)) return magpie.model
-    return transcribes.test(name) || others.stt.test(name) ? parakeet.model : name
+    if (speaks.test(name) || others.tts.test(name)) return first("magpie")
+    return transcribes.test(name) || others.stt.test(name) ? first("parakeet") : name
   }
 
   const aliasesOf = (fits: (id: string) => boolean) => Object.keys(ownAliases).filter((alias) => fits(meant(alias)))
-  const named = {
-    tts: [magpie.model, ...openAiNames.tts, ...aliasesOf(isSpeech)],
-    stt: [parakeet.model, ...openAiNames.stt, ...aliasesOf(isTranscription)],
-  }
+  const named = () => ({
+    tts: [...modelsOf("magpie"), ...openAiNames.tts, ...aliasesOf(isSpeech)],
+    stt: [...modelsOf("parakeet"), ...openAiNames.stt, ...aliasesOf(isTranscription)],
+  })
 
   const list = Effect.map(voices, (found) => [
-    model(parakeet.model, "stt"),
-    model(magpie.model, "tts"),
+    ...modelsOf("parakeet").map((id) => model(id, "stt")),
+    ...modelsOf("magpie").map((id) => model(id, "tts")),
     ...found.map((voice) => model(voice.id, "tts")),
   ])
 
@@ -93,30 +99,32 @@ const make = Effect.gen(function* () {
     if (isTranscription(meant(id))) return model(withoutSecrets(id), "stt")
     if (isSpeech(meant(id))) return model(id, "tts")
     const found = (yield* voices).find((voice) => is(voice.id, id))
-    return found === undefined ? yield* Errors.modelNotFound(id, [...named.stt, ...named.tts]) : model(found.id, "tts")
+    return found === undefined
+      ? yield* Errors.modelNotFound(id, [...named().stt, ...named().tts])
+      : model(found.id, "tts")
   })
 
   const forSpeech = Effect.fn("Models.forSpeech")(function* (id: string) {
     if (isSpeech(meant(id))) return
-    if (isTranscription(meant(id))) return yield* Errors.modelNotFound(id, named.tts)
+    if (isTranscription(meant(id))) return yield* Errors.modelNotFound(id, named().tts)
     // Some clients put a voice where the model goes. While the voices are unknown, the engine's own error says more.
     const found = yield* known
     if (Option.isSome(found) && found.value.resolve(id) === undefined) {
-      return yield* Errors.modelNotFound(id, named.tts)
+      return yield* Errors.modelNotFound(id, named().tts)
     }
   })
 
   const forTranscription = Effect.fn("Models.forTranscription")(function* (id: string) {
-    if (!isTranscription(meant(id))) return yield* Errors.modelNotFound(id, named.stt)
+    if (!isTranscription(meant(id))) return yield* Errors.modelNotFound(id, named().stt)
   })
 
-  return Models.of({ list, voices, find, engineOf, forSpeech, forTranscription, speechModel: magpie.model })
+  return Models.of({ list, voices, find, engineOf, forSpeech, forTranscription, speechModel: () => first("magpie") })
 })
 
 /**
  * The models that clients see, and which names they may use.
  *
- * - `list`: the STT model, the TTS model, the base voices. Without Magpie: without voices.
+ * - `list`: the STT models, the TTS models, the base voices. Without Magpie: without voices.
  * - `voices`: the base voices, or none while Magpie does not say.
  * - `find`: a listed id, or an alias under its own name. Aliases are not listed: they would crowd the menus of clients.
  * - `engineOf`: the engine that one of OpenAI's names stands for here; any other name as it is.
@@ -131,7 +139,7 @@ export class Models extends Context.Service<
     readonly engineOf: (id: string) => string
     readonly forSpeech: (id: string) => Effect.Effect<void, ApiError>
     readonly forTranscription: (id: string) => Effect.Effect<void, ApiError>
-    readonly speechModel: string
+    readonly speechModel: () => string
   }
 >()("aviary/http/Models") {
   static readonly layer = Layer.effect(Models, make)

@@ -1,0 +1,63 @@
+import { Effect } from "effect"
+import type { Priority } from "../billing/Priority.ts"
+import { EngineGuard } from "../health/EngineGuard.ts"
+import { type Edition, Fleet } from "../health/Fleet.ts"
+import { mayDoElsewhere } from "../health/WedgeRules.ts"
+import type { Utterance } from "../upstream/Utterance.ts"
+import type { SpeechFailure } from "./SpeechError.ts"
+import { VoiceList } from "./VoiceList.ts"
+
+/** Which edition of Magpie is asked, and which after it where that has nothing to give. */
+export const makeEditions = Effect.gen(function* () {
+  const fleet = yield* Fleet
+  const guard = yield* EngineGuard
+  const voices = yield* VoiceList
+
+  /** Whether an edition had nothing to give, and another may. Nothing has left yet. */
+  const isOut = (error: SpeechFailure) =>
+    error._tag === "EngineError"
+      ? mayDoElsewhere("magpie", error.reason)
+      : error._tag === "HealthError" && ["EngineWedged", "EngineStarting", "QueueFull"].includes(error.reason._tag)
+
+  /** Those that have the voice, the ones before the others that are believed to answer. */
+  const choose = Effect.fnUntraced(function* (voice: string) {
+    const all = fleet.editions("magpie")
+    if (all.length === 1) return all
+    const listed = (yield* voices.known).resolve(voice)
+    const speakers = listed === undefined ? undefined : voices.speakers(listed.id)
+    const having = all.filter(({ members }) => speakers === undefined || [...members].some((id) => speakers.has(id)))
+    const answering = having.filter(({ members }) => guard.mayAnswer("magpie", members))
+    return [...answering, ...having.filter((one) => !answering.includes(one))]
+  })
+
+  return <A, R>(
+    voice: string,
+    speak: (edition: Edition<"magpie">) => Effect.Effect<A, SpeechFailure, R>,
+  ): Effect.Effect<A, SpeechFailure, R> =>
+    Effect.flatMap(choose(voice), (editions) => {
+      const from = (index: number): Effect.Effect<A, SpeechFailure, R> => {
+        const asked = speak(editions[index] ?? fleet.editions("magpie")[0])
+        return index + 1 >= editions.length
+          ? asked
+          : Effect.catch(asked, (error) => (isOut(error) ? from(index + 1) : Effect.fail(error)))
+      }
+      return from(0)
+    })
+})
+
+/** An edition as a take sees it: any of it that has the voice, and what one of them begins, another may go on with. */
+export const makeSynthesizer = Effect.gen(function* () {
+  const guard = yield* EngineGuard
+  const voices = yield* VoiceList
+  return ({ members, traits }: Edition<"magpie">, priority: Priority | undefined) => ({
+    maxCharacters: traits.maxCharacters,
+    supportsSpeed: traits.supportsSpeed,
+    ...(traits.audible !== undefined && { audible: traits.audible }),
+    synthesize: (utterance: Utterance, begun: boolean) => {
+      const speakers = voices.speakers(utterance.voice)
+      const having = [...members].filter((id) => speakers?.has(id) ?? true)
+      const among = having.length === 0 ? members : new Set(having)
+      return guard.stream("magpie", (client) => client.synthesize(utterance), { begun, among, priority })
+    },
+  })
+})
