@@ -3,6 +3,7 @@ import { type DecodedRecording, type Recording, recordingSampleRate } from "../a
 import type { Segment } from "../audio/Segment.ts"
 import type { Priority } from "../billing/Priority.ts"
 import { SpeechFinder } from "../embedded/SpeechFinder.ts"
+import type { Stretch } from "../embedded/Stretches.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { Fleet } from "../health/Fleet.ts"
 import { Settings } from "../Settings.ts"
@@ -54,25 +55,38 @@ const makeSpokenMs = Effect.map(SpeechFinder, ({ find }) => (file: Recording, { 
   )
 })
 
+/** Where the speech of a part lies in it, whoever has to look for it; all of it where none is found. */
+const makeSpeechIn = Effect.map(SpeechFinder, ({ find }) => (file: Recording, { from, speech, spoken }: Part) => {
+  if (spoken !== undefined) return Effect.succeed(placeOf({ from: speech.from - from, to: speech.to - from }))
+  return Stream.runFold(
+    find(file),
+    (): Stretch | undefined => undefined,
+    (sum, stretch) => ({ from: sum?.from ?? stretch.from, to: stretch.to }),
+  ).pipe(
+    Effect.map((found) => (found === undefined ? {} : placeOf(found))),
+    Effect.catch((error) => Effect.as(Effect.logWarning("speech cannot be sought", error.message), {})),
+  )
+})
+
+const placeOf = ({ from, to }: Stretch) => ({
+  startMs: Math.round(from / samplesPerMs),
+  endMs: Math.round(to / samplesPerMs),
+})
+
 /** Whether the engine's one segment says no more than that it heard all of it. */
 const isAll = (segment: Segment, { samples }: Recording): boolean =>
   segment.startMs === 0 && segment.endMs >= Math.floor(samples / samplesPerMs)
 
-/**
- * Hears recordings of any length, part by part: cut at pauses, each part in a turn of its own, so that a recording of hours keeps
- * nobody out. What an engine does not tell is added: where speech lies, and the times of English words.
- */
-export const makeHearing = Effect.gen(function* () {
-  const guard = yield* EngineGuard
+/** What a thread of the gateway's own did not do is told like an engine's failure. */
+const broken = (error: Parameters<typeof embeddedFailure>[0]) => errorOf("parakeet")(embeddedFailure(error))
+
+/** The parts that a recording is heard in, as they are found. */
+const makeParts = Effect.gen(function* () {
   const { abilities } = (yield* Fleet).traits("parakeet")
   const finder = yield* SpeechFinder
-  const spokenMs = yield* makeSpokenMs
-  const partFile = yield* makePartFiles
-  const wordTimes = yield* makeWordTimes
   const longPart = Duration.toSeconds((yield* Settings).parakeetPart)
-  const broken = (error: Parameters<typeof embeddedFailure>[0]) => errorOf("parakeet")(embeddedFailure(error))
 
-  const parts = (recording: Recording, { early, times, words }: Asked) => {
+  return (recording: Recording, { early, times, words }: Asked) => {
     const placed = (times === true && !abilities.times) || (words === true && !abilities.words && !abilities.times)
     const seconds = placed || (early === true && !abilities.streams) ? Math.min(shortPart, longPart) : longPart
     const longest = seconds * recordingSampleRate
@@ -83,6 +97,19 @@ export const makeHearing = Effect.gen(function* () {
       ? Stream.orElseIfEmpty(found, () => Stream.succeed(wholeOf(recording.samples)))
       : found
   }
+})
+
+/**
+ * Hears recordings of any length, part by part: cut at pauses, each part in a turn of its own, so that a recording of hours keeps
+ * nobody out. What an engine does not tell is added: where speech lies, and the times of English words.
+ */
+export const makeHearing = Effect.gen(function* () {
+  const guard = yield* EngineGuard
+  const spokenMs = yield* makeSpokenMs
+  const speechIn = yield* makeSpeechIn
+  const partFile = yield* makePartFiles
+  const wordTimes = yield* makeWordTimes
+  const parts = yield* makeParts
 
   return (recording: DecodedRecording, asked: Asked): Heard => {
     const place = makePlacing(Math.ceil(recording.samples / samplesPerMs))
@@ -100,8 +127,10 @@ export const makeHearing = Effect.gen(function* () {
             })
             .pipe(
               Stream.filter(({ text }) => text.trim() !== ""),
-              Stream.map((segment) =>
-                part.spoken !== undefined && isAll(segment, file) ? { ...segment, ...speechOf(part) } : segment,
+              Stream.mapEffect((segment) =>
+                asked.times === true && isAll(segment, file)
+                  ? Effect.map(speechIn(file, part), (lies) => ({ ...segment, ...lies }))
+                  : Effect.succeed(segment),
               ),
               Stream.mapEffect((segment) =>
                 asked.words === true ? Effect.mapError(wordTimes(file, segment), broken) : Effect.succeed(segment),
@@ -136,10 +165,4 @@ export const makeHearing = Effect.gen(function* () {
       unheardMs: () => unheardMs,
     }
   }
-})
-
-/** Where the speech of a part lies in it. */
-const speechOf = ({ from, speech }: Part) => ({
-  startMs: Math.round((speech.from - from) / samplesPerMs),
-  endMs: Math.round((speech.to - from) / samplesPerMs),
 })

@@ -159,6 +159,18 @@ describe("a recording", () => {
     }),
   )
 
+  it.live("has it there too where the engine says times, but of all of the recording", () =>
+    Effect.gen(function* () {
+      const silence = new Int16Array(2 * recordingSampleRate)
+      const parts = [silence, new Int16Array(recordingSampleRate).fill(1), silence]
+      const engine = { abilities: { ...textAlone, times: true, streams: true } }
+      const placed = yield* hearing(parts, { times: true }, engine)
+      expect(placed.segments).toEqual([{ startMs: 2_000, endMs: 3_000, text: "w1" }])
+      const plain = yield* hearing(parts, {}, { ...engine, search: () => Stream.die("looked for") })
+      expect(plain.segments).toEqual([{ startMs: 0, endMs: 5_000, text: "w1" }])
+    }),
+  )
+
   it.live("keeps the times that an engine tells, which are of its part", () =>
     Effect.gen(function* () {
       const { parts } = spoken(5, 60)
