@@ -7,6 +7,7 @@ import { version } from "../telemetry/Version.ts"
 import { cache } from "./cache.ts"
 import { engines } from "./engines.ts"
 import { keys } from "./keys.ts"
+import { ledger } from "./ledger.ts"
 import { nim } from "./nim.ts"
 import { program } from "./Program.ts"
 import { rates } from "./rates.ts"
@@ -17,7 +18,7 @@ const serving = Command.make("serve", {}, () => serve).pipe(Command.withDescript
 
 const aviary = Command.make("aviary", {}, () => serve).pipe(
   Command.withDescription("One URL for speech. Without a command it serves; settings come from AVIARY_… variables."),
-  Command.withSubcommands([serving, accounts, keys, rates, engines, cache, nim]),
+  Command.withSubcommands([serving, accounts, keys, rates, engines, cache, ledger, nim]),
 )
 
 /** Help and version go to standard output as ever; what is wrong with a command line is said once, by `report`. */

@@ -65,10 +65,10 @@ export const startSeveral = Effect.fnUntraced(function* (
   count: number,
   settings: Record<string, string> = {},
   over: {
-    readonly nim?: Effect.Success<ReturnType<typeof countedNim>>
+    readonly nim?: Pick<Effect.Success<ReturnType<typeof countedNim>>, "url">
     readonly server?: Postgres
-    /** Further settings of the gateway with this number. */
-    readonly own?: (index: number) => Record<string, string>
+    /** How the gateway with this number reaches the database. */
+    readonly ownDatabase?: (index: number, url: string) => string
   } = {},
 ) {
   const fs = yield* FileSystem.FileSystem
@@ -85,14 +85,13 @@ export const startSeveral = Effect.fnUntraced(function* (
       const scope = yield* Scope.fork(outer)
       const process = yield* startProcess({
         AVIARY_DATA_DIR: dataDir,
-        AVIARY_DATABASE_URL: url,
+        AVIARY_DATABASE_URL: over.ownDatabase?.(index, url) ?? url,
         AVIARY_DATABASE_WAIT: "1 minute",
         AVIARY_MAGPIE_URL: nim.url.href,
         AVIARY_PARAKEET_URL: nim.url.href,
         AVIARY_ADMIN_TOKEN: adminToken,
         AVIARY_LOG_LEVEL: "warn",
         ...settings,
-        ...over.own?.(index),
       }).pipe(Scope.provide(scope))
       life = { process, scope }
     })
