@@ -30,6 +30,7 @@ const exposedHeaders = [
   "x-ratelimit-reset-tokens",
   "x-request-id",
   "x-should-retry",
+  "x-unheard-speech-ms",
 ]
 
 /**
