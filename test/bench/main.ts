@@ -1,5 +1,6 @@
 /**
- * What Aviary costs, beside bare programs that do the same transfer. Needs `wrk`; nginx joins in where it is installed.
+ * What Aviary costs, beside bare programs that do the same transfer. Needs `wrk`; nginx joins in where it is installed. How it measures,
+ * and what came out, is in `docs/performance.md`.
  *
  *     npm run bench                    everything: a quarter of an hour
  *     npm run bench -- --quick         what has a limit, less exact, in under a minute
