@@ -82,11 +82,13 @@ const broken = (error: Parameters<typeof embeddedFailure>[0]) => errorOf("parake
 
 /** The parts that a recording is heard in, as they are found. */
 const makeParts = Effect.gen(function* () {
-  const { abilities } = (yield* Fleet).traits("parakeet")
+  const parakeet = (yield* Fleet).traits("parakeet")
   const finder = yield* SpeechFinder
   const longPart = Duration.toSeconds((yield* Settings).parakeetPart)
 
   return (recording: Recording, { early, times, words }: Asked) => {
+    // Asked for each time: what a server can tell is known once it has answered.
+    const { abilities } = parakeet
     const placed = (times === true && !abilities.times) || (words === true && !abilities.words && !abilities.times)
     const seconds = placed || (early === true && !abilities.streams) ? Math.min(shortPart, longPart) : longPart
     const longest = seconds * recordingSampleRate

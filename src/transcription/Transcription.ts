@@ -177,10 +177,11 @@ const make = Effect.gen(function* () {
     const repeatable = (yield* Payer).idempotency !== null
     const kept: Array<Segment> = []
     const keep = (segment: Segment) => void (repeatable && kept.push(segment))
-    const { segments, unheardMs } = yield* Effect.onError(
-      hear(recording, request, keep, Scope.close(hearing, Exit.void)),
-      release,
+    // A server may show only when it is asked what it cannot do.
+    const heardHere = Effect.tapError(hear(recording, request, keep, Scope.close(hearing, Exit.void)), () =>
+      checkSupported(request, parakeet),
     )
+    const { segments, unheardMs } = yield* Effect.onError(heardHere, release)
     const heard = { language: parakeet.language(request.language), durationSeconds: seconds }
     const settled = Effect.suspend(() =>
       billing.settle(hold, {

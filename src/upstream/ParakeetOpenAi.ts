@@ -39,6 +39,11 @@ const instead = (taken: Taken, language: string | undefined, failure: EngineFail
 const saidBy = (failure: EngineFailure) =>
   failure._tag === "EngineRejected" ? `${failure.message}\n${failure.body}` : ""
 
+/** There is no such route, or it says so of its engine, as another Aviary does. */
+const cannotTranslate = (failure: EngineFailure) =>
+  failure._tag === "EngineRejected" &&
+  ([404, 405, 501].includes(failure.status) || (failure.status === 400 && /translat/i.test(saidBy(failure))))
+
 /** Whether a refusal says nothing about the next recording: words may be known of one language and not of another. */
 const isOfLanguage = (failure: EngineFailure) => /\blanguages?\b|english/i.test(saidBy(failure))
 
@@ -109,8 +114,7 @@ export const makeParakeetOpenAi = Effect.fnUntraced(function* (address: EngineAd
       const answer = yield* open(recording, asked).pipe(
         Effect.tapError((failure) =>
           Effect.sync(() => {
-            const lacksRoute = failure._tag === "EngineRejected" && [404, 405, 501].includes(failure.status)
-            if (asked.translate === true && lacksRoute) gives = { ...gives, translates: false }
+            if (asked.translate === true && cannotTranslate(failure)) gives = { ...gives, translates: false }
           }),
         ),
       )

@@ -92,6 +92,22 @@ layer(NodeServices.layer, { excludeTestServices: true, timeout: "2 minutes" })("
     }),
   )
 
+  it.effect("says so where a server turns out not to translate, the first time too", () =>
+    Effect.gen(function* () {
+      const { url } = yield* startAviary(yield* nemoSpeech())
+      const translate = Effect.promise(async () => {
+        const form = new FormData()
+        form.set("model", "whisper-1")
+        form.set("file", new Blob([wavOf(2_000)]), "recording.wav")
+        const response = await fetch(`${url}/v1/audio/translations`, { method: "POST", body: form })
+        const { error } = (await response.json()) as { error: { code: string; param: string } }
+        return [response.status, error.code, error.param]
+      })
+      expect(yield* translate).toEqual([400, "unsupported_value", "model"])
+      expect(yield* translate).toEqual([400, "unsupported_value", "model"])
+    }),
+  )
+
   it.effect("tells no client and no log the key of a server, which may repeat it when it refuses it", () =>
     Effect.gen(function* () {
       const lines: Array<string> = []
