@@ -1,4 +1,5 @@
 import { ConfigProvider, Effect } from "effect"
+import { sources } from "./SettingSources.ts"
 
 /** How every setting's name begins. */
 const prefix = "AVIARY"
@@ -21,8 +22,11 @@ export const isServiceLink = (name: string, value: string): boolean =>
  * case, or is a setting's but for two slips. Unseen, `AVIARY_ACESS=keys` would let everybody in.
  */
 export const unknownNames = Effect.fnUntraced(function* (known: ReadonlyArray<string>) {
-  const inForce = yield* variables
+  const inForce = yield* Effect.forEach(yield* sources, ({ provider }) =>
+    Effect.provideService(variables, ConfigProvider.ConfigProvider, provider),
+  )
   return inForce
+    .flat()
     .filter(({ name, value }) => !known.includes(name) && !isServiceLink(name, value))
     .map(({ name }) => ({ name, ...nearest(name.toUpperCase(), known) }))
     .filter(({ name, slips }) => name.toUpperCase().startsWith(`${prefix}_`) || slips <= 2)

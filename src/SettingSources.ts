@@ -7,13 +7,13 @@ export interface Source {
 }
 
 /** Places beside the environment: `stronger` ones win over it, such as flags, `weaker` ones do not, such as a file. */
-const OtherSources = Context.Reference<{
+export const OtherSources = Context.Reference<{
   readonly stronger: ReadonlyArray<Source>
   readonly weaker: ReadonlyArray<Source>
 }>("aviary/SettingSources/Others", { defaultValue: () => ({ stronger: [], weaker: [] }) })
 
 /** Every place, the strongest first. */
-const sources: Effect.Effect<ReadonlyArray<Source>> = Effect.gen(function* () {
+export const sources: Effect.Effect<ReadonlyArray<Source>> = Effect.gen(function* () {
   const { stronger, weaker } = yield* OtherSources
   return [...stronger, { origin: "environment", provider: yield* ConfigProvider.ConfigProvider }, ...weaker]
 })

@@ -1,8 +1,12 @@
 import { writeSync } from "node:fs"
 
+/** The first word that is no flag, nor the value of one that `serve` takes. */
+const commandOf = (args: ReadonlyArray<string>): string | undefined =>
+  args.find((arg, index) => !arg.startsWith("-") && !/^--(config|port|host|data-dir)$/.test(args[index - 1] ?? ""))
+
 /** Whether a command line starts something that takes seconds. */
 const isSlow = (args: ReadonlyArray<string>): boolean =>
-  ["serve", "nim", undefined].includes(args.find((arg) => !arg.startsWith("-"))) &&
+  ["serve", "nim", undefined].includes(commandOf(args)) &&
   !args.some((arg) => /^(-h|--help|-v|--version|--completions|--wizard)\b/.test(arg))
 
 /** The first words of a process, before it has read the rest of its program: a slow machine takes seconds for that. */

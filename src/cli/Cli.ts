@@ -5,6 +5,7 @@ import { accounts } from "./accounts.ts"
 import { joinNegatives, refuseSecrets } from "./Arguments.ts"
 import { version } from "../telemetry/Version.ts"
 import { cache } from "./cache.ts"
+import { check } from "./check.ts"
 import { engines } from "./engines.ts"
 import { keys } from "./keys.ts"
 import { ledger } from "./ledger.ts"
@@ -12,13 +13,16 @@ import { nim } from "./nim.ts"
 import { program } from "./Program.ts"
 import { rates } from "./rates.ts"
 import { serve } from "./serve.ts"
+import { settingFlags } from "./SettingFlags.ts"
 import { UsageError } from "./UsageError.ts"
 
-const serving = Command.make("serve", {}, () => serve).pipe(Command.withDescription("Serve, as without a command"))
+const serving = Command.make("serve", settingFlags, serve).pipe(Command.withDescription("Serve, as without a command"))
 
-const aviary = Command.make("aviary", {}, () => serve).pipe(
-  Command.withDescription("One URL for speech. Without a command it serves; settings come from AVIARY_… variables."),
-  Command.withSubcommands([serving, accounts, keys, rates, engines, cache, ledger, nim]),
+const aviary = Command.make("aviary", settingFlags, serve).pipe(
+  Command.withDescription(
+    "One URL for speech. Without a command it serves; settings come from AVIARY_… variables, a file, or flags.",
+  ),
+  Command.withSubcommands([serving, check, accounts, keys, rates, engines, cache, ledger, nim]),
 )
 
 /** Help and version go to standard output as ever; what is wrong with a command line is said once, by `report`. */

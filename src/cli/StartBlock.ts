@@ -24,7 +24,7 @@ interface Client {
 }
 
 /** Where an engine is, what is spoken to it, and whether it answers there. */
-const place = (url: URL | undefined, client: Client) =>
+export const place = (url: URL | undefined, client: Client) =>
   url === undefined
     ? Effect.succeed(client.place ?? "inside this process, English only")
     : client.ready.pipe(

@@ -7,6 +7,7 @@ import { address } from "../http/Server.ts"
 import { Settings } from "../Settings.ts"
 import * as Log from "../telemetry/Log.ts"
 import { exitNow } from "../workers/NativeCalls.ts"
+import { type SettingFlags, withSettings } from "./SettingFlags.ts"
 import { startBlock } from "./StartBlock.ts"
 import { hurried, stopped } from "./StopSignals.ts"
 
@@ -14,7 +15,9 @@ import { hurried, stopped } from "./StopSignals.ts"
 class StartError extends Schema.TaggedError<StartError>()("StartError", { message: Schema.String }) {}
 
 /** Serves until the process is told to stop, and says where once it listens. `--log-level` comes before the setting. */
-export const serve = Effect.gen(function* () {
+export const serve = (flags: SettingFlags) => withSettings(flags, serving)
+
+const serving = Effect.gen(function* () {
   const { host, magpieUrl, parakeetUrl, port, shutdownGrace } = yield* Settings
   yield* canListen(host, port)
   if (magpieUrl === undefined || parakeetUrl === undefined) yield* Console.log("Loading the embedded engines …")

@@ -12,6 +12,9 @@ const cell = (text: string) => text.replaceAll("|", "\\|")
 const configuration = `# Configuration
 
 Settings are environment variables. One that is set but empty counts as unset.
+\`aviary --config aviary.toml\` reads them from a file as well: \`url\` of the table \`[magpie]\` is \`AVIARY_MAGPIE_URL\`, what is JSON here is a table there, and
+a list stands for what is separated by commas here, or for the words of a restart command. A file with another ending holds lines of \`NAME=value\`. The environment wins over
+the file, and the flags \`--port\`, \`--host\` and \`--data-dir\` over both. \`aviary check\` looks at all of it, and at the engines, without starting anything.
 A value that is not accepted stops the start with one line that names the setting, the value and what is accepted.
 So does a name that begins with \`AVIARY_\` and is none of these, or is one of these but for two slips; the line names the nearest one.
 What Kubernetes sets for a Service called \`aviary\`, \`AVIARY_PORT=tcp://…\` too, counts as unset.

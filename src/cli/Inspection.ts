@@ -1,0 +1,221 @@
+import { Clock, Duration, Effect, FileSystem, Option, Schema } from "effect"
+import { execFile } from "node:child_process"
+import { connect } from "node:net"
+import { delimiter, join, resolve } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { magpie, parakeet } from "../Aviary.ts"
+import { FreeBytes } from "../cache/Reserve.ts"
+import { parseRestartTarget } from "../health/RestartTarget.ts"
+import { SettingsInForce } from "../SettingSources.ts"
+import { Settings, table } from "../Settings.ts"
+import { MagpieClient } from "../upstream/MagpieClient.ts"
+import { ParakeetClient } from "../upstream/ParakeetClient.ts"
+import { place } from "./StartBlock.ts"
+
+/** One thing that was looked at. `warning`: works, but not as somebody may expect. */
+export interface Finding {
+  readonly what: string
+  readonly state: "good" | "warning" | "bad"
+  readonly detail: string
+}
+
+const finding = (what: string, state: Finding["state"], detail: string): Finding => ({ what, state, detail })
+
+/** With less than this the next upload or entry of the ledger may find no room. */
+const leastBytes = 100 * 1_048_576
+
+const megabytes = (bytes: number) => `${Math.round(bytes / 1_048_576).toLocaleString("en-US")} MiB`
+
+const settings = Effect.map(SettingsInForce, (inForce) => {
+  const set = inForce.filter(({ origin }) => origin !== "default")
+  const origins = new Set(set.map(({ origin }) => origin))
+  const from = set.length === 0 ? "" : `, from ${[...origins].join(", ")}`
+  return finding("settings", "good", `${set.length} of ${inForce.length} are set${from}; the rest is as by default`)
+})
+
+/** Nothing is made: what is not there yet is made by the start. */
+const dataDirectory = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const { dataDir } = yield* Settings
+  const path = resolve(dataDir)
+  const probe = (folder: string): Effect.Effect<Finding> =>
+    fs.access(folder, { writable: true }).pipe(
+      Effect.match({
+        onSuccess: () =>
+          finding("data directory", "good", folder === path ? path : `${path} will be made at the first start`),
+        onFailure: ({ reason }) => ({ folder, reason }),
+      }),
+      Effect.flatMap((found) => {
+        if ("what" in found) return Effect.succeed(found)
+        const parent = resolve(folder, "..")
+        return found.reason._tag === "NotFound" && parent !== folder
+          ? probe(parent)
+          : Effect.succeed(finding("data directory", "bad", `${folder} cannot be written to (${found.reason._tag})`))
+      }),
+    )
+  return yield* probe(path)
+})
+
+const disk = Effect.gen(function* () {
+  const { dataDir } = yield* Settings
+  const free = yield* (yield* FreeBytes)(resolve(dataDir)).pipe(Effect.orElseSucceed(() => undefined))
+  if (free === undefined)
+    return finding("disk", "warning", "how much is free cannot be told before the directory is there")
+  return finding("disk", free < leastBytes ? "bad" : "good", `${megabytes(free)} are free in the data directory`)
+})
+
+class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", { message: Schema.String }) {}
+
+const sqliteLedger = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  if (!(yield* Effect.orElseSucceed(fs.exists(path), () => false))) {
+    return finding("ledger", "good", `SQLite; ${path} will be made at the first start`)
+  }
+  return yield* Effect.try({
+    try: () => {
+      const database = new DatabaseSync(path, { readOnly: true })
+      try {
+        return Number(database.prepare("SELECT count(*) AS accounts FROM accounts").get()!["accounts"])
+      } finally {
+        database.close()
+      }
+    },
+    catch: (error) => new Unreadable({ message: error instanceof Error ? error.message : String(error) }),
+  }).pipe(
+    Effect.match({
+      onSuccess: (accounts) => finding("ledger", "good", `SQLite, ${path}: ${accounts} accounts`),
+      onFailure: ({ message }) => finding("ledger", "bad", `${path} cannot be read: ${message}`),
+    }),
+  )
+})
+
+const reaches = (host: string, port: number) =>
+  Effect.callback<boolean>((resume) => {
+    const socket = connect({ host, port })
+    socket.once("connect", () => resume(Effect.succeed(true)))
+    socket.once("error", () => resume(Effect.succeed(false)))
+    return Effect.sync(() => socket.destroy())
+  }).pipe(Effect.timeoutOption("2 seconds"), Effect.map(Option.getOrElse(() => false)), Effect.scoped)
+
+const ledger = Effect.gen(function* () {
+  const { databaseUrl, dataDir } = yield* Settings
+  if (databaseUrl === undefined) return yield* sqliteLedger(join(resolve(dataDir), "ledger.sqlite"))
+  const { hostname, port } = URL.parse(String(databaseUrl)) ?? { hostname: "", port: "" }
+  const at = `${hostname}:${port === "" ? 5432 : port}`
+  const there = yield* reaches(hostname, Number(port === "" ? 5432 : port))
+  return finding(
+    "ledger",
+    there ? "good" : "bad",
+    `PostgreSQL at ${at}: ${there ? "somebody listens" : "NOBODY ANSWERS"}`,
+  )
+})
+
+const engine = <E, R>(what: string, url: URL | undefined, found: Effect.Effect<string, E, R>) =>
+  url === undefined
+    ? Effect.succeed(finding(what, "good", "inside the gateway, English only"))
+    : Effect.match(found, {
+        onSuccess: (said) => finding(what, said.endsWith(": ready") ? "good" : "bad", said),
+        onFailure: (error) => finding(what, "bad", error instanceof Error ? error.message : String(error)),
+      })
+
+const speaks = Effect.gen(function* () {
+  const { magpieUrl } = yield* Settings
+  return yield* engine(
+    "text to speech",
+    magpieUrl,
+    Effect.provide(
+      Effect.flatMap(MagpieClient, (client) => place(magpieUrl, client)),
+      magpie,
+    ),
+  )
+})
+
+const listens = Effect.gen(function* () {
+  const { parakeetUrl } = yield* Settings
+  return yield* engine(
+    "speech to text",
+    parakeetUrl,
+    Effect.provide(
+      Effect.flatMap(ParakeetClient, (client) => place(parakeetUrl, client)),
+      parakeet,
+    ),
+  )
+})
+
+/** Where a program is that a shell would find. */
+const located = Effect.fnUntraced(function* (program: string) {
+  const fs = yield* FileSystem.FileSystem
+  const folders = program.includes("/") ? [""] : (process.env["PATH"] ?? "").split(delimiter)
+  for (const folder of folders) {
+    const path = folder === "" ? program : join(folder, program)
+    if (yield* Effect.orElseSucceed(fs.exists(path), () => false)) return path
+  }
+  return undefined
+})
+
+const restart = (what: string, setting: { readonly name: string }, value: string) =>
+  Effect.gen(function* () {
+    const target = yield* parseRestartTarget(setting.name, value)
+    const { dockerHost } = yield* Settings
+    const fs = yield* FileSystem.FileSystem
+    if (target.kind === "none") return finding(what, "good", "nothing: a wedge is told of and not mended")
+    if (target.kind === "command") {
+      const path = yield* located(target.program)
+      return finding(
+        what,
+        path === undefined ? "bad" : "good",
+        `${target.program}: ${path ?? "no such program on the PATH"} (not run)`,
+      )
+    }
+    const socket = /^unix:\/\/(.+)$/.exec(dockerHost)?.[1]
+    const there =
+      socket === undefined || (yield* Effect.isSuccess(fs.access(socket, { readable: true, writable: true })))
+    const container = `container ${target.container} over ${dockerHost}`
+    return finding(
+      what,
+      there ? "good" : "bad",
+      there ? `${container} (not restarted)` : `${container}: the socket cannot be used`,
+    )
+  })
+
+const ffmpeg = Effect.gen(function* () {
+  const path = yield* located("ffmpeg")
+  if (path === undefined) return finding("ffmpeg", "warning", "not on the PATH: AAC (m4a, mp4) is not accepted")
+  const version = yield* Effect.callback<string>((resume) => {
+    execFile(path, ["-version"], { timeout: 5_000 }, (error, stdout) =>
+      resume(Effect.succeed(error === null ? (stdout.split("\n", 1)[0] ?? "") : `does not run: ${error.message}`)),
+    )
+  })
+  return finding("ffmpeg", version.startsWith("does not") ? "bad" : "good", version.slice(0, 80))
+})
+
+/** Prices, limits and keys go by the time of day: one that was never set is found by the age of this very program. */
+const clock = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const now = yield* Clock.currentTimeMillis
+  const written = yield* Effect.option(fs.stat(new URL(import.meta.url).pathname))
+  const before = Option.flatMap(written, ({ mtime }) => mtime)
+  const late = Option.isSome(before) && now < before.value.getTime() - Duration.toMillis("1 day")
+  const said = new Date(now).toISOString()
+  return finding("clock", late ? "bad" : "good", late ? `${said} is before this program was installed` : said)
+})
+
+/** Everything that can be looked at without starting or changing anything. Fails where the settings are not valid. */
+export const inspect = Effect.gen(function* () {
+  const { magpieRestart, parakeetRestart } = yield* Settings
+  return yield* Effect.all(
+    [
+      settings,
+      dataDirectory,
+      disk,
+      ledger,
+      speaks,
+      listens,
+      restart("restarts of Magpie", table.magpieRestart, magpieRestart),
+      restart("restarts of Parakeet", table.parakeetRestart, parakeetRestart),
+      ffmpeg,
+      clock,
+    ],
+    { concurrency: 4 },
+  )
+}).pipe(Effect.provide(Settings.layer))
