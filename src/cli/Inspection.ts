@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, FileSystem, Option, Schema } from "effect"
+import { Clock, DateTime, Duration, Effect, FileSystem, Option, Redacted, Schema } from "effect"
 import { execFile } from "node:child_process"
 import { connect } from "node:net"
 import { delimiter, join, resolve } from "node:path"
@@ -100,7 +100,7 @@ const reaches = (host: string, port: number) =>
 const ledger = Effect.gen(function* () {
   const { databaseUrl, dataDir } = yield* Settings
   if (databaseUrl === undefined) return yield* sqliteLedger(join(resolve(dataDir), "ledger.sqlite"))
-  const { hostname, port } = URL.parse(String(databaseUrl)) ?? { hostname: "", port: "" }
+  const { hostname, port } = URL.parse(Redacted.value(databaseUrl)) ?? { hostname: "", port: "" }
   const at = `${hostname}:${port === "" ? 5432 : port}`
   const there = yield* reaches(hostname, Number(port === "" ? 5432 : port))
   return finding(
@@ -196,7 +196,7 @@ const clock = Effect.gen(function* () {
   const written = yield* Effect.option(fs.stat(new URL(import.meta.url).pathname))
   const before = Option.flatMap(written, ({ mtime }) => mtime)
   const late = Option.isSome(before) && now < before.value.getTime() - Duration.toMillis("1 day")
-  const said = new Date(now).toISOString()
+  const said = DateTime.formatIso(DateTime.makeUnsafe(now))
   return finding("clock", late ? "bad" : "good", late ? `${said} is before this program was installed` : said)
 })
 
