@@ -20,6 +20,8 @@ const patience = Duration.seconds(30)
  * - `flush`: the rest, once, and what the first bytes of the whole are now that its length is known: see `Codec`
  */
 export interface StreamEncoder {
+  /** It costs next to nothing, however much it is given at once. */
+  readonly isCheap: boolean
   readonly encode: (samples: Int16Array) => Effect.Effect<Uint8Array, EncodeError>
   readonly flush: Effect.Effect<{ readonly bytes: Uint8Array; readonly head: Uint8Array | undefined }, EncodeError>
 }
@@ -77,6 +79,7 @@ const make = Effect.fnUntraced(function* (size: number, url: URL) {
   const leastBusy = yield* keepThreads(size, url)
 
   const open = Effect.fnUntraced(function* (options: EncoderOptions) {
+    if (isCheap(options)) return yield* openHere(options)
     const stream = yield* Effect.acquireRelease(
       Effect.suspend(() => {
         const thread = leastBusy()
@@ -87,6 +90,7 @@ const make = Effect.fnUntraced(function* (size: number, url: URL) {
       (stream) => Effect.sync(stream.close),
     )
     return {
+      isCheap: false,
       encode: (samples) =>
         Effect.callback<Answer>((resume) => stream.encode(samples, (answer) => resume(Effect.succeed(answer)))).pipe(
           Effect.flatMap(answered),
@@ -101,6 +105,10 @@ const make = Effect.fnUntraced(function* (size: number, url: URL) {
   return Encoders.of({ open })
 })
 
+/** Samples that leave as they come, behind a header at most. */
+const isCheap = ({ format, sampleRate, inputSampleRate = sampleRate, speed = 1 }: EncoderOptions): boolean =>
+  (format === "wav" || format === "pcm") && sampleRate === inputSampleRate && speed === 1
+
 const openHere = Effect.fnUntraced(function* (options: EncoderOptions) {
   const encoder = yield* Effect.acquireRelease(
     Effect.promise(() => makeEncoder(options)),
@@ -112,6 +120,7 @@ const openHere = Effect.fnUntraced(function* (options: EncoderOptions) {
     return bytes
   }
   return {
+    isCheap: isCheap(options),
     encode: (samples) => Effect.sync(() => counted(encoder.encode(samples))),
     flush: Effect.sync(() => {
       const bytes = counted(encoder.flush())
@@ -122,7 +131,7 @@ const openHere = Effect.fnUntraced(function* (options: EncoderOptions) {
 
 /**
  * Encodes speech in threads of its own: MP3 alone would take the event loop a third of a millisecond for each tenth of a second of speech, which
- * at 30 times real time is a tenth of it for every stream.
+ * at 30 times real time is a tenth of it for every stream. What costs nothing is encoded where it is called.
  *
  * - `open`: an encoder for one stream, as long as the scope. A thread that breaks down fails the streams it has and is replaced.
  */

@@ -42,6 +42,12 @@ interface Service {
    */
   readonly reserve: (usage: Usage, how?: Reservation) => Effect.Effect<Hold, BillingError, Scope.Scope>
   /**
+   * Reserves and charges at once, in one durable change, what is there as a whole. Its end is that of a hold that was settled: it is paid
+   * back unless `delivered` or `left` tells of its delivery. Where the hold is `replayed`, nothing was charged; `settle` does that.
+   * Fails as `reserve` and `settle` do.
+   */
+  readonly charge: (usage: Usage, served: Served) => Effect.Effect<Hold, BillingError, Scope.Scope>
+  /**
    * Whether the fiber's `Payer` could reserve this now: fails as `reserve` would. Writes and keeps nothing, so what it has said holds
    * only until another request spends it.
    */
@@ -101,20 +107,23 @@ const renewing = (ledger: Ledger["Service"], { id }: Hold, holdMillis: number) =
   )
 
 /** Asks until it is known whether the charge was made. Where that cannot be known, it is paid back. */
-const chargeForCertain = (made: Effect.Effect<Settlement, BillingError>, payBack: Effect.Effect<void>) =>
+const chargeForCertain = <A extends Pick<Settlement, "replayed" | "served">>(
+  made: Effect.Effect<A, BillingError>,
+  payBack: Effect.Effect<void>,
+  refused: () => void = () => {},
+) =>
   Effect.suspend(() => {
     let doubtful = false
     const attempt = Effect.tapError(made, (error) => Effect.sync(() => (doubtful ||= isLost(error))))
     return certainly(attempt).pipe(
       // Even if this attempt failed cleanly, an earlier one that was lost may have charged.
-      Effect.tapError(() => (doubtful ? payBack : Effect.void)),
+      Effect.tapError(() => (doubtful ? payBack : Effect.sync(refused))),
       Effect.tap(({ replayed, served }) => (replayed && !doubtful ? Effect.void : countCharge(served))),
     )
   })
 
-/** Reserving, settling and what is noted in between, of the `open` claims. */
-const makeCharging = (
-  ledger: Ledger["Service"],
+/** How claims are laid and closed. */
+const makeLaying = (
   open: Map<string, Claim>,
   holdMillis: number,
   ends: ReturnType<typeof makeClaimEnds>,
@@ -127,7 +136,8 @@ const makeCharging = (
       return claim === undefined ? Effect.void : ends.close(id, claim, exit)
     })
 
-  const reserve = Effect.fn("Billing.reserve")(function* (usage: Usage, { served, again }: Reservation = {}) {
+  /** A claim of the fiber's payer, and what the ledger is asked for it. Ends with the scope. */
+  const lay = Effect.fnUntraced(function* (usage: Usage) {
     const payer = yield* Payer
     const now = yield* Clock.currentTimeMillis
     const holdId = `hold_${randomUUID()}`
@@ -136,8 +146,27 @@ const makeCharging = (
     const claim = new Claim()
     open.set(holdId, claim)
     yield* out.alongside
+    return { claim, asked: { ...payer, holdId, usage, expiresAt: now + holdMillis, now } }
+  })
+
+  return { close, lay }
+}
+
+/** Reserving, settling and what is noted in between, of the `open` claims. */
+const makeCharging = (
+  ledger: Ledger["Service"],
+  open: Map<string, Claim>,
+  holdMillis: number,
+  ends: ReturnType<typeof makeClaimEnds>,
+  out: Effect.Success<typeof makeDelivered>,
+) => {
+  const { close, lay } = makeLaying(open, holdMillis, ends, out)
+
+  const reserve = Effect.fn("Billing.reserve")(function* (usage: Usage, { served, again }: Reservation = {}) {
+    const laid = yield* lay(usage)
+    const { claim } = laid
     const asked = {
-      ...{ ...payer, holdId, usage, expiresAt: now + holdMillis, now },
+      ...laid.asked,
       ...(served === undefined ? {} : { served }),
       ...(again === true ? { again } : {}),
     }
@@ -147,6 +176,19 @@ const makeCharging = (
     if (hold.replayed) claim.happens("replayed")
     else yield* Effect.forkScoped(renewing(ledger, hold, holdMillis))
     return hold
+  })
+
+  const chargeAtOnce = Effect.fnUntraced(function* (usage: Usage, served: Served) {
+    const { asked, claim } = yield* lay(usage)
+    claim.happens("settling")
+    let hold: Hold | undefined
+    const made = Effect.map(ledger.run("charge", { ...asked, served }), (charged) => {
+      hold = charged.hold
+      return charged.settlement ?? { replayed: true, served }
+    })
+    yield* chargeForCertain(made, ends.payBack(asked.holdId, "in doubt"), () => claim.happens("refused"))
+    claim.happens(hold!.replayed ? "replayed" : "settled")
+    return hold!
   })
 
   const charge = Effect.fnUntraced(function* (hold: Hold, { served, outcome }: Serving) {
@@ -178,7 +220,7 @@ const makeCharging = (
   const delivered = (hold: Hold) =>
     Effect.suspend(() => (open.get(hold.claim)?.happens("delivered") ? out.note(hold.claim) : Effect.void))
 
-  return { close, reserve, settle, left, delivered }
+  return { close, reserve, charge: Effect.fn("Billing.charge")(chargeAtOnce), settle, left, delivered }
 }
 
 const make = Effect.gen(function* () {
@@ -190,7 +232,7 @@ const make = Effect.gen(function* () {
   const open = new Map<string, Claim>()
   const out = yield* makeDelivered
   const ends = makeClaimEnds(ledger, abandoned, out.note)
-  const { close, reserve, settle, left, delivered } = makeCharging(ledger, open, holdMillis, ends, out)
+  const { close, ...charging } = makeCharging(ledger, open, holdMillis, ends, out)
 
   const reap = yield* makeHoldReaper(holdMillis, () => Array.from(open.keys()))
   yield* Effect.addFinalizer(() => Effect.andThen(ends.again, out.flush))
@@ -204,16 +246,13 @@ const make = Effect.gen(function* () {
   )
 
   return {
-    reserve,
+    ...charging,
     afford: Effect.fn("Billing.afford")(function* (usage: Usage, served: Served) {
       const payer = yield* Payer
       yield* ledger.run("afford", { ...payer, usage, served, now: yield* Clock.currentTimeMillis })
     }),
     release: (hold, cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : close(hold.claim, Exit.failCause(cause))),
-    settle,
     check: ledger.check,
-    delivered,
-    left,
     statement: Effect.fn("Billing.statement")((query: Question<"statement">) => ledger.run("statement", query)),
     holds: Effect.fn("Billing.holds")(function* (limit: number) {
       return yield* ledger.run("holds", { limit, now: yield* Clock.currentTimeMillis })
@@ -225,27 +264,31 @@ const make = Effect.gen(function* () {
   } satisfies Service
 })
 
+const freeHold = Effect.fnUntraced(function* (usage: Usage) {
+  const { accountId, keyId } = yield* Payer
+  const now = yield* Clock.currentTimeMillis
+  const id = `hold_${randomUUID()}`
+  const hold: Hold = {
+    id,
+    claim: id,
+    accountId,
+    keyId,
+    usage,
+    amount: 0,
+    rateVersion: 1,
+    state: "held",
+    reason: null,
+    createdAt: now,
+    expiresAt: now,
+    replayed: false,
+    outcome: null,
+  }
+  return hold
+})
+
 const free: Service = {
-  reserve: Effect.fnUntraced(function* (usage: Usage) {
-    const { accountId, keyId } = yield* Payer
-    const now = yield* Clock.currentTimeMillis
-    const id = `hold_${randomUUID()}`
-    return {
-      id,
-      claim: id,
-      accountId,
-      keyId,
-      usage,
-      amount: 0,
-      rateVersion: 1,
-      state: "held",
-      reason: null,
-      createdAt: now,
-      expiresAt: now,
-      replayed: false,
-      outcome: null,
-    }
-  }),
+  reserve: freeHold,
+  charge: freeHold,
   release: () => Effect.void,
   check: Effect.void,
   settle: (hold, { served }) => freeSettlement(hold.id, hold.accountId, served),

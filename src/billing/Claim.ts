@@ -21,7 +21,7 @@ type ClaimEvent = "refused" | "replayed" | "settling" | "settled" | "delivered"
 /** What is not here leaves it as it is. */
 const next: Record<ClaimState, { readonly [Event in ClaimEvent]?: ClaimState }> = {
   held: { refused: "ended", replayed: "doubtful", settling: "doubtful" },
-  doubtful: { settling: "doubtful", settled: "charged" },
+  doubtful: { refused: "ended", replayed: "doubtful", settling: "doubtful", settled: "charged" },
   charged: { delivered: "ended" },
   ended: {},
 }

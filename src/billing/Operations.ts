@@ -96,6 +96,14 @@ export interface Operations {
   readonly afford: (input: Omit<Reserve, "holdId" | "expiresAt" | "again"> & { readonly served: Served }) => null
   /** Charges a hold. Until `delivered` says that the answer is out, `reap` takes it for one that a crash kept back once its hold is overdue. */
   readonly settle: (input: Settle) => Settlement
+  /**
+   * Reserves and settles at once what is there as a whole, in one transaction. A hold that is replayed is not settled: its answer may not
+   * be there any more.
+   */
+  readonly charge: (input: Reserve & { readonly served: Served }) => {
+    readonly hold: Hold
+    readonly settlement: Settlement | null
+  }
   /** The answers of these claims are out: their charges stand whatever becomes of the gateway. */
   readonly delivered: (input: { readonly claims: ReadonlyArray<string> }) => null
   /**

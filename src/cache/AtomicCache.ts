@@ -11,6 +11,7 @@ import type { Metadata } from "./EntryFormat.ts"
  * Speech that was made once. A key that answers here answers with complete, verified bytes.
  *
  * - `enabled`: false when the settings allow no bytes; then `get` finds nothing and nothing is to be committed.
+ * - `knows`: whether this gateway has met an entry under the key, without a look at the disk, where there may be another's
  * - `get`: trouble with the disk is no entry.
  * - `write`: trouble with the disk is a `CacheError`, on which the caller goes on without.
  * - `remove`: whether there was such an entry.
@@ -22,6 +23,7 @@ export class AtomicCache extends Context.Service<
   AtomicCache,
   {
     readonly enabled: boolean
+    readonly knows: (key: CacheKey) => boolean
     readonly get: (key: CacheKey) => Effect.Effect<Option.Option<Entry>, never, Scope.Scope>
     readonly write: (key: CacheKey) => Effect.Effect<EntryWriter, CacheError, Scope.Scope>
     readonly remove: (key: CacheKey) => Effect.Effect<boolean, CacheError>

@@ -4,6 +4,7 @@ import { Settings } from "../Settings.ts"
 import type { AtomicCache } from "./AtomicCache.ts"
 import { makeDisk } from "./Disk.ts"
 import { makeEntryFiles } from "./EntryFiles.ts"
+import { KeptBytes } from "./EntryFileWriter.ts"
 import { makeLimits } from "./Limits.ts"
 import { makeListAfter } from "./Listing.ts"
 import { makeGet } from "./Reading.ts"
@@ -28,10 +29,17 @@ export const makeFiles = Effect.gen(function* () {
     root,
     scratch: (yield* Scratch).cache,
     maxBytes,
+    keptBytes: yield* KeptBytes,
     onUnsynced: (error) => trouble.report("make a rename last", error),
   })
   const reserve = yield* makeReserve(root, settings.cacheReserveBytes)
-  const options = { reserve, trouble, enabled, maxBytes, maxAgeMillis: Duration.toMillis(settings.cacheMaxAge) }
+  const options = {
+    reserve,
+    trouble,
+    enabled,
+    maxBytes,
+    maxAgeMillis: Duration.toMillis(settings.cacheMaxAge),
+  }
   const stock = makeStock(files, settings.cacheMemoryBytes)
   const removing = makeRemoving(stock, trouble)
   const limits = yield* makeLimits(stock, removing, options)
@@ -40,6 +48,7 @@ export const makeFiles = Effect.gen(function* () {
 
   return {
     enabled,
+    knows: (key) => stock.recency.get(key) !== undefined,
     get: yield* makeGet(stock, removing, options),
     write: makeWrite(stock, limits, options),
     remove: removing.remove,

@@ -3,7 +3,7 @@ import { Clock, Effect, Option, Stream } from "effect"
 import type { AtomicCache } from "./AtomicCache.ts"
 import { CacheError } from "./CacheError.ts"
 import { type CacheKey, keyVersion } from "./CacheKey.ts"
-import type { Entry } from "./Entry.ts"
+import { type Entry, entryInMemory } from "./Entry.ts"
 import type { Metadata } from "./EntryFormat.ts"
 
 /** `AtomicCache` without a disk. Bounded by nothing but the layer's life. */
@@ -20,15 +20,13 @@ export const makeMemory = Effect.sync((): AtomicCache["Service"] => {
     )
   return {
     enabled: true,
+    knows: (key) => entries.has(key),
     get: (key) =>
       Effect.sync(() => {
         const found = entries.get(key)
         if (found === undefined) return Option.none<Entry>()
         const { metadata, bytes } = found
-        return Option.some<Entry>({
-          metadata,
-          bytes: (range) => Stream.make(range === undefined ? bytes : bytes.subarray(range.start, range.end)),
-        })
+        return Option.some(entryInMemory(metadata, bytes))
       }),
     write: (key) =>
       Effect.sync(() => {

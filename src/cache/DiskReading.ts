@@ -2,7 +2,7 @@ import { Clock, Effect, Exit, Option, Scope, Stream } from "effect"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import { CacheError } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
-import type { Entry } from "./Entry.ts"
+import { type Entry, entryInMemory } from "./Entry.ts"
 import { verify } from "./EntryChecksum.ts"
 import type { OpenEntry } from "./EntryFiles.ts"
 import type { Removing } from "./Removing.ts"
@@ -49,7 +49,7 @@ export const makeFromDisk = (
   { evict, discard, unread }: Removing,
   options: { readonly trouble: Trouble; readonly maxAgeMillis: number },
 ) => {
-  const { files, readers } = stock
+  const { files, memory, readers } = stock
   const { trouble, maxAgeMillis } = options
   const check = makeCheck(stock)
 
@@ -79,10 +79,12 @@ export const makeFromDisk = (
               : Scope.close(inner, Exit.void),
           ),
         )
-        return Option.map(opened, (entry): Entry => ({
-          metadata: entry.metadata,
-          bytes: streamOf(key, entry, discard),
-        }))
+        return Option.map(opened, (entry): Entry => {
+          const hot = memory.get(key)
+          return hot === undefined
+            ? { metadata: entry.metadata, bytes: streamOf(key, entry, discard) }
+            : entryInMemory(hot.metadata, hot.bytes)
+        })
       }),
     )
 }

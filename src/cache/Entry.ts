@@ -1,4 +1,4 @@
-import type { Effect, Stream } from "effect"
+import { type Effect, Stream } from "effect"
 import type { CacheError } from "./CacheError.ts"
 import type { Description, Metadata } from "./EntryFormat.ts"
 
@@ -11,12 +11,21 @@ export interface ByteRange {
 /**
  * A committed entry, open as long as the scope it was got in: eviction or replacement does not disturb its reader.
  *
+ * @property whole all of the audio, where it is in memory anyway; not to be altered
  * @property bytes the audio, or a range of it; fails rather than ends early. May be run more than once.
  */
 export interface Entry {
   readonly metadata: Metadata
+  readonly whole?: Uint8Array | undefined
   readonly bytes: (range?: ByteRange) => Stream.Stream<Uint8Array, CacheError>
 }
+
+/** An entry all of which is in memory. */
+export const entryInMemory = (metadata: Metadata, whole: Uint8Array): Entry => ({
+  metadata,
+  whole,
+  bytes: (range) => Stream.make(range === undefined ? whole : whole.subarray(range.start, range.end)),
+})
 
 /**
  * A file that is not an entry yet. Leaving its scope without `commit` removes it; after it, the file stays readable

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { Clock, Effect, Option, type Scope } from "effect"
+import { Clock, Context, Effect, Option, Scope } from "effect"
 import type { ScratchFolder } from "../scratch/ScratchFolder.ts"
 import { CacheError, EntryTooLarge, whenGone } from "./CacheError.ts"
 import { type CacheKey, keyVersion } from "./CacheKey.ts"
@@ -21,6 +21,7 @@ interface Options {
   readonly folders: EntryFolders
   readonly scratch: ScratchFolder
   readonly maxBytes: number
+  readonly keptBytes: number
 }
 
 /** A file that nobody else knows of, removed with the scope unless it is `committed` by then. */
@@ -34,56 +35,114 @@ const openTemp = Effect.fnUntraced(function* ({ disk, scratch }: Options, state:
   return { temp, file: yield* disk.open(temp, "wx+", drop) }
 })
 
-/** Ends the file with its footer, and begins it with `head`. All of it is on the disk afterwards. */
-const finish = Effect.fnUntraced(function* (
-  file: OpenFile,
-  metadata: Metadata,
-  head: Uint8Array | undefined,
-  maxBytes: number,
-) {
+/**
+ * Up to so many bytes, nearly all of which the flight has in memory anyway, nothing is written before all is there, and then at once. A speech
+ * of seven seconds at 22 kHz is within it. Tests put their own in its place.
+ */
+export const KeptBytes = Context.Reference<number>("aviary/cache/KeptBytes", { defaultValue: () => 327_680 })
+
+/** What ends the file, if it fits. */
+const footerOf = Effect.fnUntraced(function* (metadata: Metadata, maxBytes: number) {
   const footer = encodeFooter(metadata)
   if (Option.isNone(footer)) return yield* CacheError.broken("the metadata does not fit the footer")
   const total = metadata.length + footer.value.length
   if (total > maxBytes) return yield* new CacheError({ reason: new EntryTooLarge({ bytes: total, limit: maxBytes }) })
-  yield* file.write(footer.value)
-  // Listeners who read the file from its beginning get the old head or the new one, never some of both: they read more at a time.
-  if (head !== undefined) yield* file.rewrite(head)
+  return { footer: footer.value, total }
+})
+
+/** All of the file is on the disk afterwards, and is as long as it should be. */
+const secured = Effect.fnUntraced(function* (file: OpenFile, total: number) {
   yield* file.sync
   const { size, identity } = yield* file.stat
   if (size !== total) return yield* CacheError.broken(`the file has ${size} bytes instead of ${total}`)
-  return { metadata, identity, size }
+  return { identity, size }
 })
+
+/** What is in a file, as it is appended. */
+const inFile = (temp: string, file: OpenFile) => {
+  const hash = createHash("sha256")
+  return {
+    temp,
+    file,
+    append: Effect.fnUntraced(function* (bytes: Uint8Array) {
+      yield* file.write(bytes)
+      hash.update(bytes)
+    }),
+    /** The checksum of its `length` bytes, the first of them being `head`. */
+    sealed: (length: number, head: Uint8Array | undefined) => {
+      const given = hash.digest("hex")
+      return head === undefined ? Effect.succeed(given) : rehash(file, length, given, head)
+    },
+  }
+}
 
 export const openWriter = Effect.fnUntraced(function* (
   options: Options,
   key: CacheKey,
 ): Effect.fn.Return<FileWriter, CacheError, Scope.Scope> {
-  const { folders, scratch, maxBytes } = options
+  const { folders, scratch, maxBytes, keptBytes } = options
+  const scope = yield* Effect.scope
   const state = { committed: false }
-  const { temp, file } = yield* openTemp(options, state).pipe(
-    // Someone removed the folder under us.
-    whenGone(() => Effect.andThen(scratch.lost, openTemp(options, state))),
-  )
-  const hash = createHash("sha256")
+  const kept: Array<Uint8Array> = []
+  let onDisk: ReturnType<typeof inFile> | undefined
   let length = 0
   let whole = true
+
+  const openFile = Effect.suspend(() =>
+    openTemp(options, state).pipe(
+      // Someone removed the folder under us.
+      whenGone(() => Effect.andThen(scratch.lost, openTemp(options, state))),
+      Scope.provide(scope),
+    ),
+  )
+  const moveToDisk = Effect.fnUntraced(function* () {
+    const { temp, file } = yield* openFile
+    const moved = inFile(temp, file)
+    if (length > 0) yield* moved.append(Buffer.concat(kept))
+    kept.length = 0
+    return (onDisk = moved)
+  })
+
+  /** The temporary file with all that makes the entry. */
+  const finish = Effect.fnUntraced(function* (described: Omit<Metadata, "sha256">, head: Uint8Array | undefined) {
+    if (onDisk === undefined) {
+      const audio = Buffer.concat(kept)
+      if (head !== undefined) audio.set(head)
+      const metadata: Metadata = { ...described, sha256: createHash("sha256").update(audio).digest("hex") }
+      const { footer, total } = yield* footerOf(metadata, maxBytes)
+      const { temp, file } = yield* openFile
+      yield* file.write(Buffer.concat([audio, footer]))
+      return { temp, metadata, ...(yield* secured(file, total)) }
+    }
+    const { file, sealed, temp } = onDisk
+    const metadata: Metadata = { ...described, sha256: yield* sealed(length, head) }
+    const { footer, total } = yield* footerOf(metadata, maxBytes)
+    yield* file.write(footer)
+    // Listeners who read the file from its beginning get the old head or the new one, never some of both: they read more at a time.
+    if (head !== undefined) yield* file.rewrite(head)
+    return { temp, metadata, ...(yield* secured(file, total)) }
+  })
+
   return {
     append: Effect.fnUntraced(function* (bytes) {
       const before = whole
       whole = false
-      yield* file.write(bytes)
-      whole = before
-      hash.update(bytes)
+      if (onDisk === undefined && length + bytes.length <= keptBytes) kept.push(bytes)
+      else yield* (onDisk ?? (yield* moveToDisk())).append(bytes)
       length += bytes.length
+      whole = before
     }),
-    read: (position, wanted) => file.read(position, Math.max(0, Math.min(wanted, length - position))),
+    read: (position, wanted) => {
+      const end = Math.min(length, position + wanted)
+      return onDisk === undefined
+        ? Effect.sync(() => Buffer.concat(kept).subarray(position, end))
+        : onDisk.file.read(position, Math.max(0, end - position))
+    },
     commit: Effect.fnUntraced(function* (description, head) {
       if (!whole) return yield* CacheError.broken("some of the audio was not written")
       if (length === 0) return yield* CacheError.broken("an entry cannot be empty")
       const created = yield* Clock.currentTimeMillis
-      const given = hash.digest("hex")
-      const sha256 = head === undefined ? given : yield* rehash(file, length, given, head)
-      const finished = yield* finish(file, { ...description, key, keyVersion, length, sha256, created }, head, maxBytes)
+      const { temp, ...finished } = yield* finish({ ...description, key, keyVersion, length, created }, head)
       yield* folders.place(temp, key)
       state.committed = true
       yield* folders.settle(key)

@@ -23,10 +23,11 @@ export const makeEntryFiles = (options: {
   readonly root: string
   readonly scratch: ScratchFolder
   readonly maxBytes: number
+  readonly keptBytes: number
   /** A name that may not survive a loss of power: the entry is whole, but not for sure there. */
   readonly onUnsynced: (error: CacheError) => Effect.Effect<void>
 }) => {
-  const { disk, scratch, maxBytes } = options
+  const { disk, scratch, maxBytes, keptBytes } = options
   const folders = makeEntryFolders(options)
   const { pathOf, shards, keysIn } = folders
 
@@ -43,7 +44,7 @@ export const makeEntryFiles = (options: {
 
   return {
     open,
-    write: (key: CacheKey) => openWriter({ disk, folders, scratch, maxBytes }, key),
+    write: (key: CacheKey) => openWriter({ disk, folders, scratch, maxBytes, keptBytes }, key),
     /** Whether it was there. */
     remove: (key: CacheKey) =>
       disk

@@ -102,7 +102,8 @@ export const makeFlight = <E>(
   const keeping = makeKeeping(plan, { cache, trouble, tape, scope, made: () => flight.stage !== "making" })
 
   const fly = Effect.gen(function* (): Effect.fn.Return<Outcome, E | CacheError> {
-    if (!flight.insisted) {
+    // Of what others committed since the last look at the disk nothing is known here; then it is made twice.
+    if (!flight.insisted && cache.knows(plan.key)) {
       const seen = yield* Effect.scoped(cache.get(plan.key))
       found = Option.isSome(seen) && !flight.insisted
       if (found) return "found"

@@ -112,7 +112,7 @@ const make = Effect.gen(function* () {
       Effect.gen(function* () {
         const { key, mode } = plan
         const current = byKey.get(key)
-        if (mode === "use" && (current === undefined || current.mode === "refresh")) {
+        if (mode === "use" && cache.knows(key) && (current === undefined || current.mode === "refresh")) {
           const found = yield* restore(lookUp(key))
           if (Option.isSome(found)) return found.value
         }

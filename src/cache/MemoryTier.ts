@@ -2,7 +2,7 @@ import type { CacheKey } from "./CacheKey.ts"
 import type { Metadata } from "./EntryFormat.ts"
 
 /** No entry over this many bytes is kept in memory, whatever the limit of all: one long reading would push out hundreds of greetings. */
-const largestHot = 262_144
+const largestHot = 524_288
 
 /** A small entry in memory, and what its file was when it was read. `checked` in `elapsedMillis`. */
 export interface Hot {

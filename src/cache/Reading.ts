@@ -1,8 +1,8 @@
-import { Clock, Effect, Option, Stream } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import type { CacheKey } from "./CacheKey.ts"
 import { makeFromDisk } from "./DiskReading.ts"
-import type { Entry } from "./Entry.ts"
+import { type Entry, entryInMemory } from "./Entry.ts"
 import type { Removing } from "./Removing.ts"
 import type { Stock } from "./Stock.ts"
 import type { Trouble } from "./Trouble.ts"
@@ -31,10 +31,7 @@ const makeFromMemory = ({ files, memory, forget }: Stock, maxAgeMillis: number) 
       }
       hot.checked = since
     }
-    return Option.some<Entry>({
-      metadata: hot.metadata,
-      bytes: (range) => Stream.make(range === undefined ? hot.bytes : hot.bytes.subarray(range.start, range.end)),
-    })
+    return Option.some(entryInMemory(hot.metadata, hot.bytes))
   })
 
 /** `AtomicCache.get`: from memory, or else from disk. */

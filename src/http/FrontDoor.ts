@@ -162,8 +162,16 @@ const logged = (
   headOnly: boolean,
   span: Tracer.Span | undefined,
   onDone: (bytes: number, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>,
-): Effect.Effect<Response.HttpServerResponse> => {
+): Effect.Effect<Response.HttpServerResponse, never, Scope.Scope> => {
   const body = response.body
+  if (body._tag === "Raw" && !headOnly) {
+    // One piece, written after this: the request's scope ends when it is out.
+    const whole = body.contentLength ?? 0
+    return Effect.as(
+      Effect.addFinalizer((exit) => onDone(Exit.isSuccess(exit) ? whole : 0, exit)),
+      response,
+    )
+  }
   if (body._tag !== "Stream" || headOnly) {
     const bytes = body._tag === "Uint8Array" && !headOnly ? body.contentLength : 0
     return Effect.as(onDone(bytes, Exit.void), response)

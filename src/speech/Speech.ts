@@ -5,7 +5,7 @@ import { Billing } from "../billing/Billing.ts"
 import type { Hold } from "../billing/Hold.ts"
 import type { Payable } from "../billing/Payable.ts"
 import { Payer } from "../billing/Payer.ts"
-import type { Served } from "../billing/Usage.ts"
+import type { Served, Usage } from "../billing/Usage.ts"
 import { AtomicCache } from "../cache/AtomicCache.ts"
 import type { Entry } from "../cache/Entry.ts"
 import { Flights } from "../cache/Flights.ts"
@@ -27,6 +27,7 @@ import { VoiceList } from "./VoiceList.ts"
  * @property key names the entry: `GET /v1/audio/speech/{key}` once it is committed
  * @property length bytes, when the whole is already there
  * @property sha256 of the whole audio, hexadecimal, when it is already there
+ * @property whole all of the audio, where it is in memory and charged already
  * @property bytes the audio, encoded; ends only when it is whole and committed. What a client is handed is charged by `settle`, which
  *   `paid` does at the right moment
  */
@@ -35,6 +36,7 @@ export interface Spoken extends Payable<SpeechFailure> {
   readonly cache: Served
   readonly contentType: string
   readonly sha256?: string | undefined
+  readonly whole?: Uint8Array | undefined
 }
 
 /** What a trace says of the audio: never what is said in it. */
@@ -59,6 +61,20 @@ const describe = (
       ? Effect.as(spoken({ audioMillis: durationMs, characters, voice }), description)
       : Effect.succeed(description)
   })
+
+/** What is in memory is charged at once, all else when it has left. */
+const paidHit = Effect.fnUntraced(function* (
+  entry: Entry,
+  billing: Billing["Service"],
+  usage: Usage,
+  hit: (entry: Entry, hold: Hold) => Spoken,
+) {
+  const { whole } = entry
+  if (whole === undefined) return hit(entry, yield* billing.reserve(usage, { served: "HIT" }))
+  const hold = yield* billing.charge(usage, "HIT")
+  const spoken = hit(entry, hold)
+  return hold.replayed ? spoken : { ...spoken, settle: Effect.void, whole }
+})
 
 const make = Effect.gen(function* () {
   const eachEdition = yield* makeEditions
@@ -91,7 +107,7 @@ const make = Effect.gen(function* () {
 
     if (request.cacheControl === "use") {
       const found = yield* cache.get(key)
-      if (Option.isSome(found)) return hit(found.value, yield* billing.reserve(usage, { served: "HIT" }))
+      if (Option.isSome(found)) return yield* paidHit(found.value, billing, usage, hit)
     }
 
     let hold = yield* billing.reserve(usage)

@@ -204,14 +204,15 @@ const encode = (
         return rest?.bytes ?? noBytes
       }),
     )
+    /** What is encoded at no cost goes as it comes: each piece costs everybody after it. */
+    const pieces = (chunk: Pcm) => {
+      const cut = (made: StreamEncoder) => (made.isCheap ? [chunk] : slices(chunk))
+      return encoder === undefined ? Effect.map(encoderFor(chunk.sampleRate), cut) : Effect.succeed(cut(encoder))
+    }
     return pcm.pipe(
-      Stream.map(slices),
+      Stream.mapEffect(pieces),
       Stream.flattenIterable,
-      Stream.mapEffect(({ sampleRate, samples }) =>
-        encoder === undefined
-          ? Effect.flatMap(encoderFor(sampleRate), (made) => made.encode(samples))
-          : encoder.encode(samples),
-      ),
+      Stream.mapEffect(({ samples }) => encoder!.encode(samples)),
       Stream.concat(Stream.fromEffect(end)),
       Stream.filter((encoded) => encoded.length > 0),
     )

@@ -177,6 +177,7 @@ describe("a crowd", () => {
       AtomicCache,
       Effect.map(AtomicCache, (cache) => ({
         ...cache,
+        knows: () => true,
         get: (key) =>
           Effect.flatMap(cache.get(key), (found) => (slow ? Effect.as(latch.await, found) : Effect.succeed(found))),
       })),

@@ -6,6 +6,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
+import { KeptBytes } from "../../src/cache/EntryFileWriter.ts"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { NimTest } from "../support/nim.ts"
 import { startPaying } from "../support/paying.ts"
@@ -31,7 +32,8 @@ layer(Layer.provideMerge(NimTest.layerRealTime, NodeServices.layer), { excludeTe
     it.effect("a client that leaves in mid-stream ends the engine's work and leaves no file", () =>
       Effect.gen(function* () {
         const nim = yield* NimTest
-        const gateway = yield* startAviary(nim)
+        // Such a file as a long speech has.
+        const gateway = yield* startAviary(nim).pipe(Effect.provideService(KeptBytes, 0))
         const connection = yield* rawConnection(gateway.port)
         connection.socket.write(jsonPost("/v1/audio/speech", body))
         yield* connection.seen("200 OK")

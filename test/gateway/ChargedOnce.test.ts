@@ -123,7 +123,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
 
     it.effect("a ledger that is down when the charge is due: no clean end, and no charge", () =>
       Effect.gen(function* () {
-        const w = yield* world()
+        const w = yield* world([], { cacheMemoryBytes: "0" })
         w.faults.set("settle", down("full"))
         expect(yield* speak(w)).toMatchObject({ status: 200, bytes: "cut" })
         expect(yield* w.settledBooks).toMatchObject({ ...nothing, holds: ["released"] })
@@ -133,6 +133,19 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         w.faults.set("settle", down("locked"))
         expect(yield* speak(w)).toMatchObject({ bytes: "cut" })
         expect(yield* w.settledBooks).toMatchObject({ spent: 50, held: 0 })
+      }),
+    )
+
+    it.effect("a ledger that is down when a hit is charged that is in memory: 503, not a byte, and no charge", () =>
+      Effect.gen(function* () {
+        const w = yield* world()
+        yield* speak(w)
+        w.faults.set("charge", down("full"))
+        expect(yield* speak(w)).toMatchObject({ status: 503 })
+        expect(yield* w.settledBooks).toMatchObject({ spent: 100, entries: ["charge -100 MISS"] })
+        w.faults.clear()
+        expect(yield* speak(w)).toMatchObject({ status: 200, cache: "HIT" })
+        expect(yield* w.settledBooks).toMatchObject({ spent: 150, held: 0 })
       }),
     )
 

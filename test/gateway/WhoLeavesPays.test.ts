@@ -68,7 +68,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
 
     it.effect("who leaves one byte before the end, or with all but the end, pays in full", () =>
       Effect.gen(function* () {
-        const w = yield* world()
+        const w = yield* world([], { cacheMemoryBytes: "0" })
         const [asked, answer] = [yield* Queue.unbounded<void>(), yield* Queue.unbounded<void>()]
         w.faults.set("settle", (run) =>
           run.pipe(
@@ -85,6 +85,23 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
           expect(yield* w.booksWhen((now) => now.spent === spent && now.held === 0)).toMatchObject({ spent, held: 0 })
         }
         expect((yield* w.books).entries).toEqual(["charge -100 MISS", "charge -50 HIT", "charge -50 HIT"])
+      }),
+    )
+
+    it.effect("who leaves while a hit is charged that is in memory has nothing of it, and is paid back", () =>
+      Effect.gen(function* () {
+        const w = yield* world()
+        yield* speak(w)
+        const asked = yield* Deferred.make<void>()
+        w.faults.set("charge", (run) =>
+          run.pipe(Effect.andThen(Deferred.succeed(asked, undefined)), Effect.andThen(Effect.never)),
+        )
+        const client = yield* opened(w)
+        yield* Deferred.await(asked)
+        client.socket.destroy()
+        expect(yield* w.booksWhen(({ entries }) => entries.length === 3)).toMatchObject({
+          ...{ spent: 100, held: 0, entries: ["charge -100 MISS", "charge -50 HIT", "refund 50 HIT"] },
+        })
       }),
     )
 

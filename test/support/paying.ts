@@ -15,7 +15,7 @@ export const watchedLedger = Effect.gen(function* () {
     ...ledger,
     run: (name, input) =>
       Effect.suspend(() => {
-        if (name === "reserve") holds.push((input as { holdId: string }).holdId)
+        if (name === "reserve" || name === "charge") holds.push((input as { holdId: string }).holdId)
         const run = ledger.run(name, input)
         return (faults.get(name) ?? ((it) => it))(run) as typeof run
       }),

@@ -215,6 +215,13 @@ function* settle({ holdId, served, outcome, part, now }: Question<"settle">): Ru
   return { holdId, accountId, amount, balance: charge.balance, served, settledAt: now, replayed: false }
 }
 
+function* charge(input: Question<"charge">): Rule<Answer<"charge">> {
+  const made = yield* reserve(input)
+  if (made.replayed) return { hold: made, settlement: null }
+  const { served, now } = input
+  return { hold: made, settlement: yield* settle({ holdId: made.id, served, outcome: null, now }) }
+}
+
 const markDelivered: Sql = ({ members }) => `DELETE FROM undelivered WHERE claimant IN (${members("?")})`
 
 function* delivered({ claims }: Question<"delivered">): Rule<null> {
@@ -274,9 +281,12 @@ function* reap({ limit, now, alone = false }: Question<"reap">): Rule<Answer<"re
   return { expired: due.length, refunded, forgotten: forgottenKeys + forgottenHolds }
 }
 
-type Names = "hold" | "holds" | "reserve" | "afford" | "settle" | "delivered" | "release" | "renew" | "reap"
+type Names = "hold" | "holds" | "reserve" | "afford" | "settle" | "charge" | "delivered" | "release" | "renew" | "reap"
 
-export const holdRules: Rules<Names> = { hold, holds, reserve, afford, settle, delivered, release, renew, reap }
+export const holdRules: Rules<Names> = {
+  ...{ hold, holds, reserve, afford, settle, charge },
+  ...{ delivered, release, renew, reap },
+}
 
 /** For people: the charge is from the exact fraction. */
 const percent = ({ handed, of }: Part) => `${Math.max(1, Math.floor((100 * handed) / of))} %`

@@ -1,5 +1,5 @@
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Cause, Effect, Stream } from "effect"
+import { Cause, Effect, Exit, Stream } from "effect"
 import { HttpServerError, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerResponse } from "node:http"
 import { paid, type Payable } from "../../billing/Payable.ts"
@@ -8,7 +8,7 @@ import { inFairTurns } from "../FairTurns.ts"
 const nothing = new Uint8Array()
 
 /** Absent where there is no socket. */
-const responseOf = (request: HttpServerRequest.HttpServerRequest): ServerResponse | undefined => {
+export const responseOf = (request: HttpServerRequest.HttpServerRequest): ServerResponse | undefined => {
   const response: unknown = NodeHttpServerRequest.toServerResponse(request)
   return response instanceof ServerResponse ? response : undefined
 }
@@ -60,6 +60,26 @@ export const deliver = <E>(
     const surroundings = { handedOver: handedOver(request), isLeaving: leaving(request) }
     return respond(Stream.concat(paid(fair, surroundings), last), answer.length, head)
   })
+
+/**
+ * The response that delivers at once what is there as a whole and charged. The charge stands once the operating system has all of it, or
+ * it was on its way there when the client left; otherwise it is paid back.
+ */
+export const deliverWhole = (
+  request: HttpServerRequest.HttpServerRequest,
+  response: ServerResponse,
+  { delivered }: Pick<Payable<never>, "delivered">,
+  whole: Uint8Array,
+  head: Head,
+) =>
+  Effect.as(
+    Effect.addFinalizer((exit) => {
+      if (response.writableFinished) return delivered("all")
+      const hasLeft = Exit.isSuccess(exit) || leaving(request)(exit.cause)
+      return hasLeft ? delivered(response.headersSent ? whole.length : 0) : Effect.void
+    }),
+    HttpServerResponse.raw(whole, { ...head, contentLength: whole.length }),
+  )
 
 /**
  * The response that delivers an answer which is of use before its last byte, such as a text: it is charged before the first. That it

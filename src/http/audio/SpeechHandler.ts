@@ -5,7 +5,7 @@ import { defaultFormat } from "../../audio/format/AudioFormat.ts"
 import { Speech } from "../../speech/Speech.ts"
 import type { SpeechRequest } from "../../speech/SpeechRequest.ts"
 import { codePoints } from "../../speech/SpokenText.ts"
-import { deliver } from "./Delivery.ts"
+import { deliver, deliverWhole, responseOf } from "./Delivery.ts"
 import { Models } from "./Models.ts"
 import { speechEvents } from "./SpeechEvents.ts"
 import { paying } from "../access/Paying.ts"
@@ -61,14 +61,18 @@ export const makeSpeechHandler = Effect.gen(function* () {
     if (payload.stream_format === "sse") {
       return yield* speechEvents(request, spoken, cached, codePoints(payload.input))
     }
-    return yield* deliver(request, spoken, {
+    const head = {
       contentType: spoken.contentType,
       headers: {
         ...cached,
         ...(spoken.sha256 === undefined ? {} : { etag: `"${spoken.sha256}"` }),
         ...(spoken.cache === "BYPASS" ? {} : { "content-location": `/v1/audio/speech/${spoken.key}` }),
       },
-    })
+    }
+    const response = responseOf(request)
+    return spoken.whole === undefined || response === undefined
+      ? yield* deliver(request, spoken, head)
+      : yield* deliverWhole(request, response, spoken, spoken.whole, head)
   })
 
   return (payload: SpeechPayload, request: HttpServerRequest.HttpServerRequest) =>

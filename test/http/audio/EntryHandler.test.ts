@@ -138,6 +138,7 @@ it.live("breaks the answer off where the file is cut under it", () =>
     const { metadata } = yield* started
     const cache = Layer.mock(AtomicCache, {
       enabled: true,
+      knows: () => true,
       get: () => Effect.succeedSome({ metadata, bytes: () => broken }),
     })
     const { port } = yield* startGateway({ rooms: Layer.merge(testRooms, cache) })
