@@ -1,0 +1,63 @@
+import { assert, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Asked } from "../../../src/billing/Operations.ts"
+import { makeGroupWriter } from "../../../src/billing/postgres/GroupWriter.ts"
+import { cuttingWay } from "../../support/cutCommits.ts"
+import { databaseAt, startPostgres } from "../../support/postgres.ts"
+import { sharedPostgres } from "../../support/sharedPostgres.ts"
+
+const long = { timeout: 60_000 }
+
+const open: Asked = {
+  name: "openAccount",
+  input: { id: "a", name: "A", terms: { kind: "prepaid", overdraft: 0 }, now: 1 },
+}
+const post = (operationId: string): Asked => ({
+  name: "post",
+  input: { operationId, accountId: "a", kind: "deposit", amount: 100, reason: null, now: 2 },
+})
+
+// A connection's first commit is sent in words; later ones by the name of what was prepared.
+for (const cut of ["after", "before"] as const)
+  it.live(
+    `a connection that is lost ${cut} the server has the commit is no doubt for long: the change is made once, and answered as made`,
+    () =>
+      Effect.gen(function* () {
+        const { database, port, sql } = yield* sharedPostgres
+        const url = yield* database
+        const way = yield* cuttingWay(port)
+        yield* Effect.gen(function* () {
+          const writer = yield* makeGroupWriter(false)
+          way.cut = cut
+          const [opened, posted] = yield* writer.write([open, post("d")])
+          assert.strictEqual(way.cuts, 1)
+          assert.deepInclude((opened as { answer: object }).answer, { id: "a", balance: 0 })
+          assert.deepInclude((posted as { answer: object }).answer, { amount: 100, balance: 100 })
+          yield* writer.write([post("e")])
+        }).pipe(Effect.scoped, Effect.provide(databaseAt(url.replace(`:${port}/`, `:${way.port}/`))))
+        const count = (text: string) => sql(`SET search_path = aviary; ${text}`, url.split("/").at(-1))
+        assert.strictEqual(count("SELECT balance FROM accounts WHERE id = 'a'"), "200")
+        assert.strictEqual(count("SELECT count(*) FROM done_groups"), "2")
+      }).pipe(Effect.scoped),
+    long,
+  )
+
+it.live(
+  "while the database is away nothing is done, and what is asked is refused; when it is back, it is taken again",
+  () =>
+    Effect.gen(function* () {
+      const server = yield* startPostgres()
+      const url = yield* server.database
+      yield* Effect.gen(function* () {
+        const writer = yield* makeGroupWriter(true)
+        yield* writer.write([open])
+        yield* server.kill
+        const [refused] = yield* writer.write([post("d")])
+        assert.deepInclude((refused as { refused: object }).refused, { _tag: "LedgerUnavailable", kind: "failed" })
+        yield* server.start
+        const [posted] = yield* writer.write([post("d")])
+        assert.deepInclude((posted as { answer: object }).answer, { balance: 100 })
+      }).pipe(Effect.scoped, Effect.provide(databaseAt(url)))
+    }).pipe(Effect.scoped),
+  long,
+)

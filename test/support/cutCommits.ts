@@ -1,0 +1,52 @@
+import { Effect } from "effect"
+import { connect, createServer, type Socket } from "node:net"
+
+/**
+ * A way to the PostgreSQL at `port` that cuts a connection at its next commit, once it is told to: `after` the server has it, whose answer
+ * is lost, or `before`.
+ */
+export const cuttingWay = (port: number) =>
+  Effect.acquireRelease(
+    Effect.callback<{
+      readonly port: number
+      cut: "after" | "before" | undefined
+      cuts: number
+      readonly close: () => void
+    }>((resume) => {
+      const sockets = new Set<Socket>()
+      const server = createServer((client) => {
+        const there = connect(port, "127.0.0.1")
+        let isLost = false
+        for (const socket of [client, there]) {
+          sockets.add(socket)
+          socket.on("error", () => undefined)
+        }
+        client.on("close", () => there.end())
+        there.on("close", () => client.destroy())
+        client.on("data", (chunk) => {
+          const { cut } = way
+          if (cut === undefined || !chunk.includes("COMMIT")) return void there.write(chunk)
+          way.cut = undefined
+          way.cuts++
+          isLost = true
+          if (cut === "after") there.write(chunk)
+          else there.destroy()
+        })
+        there.on("data", (chunk) => (isLost ? client.destroy() : client.write(chunk)))
+      })
+      const way = {
+        port: 0,
+        cut: undefined as "after" | "before" | undefined,
+        cuts: 0,
+        close: () => {
+          for (const socket of sockets) socket.destroy()
+          server.close()
+        },
+      }
+      server.listen(0, "127.0.0.1", () => {
+        way.port = (server.address() as { readonly port: number }).port
+        resume(Effect.succeed(way))
+      })
+    }),
+    ({ close }) => Effect.sync(close),
+  )
