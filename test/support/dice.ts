@@ -10,3 +10,6 @@ export const makeDice = (seed: number) => {
     pick: <A>(from: ReadonlyArray<A>): A => from[below(from.length)]!,
   }
 }
+
+/** See `makeDice`. */
+export type Dice = ReturnType<typeof makeDice>

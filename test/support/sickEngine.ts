@@ -5,10 +5,13 @@ import type { EngineId } from "../../src/health/EngineId.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { EngineProbe } from "../../src/health/EngineProbe.ts"
 import { EngineStates } from "../../src/health/EngineStates.ts"
+import * as OnDemand from "../../src/health/OnDemand.ts"
+import { Power } from "../../src/health/Power.ts"
 import { Quarantine } from "../../src/health/Quarantine.ts"
 import { RestartBudget } from "../../src/health/RestartBudget.ts"
 import { Restarter } from "../../src/health/Restarter.ts"
 import { type JournalRecord, RestartJournal } from "../../src/health/RestartJournal.ts"
+import { Neighbours } from "../../src/scratch/Neighbours.ts"
 import { Settings } from "../../src/Settings.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineLoading, EngineRejected } from "../../src/upstream/EngineFailure.ts"
@@ -87,6 +90,10 @@ export const healthRoom = (
     readonly restarter?: "none"
     /** A probe that costs nothing, for days on end. */
     readonly quickProbe?: boolean
+    /** What a probe finds, whatever it finds. */
+    readonly probe?: Layer.Layer<EngineProbe>
+    /** What stops and starts engines; nothing does unless it is given. */
+    readonly power?: Layer.Layer<Power>
     /** Further Parakeets. */
     readonly others?: ReadonlyArray<SickEngine>
   } = {},
@@ -108,10 +115,11 @@ export const healthRoom = (
     ),
   )
   const realProbe = EngineProbe.layer.pipe(Layer.provide(NodeServices.layer))
-  const probe = options.quickProbe === true ? quickProbe : realProbe
+  const probe = options.probe ?? (options.quickProbe === true ? quickProbe : realProbe)
   const deepHealth = options.scheduled === true ? DeepHealth.layer : DeepHealth.layerUnscheduled
-  return EngineGuard.layer.pipe(
+  return Layer.merge(EngineGuard.layer, OnDemand.layer).pipe(
     Layer.provideMerge(deepHealth),
+    Layer.provide([options.power ?? Power.layerNone, Neighbours.layerNone]),
     Layer.provideMerge(Layer.mergeAll(Admission.layer, Quarantine.layer, probe)),
     Layer.provideMerge(EngineStates.layer),
     Layer.provideMerge(restarter),

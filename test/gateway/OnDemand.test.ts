@@ -1,0 +1,84 @@
+/**
+ * A GPU that nobody needs at night is stopped, and whoever needs it in the morning waits for its start. The one thing that must not
+ * happen is that a request finds the engine stopped under it, least of all in the very moment of stopping.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { expect, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { startAviary } from "../support/aviary.ts"
+import { eventually, transcribe, wavOf } from "../support/listeningNim.ts"
+import { adminToken, type MemberNim, operatorOf, startMember } from "../support/pairOfEngines.ts"
+
+/** Commands that stop and start `member`, which are told when they are done. */
+const startSwitch = Effect.fnUntraced(function* (member: MemberNim) {
+  const done: Array<string> = []
+  const server = yield* Effect.acquireRelease(
+    Effect.callback<ReturnType<typeof createServer>>((resume) => {
+      const made = createServer((request, response) => {
+        const way = request.url!.slice(1)
+        done.push(way)
+        Effect.runFork(way === "stop" ? member.kill : member.revive)
+        response.end()
+      })
+      made.listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
+    }),
+    (made) => Effect.sync(() => void made.close()),
+  )
+  const { port } = server.address() as AddressInfo
+  const command = (way: string) =>
+    `command:${JSON.stringify([process.execPath, "--input-type=module", "-e", `await fetch("http://127.0.0.1:${port}/${way}", { method: "POST" })`])}`
+  return { done, start: command("start"), stop: command("stop") }
+})
+
+/** Sends requests around the moments at which the engine is stopped, until it was stopped `times` times more; what each was told. */
+const requestsAroundStops = Effect.fnUntraced(function* (url: string, idleMillis: number, times: number) {
+  const operator = operatorOf(url)
+  const stops = Effect.map(
+    operator.engine("parakeet"),
+    ({ changes }) => changes.filter(({ to }) => to === "stopped").length,
+  )
+  const before = yield* stops
+  const told: Array<number> = []
+  for (let n = 0; (yield* stops) < before + times; n++) {
+    const { status } = yield* transcribe(url, wavOf(300 + n))
+    told.push(status)
+    // The next one comes a little before, at, or a little after the moment at which the engine is stopped.
+    yield* Effect.sleep(idleMillis + ((n % 7) - 3) * 10)
+  }
+  return told
+})
+
+layer(NodeServices.layer, { excludeTestServices: true })("OnDemand", (it) => {
+  it.effect(
+    "an engine that nobody needs is stopped by a command, and started by the first request, which is answered",
+    () =>
+      Effect.gen(function* () {
+        const member = yield* startMember()
+        const { done, start, stop } = yield* startSwitch(member)
+        const { url } = yield* startAviary(undefined, {
+          adminToken,
+          magpieUrl: member.url.href,
+          parakeetUrls: `${member.url.href} protocol=nim start=${start} stop=${stop} idle="1 second"`,
+          recoveryWait: "1 minute",
+        })
+        const operator = operatorOf(url)
+        expect((yield* transcribe(url, wavOf(300))).body.text).toBe("heard 300 milliseconds")
+        yield* eventually(operator.engine("parakeet"), ({ state }) => state === "stopped")
+        yield* eventually(
+          Effect.sync(() => done),
+          (ways) => ways.length > 0,
+        )
+        expect((yield* transcribe(url, wavOf(400))).body.text).toBe("heard 400 milliseconds")
+        const told = yield* requestsAroundStops(url, 1_000, 3)
+        expect(new Set(told)).toEqual(new Set([200]))
+        const { budget, lastStartMillis, restarts } = yield* operator.engine("parakeet")
+        expect([restarts, budget.left]).toEqual([[], 3])
+        console.log(
+          `by a command: ${told.length} requests around ${done.filter((way) => way === "stop").length} stops, all answered; a start took ${lastStartMillis} ms; no restart was spent`,
+        )
+      }),
+    120_000,
+  )
+})
