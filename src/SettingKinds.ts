@@ -17,7 +17,7 @@ export interface Setting<A> {
 
 type Defaulted<A, D> = D extends string ? A : A | undefined
 
-export const setting =
+const setting =
   <A>(codec: Schema.ConstraintCodec<A, unknown>, accepts: string, secret = false) =>
   <const D extends string | undefined>(name: string, byDefault: D, meaning: string): Setting<Defaulted<A, D>> => ({
     name,
@@ -100,6 +100,17 @@ export const origins = listOf(
 /** Names, each with what it stands for. */
 export const namesOf = (example: string) =>
   setting(Schema.fromJsonString(Schema.Record(Schema.NonEmptyString, Schema.NonEmptyString)), `JSON such as ${example}`)
+export const paces = setting(
+  Schema.fromJsonString(
+    Schema.Record(
+      Schema.String,
+      Schema.Tuple([Schema.Finite, Schema.Finite]).check(
+        Schema.makeFilter(([slowest, fastest]) => slowest > 0 && slowest < fastest),
+      ),
+    ),
+  ),
+  'JSON such as {"en":[1.5,20]}',
+)
 export const oneOf = <const L extends ReadonlyArray<string>>(...values: L) =>
   setting(Schema.Literals(values), values.map((v) => `"${v}"`).join(" or "))
 

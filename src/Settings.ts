@@ -1,4 +1,4 @@
-import { ConfigProvider, Context, Effect, Layer, Schema } from "effect"
+import { ConfigProvider, Context, Effect, Layer } from "effect"
 import {
   adminToken,
   bytesFrom,
@@ -16,10 +16,10 @@ import {
   names,
   oneOf,
   origins,
+  paces,
   port,
   protocol,
   restartTarget,
-  setting,
   text,
   type Setting,
   url,
@@ -140,23 +140,23 @@ export const table = {
     "{}",
     "Names of voices beside the engine's own, in any case: each with the voice that it stands for. OpenAI's thirteen are dealt out to the English voices unless they are here.",
   ),
+  speakable: oneOf("on", "off")(
+    "AVIARY_SPEAKABLE",
+    "on",
+    "Whether a text that holds markdown is read as a person would read it: without marks, tables row by row, code by its name, addresses by their host, emoji left out. A request may say otherwise in `x-aviary-speakable`.",
+  ),
+  pronunciations: text(
+    "AVIARY_PRONUNCIATIONS",
+    undefined,
+    'A file of words and how they are to be spelled for the voice: JSON such as `{"nginx":"engine x"}`. Read again when it changes. Unset: none.',
+  ),
   models: namesOf('{"kokoro":"tts-1","whisper-small":"whisper-1"}')(
     "AVIARY_MODELS",
     "{}",
     "Names of models beside the engines' own and OpenAI's: each with the model that it stands for. Common ones of other servers, such as `kokoro` and `whisper-large-v3`, are known.",
   ),
   maxTextCharacters: count("AVIARY_MAX_TEXT_CHARACTERS", "4096", "Longest text of one speech, in code points."),
-  paces: setting(
-    Schema.fromJsonString(
-      Schema.Record(
-        Schema.String,
-        Schema.Tuple([Schema.Finite, Schema.Finite]).check(
-          Schema.makeFilter(([slowest, fastest]) => slowest > 0 && slowest < fastest),
-        ),
-      ),
-    ),
-    'JSON such as {"en":[1.5,20]}',
-  )(
+  paces: paces(
     "AVIARY_PACES",
     "{}",
     "Slowest and fastest plausible pace by language, in letters per second. Audio outside of it is not the whole speech.",

@@ -3,14 +3,18 @@ import { type AudioFormat, plannedSampleRate } from "../audio/format/AudioFormat
 import { cacheKey } from "../cache/CacheKey.ts"
 import type { TraitsOf } from "../health/Fleet.ts"
 import { BlankText, SpeechError, TextTooLong, UnknownVoice, Unspeakable } from "./SpeechError.ts"
+import type { Pronunciations } from "./Pronunciations.ts"
+import type { Speakable } from "./speakable/Speakable.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
 import { codePoints, normalise, speakableCharacters } from "./SpokenText.ts"
+import { isSsml, withoutSsml } from "./Ssml.ts"
 import type { VoiceList } from "./VoiceList.ts"
 
 /**
  * A speech as it will be made: everything that decides its bytes, and nothing else.
  *
- * @property text normalised, not blank
+ * @property text what is spoken, normalised; without a letter or a digit it is a short silence
+ * @property isRewritten whether that is another text than was sent
  * @property characters of `text` as the client sent it, in code points
  * @property voice as the engine spells it
  * @property language BCP 47
@@ -18,6 +22,7 @@ import type { VoiceList } from "./VoiceList.ts"
  */
 export interface Plan {
   readonly text: string
+  readonly isRewritten: boolean
   readonly characters: number
   readonly voice: string
   readonly language: string
@@ -25,6 +30,14 @@ export interface Plan {
   readonly format: AudioFormat
   readonly sampleRate: number | undefined
   readonly model: string
+}
+
+/** What decides how a text is read. */
+interface Reader {
+  readonly magpie: TraitsOf<"magpie">
+  readonly speakable: Speakable["Service"]
+  readonly speakableByDefault: "on" | "off"
+  readonly pronunciations: Pronunciations["Service"]
 }
 
 /** What a voice without a locale in its name speaks. */
@@ -38,31 +51,39 @@ const voiceOf = Effect.fnUntraced(function* (wanted: string, voices: VoiceList["
   return resolve(wanted) ?? (yield* fail(new UnknownVoice({ voice: wanted, available: bases.map(({ id }) => id) })))
 })
 
+/** The text as it is spoken. An SSML document is the client's own word on that: it stays whole for an engine that takes it. */
+const spokenText = Effect.fnUntraced(function* (request: SpeechRequest, language: string, engine: Reader) {
+  if (isSsml(request.text)) {
+    return normalise(engine.magpie.supportsSsml === true ? request.text : withoutSsml(request.text))
+  }
+  const isOn = (request.speakable ?? engine.speakableByDefault) === "on"
+  const read = isOn ? yield* engine.speakable.read(request.text, language) : request.text
+  return normalise((yield* engine.pronunciations.current)(read))
+})
+
 /** Decides what a request means with the engine that is there, or why it cannot be done. */
 export const plan = Effect.fnUntraced(function* (
   request: SpeechRequest,
-  engine: {
-    readonly magpie: TraitsOf<"magpie">
-    readonly voices: VoiceList["Service"]
-    readonly maxCharacters: number
-  },
+  engine: Reader & { readonly voices: VoiceList["Service"]; readonly maxCharacters: number },
 ) {
   const characters = codePoints(request.text)
   if (characters > engine.maxCharacters) {
     return yield* fail(new TextTooLong({ length: characters, limit: engine.maxCharacters }))
   }
-  const text = normalise(request.text)
-  if (text === "") return yield* fail(new BlankText())
+  const sent = normalise(request.text)
+  if (sent === "") return yield* fail(new BlankText())
   const index = yield* engine.voices.known
   const named = index.resolve(request.voice) ?? (yield* voiceOf(request.voice, engine.voices))
   const voice = request.instructions === undefined ? named : index.withEmotion(named, request.instructions)
   const language = request.language ?? voice.language ?? defaultLanguage
+  const text = yield* spokenText(request, language, engine)
   const audible = engine.magpie.audible?.(text)
   if (audible !== undefined && speakableCharacters(audible) * 2 < speakableCharacters(text)) {
     return yield* fail(new Unspeakable({ voice: voice.id, language }))
   }
   return {
     text,
+    isRewritten: text !== sent,
     characters,
     voice: voice.id,
     language,

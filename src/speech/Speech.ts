@@ -15,6 +15,8 @@ import type { Edition } from "../health/Fleet.ts"
 import { Settings } from "../Settings.ts"
 import { makeEditions, makeSynthesizer } from "./Editions.ts"
 import { keyOf, plan } from "./Plan.ts"
+import { Pronunciations } from "./Pronunciations.ts"
+import { Speakable } from "./speakable/Speakable.ts"
 import type { SpeechFailure } from "./SpeechError.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
 import { synthesize } from "./Synthesis.ts"
@@ -28,6 +30,7 @@ import { VoiceList } from "./VoiceList.ts"
  * @property length bytes, when the whole is already there
  * @property sha256 of the whole audio, hexadecimal, when it is already there
  * @property whole all of the audio, where it is in memory and charged already
+ * @property text what is spoken, where that is another text than was sent
  * @property bytes the audio, encoded; ends only when it is whole and committed. What a client is handed is charged by `settle`, which
  *   `paid` does at the right moment
  */
@@ -35,6 +38,7 @@ export interface Spoken extends Payable<SpeechFailure> {
   readonly key: string
   readonly cache: Served
   readonly contentType: string
+  readonly text?: string | undefined
   readonly sha256?: string | undefined
   readonly whole?: Uint8Array | undefined
 }
@@ -76,6 +80,14 @@ const paidHit = Effect.fnUntraced(function* (
   return hold.replayed ? spoken : { ...spoken, settle: Effect.void, whole }
 })
 
+/** What decides how a request is read, whichever edition speaks it. */
+const makeReader = Effect.gen(function* () {
+  const { maxTextCharacters: maxCharacters, speakable: speakableByDefault } = yield* Settings
+  const [voices, speakable, pronunciations] = [yield* VoiceList, yield* Speakable, yield* Pronunciations]
+  return (request: SpeechRequest, { traits: magpie }: Edition<"magpie">) =>
+    plan(request, { magpie, voices, maxCharacters, speakable, speakableByDefault, pronunciations })
+})
+
 const make = Effect.gen(function* () {
   const eachEdition = yield* makeEditions
   const synthesizerOf = yield* makeSynthesizer
@@ -83,15 +95,16 @@ const make = Effect.gen(function* () {
   const flights = yield* Flights
   const keys = yield* OwnedKeys
   const billing = yield* Billing
-  const voices = yield* VoiceList
+  const read = yield* makeReader
   const encoders = yield* Encoders
   const sharing = yield* Sharing
-  const { maxTextCharacters: maxCharacters, paces } = yield* Settings
+  const { paces } = yield* Settings
   const speakAs = Effect.fnUntraced(function* (edition: Edition<"magpie">, request: SpeechRequest) {
     const magpie = edition.traits
-    const planned = yield* plan(request, { magpie, voices, maxCharacters })
+    const planned = yield* read(request, edition)
     const key = keys.of((yield* Payer).accountId, keyOf(planned))
     const contentType = contentTypeOf(planned.format)
+    const text = planned.isRewritten ? planned.text : undefined
     const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
     /** What every way of serving has in common: a price, and how much of so many bytes the client was handed. */
     const charging = (hold: Hold, served: Served, total: () => number) => ({
@@ -100,7 +113,7 @@ const make = Effect.gen(function* () {
         handed === "all" ? billing.delivered(hold) : billing.left(hold, { served, handed, of: total() }),
     })
     const hit = ({ bytes, metadata: { length, sha256 } }: Entry, hold: Hold): Spoken => ({
-      ...{ key, contentType, cache: "HIT", length, sha256 },
+      ...{ key, contentType, text, cache: "HIT", length, sha256 },
       bytes: Stream.onError(bytes(), (cause) => billing.release(hold, cause)),
       ...charging(hold, "HIT", () => length),
     })
@@ -135,7 +148,7 @@ const make = Effect.gen(function* () {
     const { bytes, total } = joined
     const role = joined.role === "MISS" && shared.followed() ? "COALESCED" : joined.role
     return {
-      ...{ key, contentType, cache: role, length: undefined },
+      ...{ key, contentType, text, cache: role, length: undefined },
       bytes: Stream.onError(bytes, release),
       ...charging(hold, role, total),
     } satisfies Spoken
@@ -152,5 +165,7 @@ export class Speech extends Context.Service<
   Speech,
   { readonly speak: (request: SpeechRequest) => Effect.Effect<Spoken, SpeechFailure, Scope.Scope> }
 >()("aviary/speech/Speech") {
-  static readonly layer = Layer.effect(Speech, make).pipe(Layer.provide([VoiceList.layer, Encoders.layer]))
+  static readonly layer = Layer.effect(Speech, make).pipe(
+    Layer.provide([VoiceList.layer, Encoders.layer, Speakable.layer, Pronunciations.layer]),
+  )
 }

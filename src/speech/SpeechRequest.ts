@@ -13,6 +13,8 @@ export interface SpeechRequest {
   readonly speed: number
   /** BCP 47; absent: the voice's own. */
   readonly language?: string | undefined
+  /** Whether markdown is read as a person would; absent: as the operator has set it. */
+  readonly speakable?: "on" | "off" | undefined
   /** Hz; absent: what the format has by default. */
   readonly sampleRate?: number | undefined
   /** `use` the cache, `refresh` the entry (no-cache), or `bypass` it altogether (no-store). */

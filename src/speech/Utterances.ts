@@ -1,13 +1,14 @@
+import { isSsml } from "./Ssml.ts"
 import { writtenOut } from "./SpokenLength.ts"
 
 /**
  * `text` in pieces of at most `limit` code points once written out, cut at the ends of sentences, or of words where one sentence is longer,
- * or of graphemes where one word is. Joined by the white space that was between them they are `text` again.
+ * or of graphemes where one word is. An SSML document is never cut. Joined by the white space that was between them they are `text` again.
  *
  * @param language BCP 47, for the rules of where a sentence ends
  */
 export const split = (text: string, limit: number, language: string): ReadonlyArray<string> =>
-  pack([text], limit, ["sentence", "word", "grapheme"], language)
+  isSsml(text) ? [text] : pack([text], limit, ["sentence", "word", "grapheme"], language)
 
 type Granularity = "sentence" | "word" | "grapheme"
 

@@ -1,3 +1,4 @@
+import { isSsml } from "./Ssml.ts"
 import { longestSaid, mustSound, surelySaid } from "./SpokenLength.ts"
 
 /** Slowest and fastest plausible pace of a language, in letters per second at speed 1. */
@@ -54,6 +55,8 @@ export const plausible = (
   { text, language, speed }: Omit<Evidence, "durationMs">,
   overrides: Readonly<Record<string, Pace>> = {},
 ): { readonly shortest: number; readonly longest: number } => {
+  // Its pauses and spellings are the client's.
+  if (isSsml(text)) return { shortest: 0, longest: Infinity }
   const primary = language.split("-")[0]?.toLowerCase() ?? ""
   const [slowest, fastest] = overrides[primary] ?? paces[primary] ?? anyPace
   const letters = surelySaid(text, language)

@@ -29,6 +29,9 @@ export const makeMagpieAt = Effect.fnUntraced(function* (address: EngineAddress,
       return known().maxCharacters
     },
     supportsSpeed: false,
+    get supportsSsml() {
+      return known() === nim
+    },
     voices: Effect.flatMap(client, ({ voices }) => voices),
     synthesize: (utterance: Utterance) => Stream.unwrap(Effect.map(client, (one) => one.synthesize(utterance))),
     ready: Effect.flatMap(client, ({ ready }) => ready),

@@ -95,6 +95,7 @@ export const makeMagpieNim = Effect.fnUntraced(function* (address: EngineAddress
     model: address.model ?? settings.magpieModel ?? nimModel,
     maxCharacters,
     supportsSpeed: false,
+    supportsSsml: true,
     voices: Effect.suspend(voices).pipe(Effect.mapError(errorOf("magpie")), Effect.withSpan("MagpieClient.voices")),
     synthesize: (utterance: Utterance): Stream.Stream<Pcm, EngineError> =>
       Stream.unwrap(speak(utterance)).pipe(

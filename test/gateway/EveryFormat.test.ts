@@ -32,7 +32,7 @@ class Gateway extends Context.Service<Gateway, { readonly url: string }>()("avia
 
 layer(Layer.effect(Gateway, startAviary(undefined)).pipe(Layer.provideMerge(NodeServices.layer)), {
   excludeTestServices: true,
-  timeout: "2 minutes",
+  timeout: "4 minutes",
 })("EveryFormat", (it) => {
   it.effect.each(formatNames)("%s: decoded without a complaint, as long as the speech, and understood", (format) =>
     Effect.gen(function* () {

@@ -24,7 +24,7 @@ const speak = Effect.fnUntraced(function* (speed: number | string, asked: Record
 
 layer(Layer.effect(Gateway, startAviary(undefined)).pipe(Layer.provideMerge(NodeServices.layer)), {
   excludeTestServices: true,
-  timeout: "2 minutes",
+  timeout: "4 minutes",
 })("EverySpeed of the voice inside", (it) => {
   it.effect.each(speeds)("%d: as long as asked to within 3 %, with its pitch to within 2 %", (speed) =>
     Effect.gen(function* () {
@@ -44,7 +44,7 @@ layer(Layer.effect(Gateway, startAviary(undefined)).pipe(Layer.provideMerge(Node
 
 const overNim = Layer.effect(Gateway, Effect.flatMap(NimTest, startAviary)).pipe(Layer.provideMerge(NimTest.layer))
 
-layer(overNim.pipe(Layer.provideMerge(NodeServices.layer)), { excludeTestServices: true, timeout: "2 minutes" })(
+layer(overNim.pipe(Layer.provideMerge(NodeServices.layer)), { excludeTestServices: true, timeout: "4 minutes" })(
   "EverySpeed of a NIM",
   (it) => {
     it.effect("half and double: as long as asked, in every format, and each is an entry of its own", () =>

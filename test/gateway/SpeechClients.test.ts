@@ -56,7 +56,7 @@ const recorded: ReadonlyArray<readonly [string, Record<string, unknown>, type: s
 
 layer(Layer.effect(Gateway, startAviary(undefined)).pipe(Layer.provideMerge(NodeServices.layer)), {
   excludeTestServices: true,
-  timeout: "2 minutes",
+  timeout: "4 minutes",
 })("SpeechClients", (it) => {
   for (const [name, Client] of [
     ["openai, the newest", OpenAI],

@@ -14,6 +14,7 @@ import { healthRoom, SickEngine } from "../support/sickEngine.ts"
 const rate = 8_000
 const plan: Plan = {
   text: "First sentence is here. Second sentence is here. Third sentence is here. Fourth sentence is here.",
+  isRewritten: false,
   characters: 97,
   voice: "Test.EN-US.Tone",
   language: "en-US",

@@ -15,6 +15,7 @@ const here = Effect.runSync(Effect.provide(Encoders, Encoders.layerHere))
 const synthesize = (plan: Plan, magpie: Synthesizer) => synthesizeWith(plan, magpie, here)
 const base: Plan = {
   text: "First sentence is here. Second sentence is here. Third sentence is here.",
+  isRewritten: false,
   characters: 73,
   voice: "Test.EN-US.Tone",
   language: "en-US",

@@ -27,6 +27,21 @@ const voiceOf = ({ voice }: SpeechPayload): string => {
   return name === undefined || name.trim() === "" ? defaultVoice : name
 }
 
+const speakableOf = (headers: Headers.Headers): SpeechRequest["speakable"] => {
+  const said = headers["x-aviary-speakable"]?.trim().toLowerCase()
+  return said === "on" || said === "off" ? said : undefined
+}
+
+/** Bytes of a header's value: some clients take 8 KiB of headers altogether. */
+const longestSpoken = 2_000
+
+/** What is spoken in place of the text that was sent, in a header, percent-encoded and cut where it is long. */
+const spokenHeader = (text: string | undefined): Record<string, string> => {
+  if (text === undefined) return {}
+  const encoded = encodeURIComponent(text)
+  return { "x-aviary-spoken": encoded.slice(0, longestSpoken).replace(/%[^%]?$/, "") }
+}
+
 const speechRequest = (payload: SpeechPayload, headers: Headers.Headers): SpeechRequest => ({
   text: payload.input,
   model: payload.model,
@@ -36,6 +51,7 @@ const speechRequest = (payload: SpeechPayload, headers: Headers.Headers): Speech
   speed: payload.speed ?? 1,
   language: payload.language ?? undefined,
   sampleRate: payload.sample_rate_hz ?? undefined,
+  speakable: speakableOf(headers),
   cacheControl: cacheControl(headers),
 })
 
@@ -57,7 +73,7 @@ export const makeSpeechHandler = Effect.gen(function* () {
     yield* models.forSpeech(payload.model)
     const body = Effect.succeed({ kind: "speech", ...asked, cacheControl: null })
     const spoken = yield* paying(request, body, speech.speak(asked))
-    const cached = { "x-cache": spoken.cache }
+    const cached = { "x-cache": spoken.cache, ...spokenHeader(spoken.text) }
     if (payload.stream_format === "sse") {
       return yield* speechEvents(request, spoken, cached, codePoints(payload.input))
     }
