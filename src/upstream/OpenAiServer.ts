@@ -23,10 +23,11 @@ export const makeOpenAiServer = Effect.fnUntraced(function* (
   settings: Settings["Service"],
 ) {
   const http = yield* makeEngineHttp(address.url, settings, address.key)
+  // As long as a NIM has for its list: a server that is busy with speech may answer late.
   const quick = {
-    firstByte: settings.connectTimeout,
-    idle: settings.connectTimeout,
-    total: settings.connectTimeout,
+    firstByte: settings.firstByteTimeout,
+    idle: settings.idleTimeout,
+    total: settings.firstByteTimeout,
   }
   let learned = address.model ?? (kind === "magpie" ? settings.magpieModel : settings.parakeetModel)
 

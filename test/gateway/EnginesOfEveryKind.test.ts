@@ -45,7 +45,9 @@ layer(NodeServices.layer, { excludeTestServices: true, timeout: "2 minutes" })("
       expect((yield* transcribe(url, wavOf(2_000))).body.text).toBe(heardText)
       const words = (yield* verbose(url)).words.map(({ word }) => word)
       expect(words).toEqual(heardText.split(" "))
-      expect(server.to("/v1/audio/speech").map(({ fields }) => [fields["voice"], fields["speed"]])).toEqual([
+      // On a busy machine a probe may have spoken as well.
+      const asked = server.to("/v1/audio/speech").filter(({ fields }) => fields["input"] === "A sentence to say.")
+      expect(asked.map(({ fields }) => [fields["voice"], fields["speed"]])).toEqual([
         ["Aria", undefined],
         ["Leo", undefined],
       ])
@@ -59,8 +61,8 @@ layer(NodeServices.layer, { excludeTestServices: true, timeout: "2 minutes" })("
   it.effect("gives the first audio of a long text before a server that answers whole clips has made the rest", () =>
     Effect.gen(function* () {
       const rest = Promise.withResolvers<void>()
-      let asked = 0
-      const server = yield* nemoSpeech({ before: () => (asked++ === 0 ? Promise.resolve() : rest.promise) })
+      let count = 0
+      const server = yield* nemoSpeech({ before: () => (count++ === 0 ? Promise.resolve() : rest.promise) })
       const { url } = yield* startAviary(server)
       const input = "The gateway asks for one piece at a time and plays it while the next is made. ".repeat(12).trim()
       const response = yield* postSpeech(url, { response_format: "pcm", input })
@@ -74,7 +76,10 @@ layer(NodeServices.layer, { excludeTestServices: true, timeout: "2 minutes" })("
       })
       yield* all
       expect(bytes / 48_000).toBeCloseTo(input.length * 0.07, 0)
-      const pieces = server.to("/v1/audio/speech").map(({ fields }) => String(fields["input"]))
+      const pieces = server
+        .to("/v1/audio/speech")
+        .map(({ fields }) => String(fields["input"]))
+        .filter((piece) => input.includes(piece))
       expect(pieces.length).toBeGreaterThan(3)
       expect(pieces.filter(({ length }) => length > 300)).toEqual([])
     }),
