@@ -47,7 +47,9 @@ export const byAccount = (
   const holds = new Set(asked.map(holdOf))
   const claims = asked.flatMap(({ input }) => (input as Partial<Question<"delivered">>).claims ?? [])
   if (claims.some((claim) => holds.has(claim))) return [asked.map((one, index) => [index, one] as const)]
-  const reserved = new Map(asked.flatMap((one) => (one.name === "reserve" ? [[holdOf(one)!, accountOf(one)!]] : [])))
+  const reserved = new Map(
+    asked.flatMap((one) => (one.name === "reserve" || one.name === "charge" ? [[holdOf(one)!, accountOf(one)!]] : [])),
+  )
   const chains = new Map<string, Array<readonly [number, Asked]>>()
   asked.forEach((one, index) => {
     const hold = holdOf(one) ?? ""

@@ -47,8 +47,8 @@ export const askedAt = (asked: Asked, now: number): Asked => {
   const input = asked.input as Partial<Question<"reserve"> & Question<"publishRates">>
   if (input.now === undefined) return asked
   const moved: Record<string, unknown> = { ...input, now }
-  if (input.expiresAt !== undefined && (asked.name === "reserve" || asked.name === "renew"))
-    moved["expiresAt"] = now + input.expiresAt - input.now
+  // Of a key it is the time that an operator said.
+  if (input.expiresAt !== undefined && asked.name !== "addKey") moved["expiresAt"] = now + input.expiresAt - input.now
   if (asked.name === "publishRates" && input.validFrom === input.now) moved["validFrom"] = now
   return { name: asked.name, input: moved }
 }
