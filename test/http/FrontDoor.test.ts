@@ -38,7 +38,7 @@ it.live("every answer has a request id: the client's own if it is harmless, else
 it.live("an unknown route is 404 in the envelope, and so are the routes other servers are known by", () =>
   Effect.gen(function* () {
     const { url } = yield* startGateway()
-    for (const path of ["/v1", "/v1/readyz", "/v1/test", "/health", "/v1/audio/translations", "/%zz"]) {
+    for (const path of ["/v1", "/v1/readyz", "/v1/test", "/health", "/v1/embeddings", "/%zz"]) {
       const response = yield* get(`${url}${path}?key=secret`)
       expect([path, response.status]).toEqual([path, 404])
       expect(response.headers.get("content-type")).toBe("application/json")
