@@ -126,7 +126,11 @@ describe("temporary files", () => {
     Effect.gen(function* () {
       yield* life(
         directory,
-        Effect.flatMap(AtomicCache, (cache) => cache.write(keyOf("a"))),
+        Effect.gen(function* () {
+          const writer = yield* (yield* AtomicCache).write(keyOf("a"))
+          yield* writer.append(audio(1))
+          expect(readdirSync(join(directory, "tmp"))).toHaveLength(1)
+        }),
       )
       expect(readdirSync(join(directory, "tmp"))).toEqual([])
     }))
