@@ -95,7 +95,7 @@ export const badRequests = (seed: number): (() => BadRequest) => {
             ...pick<object>([
               { speed: below(2) === 0 ? 4.01 + below(100) : -below(100) },
               { response_format: word() },
-              { stream_format: "sse" },
+              { stream_format: "websocket" },
               { model: word() + "!" },
               { model: "x".repeat(257 + below(10_000)) },
               { voice: 7 },
