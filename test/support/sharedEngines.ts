@@ -1,10 +1,11 @@
-import { Effect } from "effect"
+import { Context, Effect, Layer, Schedule } from "effect"
 import { createServer, connect, type Socket } from "node:net"
 import { createServer as createHttpServer } from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
+import { Database } from "../../src/database/Database.ts"
 import { startListeningNim, transcribe, wavOf } from "./listeningNim.ts"
 import { makeDice } from "./dice.ts"
-import { startPostgres } from "./postgres.ts"
+import { databaseAt, startPostgres } from "./postgres.ts"
 import { type Several, startSeveral } from "./severalGateways.ts"
 
 interface Report {
@@ -219,12 +220,16 @@ export const freezeOwner = Effect.gen(function* () {
   yield* several.admin(0, "POST", "/admin/engines/parakeet/probe")
   yield* all(several, "healthy")
   const victim = gateways[0]!.now()
-  way.delayMillis = 800
+  way.delayMillis = 400
   void Effect.runPromise(
     Effect.ignoreCause(several.admin(0, "POST", "/admin/engines/parakeet/restart", { reason: "an operator's wish" })),
   )
-  // Its claim is committed, and the word of that is on its way.
-  yield* Effect.promise(() => until(() => sql("SELECT count(*) FROM restarts WHERE began_at IS NULL") !== "0"))
+  // Its claim is committed, and the word of that is on its way. Asked without `psql`, which would hold up the slow way too.
+  const { query } = Context.get(yield* Layer.build(databaseAt(several.url)), Database)
+  yield* Effect.repeat(Effect.orDie(query("SELECT 1 FROM restarts WHERE began_at IS NULL")), {
+    until: (rows) => rows.length > 0,
+    schedule: Schedule.spaced("20 millis"),
+  })
   victim.signal("SIGSTOP")
   const claims = sql("SELECT number, began_at IS NULL FROM restarts ORDER BY number")
   yield* engine.wedge
