@@ -63,7 +63,6 @@ layer(NodeServices.layer, { excludeTestServices: true })("FirstAudioFirst", (it)
   it.effect("an engine that fails before its first audio is a status, not half a body", () =>
     Effect.gen(function* () {
       const nim = yield* Effect.flatMap(Layer.build(NimTest.layer), (context) => Effect.provide(NimTest, context))
-      const { url } = yield* startAviary(nim)
       const answers: Array<[number, string]> = []
       for (const fault of [
         { kind: "reject", status: 500, body: { error: "no voice today" } },
@@ -74,6 +73,8 @@ layer(NodeServices.layer, { excludeTestServices: true })("FirstAudioFirst", (it)
         { kind: "badStatusLine" },
         { kind: "loading" },
       ] as const) {
+        // A gateway each: what one failure makes it think of the engine must not be in the answer to the next.
+        const { url } = yield* startAviary(nim)
         yield* nim.setFaults([{ route: "synthesize_online", text: "A sentence to say", ...fault } as never])
         const response = yield* postSpeech(url)
         const body = (yield* Effect.promise(() => response.json())) as { error: { message: string; code: string } }
