@@ -23,7 +23,7 @@ import { countRequest } from "./RequestMetrics.ts"
 import { beginSpan, endSpan } from "./RequestSpan.ts"
 import { begunRequest } from "./RequestWatch.ts"
 import { secured } from "./SecurityHeaders.ts"
-import { withStrictText } from "./StrictText.ts"
+import { demandUtf8 } from "./StrictText.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 
 type App = Effect.Effect<Response.HttpServerResponse, unknown, HttpServerRequest.HttpServerRequest | Scope.Scope>
@@ -40,7 +40,8 @@ export const frontDoor = Effect.fnUntraced(function* (
   rules: BrowserRules,
   watch: Traffic["Service"]["begin"],
 ) {
-  const request = withStrictText(yield* HttpServerRequest.HttpServerRequest)
+  const request = yield* HttpServerRequest.HttpServerRequest
+  demandUtf8(request)
   const startedAt = yield* elapsedMillis
   const id = requestId(request.headers["x-request-id"])
   const path = withoutSecrets(request.url.split("?", 1)[0]!)
@@ -58,7 +59,6 @@ export const frontDoor = Effect.fnUntraced(function* (
       ? notDecoded
       : app
   const response = yield* rules.shared(request, answer).pipe(
-    Effect.provideService(HttpServerRequest.HttpServerRequest, request),
     Effect.provideService(HttpIncomingMessage.MaxBodySize, jsonLimit),
     Effect.map((response) => enveloped(request, path, response)),
     Effect.catchCause((cause) => failed(cause, request, path, known.methodsOf)),
