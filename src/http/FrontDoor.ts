@@ -17,7 +17,7 @@ import { causeFault, maxJsonBytes } from "./RequestFault.ts"
 import type { KnownRoutes } from "./KnownRoutes.ts"
 import { hasRest } from "./connection/NodeResponse.ts"
 import { requestId } from "./RequestId.ts"
-import { logBegun, loggable, logRequest } from "./RequestLog.ts"
+import { codeOf, logBegun, loggable, logRequest } from "./RequestLog.ts"
 import { CurrentNotes, type RequestNotes } from "./RequestNotes.ts"
 import { countRequest } from "./RequestMetrics.ts"
 import { beginSpan, endSpan } from "./RequestSpan.ts"
@@ -73,11 +73,15 @@ export const frontDoor = Effect.fnUntraced(function* (
     "x-request-id": id,
     "openai-processing-ms": String(Math.round(answeredAt - startedAt)),
   })
-  return yield* logged(headed, request.method === "HEAD", span, (bytes, exit) => {
-    const line = { id, request, path, route, startedAt, answeredAt, response: headed, notes: noted.notes, bytes, exit }
-    watched?.(line)
-    return Effect.andThen(logRequest(line), Effect.andThen(countRequest(line), endSpan(span, line)))
-  })
+  return yield* logged(headed, request.method === "HEAD", span, (bytes, exit) =>
+    Effect.flatMap(elapsedMillis, (endedAt) => {
+      const times = { startedAt, answeredAt, endedAt }
+      const answered = { response: headed, code: codeOf(headed), notes: noted.notes, bytes, exit }
+      const line = { id, request, path, route, ...times, ...answered }
+      watched?.(line)
+      return Effect.andThen(logRequest(line), Effect.andThen(countRequest(line), endSpan(span, line)))
+    }),
+  )
 })
 
 const failed = Effect.fnUntraced(function* (

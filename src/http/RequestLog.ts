@@ -1,7 +1,6 @@
-import { Cause, Effect, Exit, Option } from "effect"
+import { Cause, Effect, Exit, LogLevel, Option } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { holdsSecret, withoutSecrets } from "../telemetry/Secrets.ts"
-import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import type { RequestNotes } from "./RequestNotes.ts"
 
 /**
@@ -10,6 +9,8 @@ import type { RequestNotes } from "./RequestNotes.ts"
  * @property path without the query, and without keys
  * @property route as the contract writes it; absent where there is none for the path and method
  * @property answeredAt when status and headers were there
+ * @property endedAt when the last byte was handed over
+ * @property code that an answer in the envelope tells a client; undefined for any other answer
  * @property bytes of the response body handed over
  * @property exit how the body ended
  */
@@ -20,7 +21,9 @@ export interface EndedRequest {
   readonly route: string | undefined
   readonly startedAt: number
   readonly answeredAt: number
+  readonly endedAt: number
   readonly response: HttpServerResponse.HttpServerResponse
+  readonly code: string | undefined
   readonly notes: RequestNotes
   readonly bytes: number
   readonly exit: Exit.Exit<unknown, unknown>
@@ -30,9 +33,8 @@ export interface EndedRequest {
 export const endOf = ({ exit }: EndedRequest): "whole" | "client left" | "aborted" =>
   Exit.isSuccess(exit) ? "whole" : Cause.hasInterruptsOnly(exit.cause) ? "client left" : "aborted"
 
-/** The `code` that an answer in the envelope tells a client; undefined for any other answer. */
-export const codeOf = ({ response }: EndedRequest): string | undefined => {
-  const { body, status } = response
+/** The `code` of an `EndedRequest`. */
+export const codeOf = ({ body, status }: HttpServerResponse.HttpServerResponse): string | undefined => {
   if (status < 400 || body._tag !== "Uint8Array") return undefined
   try {
     return (JSON.parse(Buffer.from(body.body).toString()) as { readonly error?: { readonly code?: string } }).error
@@ -64,29 +66,29 @@ export const loggable = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> | st
 
 /** For debugging: a request that has come, which may take minutes to be over, and who brought it. */
 export const logBegun = (id: string, request: HttpServerRequest.HttpServerRequest, path: string): Effect.Effect<void> =>
-  Effect.logDebug("Request begun").pipe(
-    Effect.annotateLogs({
+  Effect.flatMap(LogLevel.isEnabled("Debug"), (isWritten) => {
+    if (!isWritten) return Effect.void
+    return Effect.annotateLogs(Effect.logDebug("Request begun"), {
       method: request.method,
       path,
       request_id: id,
       client: Option.getOrElse(request.remoteAddress, () => "unknown"),
       user_agent: withoutSecrets(request.headers["user-agent"] ?? ""),
-    }),
-  )
+    })
+  })
 
 /**
  * One line per request: who asked for what, how it ended and why, and nothing of what was said. A warning where the gateway or
  * an engine failed. The query string stays out, since clients put keys there.
  */
 export const logRequest = Effect.fnUntraced(function* (line: EndedRequest) {
-  const now = yield* elapsedMillis
+  const { code } = line
   const cache = line.response.headers["x-cache"]
-  const code = codeOf(line)
   yield* Effect.annotateLogs(Effect.logWithLevel(levelOf(line))("Request"), {
     method: line.request.method,
     path: line.path,
     status: line.response.status,
-    ms: Math.round(now - line.startedAt),
+    ms: Math.round(line.endedAt - line.startedAt),
     bytes: line.bytes,
     request_id: line.id,
     ...(code === undefined ? {} : { code }),

@@ -1,8 +1,7 @@
 import { Effect, Metric } from "effect"
-import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { Errors } from "../contract/Errors.ts"
-import { codeOf, endOf, type EndedRequest } from "./RequestLog.ts"
+import { endOf, type EndedRequest } from "./RequestLog.ts"
 
 /** Paths that no route answers are one: scanners must not make a series each. */
 const noRoute = "none"
@@ -18,16 +17,15 @@ export const startErrorCounters = Effect.forEach(
 
 /** Counts a request that is over. */
 export const countRequest = Effect.fnUntraced(function* (line: EndedRequest) {
-  const { request, response } = line
+  const { code, request, response } = line
   const route = line.route ?? noRoute
   const ended = endOf(line)
-  const seconds = ((yield* elapsedMillis) - line.startedAt) / 1_000
+  const seconds = (line.endedAt - line.startedAt) / 1_000
   const labels = { method: request.method, route, status: String(response.status), ended }
   yield* Metric.update(Metric.withAttributes(Metrics.httpRequests, labels), 1)
   yield* Metric.update(Metric.withAttributes(Metrics.httpSeconds, { route }), seconds)
   yield* Metric.update(Metric.withAttributes(Metrics.httpBytes, { route }), line.bytes)
 
-  const code = codeOf(line)
   if (code !== undefined) yield* Metric.update(Metric.withAttributes(Metrics.errors, { code }), 1)
   if (request.method === "POST" && route === transcriptionRoute && response.status < 400) {
     yield* Metric.update(Metric.withAttributes(Metrics.transcriptions, { ended }), 1)

@@ -1,7 +1,7 @@
 import { Clock, Effect, Exit, Option, References, Tracer } from "effect"
 import { type HttpServerRequest, HttpTraceContext } from "effect/http"
 import { holdsSecret, withoutSecrets } from "../telemetry/Secrets.ts"
-import { codeOf, endOf, type EndedRequest } from "./RequestLog.ts"
+import { endOf, type EndedRequest } from "./RequestLog.ts"
 
 /**
  * The span of a request from its head to the last byte of its answer; the framework's own ends when a streamed answer begins. It goes
@@ -35,8 +35,7 @@ export const beginSpan = (
 export const endSpan = (span: Tracer.Span | undefined, line: EndedRequest): Effect.Effect<void> => {
   if (span === undefined) return Effect.void
   return Effect.map(Clock.currentTimeNanos, (now) => {
-    const { notes, response } = line
-    const code = codeOf(line)
+    const { code, notes, response } = line
     const cache = response.headers["x-cache"]
     const ended = endOf(line)
     const attributes: Record<string, unknown> = {

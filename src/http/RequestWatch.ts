@@ -1,7 +1,6 @@
 import { Cause, Exit } from "effect"
-import { performance } from "node:perf_hooks"
 import type { Begun, Over } from "../telemetry/Traffic.ts"
-import { codeOf, endOf, type EndedRequest, whyBroken } from "./RequestLog.ts"
+import { endOf, type EndedRequest, whyBroken } from "./RequestLog.ts"
 import type { RequestNotes } from "./RequestNotes.ts"
 
 /** Clients' requests, and what no route answers; not the questions of balancers, Prometheus and the console itself. */
@@ -23,7 +22,6 @@ export const begunRequest = (
   { id, method, noted, path, route = "none" }: Come,
 ) => {
   if (!isShown(path)) return undefined
-  const startedAt = performance.now()
   const end = watch({
     id,
     method,
@@ -34,8 +32,7 @@ export const begunRequest = (
     },
   })
   return (line: EndedRequest): void => {
-    const { answeredAt, exit, notes, response, startedAt: began } = line
-    const code = codeOf(line)
+    const { answeredAt, code, endedAt, exit, notes, response, startedAt } = line
     const cache = response.headers["x-cache"]
     const broken = Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? whyBroken(exit.cause) : undefined
     const why = notes.why ?? broken
@@ -46,8 +43,8 @@ export const begunRequest = (
       ...(code === undefined ? {} : { code }),
       ...(why === undefined ? {} : { why: why.slice(0, 400) }),
       ...(cache === undefined ? {} : { cache }),
-      firstMillis: Math.round(answeredAt - began),
-      millis: Math.round(performance.now() - startedAt),
+      firstMillis: Math.round(answeredAt - startedAt),
+      millis: Math.round(endedAt - startedAt),
       bytes: line.bytes,
     })
   }
