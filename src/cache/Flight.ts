@@ -115,7 +115,7 @@ export const makeFlight = <E>(
     // From here on nothing is left to free on the engine's side: what was made is kept, even if nobody listens any more.
     flight.stage = "keeping"
     made = { durationMs: description.durationMs, head: plan.head?.({ length: tape.length }) }
-    return yield* Effect.withSpan(keeping.keep(spooler, description), "Flight.commit")
+    return yield* Effect.withSpan(keeping.keep(spooler, description, made.head), "Flight.commit")
   }).pipe(Effect.withSpan("Flight.fly"))
 
   const end = Effect.fnUntraced(function* (exit: Exit.Exit<Outcome, E | CacheError>) {

@@ -39,11 +39,12 @@ export const makeKeeping = <E>(
   const keep = Effect.fnUntraced(function* (
     spooler: Fiber.Fiber<Option.Option<EntryWriter>>,
     description: Description,
+    head: Uint8Array | undefined,
   ): Effect.fn.Return<"committed" | "uncached"> {
     yield* tape.wake
     const writer = yield* Fiber.join(spooler)
     if (Option.isNone(writer) || plan.mode === "bypass" || !cache.enabled) return "uncached"
-    return yield* writer.value.commit(description, plan.head?.({ length: tape.length })).pipe(
+    return yield* writer.value.commit(description, head).pipe(
       Effect.andThen(trouble.over("write entries")),
       Effect.as("committed" as const),
       Effect.catch((error) => Effect.as(trouble.report("write entries", error), "uncached" as const)),
