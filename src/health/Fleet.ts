@@ -95,13 +95,12 @@ const makeFleet = (engines: ReadonlyArray<Engine>): Engines => {
     return some
   }
   const editions = <K extends EngineKind>(kind: K): readonly [Edition<K>, ...Array<Edition<K>>] => {
-    const some = of(kind)
-    const edition = (member: Member<K>): Edition<K> => ({
-      traits: member.client,
-      members: new Set(some.filter((one) => signature(one) === signature(member)).map(({ id }) => id)),
-    })
-    const firsts = some.filter((member) => some.find((one) => signature(one) === signature(member)) === member)
-    return [edition(some[0]), ...firsts.slice(1).map(edition)]
+    const alike = Object.values(Array.groupBy(of(kind), signature))
+    const [first, ...others] = alike.map((some): Edition<K> => ({
+      traits: some[0].client,
+      members: new Set(some.map(({ id }) => id)),
+    }))
+    return [first!, ...others]
   }
   return { members, of, get: (id) => byId.get(id)!, traits: (kind) => of(kind)[0].client, editions }
 }

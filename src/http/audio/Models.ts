@@ -45,7 +45,7 @@ const listedVoices = ({ aliases, bases }: VoiceIndex): ReadonlyArray<ListedVoice
 const make = Effect.gen(function* () {
   const fleet = yield* Fleet
   // A server may say only later what its model is.
-  const modelsOf = (kind: EngineKind) => Array.from(new Set(fleet.editions(kind).map(({ traits }) => traits.model)))
+  const modelsOf = (kind: EngineKind) => Array.from(new Set(fleet.of(kind).map(({ client }) => client.model)))
   const first = (kind: EngineKind) => fleet.traits(kind).model
   const voiceList = yield* VoiceList
   const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
