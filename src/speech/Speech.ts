@@ -102,7 +102,8 @@ const make = Effect.gen(function* () {
   const speakAs = Effect.fnUntraced(function* (edition: Edition<"magpie">, request: SpeechRequest) {
     const magpie = edition.traits
     const planned = yield* read(request, edition)
-    const key = keys.of((yield* Payer).accountId, keyOf(planned))
+    const { accountId, priority } = yield* Payer
+    const key = keys.of(accountId, keyOf(planned))
     const contentType = contentTypeOf(planned.format)
     const text = planned.isRewritten ? planned.text : undefined
     const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
@@ -131,7 +132,7 @@ const make = Effect.gen(function* () {
       if (Option.isSome(kept)) return hit(kept.value, hold)
       hold = yield* billing.reserve(usage, { again: true })
     }
-    const synthesizer = synthesizerOf(edition, (yield* Payer).priority)
+    const synthesizer = synthesizerOf(edition, priority)
     const take = synthesize(planned, synthesizer, encoders, paces)
     const shared = (request.cacheControl === "use" ? sharing : alone).take<SpeechFailure>(key, take.bytes)
     const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
