@@ -218,3 +218,6 @@ export const queries: ReadonlySet<OperationName> = new Set<OperationName>([
   "servings",
   "verify",
 ])
+
+/** Queries that read for as long as it takes; the others must not wait behind them. */
+export const reports: ReadonlySet<OperationName> = new Set<OperationName>(["statement", "usage", "verify"])

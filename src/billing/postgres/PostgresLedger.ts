@@ -1,24 +1,21 @@
 import type { PgConnection } from "@effect/sql-pg"
-import { Clock, Effect, Layer, Metric, Schedule } from "effect"
+import { Clock, Effect, Layer, Schedule } from "effect"
 import { SqlError } from "effect/sql/SqlError"
 import { Database } from "../../database/Database.ts"
 import { isBroken } from "../../database/DatabaseError.ts"
 import { Settings } from "../../Settings.ts"
-import * as Metrics from "../../telemetry/Metrics.ts"
 import { BillingError, LedgerUnavailable } from "../BillingError.ts"
 import { answerTo } from "../book/Book.ts"
 import { agree } from "../book/Opening.ts"
 import { exitOf, gather } from "../GroupCommit.ts"
 import { Ledger } from "../Ledger.ts"
-import { type Answer, type Asked, type OperationName, queries, type Question } from "../Operations.ts"
+import { makeLedgerDoubt } from "../LedgerDoubt.ts"
+import { type Answer, type Asked, queries, type Question, reports } from "../Operations.ts"
 import { makeGroupWriter } from "./GroupWriter.ts"
 import { makeAnnouncedKeys } from "./AnnouncedKeys.ts"
 import { askedAt } from "./PostgresBook.ts"
 import { reasonOf } from "./PostgresDialect.ts"
 import { run } from "./Runner.ts"
-
-/** Queries that read for as long as it takes; the others must not wait behind them. */
-const reports: ReadonlySet<OperationName> = new Set<OperationName>(["statement", "usage", "verify"])
 
 /** A query changes nothing, so it is asked again where its connection is lost. */
 const again = Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 20 }))
@@ -38,6 +35,7 @@ const make = Effect.fnUntraced(function* ({ currency, clock = "database" }: Opti
   const writer = yield* makeGroupWriter(byClock)
   const change = yield* gather(writer.write)
   const knownKeys = yield* makeAnnouncedKeys
+  const doubt = makeLedgerDoubt(change)
 
   yield* database.use((connection) => run(connection, agree(currency))).pipe(Effect.mapError(notOpened(database.place)))
 
@@ -55,13 +53,6 @@ const make = Effect.fnUntraced(function* ({ currency, clock = "database" }: Opti
     )
   }
 
-  let doubted = false
-  const noteRefusal = (error: BillingError) => {
-    if (error.reason._tag !== "LedgerUnavailable") return Effect.void
-    doubted = true
-    return Metric.update(Metric.withAttributes(Metrics.ledgerRefusals, { reason: error.reason.kind }), 1)
-  }
-
   const ask = ({ name, input }: Asked): Effect.Effect<unknown, BillingError> => {
     if (name === "keyByHash") {
       const { hash } = input as Question<"keyByHash">
@@ -73,12 +64,8 @@ const make = Effect.fnUntraced(function* ({ currency, clock = "database" }: Opti
   }
 
   return Ledger.of({
-    check: Effect.gen(function* () {
-      if (!doubted) return
-      yield* change({ name: "prove", input: { now: yield* Clock.currentTimeMillis } })
-      doubted = false
-    }),
-    run: (name, input) => Effect.tapError(ask({ name, input }), noteRefusal) as never,
+    check: doubt.check,
+    run: (name, input) => Effect.tapError(ask({ name, input }), doubt.note) as never,
     commits: Effect.sync(writer.commits),
   })
 })

@@ -1,4 +1,4 @@
-import { Clock, Effect, Layer, Metric, RcRef } from "effect"
+import { Effect, Layer, Metric, RcRef } from "effect"
 import { join } from "node:path"
 import { Settings } from "../../Settings.ts"
 import * as Metrics from "../../telemetry/Metrics.ts"
@@ -7,15 +7,13 @@ import { type WorkerLost, workerUrl } from "../../workers/WorkerPool.ts"
 import { BillingError } from "../BillingError.ts"
 import { exitOf, gather } from "../GroupCommit.ts"
 import { Ledger } from "../Ledger.ts"
+import { makeLedgerDoubt } from "../LedgerDoubt.ts"
 import { makeKnownKeys } from "../KnownKeys.ts"
-import { type Answer, type Asked, type OperationName, queries, type Question } from "../Operations.ts"
+import { type Answer, type Asked, type OperationName, queries, type Question, reports } from "../Operations.ts"
 import { type LedgerAnswer, type LedgerQuestion, type LedgerWorkerData, makeAgain, received } from "./LedgerThread.ts"
 import { type BookOptions, openBook } from "./SqliteBook.ts"
 
 type Options = Omit<BookOptions, "readOnly" | "checked">
-
-/** Queries that read for as long as it takes; the others must not wait behind them. */
-const reports: ReadonlySet<OperationName> = new Set<OperationName>(["statement", "usage", "verify"])
 
 /** Those that change what is known of keys. */
 const concernKeys: ReadonlySet<OperationName> = new Set<OperationName>(["revokeKey", "changeAccountState"])
@@ -66,15 +64,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
   })
 
   const change = yield* lane(false)
+  const doubt = makeLedgerDoubt(change)
   // Each thread is 50 MB: those that read start with the first question and go when there are none.
   const look = yield* RcRef.make({ acquire: lane(true), idleTimeToLive: "10 minutes" })
   const report = yield* RcRef.make({ acquire: lane(true), idleTimeToLive: "1 minute" })
-
-  let doubted = false
-  const noteRefusal = (error: BillingError) => {
-    if (error.reason._tag === "LedgerUnavailable") doubted = true
-    return countRefusal(error)
-  }
 
   const answerTo = (asked: Asked): Effect.Effect<unknown, BillingError> => {
     if (asked.name === "keyByHash") {
@@ -89,20 +82,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }
 
   return Ledger.of({
-    check: Effect.gen(function* () {
-      if (!doubted) return
-      yield* change({ name: "prove", input: { now: yield* Clock.currentTimeMillis } })
-      doubted = false
-    }),
-    run: (name, input) => Effect.tapError(answerTo({ name, input }), noteRefusal) as never,
+    check: doubt.check,
+    run: (name, input) => Effect.tapError(answerTo({ name, input }), doubt.note) as never,
     commits: Effect.sync(() => commits),
   })
 })
-
-const countRefusal = ({ reason }: BillingError) =>
-  reason._tag === "LedgerUnavailable"
-    ? Metric.update(Metric.withAttributes(Metrics.ledgerRefusals, { reason: reason.kind }), 1)
-    : Effect.void
 
 const toBillingError = (error: WorkerLost): BillingError => BillingError.unavailable("lost", error.message)
 
