@@ -1,7 +1,7 @@
 import { LedgerUnavailable } from "../BillingError.ts"
 import { type Answered, type Asked, queries } from "../Operations.ts"
 import { accountRules } from "./AccountRules.ts"
-import type { Dialect } from "./Dialect.ts"
+import type { Transactions } from "./Dialect.ts"
 import { holdRules } from "./Holds.ts"
 import { keyRules } from "./Keys.ts"
 import { rateRules } from "./Rates.ts"
@@ -33,7 +33,7 @@ export function* answerTo({ name, input }: Asked): Rule<Answered> {
   }
 }
 
-export const makeBook = ({ begin, rollback, reasonOf }: Dialect): Book => {
+export const makeBook = ({ begin, rollback, reasonOf }: Transactions): Book => {
   let commits = 0
 
   /** The database is in trouble, not the one operation: full, locked, damaged. */

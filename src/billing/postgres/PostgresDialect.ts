@@ -1,5 +1,5 @@
 import { SqlError } from "effect/sql/SqlError"
-import { isBroken, saidBy } from "../../database/DatabaseError.ts"
+import { saidBy } from "../../database/DatabaseError.ts"
 import { type BillingReason, LedgerUnavailable } from "../BillingError.ts"
 import type { Dialect } from "../book/Dialect.ts"
 import { Refusal } from "../book/Refusal.ts"
@@ -11,18 +11,15 @@ const kinds: ReadonlyArray<readonly [code: RegExp, kind: LedgerUnavailable["kind
   [/^(XX00[12])$/, "corrupt"],
 ]
 
-/** What PostgreSQL threw, as a reason. `committing`: COMMIT may or may not have been made, where the connection is gone. */
-export const reasonOf = (error: unknown, committing = false): BillingReason => {
+/** What PostgreSQL threw, as a reason. */
+export const reasonOf = (error: unknown): BillingReason => {
   if (error instanceof Refusal) return error.reason
   if (!(error instanceof SqlError)) return new LedgerUnavailable({ kind: "failed", message: String(error) })
   const { code, message } = saidBy(error)
   const kind = kinds.find(([codes]) => code !== undefined && codes.test(code))?.[1]
-  return new LedgerUnavailable({ kind: kind ?? (committing && isBroken(error) ? "lost" : "failed"), message })
+  return new LedgerUnavailable({ kind: kind ?? "failed", message })
 }
 
 export const postgresDialect: Dialect = {
-  begin: "BEGIN",
-  rollback: "ROLLBACK",
   members: (json) => `SELECT json_array_elements_text(CAST(${json} AS json))`,
-  reasonOf,
 }

@@ -1,5 +1,5 @@
 import { type BillingReason, LedgerUnavailable } from "../BillingError.ts"
-import type { Dialect } from "../book/Dialect.ts"
+import type { Dialect, Transactions } from "../book/Dialect.ts"
 import { Refusal } from "../book/Refusal.ts"
 
 // The low byte of SQLite's extended result codes: https://sqlite.org/rescode.html
@@ -25,7 +25,7 @@ export const reasonOf = (error: unknown, committing = false): BillingReason => {
   })
 }
 
-export const sqliteDialect: Dialect = {
+export const sqliteDialect: Dialect & Transactions = {
   begin: "BEGIN IMMEDIATE",
   rollback: "ROLLBACK",
   members: (json) => `SELECT value FROM json_each(${json})`,
