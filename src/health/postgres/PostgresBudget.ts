@@ -1,6 +1,5 @@
 import { Cause, Clock, Duration, Effect, Exit, Layer, Option } from "effect"
 import { SqlError } from "effect/sql/SqlError"
-import { Announcements } from "../../database/Announcements.ts"
 import { Database, type Query, type Row } from "../../database/Database.ts"
 import { saidBy } from "../../database/DatabaseError.ts"
 import { Settings } from "../../Settings.ts"
@@ -90,7 +89,6 @@ const makeTurns = Effect.fnUntraced(function* (
   { limit, look, unended }: Effect.Success<ReturnType<typeof makeCount>>,
 ) {
   const database = yield* Database
-  const announcements = yield* Announcements
 
   /** The number of the turn; the window is counted in the same transaction. */
   const claim = (engine: EngineId, reason: string) =>
@@ -136,7 +134,6 @@ const makeTurns = Effect.fnUntraced(function* (
   const note = (engine: EngineId, column: "ended_at" | "returned_at", number: number) =>
     database.query(`UPDATE restarts SET ${column} = now_millis() WHERE number = $1 AND ${column} IS NULL`, number).pipe(
       Effect.retry({ times: 3 }),
-      Effect.andThen(announcements.say("restarts", engine)),
       Effect.catch((error) =>
         Effect.logError(`The end of a restart of ${engine} could not be written`, saidBy(error).message),
       ),
