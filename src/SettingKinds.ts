@@ -29,7 +29,7 @@ const setting =
   })
 
 /** Digits alone: `Number` would also read white space as 0, and "0x50" and "1e3" as numbers. */
-export const wholeNumber = Schema.String.check(Schema.isPattern(/^\d+$/)).pipe(Schema.decodeTo(Schema.FiniteFromString))
+const wholeNumber = Schema.String.check(Schema.isPattern(/^\d+$/)).pipe(Schema.decodeTo(Schema.FiniteFromString))
 
 export const text = setting(Schema.NonEmptyString, "text")
 // What follows the first word is read by the room that restarts engines, when the gateway starts.

@@ -108,8 +108,7 @@ const news = (place: Place, millis: number) =>
 /** How long a call waits for what, in milliseconds. */
 const makePatience = (settings: Settings["Service"]) => {
   const queueWait = Duration.toMillis(settings.queueWait)
-  const call = (kind: EngineKind) =>
-    Duration.toMillis(kind === "magpie" ? settings.magpieTimeout : settings.parakeetTimeout)
+  const call = (kind: EngineKind) => Duration.toMillis(settings[`${kind}Timeout`])
   // A probe tries twice, with a pause between.
   const verdict = 2 * Duration.toMillis(settings.probeTimeout) + 2_000
   return (kind: EngineKind, { begun, holdMillis = 0 }: TurnOptions) => {

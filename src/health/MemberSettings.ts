@@ -1,7 +1,6 @@
 import { Duration, Effect, Redacted, Schema } from "effect"
 import { Settings, SettingsError, table } from "../Settings.ts"
-import { wholeNumber } from "../SettingKinds.ts"
-import { type EngineAddress, EngineProtocol } from "../upstream/EngineAddress.ts"
+import type { EngineAddress } from "../upstream/EngineAddress.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
 import { withoutCredentials } from "../upstream/EngineUrl.ts"
 import { itemsOf, optionOf } from "./MemberList.ts"
@@ -43,25 +42,23 @@ const options = ["protocol", "key", "model", "voices", "concurrency", "restart",
 type Option = (typeof options)[number]
 const isOption = (name: string): name is Option => options.some((option) => option === name)
 
-const decodeProtocol = Schema.decodeUnknownEffect(Schema.Union([Schema.Literal("auto"), EngineProtocol]))
-const decodeConcurrency = Schema.decodeUnknownEffect(
-  wholeNumber.check(Schema.isBetween({ minimum: 1, maximum: 1_000 })),
-)
+// Of either kind: an option takes what the setting of its name takes.
+const decodeProtocol = Schema.decodeUnknownEffect(table.parakeetProtocol.codec)
+const decodeConcurrency = Schema.decodeUnknownEffect(table.parakeetConcurrency.codec)
 const decodeIdle = Schema.decodeUnknownEffect(table.parakeetIdle.codec)
 
 /** The settings of one kind, which hold for the only engine, or for those of a list that say nothing else. */
-const settingsOf = (kind: EngineKind, settings: Settings["Service"]) =>
-  kind === "magpie"
-    ? {
-        ...{ url: settings.magpieUrl, urls: settings.magpieUrls, protocol: settings.magpieProtocol },
-        ...{ key: settings.magpieKey, concurrency: settings.magpieConcurrency, idle: settings.magpieIdle },
-        ...{ restart: settings.magpieRestart, start: settings.magpieStart, stop: settings.magpieStop },
-      }
-    : {
-        ...{ url: settings.parakeetUrl, urls: settings.parakeetUrls, protocol: settings.parakeetProtocol },
-        ...{ key: settings.parakeetKey, concurrency: settings.parakeetConcurrency, idle: settings.parakeetIdle },
-        ...{ restart: settings.parakeetRestart, start: settings.parakeetStart, stop: settings.parakeetStop },
-      }
+const settingsOf = (kind: EngineKind, settings: Settings["Service"]) => ({
+  url: settings[`${kind}Url`],
+  urls: settings[`${kind}Urls`],
+  protocol: settings[`${kind}Protocol`],
+  key: settings[`${kind}Key`],
+  concurrency: settings[`${kind}Concurrency`],
+  restart: settings[`${kind}Restart`],
+  start: settings[`${kind}Start`],
+  stop: settings[`${kind}Stop`],
+  idle: settings[`${kind}Idle`],
+})
 
 const namesOf = (kind: EngineKind) => ({
   url: table[`${kind}Url`].name,

@@ -1,8 +1,7 @@
-import { type Redacted, Schema } from "effect"
+import type { Redacted } from "effect"
 
 /** What is spoken to an engine: NVIDIA's own routes, or OpenAI's. */
-export const EngineProtocol = Schema.Literals(["nim", "openai"])
-export type EngineProtocol = typeof EngineProtocol.Type
+export type EngineProtocol = "nim" | "openai"
 
 /**
  * Where one engine is, and what is said to it.
