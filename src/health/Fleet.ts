@@ -1,5 +1,6 @@
 import { Array, Context, Effect, Layer } from "effect"
 import { Settings } from "../Settings.ts"
+import type { EngineAddress } from "../upstream/EngineAddress.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
 import { makeMagpieAt } from "../upstream/MagpieAt.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
@@ -108,40 +109,31 @@ const makeFleet = (engines: ReadonlyArray<Engine>): Engines => {
 /** What is said of a member beside its client. */
 const about = ({ address, ...rest }: MemberSettings) => ({ ...rest, url: address?.url })
 
-/** The first is the client there is, whatever it is; the others of a list are called at their addresses. */
-const theMagpies = Effect.gen(function* () {
-  const settings = yield* Settings
-  const [first, ...others] = yield* readMembers("magpie")
-  const one = { kind: "magpie", client: yield* MagpieClient, ...about(first) } as const
-  const more = yield* Effect.forEach(
-    others,
-    (member) =>
-      Effect.map(makeMagpieAt(member.address, settings), (client) => ({
-        kind: "magpie" as const,
-        client,
-        ...about(member),
-      })),
-    { concurrency: "unbounded" },
-  )
-  return [one, ...more] satisfies ReadonlyArray<Engine>
-})
+/** The engines of a kind: the first is the client there is, whatever it is; the others of a list are called at their addresses. */
+const enginesOf = <K extends EngineKind, E, R, RAt>(
+  kind: K,
+  client: Effect.Effect<ClientOf<K>, E, R>,
+  clientAt: (address: EngineAddress, settings: Settings["Service"]) => Effect.Effect<ClientOf<K>, never, RAt>,
+) =>
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    const [first, ...others] = yield* readMembers(kind)
+    const engine = (made: ClientOf<K>, member: MemberSettings): EngineOf<K> => ({
+      kind,
+      client: made,
+      ...about(member),
+    })
+    const one = engine(yield* client, first)
+    const more = yield* Effect.forEach(
+      others,
+      (member) => Effect.map(clientAt(member.address, settings), (made) => engine(made, member)),
+      { concurrency: "unbounded" },
+    )
+    return [one, ...more]
+  })
 
-const theParakeets = Effect.gen(function* () {
-  const settings = yield* Settings
-  const [first, ...others] = yield* readMembers("parakeet")
-  const one = { kind: "parakeet", client: yield* ParakeetClient, ...about(first) } as const
-  const more = yield* Effect.forEach(
-    others,
-    (member) =>
-      Effect.map(makeParakeetAt(member.address, settings), (client) => ({
-        kind: "parakeet" as const,
-        client,
-        ...about(member),
-      })),
-    { concurrency: "unbounded" },
-  )
-  return [one, ...more] satisfies ReadonlyArray<Engine>
-})
+const theMagpies = enginesOf("magpie", MagpieClient, makeMagpieAt)
+const theParakeets = enginesOf("parakeet", ParakeetClient, makeParakeetAt)
 
 const theWhole = Effect.gen(function* () {
   return makeFleet([...(yield* theMagpies), ...(yield* theParakeets)])
