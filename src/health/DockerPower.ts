@@ -1,10 +1,7 @@
-import { Duration, Effect, Schema } from "effect"
-import { type HttpClient, HttpClientResponse } from "effect/http"
-import { stopSeconds } from "./DockerRestart.ts"
+import { Duration, Effect } from "effect"
+import type { HttpClient } from "effect/http"
+import { complaintIn, stopSeconds } from "./DockerRestart.ts"
 import { HealthError, RestartFailed } from "./HealthError.ts"
-
-/** What Docker answers with an error status. */
-const Complaint = Schema.Struct({ message: Schema.String })
 
 /** Starts or stops the one `container` through the Docker Engine API; done already counts as done. Gives one line for the log. */
 export const makeDockerPower = (options: {
@@ -20,11 +17,7 @@ export const makeDockerPower = (options: {
     Effect.gen(function* () {
       const response = yield* client.post(`/containers/${container}/${path}`)
       if (response.status === 204 || response.status === 304) return `Docker ${done} the container ${container}`
-      const complaint = yield* Effect.orElseSucceed(
-        HttpClientResponse.schemaBodyJson(Complaint)(response),
-        () => undefined,
-      )
-      const said = complaint === undefined ? "" : `: ${complaint.message}`
+      const said = yield* complaintIn(response)
       return yield* failed(
         `The container ${container} was not ${done} by Docker at ${host} (status ${response.status})${said}`.slice(
           0,

@@ -25,6 +25,13 @@ const Inspected = Schema.Struct({
 /** What Docker answers with an error status. */
 const Complaint = Schema.Struct({ message: Schema.String })
 
+/** What Docker says with an error status, to end a sentence with. */
+export const complaintIn = (response: HttpClientResponse.HttpClientResponse) =>
+  Effect.map(
+    Effect.option(HttpClientResponse.schemaBodyJson(Complaint)(response)),
+    Option.match({ onNone: () => "", onSome: ({ message }) => `: ${message}` }),
+  )
+
 /**
  * A client of the Docker Engine API at `host`: `unix:///path`, or `tcp://host:port`, over TLS when `certPath` names a
  * folder with `ca.pem`, `cert.pem` and `key.pem` (what Docker's own `DOCKER_CERT_PATH` holds).
@@ -94,8 +101,7 @@ export const makeDockerRestart = (options: {
     what: string,
     attempted: boolean,
   ) {
-    const complaint = yield* Effect.option(HttpClientResponse.schemaBodyJson(Complaint)(response))
-    const text = Option.match(complaint, { onNone: () => "", onSome: ({ message }) => `: ${message}` })
+    const text = yield* complaintIn(response)
     return yield* failed(
       `The container ${container} cannot be ${what} by Docker at ${host} (status ${response.status})${text}`.slice(
         0,
