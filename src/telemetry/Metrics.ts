@@ -2,8 +2,19 @@ import { Effect, Metric } from "effect"
 
 /** Every metric of the gateway. Attributes are set where a metric is updated; their values come from small closed sets. */
 
-/** The values of each attribute; ids of engines are known at the start only. */
-type Attributes = Readonly<Record<string, ReadonlyArray<string> | "the fleet">>
+/**
+ * What is said at the start of attributes whose values other rooms know.
+ *
+ * @property engines their ids
+ * @property engineStates all there are
+ */
+interface Said {
+  readonly engines: ReadonlyArray<string>
+  readonly engineStates: ReadonlyArray<string>
+}
+
+/** The values of each attribute, or by which name they are said. */
+type Attributes = Readonly<Record<string, ReadonlyArray<string> | keyof Said>>
 
 const counters: Array<{ readonly counter: Metric.Counter<number>; readonly attributes: Attributes }> = []
 
@@ -14,40 +25,25 @@ const counter = (name: string, description: string, attributes: Attributes | "op
   return made
 }
 
-const combinations = (attributes: Attributes, engines: ReadonlyArray<string>): ReadonlyArray<Record<string, string>> =>
+const combinations = (attributes: Attributes, said: Said): ReadonlyArray<Record<string, string>> =>
   Object.entries(attributes).reduce<ReadonlyArray<Record<string, string>>>(
     (all, [name, values]) =>
-      all.flatMap((one) => (values === "the fleet" ? engines : values).map((value) => ({ ...one, [name]: value }))),
+      all.flatMap((one) =>
+        (typeof values === "string" ? said[values] : values).map((value) => ({ ...one, [name]: value })),
+      ),
     [{}],
   )
 
 /** Makes every counter of a closed set exist at 0: a series that begins at 1 has no increase that an alarm could see. */
-export const startCounters = (engines: ReadonlyArray<string>) =>
+export const startCounters = (said: Said) =>
   Effect.forEach(
     counters,
     ({ counter, attributes }) =>
-      Effect.forEach(
-        combinations(attributes, engines),
-        (one) => Metric.update(Metric.withAttributes(counter, one), 0),
-        {
-          discard: true,
-        },
-      ),
+      Effect.forEach(combinations(attributes, said), (one) => Metric.update(Metric.withAttributes(counter, one), 0), {
+        discard: true,
+      }),
     { discard: true },
   )
-
-const engineStates = [
-  "unknown",
-  "healthy",
-  "down",
-  "suspect",
-  "wedged",
-  "restarting",
-  "recovering",
-  "exhausted",
-  "stopped",
-  "starting",
-]
 
 /** How the cache served a request: the words of the `x-cache` header. */
 const cacheWords = ["HIT", "MISS", "COALESCED", "BYPASS"]
@@ -127,8 +123,8 @@ export const ledgerCommits = counter("aviary_ledger_commits_total", "Transaction
 
 /** `state`: the one it came into. */
 export const engineChanges = counter("aviary_engine_state_changes_total", "Changes of an engine's state.", {
-  engine: "the fleet",
-  state: engineStates,
+  engine: "engines",
+  state: "engineStates",
 })
 
 /** By `engine`. */
@@ -138,24 +134,24 @@ export const engineUsable = Metric.gauge("aviary_engine_usable", {
 })
 
 export const engineProbes = counter("aviary_engine_probes_total", "Probes of an engine by a real inference.", {
-  engine: "the fleet",
+  engine: "engines",
   outcome: ["passed", "wedged", "acquitted", "loading", "unreachable"],
 })
 
 export const engineFailovers = counter(
   "aviary_engine_failovers_total",
   "Calls that an engine failed before it gave anything, and that went to another.",
-  { engine: "the fleet" },
+  { engine: "engines" },
 )
 
 export const engineRestarts = counter("aviary_engine_restarts_total", "Restarts of an engine that were tried.", {
-  engine: "the fleet",
+  engine: "engines",
   outcome: ["restarted", "failed"],
 })
 
 /** `reason`: the error's name. */
 export const engineRefusals = counter("aviary_engine_refusals_total", "Requests kept from an engine.", {
-  engine: "the fleet",
+  engine: "engines",
   reason: ["EngineWedged", "QueueFull", "QueueWaitTimedOut", "Quarantined"],
 })
 

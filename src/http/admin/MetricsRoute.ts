@@ -22,7 +22,8 @@ export const layer = Layer.unwrap(
     const isMetricsToken = metricsToken === undefined ? () => false : matching(metricsToken)
     const deepHealth = yield* DeepHealth
     if (metrics === "off") return Layer.empty
-    yield* Metrics.startCounters((yield* Fleet).members.map(({ id }) => id))
+    const engines = (yield* Fleet).members.map(({ id }) => id)
+    yield* Metrics.startCounters({ engines, engineStates: EngineState.literals })
     yield* startErrorCounters
 
     const measured = Effect.gen(function* () {
