@@ -2,8 +2,10 @@ import { Effect } from "effect"
 import { HttpClientRequest } from "effect/http"
 import type { Settings } from "../Settings.ts"
 import type { EngineAddress, EngineProtocol } from "./EngineAddress.ts"
+import { errorOf } from "./EngineError.ts"
 import type { EngineFailure } from "./EngineFailure.ts"
 import { isText, makeEngineHttp } from "./EngineHttp.ts"
+import type { EngineKind } from "./EngineKind.ts"
 
 /** How long the gateway's start waits for a server to say what it speaks. One that is not there yet is asked by the first call. */
 const patience = "2 seconds"
@@ -55,4 +57,29 @@ export const askProtocol = Effect.fnUntraced(function* (address: EngineAddress, 
     decide,
     settle: (then) => Effect.flatMap(decide, then).pipe(Effect.timeoutOption(patience), Effect.ignore),
   } satisfies AskedProtocol
+})
+
+/**
+ * Of two clients of the server at an address the one for the protocol that it speaks.
+ *
+ * - `protocol`: what is spoken, as far as it is known.
+ * - `known`: the client as far as it is known: a server that is to be asked, and has not been reached, passes for a NIM.
+ * - `client`: the one to make a call with, for which the server is asked where that is not known.
+ */
+export const inItsProtocol = Effect.fnUntraced(function* <
+  Nim,
+  OpenAi extends { readonly learned: Effect.Effect<void> },
+>(
+  kind: EngineKind,
+  address: EngineAddress,
+  settings: Settings["Service"],
+  clients: { readonly nim: Nim; readonly openai: OpenAi },
+) {
+  const { decide, found, settle } = yield* askProtocol(address, settings)
+  yield* settle((protocol) => (protocol === "openai" ? clients.openai.learned : Effect.void))
+  return {
+    protocol: found,
+    known: (): Nim | OpenAi => clients[found() ?? "nim"],
+    client: Effect.map(Effect.mapError(decide, errorOf(kind)), (protocol): Nim | OpenAi => clients[protocol]),
+  }
 })

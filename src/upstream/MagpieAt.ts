@@ -1,8 +1,7 @@
 import { Effect, Stream } from "effect"
 import type { Settings } from "../Settings.ts"
-import { askProtocol } from "./AskedProtocol.ts"
+import { inItsProtocol } from "./AskedProtocol.ts"
 import type { EngineAddress } from "./EngineAddress.ts"
-import { errorOf } from "./EngineError.ts"
 import { makeMagpieNim } from "./MagpieNim.ts"
 import { makeMagpieOpenAi } from "./MagpieOpenAi.ts"
 import type { Utterance } from "./Utterance.ts"
@@ -13,14 +12,11 @@ import type { Utterance } from "./Utterance.ts"
  */
 export const makeMagpieAt = Effect.fnUntraced(function* (address: EngineAddress, settings: Settings["Service"]) {
   const nim = yield* makeMagpieNim(address, settings)
-  const openAi = yield* makeMagpieOpenAi(address, settings)
-  const { decide, found, settle } = yield* askProtocol(address, settings)
-  const known = () => (found() === "openai" ? openAi : nim)
-  const client = Effect.map(Effect.mapError(decide, errorOf("magpie")), known)
-  yield* settle((protocol) => (protocol === "openai" ? openAi.learned : Effect.void))
+  const openai = yield* makeMagpieOpenAi(address, settings)
+  const { client, known, protocol } = yield* inItsProtocol("magpie", address, settings, { nim, openai })
   return {
     get protocol() {
-      return found()
+      return protocol()
     },
     get model() {
       return known().model

@@ -1,9 +1,8 @@
 import { Effect, Stream } from "effect"
 import type { Recording } from "../audio/Recording.ts"
 import type { Settings } from "../Settings.ts"
-import { askProtocol } from "./AskedProtocol.ts"
+import { inItsProtocol } from "./AskedProtocol.ts"
 import type { EngineAddress } from "./EngineAddress.ts"
-import { errorOf } from "./EngineError.ts"
 import type { Listening } from "./Listening.ts"
 import { makeParakeetNim } from "./ParakeetNim.ts"
 import { makeParakeetOpenAi } from "./ParakeetOpenAi.ts"
@@ -14,14 +13,11 @@ import { makeParakeetOpenAi } from "./ParakeetOpenAi.ts"
  */
 export const makeParakeetAt = Effect.fnUntraced(function* (address: EngineAddress, settings: Settings["Service"]) {
   const nim = yield* makeParakeetNim(address, settings)
-  const openAi = yield* makeParakeetOpenAi(address, settings)
-  const { decide, found, settle } = yield* askProtocol(address, settings)
-  const known = () => (found() === "openai" ? openAi : nim)
-  const client = Effect.map(Effect.mapError(decide, errorOf("parakeet")), known)
-  yield* settle((protocol) => (protocol === "openai" ? openAi.learned : Effect.void))
+  const openai = yield* makeParakeetOpenAi(address, settings)
+  const { client, known, protocol } = yield* inItsProtocol("parakeet", address, settings, { nim, openai })
   return {
     get protocol() {
-      return found()
+      return protocol()
     },
     get model() {
       return known().model
