@@ -43,3 +43,7 @@ export const EngineFailure = Schema.Union([
   EngineCut,
 ])
 export type EngineFailure = typeof EngineFailure.Type
+
+/** A route that the engine does not have. A 404 can also be about what the call names, so it alone proves nothing. */
+export const isMissing = (failure: EngineFailure): boolean =>
+  failure._tag === "EngineRejected" && [404, 405, 501].includes(failure.status)

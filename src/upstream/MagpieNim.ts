@@ -4,7 +4,7 @@ import type { Pcm } from "../audio/Pcm.ts"
 import type { Settings } from "../Settings.ts"
 import { type EngineError, errorOf } from "./EngineError.ts"
 import type { EngineAddress } from "./EngineAddress.ts"
-import { type EngineFailure, EngineMalformed } from "./EngineFailure.ts"
+import { EngineMalformed, isMissing } from "./EngineFailure.ts"
 import { type CallClocks, isText, makeEngineHttp, readiness, readWhole, unexpectedAnswer } from "./EngineHttp.ts"
 import { formBytes } from "./FormBytes.ts"
 import { readPcm } from "./PcmReader.ts"
@@ -42,10 +42,6 @@ const form = (route: Route, { language, text, voice }: Utterance) =>
       formBytes({ text, language, voice, sample_rate_hz: String(sampleRate), encoding: "LINEAR_PCM" }),
     ),
   )
-
-/** A route that this NIM does not have. A 404 can also be about the voice, so it alone proves nothing. */
-const isMissing = (failure: EngineFailure) =>
-  failure._tag === "EngineRejected" && [404, 405, 501].includes(failure.status)
 
 /** What `MagpieClient` promises, from the NIM at an address. */
 export const makeMagpieNim = Effect.fnUntraced(function* (address: EngineAddress, settings: Settings["Service"]) {

@@ -5,7 +5,7 @@ import { parseVoice, voiceAliases } from "../audio/Voice.ts"
 import type { Settings } from "../Settings.ts"
 import type { EngineAddress } from "./EngineAddress.ts"
 import { type EngineError, errorOf } from "./EngineError.ts"
-import { type EngineFailure, EngineMalformed } from "./EngineFailure.ts"
+import { type EngineFailure, EngineMalformed, isMissing } from "./EngineFailure.ts"
 import { type CallClocks, type EngineAnswer, isText, unexpectedAnswer } from "./EngineHttp.ts"
 import { voicesIn, voicesOf } from "./OpenAiModels.ts"
 import { makeOpenAiServer } from "./OpenAiServer.ts"
@@ -97,13 +97,11 @@ export const makeMagpieOpenAi = Effect.fnUntraced(function* (address: EngineAddr
     })
   })
 
-  /** Undefined: it has no such list, or one that cannot be read. A server that is down is no server without a list. */
+  /** Empty: it has no such list, or one that cannot be read. A server that is down is no server without a list. */
   const listed = <A>(list: Effect.Effect<ReadonlyArray<A>, EngineFailure>) =>
     list.pipe(
       Effect.catchIf(
-        (failure) =>
-          failure._tag === "EngineMalformed" ||
-          (failure._tag === "EngineRejected" && [404, 405, 501].includes(failure.status)),
+        (failure) => failure._tag === "EngineMalformed" || isMissing(failure),
         () => Effect.succeed<ReadonlyArray<A>>([]),
       ),
     )

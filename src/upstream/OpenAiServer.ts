@@ -29,7 +29,7 @@ export const makeOpenAiServer = Effect.fnUntraced(function* (
     idle: settings.idleTimeout,
     total: settings.firstByteTimeout,
   }
-  let learned = address.model ?? (kind === "magpie" ? settings.magpieModel : settings.parakeetModel)
+  let learned = address.model ?? settings[`${kind}Model`]
 
   const json = Effect.fnUntraced(function* (path: string) {
     const answer = yield* http.call(HttpClientRequest.get(path), quick)

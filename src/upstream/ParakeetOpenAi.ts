@@ -5,7 +5,7 @@ import { type Segment, textOf } from "../audio/Segment.ts"
 import type { Settings } from "../Settings.ts"
 import type { EngineAddress } from "./EngineAddress.ts"
 import { errorOf } from "./EngineError.ts"
-import type { EngineFailure } from "./EngineFailure.ts"
+import { type EngineFailure, isMissing } from "./EngineFailure.ts"
 import { readWhole } from "./EngineHttp.ts"
 import { engineLanguage } from "./EngineLanguage.ts"
 import type { Abilities, Listening } from "./Listening.ts"
@@ -41,8 +41,8 @@ const saidBy = (failure: EngineFailure) =>
 
 /** There is no such route, or it says so of its engine, as another Aviary does. */
 const cannotTranslate = (failure: EngineFailure) =>
-  failure._tag === "EngineRejected" &&
-  ([404, 405, 501].includes(failure.status) || (failure.status === 400 && /translat/i.test(saidBy(failure))))
+  isMissing(failure) ||
+  (failure._tag === "EngineRejected" && failure.status === 400 && /translat/i.test(saidBy(failure)))
 
 /** Whether a refusal says nothing about the next recording: words may be known of one language and not of another. */
 const isOfLanguage = (failure: EngineFailure) => /\blanguages?\b|english/i.test(saidBy(failure))
