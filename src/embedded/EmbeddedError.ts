@@ -1,5 +1,7 @@
 import { Schema } from "effect"
 import { reasonWords } from "../telemetry/ReasonWords.ts"
+import type { WorkerLost } from "../workers/WorkerPool.ts"
+import type { WorkFailed } from "./WorkFailed.ts"
 
 /** Nothing in the text has a sound in English. */
 export class NothingToSay extends Schema.TaggedError<NothingToSay>()("NothingToSay", {}) {}
@@ -14,7 +16,7 @@ export class NoSuchVoice extends Schema.TaggedError<NoSuchVoice>()("NoSuchVoice"
 export class EnglishOnly extends Schema.TaggedError<EnglishOnly>()("EnglishOnly", { language: Schema.String }) {}
 
 /** The thread that did the work is gone, or could not be started. */
-export class ThreadLost extends Schema.TaggedError<ThreadLost>()("ThreadLost", { message: Schema.String }) {}
+class ThreadLost extends Schema.TaggedError<ThreadLost>()("ThreadLost", { message: Schema.String }) {}
 
 /** The work took longer than its limit. */
 export class TookTooLong extends Schema.TaggedError<TookTooLong>()("TookTooLong", { afterMillis: Schema.Finite }) {}
@@ -30,3 +32,7 @@ export class EmbeddedError extends Schema.TaggedError<EmbeddedError>()("Embedded
     return reasonWords(this.reason)
   }
 }
+
+/** Why a thread or process of ours did not do its work. */
+export const embeddedError = ({ _tag, message }: WorkFailed | WorkerLost): EmbeddedError =>
+  new EmbeddedError({ reason: _tag === "WorkFailed" ? new EngineBroke({ message }) : new ThreadLost({ message }) })

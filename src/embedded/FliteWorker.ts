@@ -1,10 +1,10 @@
 import "../workers/StandBack.ts"
-import { Effect } from "effect"
 import { workerData } from "node:worker_threads"
 import { serve } from "../workers/WorkerServer.ts"
-import { FliteFailed, FliteRpcs } from "./FliteRpcs.ts"
+import { FliteRpcs } from "./FliteRpcs.ts"
 import { runFlite } from "./FliteProgram.ts"
 import type * as Wasm from "./Wasm.ts"
+import { attempt } from "./WorkFailed.ts"
 
 const { flite } = workerData as { readonly flite: Wasm.Module }
 const headerBytes = 44
@@ -20,10 +20,6 @@ const say = (text: string, voice: string): Uint8Array<ArrayBuffer> => {
 serve(
   FliteRpcs,
   FliteRpcs.toLayer({
-    Say: ({ text, voice }) =>
-      Effect.try({
-        try: () => say(text, voice),
-        catch: (cause) => new FliteFailed({ message: cause instanceof Error ? cause.message : String(cause) }),
-      }),
+    Say: ({ text, voice }) => attempt(() => say(text, voice)),
   }),
 )

@@ -3,8 +3,8 @@ import { setImmediate } from "node:timers/promises"
 import { recordingSampleRate } from "../audio/Recording.ts"
 import type { Segment } from "../audio/Segment.ts"
 import { nativeCall } from "../workers/NativeCalls.ts"
-import { RecognizerFailed } from "./RecognizerRpcs.ts"
 import { openRecording, readSamples, stretches } from "./Stretches.ts"
+import { attempt, type WorkFailed } from "./WorkFailed.ts"
 
 /** Longest audio recognized in one go, in seconds. Words get wrong and memory grows beyond: 98 seconds took 1 GB. */
 const longest = 20
@@ -14,17 +14,11 @@ const shortest = 0.1 * recordingSampleRate
 const margin = 0.1 * recordingSampleRate
 const samplesPerMs = recordingSampleRate / 1000
 
-const attempt = <A>(work: () => Promise<A>) =>
-  Effect.tryPromise({
-    try: work,
-    catch: (cause) => new RecognizerFailed({ message: cause instanceof Error ? cause.message : String(cause) }),
-  })
-
 /** What is heard in a stretch of audio, 16 kHz from -1 to 1, that begins so many milliseconds after the recording does. */
 export type Recognize = (audio: Float32Array, startMs: number) => Omit<Segment, "startMs" | "endMs">
 
 /** The stretches of speech in a recording of so many samples, as `recognize`, which calls an addon, hears them. */
-export const listen = (path: string, samples: number, recognize: Recognize): Stream.Stream<Segment, RecognizerFailed> =>
+export const listen = (path: string, samples: number, recognize: Recognize): Stream.Stream<Segment, WorkFailed> =>
   Stream.unwrap(
     Effect.gen(function* () {
       const file = yield* Effect.acquireRelease(

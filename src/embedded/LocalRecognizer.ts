@@ -1,21 +1,12 @@
 import { Effect, Stream } from "effect"
 import type { Recording } from "../audio/Recording.ts"
-import { EmbeddedError, EngineBroke, ThreadLost } from "./EmbeddedError.ts"
+import { embeddedError } from "./EmbeddedError.ts"
 import { localThreads, startLocal } from "./LocalModel.ts"
 import { findRecognizer } from "./RecognizerFolder.ts"
-import { type RecognizerFailed, RecognizerRpcs } from "./RecognizerRpcs.ts"
-import type { WorkerLost } from "../workers/WorkerPool.ts"
+import { RecognizerRpcs } from "./RecognizerRpcs.ts"
 
 /** Recordings that are listened to at a time, by turns, a stretch of speech each. */
 const concurrency = 8
-
-const embeddedError = (error: RecognizerFailed | WorkerLost): EmbeddedError =>
-  new EmbeddedError({
-    reason:
-      error._tag === "RecognizerFailed"
-        ? new EngineBroke({ message: error.message })
-        : new ThreadLost({ message: error.message }),
-  })
 
 /**
  * The recognizer of sherpa-onnx in `directory`, which `setting` names, in a process of its own. It is loaded, and has listened once, when

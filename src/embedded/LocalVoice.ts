@@ -1,19 +1,10 @@
 import { Effect, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
-import type { WorkerLost } from "../workers/WorkerPool.ts"
-import { EmbeddedError, EngineBroke, NoSuchVoice, ThreadLost } from "./EmbeddedError.ts"
+import { EmbeddedError, embeddedError, NoSuchVoice } from "./EmbeddedError.ts"
 import { localThreads, startLocal } from "./LocalModel.ts"
 import { ModelFolderError } from "./ModelFolder.ts"
 import { findVoice } from "./VoiceFolder.ts"
-import { type VoiceFailed, VoiceRpcs } from "./VoiceRpcs.ts"
-
-const embeddedError = (error: VoiceFailed | WorkerLost): EmbeddedError =>
-  new EmbeddedError({
-    reason:
-      error._tag === "VoiceFailed"
-        ? new EngineBroke({ message: error.message })
-        : new ThreadLost({ message: error.message }),
-  })
+import { VoiceRpcs } from "./VoiceRpcs.ts"
 
 /**
  * The voice of sherpa-onnx in `directory`, which `setting` names, in a process of its own. It is loaded, and has spoken once, when this

@@ -4,7 +4,8 @@ import { setImmediate } from "node:timers/promises"
 import { toInt16 } from "../audio/WavSamples.ts"
 import { handed, serve } from "../workers/WorkerServer.ts"
 import { sherpaOnnx, type VoiceConfig } from "./SherpaOnnx.ts"
-import { VoiceFailed, VoiceRpcs } from "./VoiceRpcs.ts"
+import { VoiceRpcs } from "./VoiceRpcs.ts"
+import { attempt } from "./WorkFailed.ts"
 
 const voice = new (sherpaOnnx().OfflineTts)(handed() as VoiceConfig)
 
@@ -33,10 +34,7 @@ serve(
           // The one place where an interruption can come in.
           Effect.andThen(
             Effect.promise(() => setImmediate()),
-            Effect.try({
-              try: () => say(sentence, speaker, speed),
-              catch: (cause) => new VoiceFailed({ message: cause instanceof Error ? cause.message : String(cause) }),
-            }),
+            attempt(() => say(sentence, speaker, speed)),
           ),
         ),
       ),

@@ -1,10 +1,10 @@
 import { Context, Effect, Layer, Stream } from "effect"
-import { availableParallelism } from "node:os"
 import type { Recording } from "../audio/Recording.ts"
 import type { Segment } from "../audio/Segment.ts"
 import * as WorkerPool from "../workers/WorkerPool.ts"
-import { EmbeddedError, EngineBroke, ThreadLost } from "./EmbeddedError.ts"
-import { type RecognizerFailed, RecognizerRpcs } from "./RecognizerRpcs.ts"
+import { type EmbeddedError, embeddedError } from "./EmbeddedError.ts"
+import { localThreads } from "./LocalModel.ts"
+import { RecognizerRpcs } from "./RecognizerRpcs.ts"
 
 /** The two sizes of the model whose weights come along. Base needs twice the time and makes half the mistakes in synthetic speech. */
 export type MoonshineSize = "base" | "tiny"
@@ -26,13 +26,12 @@ interface Recognizer {
 }
 
 const make = Effect.fnUntraced(function* (size: MoonshineSize) {
-  const numThreads = Math.max(1, Math.min(4, availableParallelism() - 1))
   const pool = yield* WorkerPool.make(RecognizerRpcs, {
     url: WorkerPool.workerUrl("MoonshineWorker", import.meta.url),
     size: 1,
     concurrency,
     unresponsiveAfter: "30 seconds",
-    workerData: { numThreads, size },
+    workerData: { numThreads: localThreads, size },
   }).pipe(Effect.mapError(embeddedError))
 
   const service: Recognizer = {
@@ -54,11 +53,3 @@ export class Moonshine extends Context.Service<Moonshine, Recognizer>()("aviary/
 
   static readonly layer = Moonshine.layerSize("base")
 }
-
-const embeddedError = (error: RecognizerFailed | WorkerPool.WorkerLost): EmbeddedError =>
-  new EmbeddedError({
-    reason:
-      error._tag === "RecognizerFailed"
-        ? new EngineBroke({ message: error.message })
-        : new ThreadLost({ message: error.message }),
-  })

@@ -1,20 +1,12 @@
 import { Context, Effect, Layer, RcRef, Stream } from "effect"
 import type { Recording } from "../audio/Recording.ts"
 import * as WorkerPool from "../workers/WorkerPool.ts"
-import { EmbeddedError, EngineBroke, ThreadLost } from "./EmbeddedError.ts"
-import { type SpeechFinderFailed, SpeechFinderRpcs } from "./SpeechFinderRpcs.ts"
+import { type EmbeddedError, embeddedError } from "./EmbeddedError.ts"
+import { SpeechFinderRpcs } from "./SpeechFinderRpcs.ts"
 import type { Stretch } from "./Stretches.ts"
 
 /** Recordings that are searched at a time, by turns. */
 const concurrency = 8
-
-const embeddedError = (error: SpeechFinderFailed | WorkerPool.WorkerLost): EmbeddedError =>
-  new EmbeddedError({
-    reason:
-      error._tag === "SpeechFinderFailed"
-        ? new EngineBroke({ message: error.message })
-        : new ThreadLost({ message: error.message }),
-  })
 
 const make = Effect.gen(function* () {
   // Most recordings are heard whole, so a gateway may never need the thread.

@@ -2,14 +2,9 @@ import "../workers/StandBack.ts"
 import { Effect, Stream } from "effect"
 import { setImmediate } from "node:timers/promises"
 import { serve } from "../workers/WorkerServer.ts"
-import { SpeechFinderFailed, SpeechFinderRpcs } from "./SpeechFinderRpcs.ts"
+import { SpeechFinderRpcs } from "./SpeechFinderRpcs.ts"
 import { openRecording, readSamples, stretches } from "./Stretches.ts"
-
-const attempt = <A>(work: () => Promise<A>) =>
-  Effect.tryPromise({
-    try: work,
-    catch: (cause) => new SpeechFinderFailed({ message: cause instanceof Error ? cause.message : String(cause) }),
-  })
+import { attempt } from "./WorkFailed.ts"
 
 serve(
   SpeechFinderRpcs,

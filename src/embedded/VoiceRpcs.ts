@@ -2,9 +2,7 @@ import { Schema } from "effect"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Transferable from "effect/workers/Transferable"
-
-/** The model failed at a text. */
-export class VoiceFailed extends Schema.TaggedError<VoiceFailed>()("VoiceFailed", { message: Schema.String }) {}
+import { WorkFailed } from "./WorkFailed.ts"
 
 /**
  * What the process of a voice does: `Say` speaks a text, a sentence at a time, and answers mono samples, signed 16-bit little endian, at
@@ -15,7 +13,7 @@ export const VoiceRpcs = RpcGroup.make(
   Rpc.make("Say", {
     payload: { text: Schema.String, speaker: Schema.Int, speed: Schema.Finite },
     success: Transferable.Uint8Array,
-    error: VoiceFailed,
+    error: WorkFailed,
     stream: true,
   }),
 )

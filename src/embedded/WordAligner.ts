@@ -2,17 +2,9 @@ import { Context, Effect, Layer, RcRef } from "effect"
 import type { Recording } from "../audio/Recording.ts"
 import type { Word } from "../audio/Segment.ts"
 import * as WorkerPool from "../workers/WorkerPool.ts"
-import { EmbeddedError, EngineBroke, ThreadLost } from "./EmbeddedError.ts"
+import { type EmbeddedError, embeddedError } from "./EmbeddedError.ts"
 import type { Stretch } from "./Stretches.ts"
-import { type WordAlignerFailed, WordAlignerRpcs } from "./WordAlignerRpcs.ts"
-
-const embeddedError = (error: WordAlignerFailed | WorkerPool.WorkerLost): EmbeddedError =>
-  new EmbeddedError({
-    reason:
-      error._tag === "WordAlignerFailed"
-        ? new EngineBroke({ message: error.message })
-        : new ThreadLost({ message: error.message }),
-  })
+import { WordAlignerRpcs } from "./WordAlignerRpcs.ts"
 
 const make = Effect.gen(function* () {
   const threads = yield* RcRef.make({
