@@ -1,29 +1,15 @@
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, FileSystem, Scope } from "effect"
+import { Effect } from "effect"
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { makeLocalRecognizer } from "../../src/embedded/LocalRecognizer.ts"
 import { findRecognizer } from "../../src/embedded/RecognizerFolder.ts"
+import { complaint, inFolder } from "../support/modelFolder.ts"
 import { nemoTransducer, senseVoice, whisper } from "../support/tinyModels.ts"
 
 const setting = "AVIARY_PARAKEET_MODEL_DIR"
 
-const inFolder = <A, E>(run: (folder: string) => Effect.Effect<A, E, Scope.Scope>) =>
-  Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped({ prefix: "aviary-model-" })).pipe(
-    Effect.flatMap(run),
-    Effect.scoped,
-    Effect.provide(NodeServices.layer),
-  )
-
-/** What is said about a folder that `spoil` was done to, with the folder's own path left out. */
-const said = (spoil: (folder: string) => unknown) =>
-  inFolder((folder) => {
-    spoil(folder)
-    return Effect.map(Effect.flip(findRecognizer(setting, folder, 1)), ({ message }) =>
-      message.replaceAll(folder, "DIR"),
-    )
-  })
+const said = (spoil: (folder: string) => unknown) => complaint((folder) => findRecognizer(setting, folder, 1), spoil)
 
 describe("findRecognizer", () => {
   it.live("tells the kinds by their files", () =>

@@ -1,25 +1,14 @@
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, FileSystem } from "effect"
+import { Effect } from "effect"
 import { mkdirSync, rmSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { findVoice } from "../../src/embedded/VoiceFolder.ts"
+import { complaint, inFolder } from "../support/modelFolder.ts"
 import { kitten, kokoro, matcha, piper, vits } from "../support/tinyModels.ts"
 
 const setting = "AVIARY_MAGPIE_MODEL_DIR"
 
-const inFolder = <A, E>(run: (folder: string) => Effect.Effect<A, E>) =>
-  Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped({ prefix: "aviary-voice-" })).pipe(
-    Effect.flatMap(run),
-    Effect.scoped,
-    Effect.provide(NodeServices.layer),
-  )
-
-const said = (spoil: (folder: string) => unknown) =>
-  inFolder((folder) => {
-    spoil(folder)
-    return Effect.map(Effect.flip(findVoice(setting, folder, 1)), ({ message }) => message.replaceAll(folder, "DIR"))
-  })
+const said = (spoil: (folder: string) => unknown) => complaint((folder) => findVoice(setting, folder, 1), spoil)
 
 describe("findVoice", () => {
   it.live("tells the kinds by their files", () =>

@@ -5,20 +5,13 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { readFileSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
 import { join } from "node:path"
 import { describe } from "vitest"
 import { audioDigest } from "../support/audioDigest.ts"
 import { postSpeech } from "../support/aviary.ts"
 import { importBase, root } from "../support/dockerBase.ts"
 import { type DockerDaemon, skipsDocker, startDocker } from "../support/dockerDaemon.ts"
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as AddressInfo
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
+import { freePort } from "../support/freePort.ts"
 
 const build = Effect.fnUntraced(function* (daemon: DockerDaemon) {
   yield* importBase(daemon, "base:test")

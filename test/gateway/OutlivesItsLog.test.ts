@@ -8,23 +8,13 @@ import { expect, layer } from "@effect/vitest"
 import { Effect, FileSystem, Schedule } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, openSync, readFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { countedNim } from "../support/countedNim.ts"
+import { freePort } from "../support/freePort.ts"
 import { smallDisk, withoutMounts } from "../support/smallDisk.ts"
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
-
-const freePort = Effect.promise(
-  () =>
-    new Promise<number>((resolve) => {
-      const server = createServer().listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
-      })
-    }),
-)
 
 const statusOf = (url: string) =>
   Effect.tryPromise(async () => {

@@ -1,12 +1,12 @@
 import { Effect, Layer, Redacted, type Scope } from "effect"
 import { execFileSync, spawn } from "node:child_process"
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Announcements } from "../../src/database/Announcements.ts"
 import { Database } from "../../src/database/Database.ts"
 import { Settings } from "../../src/Settings.ts"
+import { freePort } from "./freePort.ts"
 
 /** Debian keeps each version in a folder of its own. */
 const binaries = (): string => {
@@ -22,14 +22,6 @@ const unprivileged = () => {
   const id = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }))
   return { uid: id("-u"), gid: id("-g") }
 }
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as { readonly port: number }
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 /**
  * @property url of a database of its own, made by `database`
