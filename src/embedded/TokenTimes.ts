@@ -1,7 +1,5 @@
-import type { Segment } from "../audio/Segment.ts"
+import type { Word } from "../audio/Segment.ts"
 import type { Recognized } from "./SherpaOnnx.ts"
-
-type Word = NonNullable<Segment["words"]>[number]
 
 /** Seconds that a model without durations is taken to spend on a word's last token, where no other begins sooner. */
 const lastToken = 0.3

@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import type { Segment } from "../audio/Segment.ts"
+import type { Segment, Word } from "../audio/Segment.ts"
 import { attachWords, segmentsOfWords } from "./TranscriptWords.ts"
 import { errorBodyLimit, errorBodyMessage } from "./EngineErrorBody.ts"
 import { EngineMalformed } from "./EngineFailure.ts"
@@ -67,7 +67,7 @@ const fromJson = (value: unknown, endMs: number) => {
   return inLanguage(value["language"], timed(text, segments, words) ?? whole(text, endMs))
 }
 
-const timed = (text: string, segments: ReadonlyArray<Segment> | undefined, words: NonNullable<Segment["words"]>) => {
+const timed = (text: string, segments: ReadonlyArray<Segment> | undefined, words: ReadonlyArray<Word>) => {
   if (words.length === 0) return segments
   return segments === undefined ? segmentsOfWords(text, words) : attachWords(segments, words)
 }

@@ -1,6 +1,4 @@
-import type { Segment } from "../audio/Segment.ts"
-
-type Word = NonNullable<Segment["words"]>[number]
+import type { Segment, Word } from "../audio/Segment.ts"
 
 /** `segments`, each with those of `words` that begin in it. Words that a segment has of its own stay. */
 export const attachWords = (segments: ReadonlyArray<Segment>, words: ReadonlyArray<Word>): ReadonlyArray<Segment> => {
