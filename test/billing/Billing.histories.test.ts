@@ -7,7 +7,7 @@ import { openLater } from "../support/asyncLedger.ts"
 import { rates } from "../support/billing.ts"
 import { answer, history, recordHistories } from "../support/histories.ts"
 import { replayOn } from "../support/postgresHistories.ts"
-import { sharedPostgres } from "../support/sharedPostgres.ts"
+import { newDatabase } from "../support/sharedPostgres.ts"
 
 const histories = 10_000
 
@@ -37,7 +37,7 @@ it.live(
   `${waitedFor} of them on PostgreSQL: the same answers`,
   () =>
     Effect.gen(function* () {
-      const url = yield* Effect.flatMap(sharedPostgres, ({ database }) => database)
+      const url = yield* newDatabase
       assert.deepStrictEqual(yield* replayOn(url, 0, waitedFor), [])
     }),
   { timeout: 120_000 },

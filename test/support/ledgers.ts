@@ -13,7 +13,7 @@ import type { SettingsError } from "../../src/Settings.ts"
 import { layerLater } from "./asyncLedger.ts"
 import { hundred, rates } from "./billing.ts"
 import { databaseAt } from "./postgres.ts"
-import { sharedPostgres } from "./sharedPostgres.ts"
+import { newDatabase } from "./sharedPostgres.ts"
 
 const sqlite = Layer.unwrap(
   Effect.map(
@@ -27,7 +27,7 @@ const sqlite = Layer.unwrap(
 
 const postgres = Layer.unwrap(
   Effect.map(
-    Effect.flatMap(sharedPostgres, ({ database }) => database),
+    newDatabase,
     // The tests say what time it is.
     (url) => PostgresLedger.layerAt({ currency: "usd", clock: "asked" }).pipe(Layer.provide(databaseAt(url))),
   ),

@@ -10,3 +10,6 @@ afterAll(() => Effect.runPromise(Scope.close(life, Exit.void)), 60_000)
 export const sharedPostgres: Effect.Effect<Postgres> = Effect.promise(
   () => (shared ??= Effect.runPromise(Scope.provide(startPostgres(), life))),
 )
+
+/** The URL of a database of its own on that server. */
+export const newDatabase = Effect.flatMap(sharedPostgres, ({ database }) => database)

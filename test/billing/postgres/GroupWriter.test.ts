@@ -56,15 +56,13 @@ it.live(
         assert.deepInclude((refused as { refused: object }).refused, { _tag: "LedgerUnavailable", kind: "failed" })
         yield* server.start
         // The first to ask may still be given a connection of before.
-        const [posted] = yield* writer
-          .write([post("d")])
-          .pipe(
-            Effect.repeat({
-              until: ([one]) => one !== undefined && "answer" in one,
-              schedule: Schedule.spaced("50 millis"),
-            }),
-            Effect.timeout("30 seconds"),
-          )
+        const [posted] = yield* writer.write([post("d")]).pipe(
+          Effect.repeat({
+            until: ([one]) => one !== undefined && "answer" in one,
+            schedule: Schedule.spaced("50 millis"),
+          }),
+          Effect.timeout("30 seconds"),
+        )
         assert.deepInclude((posted as { answer: object }).answer, { balance: 100 })
       }).pipe(Effect.scoped, Effect.provide(databaseAt(url)))
     }).pipe(Effect.scoped),

@@ -12,7 +12,7 @@ import * as SqliteLedger from "../../../src/billing/sqlite/SqliteLedger.ts"
 import { hundred } from "../../support/billing.ts"
 import { openedLedger } from "../../support/ledgers.ts"
 import { databaseAt } from "../../support/postgres.ts"
-import { sharedPostgres } from "../../support/sharedPostgres.ts"
+import { newDatabase, sharedPostgres } from "../../support/sharedPostgres.ts"
 
 const long = { timeout: 60_000 }
 
@@ -20,8 +20,6 @@ const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "aviary-copy-"))),
   (made) => Effect.sync(() => rmSync(made, { recursive: true })),
 )
-
-const newDatabase = Effect.flatMap(sharedPostgres, ({ database }) => database)
 
 const copied = (path: string, url: string) =>
   copyLedger(path, "usd").pipe(Effect.provide(databaseAt(url)), Effect.orDie)

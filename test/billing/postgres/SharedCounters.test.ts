@@ -8,13 +8,13 @@ import * as SqliteLedger from "../../../src/billing/sqlite/SqliteLedger.ts"
 import { Settings } from "../../../src/Settings.ts"
 import { refusal } from "../../support/ledgers.ts"
 import { databaseAt } from "../../support/postgres.ts"
-import { sharedPostgres } from "../../support/sharedPostgres.ts"
+import { newDatabase } from "../../support/sharedPostgres.ts"
 
 const long = { timeout: 60_000 }
 
 /** So many gateways' doors, on one database. */
 const doors = Effect.fnUntraced(function* (count: number) {
-  const url = yield* Effect.flatMap(sharedPostgres, ({ database }) => database)
+  const url = yield* newDatabase
   const one = Access.layer.pipe(
     Layer.provide(SharedCounters.layer),
     Layer.provide(databaseAt(url)),

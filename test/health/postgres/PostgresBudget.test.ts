@@ -6,11 +6,9 @@ import * as PostgresBudget from "../../../src/health/postgres/PostgresBudget.ts"
 import { RestartBudget } from "../../../src/health/RestartBudget.ts"
 import { Settings } from "../../../src/Settings.ts"
 import { databaseAt } from "../../support/postgres.ts"
-import { sharedPostgres } from "../../support/sharedPostgres.ts"
+import { newDatabase } from "../../support/sharedPostgres.ts"
 
 const long = { timeout: 60_000 }
-
-const newDatabase = Effect.flatMap(sharedPostgres, ({ database }) => database)
 
 /** The budget of one gateway. `stall` is waited for before its second transaction, in which a turn is begun: as if the process stood still. */
 const gateway = Effect.fnUntraced(function* (

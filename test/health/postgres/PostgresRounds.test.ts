@@ -4,11 +4,9 @@ import type { ProbeReport } from "../../../src/health/EngineStates.ts"
 import * as PostgresRounds from "../../../src/health/postgres/PostgresRounds.ts"
 import { type News, Rounds } from "../../../src/health/Rounds.ts"
 import { databaseAt } from "../../support/postgres.ts"
-import { sharedPostgres } from "../../support/sharedPostgres.ts"
+import { newDatabase } from "../../support/sharedPostgres.ts"
 
 const long = { timeout: 60_000 }
-
-const newDatabase = Effect.flatMap(sharedPostgres, ({ database }) => database)
 
 const gateway = (url: string, times: Parameters<typeof PostgresRounds.layerAt>[0] = {}) =>
   Effect.map(Layer.build(PostgresRounds.layerAt(times).pipe(Layer.provide(databaseAt(url)))), (context) =>
