@@ -3,11 +3,14 @@ import { execFile } from "node:child_process"
 import { connect } from "node:net"
 import { delimiter, join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { magpie, parakeet } from "../Aviary.ts"
 import { FreeBytes } from "../cache/Reserve.ts"
-import { parseRestartTarget } from "../health/RestartTarget.ts"
+import { engineId, engineName } from "../health/EngineId.ts"
+import { type MemberSettings, readMembers } from "../health/MemberSettings.ts"
+import type { RestartTarget } from "../health/RestartTarget.ts"
 import { SettingsInForce } from "../SettingSources.ts"
-import { Settings, table } from "../Settings.ts"
+import { Settings } from "../Settings.ts"
+import type { EngineAddress } from "../upstream/EngineAddress.ts"
+import type { EngineKind } from "../upstream/EngineKind.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
 import { place } from "./StartBlock.ts"
@@ -110,37 +113,37 @@ const ledger = Effect.gen(function* () {
   )
 })
 
-const engine = <E, R>(what: string, url: URL | undefined, found: Effect.Effect<string, E, R>) =>
-  url === undefined
+/** What the start would say of the server at an address. */
+const whatAnswers = (kind: EngineKind, address: EngineAddress) =>
+  kind === "magpie"
+    ? Effect.provide(
+        Effect.flatMap(MagpieClient, (client) => place(address.url, client)),
+        MagpieClient.layerAt(address),
+      )
+    : Effect.provide(
+        Effect.flatMap(ParakeetClient, (client) => place(address.url, client)),
+        ParakeetClient.layerAt(address),
+      )
+
+const engine = (kind: EngineKind, what: string, address: EngineAddress | undefined) =>
+  address === undefined
     ? Effect.succeed(finding(what, "good", "inside the gateway, English only"))
-    : Effect.match(found, {
-        onSuccess: (said) => finding(what, said.endsWith(": ready") ? "good" : "bad", said),
-        onFailure: (error) => finding(what, "bad", error instanceof Error ? error.message : String(error)),
-      })
+    : Effect.map(whatAnswers(kind, address), (said) => finding(what, said.endsWith(": ready") ? "good" : "bad", said))
 
-const speaks = Effect.gen(function* () {
-  const { magpieUrl } = yield* Settings
-  return yield* engine(
-    "text to speech",
-    magpieUrl,
-    Effect.provide(
-      Effect.flatMap(MagpieClient, (client) => place(magpieUrl, client)),
-      magpie,
-    ),
+/** Each engine of a kind. Of several, one that answers is enough for the gateway's work. */
+const engines = Effect.fnUntraced(function* (kind: EngineKind, work: string, members: ReadonlyArray<MemberSettings>) {
+  const found = yield* Effect.forEach(
+    members,
+    ({ address }, index) =>
+      engine(kind, members.length === 1 ? work : `${work} by ${nameOf(kind, members, index)}`, address),
+    { concurrency: 4 },
   )
+  if (!found.some(({ state }) => state === "good")) return found
+  return found.map((one) => (one.state === "bad" ? { ...one, state: "warning" as const } : one))
 })
 
-const listens = Effect.gen(function* () {
-  const { parakeetUrl } = yield* Settings
-  return yield* engine(
-    "speech to text",
-    parakeetUrl,
-    Effect.provide(
-      Effect.flatMap(ParakeetClient, (client) => place(parakeetUrl, client)),
-      parakeet,
-    ),
-  )
-})
+const nameOf = (kind: EngineKind, members: ReadonlyArray<MemberSettings>, index: number) =>
+  engineName(engineId(kind, index + 1, members.length))
 
 /** Where a program is that a shell would find. */
 const located = Effect.fnUntraced(function* (program: string) {
@@ -153,9 +156,8 @@ const located = Effect.fnUntraced(function* (program: string) {
   return undefined
 })
 
-const restart = (what: string, setting: { readonly name: string }, value: string) =>
+const restart = (what: string, target: RestartTarget) =>
   Effect.gen(function* () {
-    const target = yield* parseRestartTarget(setting.name, value)
     const { dockerHost } = yield* Settings
     const fs = yield* FileSystem.FileSystem
     if (target.kind === "none") return finding(what, "good", "nothing: a wedge is told of and not mended")
@@ -202,20 +204,20 @@ const clock = Effect.gen(function* () {
 
 /** Everything that can be looked at without starting or changing anything. Fails where the settings are not valid. */
 export const inspect = Effect.gen(function* () {
-  const { magpieRestart, parakeetRestart } = yield* Settings
-  return yield* Effect.all(
+  const magpies = yield* readMembers("magpie")
+  const parakeets = yield* readMembers("parakeet")
+  const restarts = (kind: EngineKind, members: ReadonlyArray<MemberSettings>) =>
+    Effect.forEach(members, (member, index) => restart(`restarts of ${nameOf(kind, members, index)}`, member.restart))
+  const found = yield* Effect.all(
     [
-      settings,
-      dataDirectory,
-      disk,
-      ledger,
-      speaks,
-      listens,
-      restart("restarts of Magpie", table.magpieRestart, magpieRestart),
-      restart("restarts of Parakeet", table.parakeetRestart, parakeetRestart),
-      ffmpeg,
-      clock,
+      Effect.all([settings, dataDirectory, disk, ledger]),
+      engines("magpie", "text to speech", magpies),
+      engines("parakeet", "speech to text", parakeets),
+      restarts("magpie", magpies),
+      restarts("parakeet", parakeets),
+      Effect.all([ffmpeg, clock]),
     ],
     { concurrency: 4 },
   )
+  return found.flat()
 }).pipe(Effect.provide(Settings.layer))

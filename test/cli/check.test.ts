@@ -49,6 +49,30 @@ layer(NimTest.layer, { excludeTestServices: true })("check", (it) => {
     }),
   )
 
+  it.effect("of several engines it tells of each, and is content with one of a kind that answers", () =>
+    Effect.gen(function* () {
+      const { url } = yield* NimTest
+      const { error, of } = yield* inspect([], {
+        AVIARY_MAGPIE_URLS: `${url.href}, http://127.0.0.1:9 restart=command:["no-such-program-anywhere"]`,
+        AVIARY_PARAKEET_URLS: "http://127.0.0.1:9, http://127.0.0.1:9/other",
+      })
+      expect(of("text to speech by Magpie 1")).toMatchObject({
+        state: "good",
+        detail: expect.stringContaining("ready"),
+      })
+      const nobody = expect.stringContaining("NOBODY ANSWERS")
+      expect(of("text to speech by Magpie 2")).toMatchObject({ state: "warning", detail: nobody })
+      expect(of("restarts of Magpie 1")).toMatchObject({ state: "good" })
+      expect(of("restarts of Magpie 2")).toMatchObject({ state: "bad" })
+      expect(of("speech to text by Parakeet 2")).toMatchObject({ state: "bad", detail: nobody })
+      expect(error).toBe("not ready: speech to text by Parakeet 1, speech to text by Parakeet 2, restarts of Magpie 2")
+      const wrong = yield* inspect([], { AVIARY_PARAKEET_URLS: "http://127.0.0.1:9 speed=2" })
+      expect(wrong.findings).toMatchObject([
+        { what: "settings", state: "bad", detail: expect.stringContaining("speed") },
+      ])
+    }),
+  )
+
   it.effect("looks at restart commands without running them", () =>
     Effect.gen(function* () {
       const path = join(folder, "ran")
