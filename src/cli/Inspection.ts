@@ -4,11 +4,12 @@ import { connect } from "node:net"
 import { delimiter, join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { FreeBytes } from "../cache/Reserve.ts"
+import { openModelFolder } from "../embedded/ModelFolder.ts"
 import { engineId, engineName } from "../health/EngineId.ts"
 import { type MemberSettings, readMembers } from "../health/MemberSettings.ts"
 import type { RestartTarget } from "../health/RestartTarget.ts"
 import { SettingsInForce } from "../SettingSources.ts"
-import { Settings } from "../Settings.ts"
+import { Settings, table } from "../Settings.ts"
 import type { EngineAddress } from "../upstream/EngineAddress.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
@@ -125,9 +126,20 @@ const whatAnswers = (kind: EngineKind, address: EngineAddress) =>
         ParakeetClient.layerAt(address),
       )
 
+/** The engine inside the gateway, or the model in a folder. It is looked for, and not loaded. */
+const within = Effect.fnUntraced(function* (kind: EngineKind) {
+  const directory = (yield* Settings)[`${kind}ModelDir`]
+  if (directory === undefined) return "inside the gateway, English only"
+  const { path } = yield* openModelFolder(table[`${kind}ModelDir`].name, directory)
+  return `inside the gateway, with the model in ${path} (not loaded)`
+})
+
 const engine = (kind: EngineKind, what: string, address: EngineAddress | undefined) =>
   address === undefined
-    ? Effect.succeed(finding(what, "good", "inside the gateway, English only"))
+    ? Effect.match(within(kind), {
+        onSuccess: (said) => finding(what, "good", said),
+        onFailure: ({ message }) => finding(what, "bad", message),
+      })
     : Effect.map(whatAnswers(kind, address), (said) => finding(what, said.endsWith(": ready") ? "good" : "bad", said))
 
 /** Each engine of a kind. Of several, one that answers is enough for the gateway's work. */

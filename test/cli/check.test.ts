@@ -73,6 +73,19 @@ layer(NimTest.layer, { excludeTestServices: true })("check", (it) => {
     }),
   )
 
+  it.effect("a folder that should hold a model is looked for, and not loaded", () =>
+    Effect.gen(function* () {
+      const { error, of } = yield* inspect([], {
+        AVIARY_MAGPIE_MODEL_DIR: join(folder, "nowhere"),
+        AVIARY_PARAKEET_MODEL_DIR: folder,
+      })
+      const detail = `AVIARY_MAGPIE_MODEL_DIR: the folder ${join(folder, "nowhere")} is not there.`
+      expect(of("text to speech")).toMatchObject({ state: "bad", detail })
+      expect(of("speech to text")).toMatchObject({ state: "good", detail: expect.stringContaining("not loaded") })
+      expect(error).toBe("not ready: text to speech")
+    }),
+  )
+
   it.effect("looks at restart commands without running them", () =>
     Effect.gen(function* () {
       const path = join(folder, "ran")
