@@ -1,11 +1,11 @@
 import { Effect, FileSystem, Stream } from "effect"
 import { spoolFailed } from "../audio/DecodeError.ts"
+import { wavHeader } from "../audio/WavHeader.ts"
 import { Errors } from "../contract/Errors.ts"
 import { Scratch } from "../scratch/Scratch.ts"
 import { Settings } from "../Settings.ts"
 import { Transcription } from "../transcription/Transcription.ts"
 import type { WyomingEvent } from "./Frames.ts"
-import { pcmHeader } from "./PcmHeader.ts"
 
 /** Where events go: waits until the system has taken one. */
 export type Send = (type: string, data?: Readonly<Record<string, unknown>>, payload?: Uint8Array) => Effect.Effect<void>
@@ -45,7 +45,7 @@ export const makeListening = Effect.gen(function* () {
     const path = yield* spooled(uploads.file)
     const file = yield* spooled(fs.open(path, { flag: "r+" }))
     const format = formatOf(first)
-    yield* spooled(file.writeAll(pcmHeader(format, 0)))
+    yield* spooled(file.writeAll(wavHeader(format.sampleRate, 0, format)))
     let bytes = 0
     return {
       append: (samples) => {
@@ -55,7 +55,7 @@ export const makeListening = Effect.gen(function* () {
       finish: Effect.gen(function* () {
         room.resize(bytes)
         yield* spooled(file.seek(0n, "start"))
-        yield* spooled(file.writeAll(pcmHeader(format, bytes)))
+        yield* spooled(file.writeAll(wavHeader(format.sampleRate, bytes, format)))
         return path
       }),
     } satisfies Arriving

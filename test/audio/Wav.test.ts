@@ -44,6 +44,12 @@ describe("wavHeader", () => {
     })
   })
 
+  it("says how many channels there are and how wide a sample is", () => {
+    const header = wavHeader(8_000, 6, { bytes: 3, channels: 2 })
+    expect(new DataView(header.buffer).getUint32(28, true)).toBe(48_000)
+    expect(Result.getOrThrow(parse(header))).toMatchObject({ bits: 24, channels: 2, frameBytes: 6, dataBytes: 6 })
+  })
+
   it("declares neither size as 0 for a stream, since CPython's wave refuses that", () => {
     const view = new DataView(wavHeader(24_000).buffer)
     expect(view.getUint32(4, true)).toBe(0xffffffff)
