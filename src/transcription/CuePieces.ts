@@ -1,4 +1,5 @@
 import type { Segment } from "../audio/Segment.ts"
+import { wordsByLetters } from "./LetterShares.ts"
 
 /**
  * What is not broken between lines: a word with its punctuation.
@@ -49,18 +50,14 @@ const fitting = (text: string, most: number): ReadonlyArray<string> => {
 }
 
 /** The words of `segment` with their times: its own where there is one for each, else by their share of the letters. */
-export const piecesOf = ({ endMs, startMs, text, words }: Segment, most: number): ReadonlyArray<Piece> => {
-  const tokens = text.split(/\s+/u).filter((token) => token !== "")
-  const letters = tokens.reduce((sum, token) => sum + token.length, 0)
-  let before = 0
-  return tokens.flatMap((token, i) => {
-    const share = (count: number) => startMs + ((endMs - startMs) * count) / letters
-    const word =
-      words?.length === tokens.length ? words[i]! : { startMs: share(before), endMs: share(before + token.length) }
-    before += token.length
+export const piecesOf = (segment: Segment, most: number): ReadonlyArray<Piece> => {
+  const shares = wordsByLetters(segment)
+  const timed = segment.words?.length === shares.length ? segment.words : shares
+  return shares.flatMap(({ word: token }, i) => {
+    const { endMs, startMs } = timed[i]!
+    const at = (count: number) => startMs + ((endMs - startMs) * count) / token.length
     let done = 0
     return split(token, most).map((part, n): Piece => {
-      const at = (count: number) => word.startMs + ((word.endMs - word.startMs) * count) / token.length
       const from = done
       done += part.length
       return { text: part, spaced: n === 0 && i > 0, width: columns(part), startMs: at(from), endMs: at(done) }

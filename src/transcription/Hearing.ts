@@ -42,36 +42,38 @@ export interface Heard {
   readonly unheardMs: () => number
 }
 
-/** Milliseconds of speech in a part, whoever has to look for it. */
-const makeSpokenMs = Effect.map(SpeechFinder, ({ find }) => (file: Recording, { spoken }: Part) => {
-  if (spoken !== undefined) return Effect.succeed(spoken / samplesPerMs)
-  return Stream.runFold(
-    find(file),
-    () => 0,
-    (sum, { from, to }) => sum + (to - from) / samplesPerMs,
-  ).pipe(
-    // Nobody is refused a transcript because of what only doubts it.
-    Effect.catch((error) => Effect.as(Effect.logWarning("speech cannot be sought", error.message), 0)),
-  )
+/** Where a recording has speech, from the first to the last of it, if there is any, and how many samples of it. */
+interface Speech {
+  readonly lies: Stretch | undefined
+  readonly spoken: number
+}
+
+const silence: Speech = { lies: undefined, spoken: 0 }
+
+const withMore = ({ lies, spoken }: Speech, { from, to }: Stretch): Speech => ({
+  lies: { from: lies?.from ?? from, to },
+  spoken: spoken + to - from,
 })
 
-/** Where the speech of a part lies in it, whoever has to look for it; all of it where none is found. */
+/** The speech in a part, whoever has to look for it. */
 const makeSpeechIn = Effect.map(SpeechFinder, ({ find }) => (file: Recording, { from, speech, spoken }: Part) => {
-  if (spoken !== undefined) return Effect.succeed(placeOf({ from: speech.from - from, to: speech.to - from }))
-  return Stream.runFold(
-    find(file),
-    (): Stretch | undefined => undefined,
-    (sum, stretch) => ({ from: sum?.from ?? stretch.from, to: stretch.to }),
-  ).pipe(
-    Effect.map((found) => (found === undefined ? {} : placeOf(found))),
-    Effect.catch((error) => Effect.as(Effect.logWarning("speech cannot be sought", error.message), {})),
+  if (spoken !== undefined)
+    return Effect.succeed<Speech>({ lies: { from: speech.from - from, to: speech.to - from }, spoken })
+  return Stream.runFold(find(file), () => silence, withMore).pipe(
+    // Nobody is refused a transcript because of what only doubts it.
+    Effect.catch((error) => Effect.as(Effect.logWarning("speech cannot be sought", error.message), silence)),
   )
 })
 
-const placeOf = ({ from, to }: Stretch) => ({
-  startMs: Math.round(from / samplesPerMs),
-  endMs: Math.round(to / samplesPerMs),
-})
+/** `segment` where the speech lies; as it is where none was found. */
+const placedAt = (segment: Segment, lies: Stretch | undefined): Segment =>
+  lies === undefined
+    ? segment
+    : {
+        ...segment,
+        startMs: Math.round(lies.from / samplesPerMs),
+        endMs: Math.round(lies.to / samplesPerMs),
+      }
 
 /** Whether the engine's one segment says no more than that it heard all of it. */
 const isAll = (segment: Segment, { samples }: Recording): boolean =>
@@ -107,7 +109,6 @@ const makeParts = Effect.gen(function* () {
  */
 export const makeHearing = Effect.gen(function* () {
   const guard = yield* EngineGuard
-  const spokenMs = yield* makeSpokenMs
   const speechIn = yield* makeSpeechIn
   const partFile = yield* makePartFiles
   const wordTimes = yield* makeWordTimes
@@ -131,7 +132,7 @@ export const makeHearing = Effect.gen(function* () {
               Stream.filter(({ text }) => text.trim() !== ""),
               Stream.mapEffect((segment) =>
                 asked.times === true && isAll(segment, file)
-                  ? Effect.map(speechIn(file, part), (lies) => ({ ...segment, ...lies }))
+                  ? Effect.map(speechIn(file, part), ({ lies }) => placedAt(segment, lies))
                   : Effect.succeed(segment),
               ),
               Stream.mapEffect((segment) =>
@@ -141,7 +142,7 @@ export const makeHearing = Effect.gen(function* () {
             )
           const doubted = Effect.gen(function* () {
             if (count > 0) return Stream.empty
-            const ms = yield* spokenMs(file, part)
+            const ms = (yield* speechIn(file, part)).spoken / samplesPerMs
             if (ms < surelySpeech) return Stream.empty
             return Stream.concat(call, Stream.fromEffectDrain(told(ms)))
           })

@@ -2,23 +2,20 @@ import { Effect } from "effect"
 import { type Recording, recordingSampleRate } from "../audio/Recording.ts"
 import type { Segment, Word } from "../audio/Segment.ts"
 import { WordAligner } from "../embedded/WordAligner.ts"
+import { wordsByLetters } from "./LetterShares.ts"
 
 const samplesPerMs = recordingSampleRate / 1_000
 
 /** Samples around a segment that its words are sought in, too. */
 const around = 100 * samplesPerMs
 
-/** Words by their share of the letters: what is left where the text is not what is said. */
-const spread = ({ endMs, startMs, text }: Segment): ReadonlyArray<Word> => {
-  const written = text.split(/\s+/u).filter((word) => word !== "")
-  const letters = written.reduce((sum, word) => sum + word.length, 0)
-  let before = 0
-  return written.map((word) => {
-    const from = startMs + ((endMs - startMs) * before) / letters
-    before += word.length
-    return { word, startMs: Math.round(from), endMs: Math.round(startMs + ((endMs - startMs) * before) / letters) }
-  })
-}
+/** What is left where the text is not what is said. */
+const spread = (segment: Segment): ReadonlyArray<Word> =>
+  wordsByLetters(segment).map(({ endMs, startMs, word }) => ({
+    word,
+    startMs: Math.round(startMs),
+    endMs: Math.round(endMs),
+  }))
 
 /** Gives English segments of a recording the times of their words, where the engine has told none. */
 export const makeWordTimes = Effect.map(WordAligner, ({ align }) =>
