@@ -32,15 +32,13 @@ const answer = (file: PageFile, { headers }: HttpServerRequest.HttpServerRequest
     "content-security-policy": pagePolicy,
     vary: "accept-encoding",
     etag,
-    ...(zipped ? { "content-encoding": "gzip" } : {}),
   }
   if (headers["if-none-match"]?.includes(etag) === true) {
-    const { "content-encoding": _, ...rest } = { "content-encoding": "", ...said }
-    return HttpServerResponse.empty({ status: 304, headers: rest })
+    return HttpServerResponse.empty({ status: 304, headers: said })
   }
   return HttpServerResponse.uint8Array(zipped ? file.gzip : file.plain, {
     contentType: file.contentType,
-    headers: said,
+    headers: zipped ? { ...said, "content-encoding": "gzip" } : said,
   })
 }
 
