@@ -32,5 +32,11 @@ export const nextTheme = (): Theme => {
 
 show()
 
+/** Wears a colour for a moment: only what is worn is known as one of light or dark. */
+const swatch = document.head.appendChild(document.createElement("meta"))
+
 /** A colour of the style sheet, such as `--line`, as it is now. */
-export const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+export const colour = (name: string): string => {
+  swatch.style.color = `var(${name})`
+  return getComputedStyle(swatch).color
+}
