@@ -13,7 +13,7 @@ export const embeddedFailure = ({ reason }: EmbeddedError): EngineFailure => {
     case "EnglishOnly":
       return rejected(
         400,
-        `The embedded engine knows English only, not ${reason.language}. Other languages need a NIM: see AVIARY_MAGPIE_URL and AVIARY_PARAKEET_URL.`,
+        `The embedded engine knows English only, not ${reason.language}. Other languages need another engine: see AVIARY_MAGPIE_URL and AVIARY_PARAKEET_URL.`,
       )
     case "TookTooLong":
       return new EngineTimedOut({ phase: "total", afterMillis: reason.afterMillis })

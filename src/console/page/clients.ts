@@ -5,7 +5,7 @@ export interface Client {
   readonly note?: string
 }
 
-/** Each client of docs/clients.md, for the gateway at `origin`. */
+/** What is pointed at gateways most, for the one at `origin`; docs/clients.md has more. */
 export const clients = (origin: string): ReadonlyArray<Client> => [
   {
     name: "curl",
