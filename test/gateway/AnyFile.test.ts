@@ -9,7 +9,7 @@ import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { startAviary } from "../support/aviary.ts"
+import { startAviary, transcriptText } from "../support/aviary.ts"
 import { wordErrors, words } from "../support/wordErrors.ts"
 
 const clip = "sense-and-sensibility-0930"
@@ -30,17 +30,7 @@ const aviary = Layer.effect(
 ).pipe(Layer.provideMerge(NodeServices.layer))
 
 const transcriptOf = (path: string) =>
-  Effect.flatMap(Aviary, ({ url }) =>
-    Effect.promise(async () => {
-      const form = new FormData()
-      form.append("model", "whisper-1")
-      form.append("response_format", "text")
-      form.append("file", new Blob([readFileSync(path)]), "recording")
-      const response = await fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body: form })
-      expect(response.status).toBe(200)
-      return response.text()
-    }),
-  )
+  Effect.flatMap(Aviary, ({ url }) => transcriptText(url, readFileSync(path), "recording"))
 
 /** Telephones and old codecs lose what lies above 4 kHz, and a word may go with it. */
 const heard = (text: string, wrong: number) => expect(wordErrors(said, text), text).toBeLessThanOrEqual(wrong)

@@ -7,7 +7,7 @@ import { expect, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { Encoders } from "../../src/audio/Encoders.ts"
 import { formatNames } from "../../src/audio/format/AudioFormat.ts"
-import { startAviary, postSpeech } from "../support/aviary.ts"
+import { postSpeech, startAviary, transcriptText } from "../support/aviary.ts"
 import { ffmpegDecode, headerlessPcm } from "../support/ffmpegDecode.ts"
 import { mediaTypes } from "../support/speechSchemas.ts"
 import { wordErrorRate } from "../support/wordErrors.ts"
@@ -16,17 +16,6 @@ const input =
   "The birds are singing in the old garden. Every morning they begin before the sun is up, and nobody minds."
 
 const decode = (format: string, audio: Uint8Array) => ffmpegDecode(audio, format === "pcm" ? headerlessPcm : [])
-
-const transcribe = (url: string, audio: Uint8Array<ArrayBuffer>, name: string) =>
-  Effect.promise(async () => {
-    const form = new FormData()
-    form.append("model", "whisper-1")
-    form.append("response_format", "text")
-    form.append("file", new Blob([audio]), name)
-    const response = await fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body: form })
-    expect(response.status).toBe(200)
-    return response.text()
-  })
 
 class Gateway extends Context.Service<Gateway, { readonly url: string }>()("aviary/test/EveryFormat") {}
 
@@ -63,7 +52,7 @@ layer(Layer.effect(Gateway, startAviary(undefined)).pipe(Layer.provideMerge(Node
         )
       }
       const headed = format === "pcm" ? (yield* get("wav")).bytes : kept.bytes
-      const heard = yield* transcribe(url, headed, `speech.${format === "pcm" ? "wav" : format}`)
+      const heard = yield* transcriptText(url, headed, `speech.${format === "pcm" ? "wav" : format}`)
       expect(wordErrorRate(input, heard), heard).toBeLessThanOrEqual(0.1)
     }),
   )

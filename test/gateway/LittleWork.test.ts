@@ -5,32 +5,22 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Effect, FileSystem, Schedule } from "effect"
-import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 import { type GatewayProcess, startProcess } from "../support/gatewayProcess.ts"
 import { ledgerOf, openAccounts } from "../support/ledgerFile.ts"
+import { loopbackServer } from "../support/loopback.ts"
 
 const voices = JSON.stringify({ "en-US": { voices: ["Magpie-Multilingual.EN-US.Mia"] } })
 const samples = Buffer.alloc(262_144, "abcdefgh")
 
 /** An engine that gives 256 KiB of samples at once, for whatever text. */
-const engine = Effect.acquireRelease(
-  Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
-    const server = createServer((request, response) => {
-      request.resume().on("end", () => {
-        const isVoices = request.url!.endsWith("/list_voices")
-        response.writeHead(200, { "content-type": request.method === "GET" ? "application/json" : "audio/l16" })
-        response.end(request.method === "POST" ? samples : isVoices ? voices : "{}")
-      })
-    })
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address() as { readonly port: number }
-      const close = () => server.close().closeAllConnections()
-      resume(Effect.succeed({ url: `http://127.0.0.1:${address.port}`, close }))
-    })
-  }),
-  ({ close }) => Effect.sync(close),
-)
+const engine = loopbackServer((request, response) => {
+  request.resume().on("end", () => {
+    const isVoices = request.url!.endsWith("/list_voices")
+    response.writeHead(200, { "content-type": request.method === "GET" ? "application/json" : "audio/l16" })
+    response.end(request.method === "POST" ? samples : isVoices ? voices : "{}")
+  })
+})
 
 /** What was counted since it was last asked. */
 const counted = ({ output, signal }: GatewayProcess) =>
@@ -109,7 +99,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("LittleWork", (it) => {
   it.effect("a miss and a hit write, sync, ask and fork no more than they need", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
-      const { url: engineUrl } = yield* engine
+      const { origin: engineUrl } = (yield* engine).url
       const dataDir = yield* fs.makeTempDirectoryScoped({ prefix: "aviary-work-" })
       const accounts = yield* Effect.provide(
         openAccounts([{ kind: "metered", monthlyCap: null }], 0),

@@ -5,30 +5,22 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { startAviary } from "../support/aviary.ts"
 import { eventually, transcribe, wavOf } from "../support/listeningNim.ts"
+import { loopbackServer } from "../support/loopback.ts"
 import { adminToken, type MemberNim, operatorOf, startMember } from "../support/pairOfEngines.ts"
 
 /** Commands that stop and start `member`, which are told when they are done. */
 const startSwitch = Effect.fnUntraced(function* (member: MemberNim) {
   const done: Array<string> = []
-  const server = yield* Effect.acquireRelease(
-    Effect.callback<ReturnType<typeof createServer>>((resume) => {
-      const made = createServer((request, response) => {
-        const way = request.url!.slice(1)
-        done.push(way)
-        Effect.runFork(way === "stop" ? member.kill : member.revive)
-        response.end()
-      })
-      made.listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
-    }),
-    (made) => Effect.sync(() => void made.close()),
-  )
-  const { port } = server.address() as AddressInfo
+  const { url } = yield* loopbackServer((request, response) => {
+    const way = request.url!.slice(1)
+    done.push(way)
+    Effect.runFork(way === "stop" ? member.kill : member.revive)
+    response.end()
+  })
   const command = (way: string) =>
-    `command:${JSON.stringify([process.execPath, "--input-type=module", "-e", `await fetch("http://127.0.0.1:${port}/${way}", { method: "POST" })`])}`
+    `command:${JSON.stringify([process.execPath, "--input-type=module", "-e", `await fetch("${url.origin}/${way}", { method: "POST" })`])}`
   return { done, start: command("start"), stop: command("stop") }
 })
 

@@ -10,7 +10,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { postSpeech, startAviary } from "../support/aviary.ts"
+import { postSpeech, startAviary, transcriptText } from "../support/aviary.ts"
 import { humanSpeech } from "../support/humanSpeech.ts"
 import { readAloud } from "../support/spokenNumbers.ts"
 import { wordErrors, words } from "../support/wordErrors.ts"
@@ -18,17 +18,6 @@ import { wordErrors, words } from "../support/wordErrors.ts"
 const sentences: ReadonlyArray<readonly [string, ...ReadonlyArray<string>]> = JSON.parse(
   readFileSync(fileURLToPath(new URL("../support/sentences.json", import.meta.url)), "utf8"),
 )
-
-const transcribe = (url: string, bytes: ArrayBuffer | Uint8Array<ArrayBuffer>, name: string) =>
-  Effect.promise(async () => {
-    const form = new FormData()
-    form.append("model", "whisper-1")
-    form.append("response_format", "text")
-    form.append("file", new Blob([bytes]), name)
-    const response = await fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body: form })
-    expect(response.status).toBe(200)
-    return response.text()
-  })
 
 const fewest = (expected: ReadonlyArray<string>, heard: string): number =>
   Math.min(...readAloud(heard).flatMap((said) => expected.map((text) => wordErrors(text, said))))
@@ -42,7 +31,7 @@ it.live(
       let [errors, total] = [0, 0]
       for (const [text, ...spelled] of sentences) {
         const speech = yield* postSpeech(url, { input: text, voice: "alloy", response_format: "mp3" })
-        const heard = yield* transcribe(url, yield* Effect.promise(() => speech.arrayBuffer()), "speech.mp3")
+        const heard = yield* transcriptText(url, yield* Effect.promise(() => speech.arrayBuffer()), "speech.mp3")
         const expected = spelled.length > 0 ? spelled : [text]
         const missed = fewest(expected, heard)
         errors += missed
@@ -53,7 +42,7 @@ it.live(
       expect(errors, `${errors} errors\n${wrong.join("\n")}`).toBeLessThanOrEqual(25)
 
       for (const { recording, text } of humanSpeech) {
-        const heard = yield* transcribe(url, new Uint8Array(readFileSync(recording.path)), "human.wav")
+        const heard = yield* transcriptText(url, new Uint8Array(readFileSync(recording.path)), "human.wav")
         expect(wordErrors(text, heard) / words(text).length).toBeLessThanOrEqual(0.03)
       }
     }).pipe(Effect.provide(NodeServices.layer)),

@@ -81,3 +81,19 @@ export const postSpeech = (
       signal: init.signal ?? signal,
     }),
   )
+
+/** What the gateway at `url` hears in a recording, as text. */
+export const transcriptText = (
+  url: string,
+  audio: ArrayBuffer | Uint8Array<ArrayBuffer>,
+  name: string,
+): Effect.Effect<string> =>
+  Effect.promise(async (signal) => {
+    const form = new FormData()
+    form.append("model", "whisper-1")
+    form.append("response_format", "text")
+    form.append("file", new Blob([audio]), name)
+    const response = await fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body: form, signal })
+    if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`)
+    return response.text()
+  })

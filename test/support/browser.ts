@@ -1,7 +1,7 @@
 import { Effect } from "effect"
-import { createServer } from "node:http"
 import { existsSync } from "node:fs"
 import { type Browser, chromium } from "playwright-core"
+import { loopbackServer } from "./loopback.ts"
 
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
   existsSync(path),
@@ -39,21 +39,7 @@ export const launchBrowser = (
   )
 
 /** A page of another origin, served on loopback for as long as the scope is open. */
-export const strangersPage = Effect.acquireRelease(
-  Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
-    const server = createServer((_request, response) => {
-      response.setHeader("content-type", "text/html")
-      response.end("<!doctype html><title>A page</title>")
-    })
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      const port = typeof address === "object" && address !== null ? address.port : 0
-      const close = () => {
-        server.closeAllConnections()
-        server.close()
-      }
-      resume(Effect.succeed({ url: `http://127.0.0.1:${port}`, close }))
-    })
-  }),
-  ({ close }) => Effect.sync(close),
-).pipe(Effect.map(({ url }) => url))
+export const strangersPage = loopbackServer((_request, response) => {
+  response.setHeader("content-type", "text/html")
+  response.end("<!doctype html><title>A page</title>")
+}).pipe(Effect.map(({ url }) => url.origin))

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { wavHeader } from "../../src/audio/WavHeader.ts"
+import { loopbackServer } from "./loopback.ts"
 
 /** A request as a stand-in got it; of a form, what each field says, and the file's bytes. */
 export interface Asked {
@@ -53,15 +54,6 @@ const fieldsOf = async (request: IncomingMessage, body: Buffer) => {
   return { fields, file }
 }
 
-const listen = (server: Server) =>
-  Effect.callback<URL>((resume) => {
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      if (address === null || typeof address === "string") throw new Error("no port")
-      resume(Effect.succeed(new URL(`http://127.0.0.1:${address.port}`)))
-    })
-  })
-
 /** A server on a free loopback port that answers as `answer` does, and remembers what it was asked. */
 export const openAiServer = Effect.fnUntraced(function* (answer: Answer) {
   const asked: Array<Asked> = []
@@ -77,16 +69,8 @@ export const openAiServer = Effect.fnUntraced(function* (answer: Answer) {
     asked.push(seen)
     answer(seen, response)
   }
-  const server = yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      createServer((request, response) => void handle(request, response).catch(() => response.destroy())),
-    ),
-    (opened) =>
-      Effect.sync(() => {
-        opened.closeAllConnections()
-        opened.close()
-      }),
+  const { url } = yield* loopbackServer(
+    (request, response) => void handle(request, response).catch(() => response.destroy()),
   )
-  const url = yield* listen(server)
   return { url, asked, to: (path: string) => asked.filter((one) => one.path === path) }
 })

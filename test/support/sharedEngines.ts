@@ -1,10 +1,10 @@
 import { Context, Effect, Layer, Schedule } from "effect"
 import { createServer, connect, type Socket } from "node:net"
-import { createServer as createHttpServer } from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Database } from "../../src/database/Database.ts"
 import { startListeningNim, transcribe, wavOf } from "./listeningNim.ts"
 import { makeDice } from "./dice.ts"
+import { loopbackServer } from "./loopback.ts"
 import { databaseAt, startPostgres } from "./postgres.ts"
 import { type Several, startSeveral } from "./severalGateways.ts"
 
@@ -28,29 +28,17 @@ const startEngine = Effect.gen(function* () {
   const restarts: Array<number> = []
   const engine = { wedgesAgain: false }
   const wedge = nim.setFaults([{ kind: "wedge", route: "transcriptions", status: 500 }])
-  const manager = yield* Effect.acquireRelease(
-    Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
-      const server = createHttpServer((_, response) => {
-        restarts.push(Date.now())
-        void fetch(`${nim.url.origin}/faults/restart`, {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify({ loadingMillis: 200 }),
-        })
-          .then(() => (engine.wedgesAgain ? Effect.runPromise(wedge) : undefined))
-          .then(() => response.end())
-      })
-      server.listen(0, "127.0.0.1", () => {
-        const close = () => {
-          server.closeAllConnections()
-          server.close()
-        }
-        resume(Effect.succeed({ port: (server.address() as { readonly port: number }).port, close }))
-      })
-    }),
-    ({ close }) => Effect.sync(close),
-  )
-  const script = `fetch("http://127.0.0.1:${manager.port}/").then((r) => r.text())`
+  const manager = yield* loopbackServer((_, response) => {
+    restarts.push(Date.now())
+    void fetch(`${nim.url.origin}/faults/restart`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ loadingMillis: 200 }),
+    })
+      .then(() => (engine.wedgesAgain ? Effect.runPromise(wedge) : undefined))
+      .then(() => response.end())
+  })
+  const script = `fetch("${manager.url.href}").then((r) => r.text())`
   return {
     nim,
     restarts,

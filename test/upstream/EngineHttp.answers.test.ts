@@ -2,8 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Stream } from "effect"
 import { HttpClientRequest } from "effect/http"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { RequestListener } from "node:http"
 import { fileURLToPath } from "node:url"
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib"
 import { Settings } from "../../src/Settings.ts"
@@ -11,27 +10,15 @@ import { makeEngineHttp } from "../../src/upstream/EngineHttp.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { transcriptOf } from "../support/heard.ts"
+import { loopbackServer } from "../support/loopback.ts"
 
 const clocks = { firstByte: Duration.seconds(10), idle: Duration.seconds(10), total: Duration.seconds(20) }
 
-const engineOf = (answer: (request: IncomingMessage, response: ServerResponse) => void) =>
-  Effect.acquireRelease(
-    Effect.promise(
-      () =>
-        new Promise<{ readonly url: URL; readonly end: () => void }>((resolve) => {
-          const server = createServer((request, response) => {
-            request.resume()
-            answer(request, response)
-          })
-          server.listen(0, "127.0.0.1", () => {
-            const { port } = server.address() as AddressInfo
-            const end = () => (server.closeAllConnections(), server.close())
-            resolve({ url: new URL(`http://127.0.0.1:${port}`), end })
-          })
-        }),
-    ),
-    ({ end }) => Effect.sync(end),
-  )
+const engineOf = (answer: RequestListener) =>
+  loopbackServer((request, response) => {
+    request.resume()
+    answer(request, response)
+  })
 
 const get = Effect.fnUntraced(function* (url: URL) {
   const http = yield* makeEngineHttp(url, { connectTimeout: Duration.seconds(5) })

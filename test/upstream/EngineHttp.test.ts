@@ -1,24 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Schedule, Stream } from "effect"
 import { HttpClientRequest } from "effect/http"
-import { createServer, type Server, type Socket } from "node:net"
+import { createServer, type Socket } from "node:net"
 import { Worker } from "node:worker_threads"
 import { type EngineHttp, makeEngineHttp, readiness } from "../../src/upstream/EngineHttp.ts"
+import { listenOnLoopback } from "../support/loopback.ts"
 
 const clocks = {
   firstByte: Duration.millis(1_500),
   idle: Duration.millis(1_500),
   total: Duration.millis(3_000),
 }
-
-const listen = (server: Server) =>
-  Effect.callback<URL>((resume) => {
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      if (address === null || typeof address === "string") throw new Error("no port")
-      resume(Effect.succeed(new URL(`http://127.0.0.1:${address.port}`)))
-    })
-  })
 
 /** A server that answers every connection byte for byte with what `answer` gives for its request's head. */
 const rawServer = (answer: (head: string) => string, keepsOpen = false) =>
@@ -41,7 +33,7 @@ const rawServer = (answer: (head: string) => string, keepsOpen = false) =>
         }),
     )
     return {
-      url: yield* listen(server),
+      url: yield* listenOnLoopback(server),
       connections: () => sockets.size,
       open: () => [...sockets].filter((socket) => !socket.closed).length,
     }
@@ -69,7 +61,7 @@ describe("makeEngineHttp", () => {
   it.live("tells EngineUnreachable of a port nobody listens on", () =>
     Effect.gen(function* () {
       const server = createServer()
-      const url = yield* listen(server)
+      const url = yield* listenOnLoopback(server)
       yield* Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
       const http = yield* makeEngineHttp(url, { connectTimeout })
       const failure = yield* Effect.flip(get(http))

@@ -1,33 +1,18 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { createServer, type RequestListener } from "node:http"
+import type { RequestListener } from "node:http"
 import { follow, isSigned, signed } from "../../src/upstream/PeerFlight.ts"
 import { encodeFrame } from "../../src/upstream/PeerFrames.ts"
+import { loopbackServer } from "../support/loopback.ts"
 
 const key = "a".repeat(64)
 const bytes = encodeFrame({ _tag: "bytes", bytes: Uint8Array.from([1, 2, 3]) })
 const end = encodeFrame({ _tag: "end", durationMs: 1, head: undefined })
 
-const serving = (answer: RequestListener) =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
-      const server = createServer(answer)
-      server.listen(0, "127.0.0.1", () => {
-        const { port } = server.address() as { readonly port: number }
-        const close = () => {
-          server.closeAllConnections()
-          server.close()
-        }
-        resume(Effect.succeed({ url: `http://127.0.0.1:${port}`, close }))
-      })
-    }),
-    ({ close }) => Effect.sync(close),
-  )
-
 const hear = (answer: RequestListener) =>
   Effect.gen(function* () {
-    const { url } = yield* serving(answer)
-    return yield* Stream.runCollect(follow(url, key, "Aviary"))
+    const { url } = yield* loopbackServer(answer)
+    return yield* Stream.runCollect(follow(url.origin, key, "Aviary"))
   }).pipe(Effect.scoped)
 
 it("a signature is of one key, of now, and of who knows the secret", () => {
@@ -72,10 +57,10 @@ it.live(
       )
       assert.include(yield* why((_, response) => response.writeHead(404).end()), "404")
       assert.include(yield* why((_, response) => response.end("<html>")), "something else")
-      const { url, close } = yield* serving(() => undefined)
+      const { url, close } = yield* loopbackServer(() => undefined)
       close()
       assert.include(
-        yield* Effect.map(Effect.flip(Stream.runCollect(follow(url, key, ""))), ({ message }) => message),
+        yield* Effect.map(Effect.flip(Stream.runCollect(follow(url.origin, key, ""))), ({ message }) => message),
         "ECONNREFUSED",
       )
     }).pipe(Effect.scoped),
