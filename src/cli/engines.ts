@@ -1,6 +1,6 @@
 import { Duration, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import type { EngineReport } from "../contract/AdminEnginesGroup.ts"
+import type { EngineReport } from "../health/EngineReport.ts"
 import { EngineId } from "../health/EngineId.ts"
 import { adminFlags, asking } from "./AdminCommand.ts"
 import { record, table } from "./Table.ts"

@@ -1,85 +1,13 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { EngineId } from "../health/EngineId.ts"
-import { EngineState } from "../health/EngineState.ts"
+import { EngineReport, ProbeReport, RestartReport, SuspectedRecording } from "../health/EngineReport.ts"
 import { TimelineEvent } from "../health/TimelineEvent.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { knownFieldsOnly } from "./OperatorFields.ts"
 
 const unixMillis = Schema.Finite.annotate({ description: "Unix time in milliseconds." })
-
-const Change = Schema.Struct({ at: unixMillis, from: EngineState, to: EngineState, reason: Schema.String }).annotate({
-  identifier: "EngineStateChange",
-})
-
-/** One probe: real inferences, done to learn whether the engine works. */
-export const ProbeReport = Schema.Struct({
-  engine: EngineId,
-  at: unixMillis,
-  durationMillis: Schema.Finite,
-  outcome: Schema.Literals(["passed", "wedged", "acquitted", "loading", "unreachable"]).annotate({
-    description:
-      "wedged: it answers but can no longer infer, shown twice or by a sure sign. loading, unreachable: it does not answer. acquitted: the probe could not tell.",
-  }),
-  attempts: Schema.Int.annotate({ description: "Inferences that were tried." }),
-  detail: Schema.String,
-}).annotate({ identifier: "EngineProbeReport" })
-export type ProbeReport = typeof ProbeReport.Type
-
-export const RestartReport = Schema.Struct({
-  engine: EngineId,
-  at: unixMillis,
-  durationMillis: Schema.Finite,
-  backend: Schema.String,
-  reason: Schema.String,
-  outcome: Schema.Literals(["restarted", "failed"]),
-  detail: Schema.String,
-}).annotate({ identifier: "EngineRestartReport" })
-export type RestartReport = typeof RestartReport.Type
-
-/** All that is known of an engine; its histories hold the last 50, newest last. */
-export const EngineReport = Schema.Struct({
-  engine: EngineId,
-  model: Schema.String,
-  url: Schema.optional(Schema.String).annotate({ description: "Absent: it is inside this process." }),
-  protocol: Schema.optional(Schema.String).annotate({ description: "nim or openai, as far as that is known." }),
-  concurrency: Schema.Int.annotate({ description: "Calls that it gets at once." }),
-  state: EngineState,
-  reason: Schema.String.annotate({ description: "Why it is in this state." }),
-  since: unixMillis,
-  troubledSince: Schema.optional(unixMillis).annotate({ description: "Absent while it is healthy." }),
-  lastRecoveryMillis: Schema.optional(Schema.Finite).annotate({
-    description: "From the first sign of its last wedge to the probe that passed.",
-  }),
-  lastStartMillis: Schema.optional(Schema.Finite).annotate({
-    description: "From the request that had it started the last time to the probe that passed.",
-  }),
-  idleMillis: Schema.optional(Schema.Finite).annotate({
-    description: "How long nobody must have needed it before it is stopped. Absent: it never is.",
-  }),
-  backend: Schema.Literals(["docker", "command", "none", "test"]).annotate({ description: "What restarts it." }),
-  budget: Schema.Struct({
-    limit: Schema.Int,
-    left: Schema.Int,
-    windowMillis: Schema.Finite,
-    availableAtMillis: Schema.optional(unixMillis).annotate({ description: "Absent while a restart is left." }),
-  }),
-  waiting: Schema.Int.annotate({ description: "Requests and probes that wait and that it could serve." }),
-  working: Schema.Int.annotate({ description: "Requests and probes it works on." }),
-  changes: Schema.Array(Change),
-  probes: Schema.Array(ProbeReport),
-  restarts: Schema.Array(RestartReport),
-}).annotate({ identifier: "EngineReport" })
-export type EngineReport = typeof EngineReport.Type
-
-export const SuspectedRecording = Schema.Struct({
-  content: Schema.String.annotate({ description: "SHA-256 of the decoded recording." }),
-  strikes: Schema.Int.annotate({ description: "Wedges it was in flight at; refused from the second on." }),
-  lastStrikeAt: unixMillis,
-  untilMillis: unixMillis,
-}).annotate({ identifier: "SuspectedRecording" })
-export type SuspectedRecording = typeof SuspectedRecording.Type
 
 /** The last day of one engine; of each kind of event it has the members that such an event has. */
 const EngineTimeline = Schema.Struct({

@@ -4,36 +4,17 @@ import { withoutCredentials } from "../upstream/EngineUrl.ts"
 import { Admission } from "./Admission.ts"
 import { type EngineId, engineName } from "./EngineId.ts"
 import { type EngineState, isAsleep } from "./EngineState.ts"
-import { type EngineRecord, EngineStates, type ProbeReport, type RestartReport } from "./EngineStates.ts"
+import type { EngineReport, ProbeReport, RestartReport } from "./EngineReport.ts"
+import { EngineStates } from "./EngineStates.ts"
 import { makeExamination } from "./Examination.ts"
 import { Fleet } from "./Fleet.ts"
 import { makeHealing } from "./Healing.ts"
 import { HealthError, RestartUnderWay } from "./HealthError.ts"
-import { type BudgetStatus, RestartBudget } from "./RestartBudget.ts"
+import { RestartBudget } from "./RestartBudget.ts"
 import { Restarter } from "./Restarter.ts"
 import { refusesRequests } from "./EngineState.ts"
 import { Quarantine } from "./Quarantine.ts"
 import { Rounds } from "./Rounds.ts"
-
-/**
- * All that an operator can know of an engine; `waiting` and `working` are requests and probes. One that several engines could serve
- * waits for each of them.
- *
- * @property url without the name and password that it may hold; absent: inside this process
- * @property protocol what is spoken to it, as far as that is known
- * @property idleMillis how long nobody must have needed it before it is stopped; absent: it never is
- */
-export interface EngineReport extends EngineRecord {
-  readonly model: string
-  readonly url: string | undefined
-  readonly protocol: string | undefined
-  readonly concurrency: number
-  readonly idleMillis: number | undefined
-  readonly backend: ReturnType<Restarter["Service"]["backend"]>
-  readonly budget: BudgetStatus
-  readonly waiting: number
-  readonly working: number
-}
 
 /** The first scheduled probe waits for the start to be over: about this long, twice at most. */
 const firstProbeMillis = 15_000
@@ -140,8 +121,10 @@ const makeStatus = Effect.gen(function* () {
   return Effect.forEach(members, ({ client, concurrency, id: engine, onDemand, url }) =>
     Effect.gen(function* () {
       const [waiting, working] = [yield* admission.waiting(engine), yield* admission.working(engine)]
+      // How it is told from the process before it is nobody else's business.
+      const { era: _era, life: _life, settling: _settling, startingSince: _starting, ...record } = states.peek(engine)
       return {
-        ...states.peek(engine),
+        ...record,
         model: client.model,
         url: url === undefined ? undefined : withoutCredentials(url).href,
         protocol: client.protocol,

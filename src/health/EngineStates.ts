@@ -2,43 +2,9 @@ import { Clock, Context, Effect, Layer, Metric, Stream, SubscriptionRef } from "
 import * as Metrics from "../telemetry/Metrics.ts"
 import { type EngineId, engineName } from "./EngineId.ts"
 import { Fleet } from "./Fleet.ts"
+import type { ProbeReport, RestartReport, StateChange } from "./EngineReport.ts"
 import { Rounds } from "./Rounds.ts"
 import { type EngineEvent, type EngineState, isAsleep, next, refusesRequests } from "./EngineState.ts"
-
-/** One change of state; `at` is Unix time in milliseconds. */
-export interface Change {
-  readonly at: number
-  readonly from: EngineState
-  readonly to: EngineState
-  readonly reason: string
-}
-
-/**
- * What one probe found.
- *
- * @property at Unix time of its start, in milliseconds
- * @property attempts inferences that were tried
- * @property detail what was heard or what failed, in one line
- */
-export interface ProbeReport {
-  readonly engine: EngineId
-  readonly at: number
-  readonly durationMillis: number
-  readonly outcome: "passed" | "wedged" | "acquitted" | "loading" | "unreachable"
-  readonly attempts: number
-  readonly detail: string
-}
-
-/** One restart that was tried: `at` in Unix milliseconds, `reason` why, `detail` how it ended. */
-export interface RestartReport {
-  readonly engine: EngineId
-  readonly at: number
-  readonly durationMillis: number
-  readonly backend: string
-  readonly reason: string
-  readonly outcome: "restarted" | "failed"
-  readonly detail: string
-}
 
 interface Settling {
   readonly until: number
@@ -70,7 +36,7 @@ export interface EngineRecord {
   readonly lastRecoveryMillis: number | undefined
   readonly startingSince: number | undefined
   readonly lastStartMillis: number | undefined
-  readonly changes: ReadonlyArray<Change>
+  readonly changes: ReadonlyArray<StateChange>
   readonly probes: ReadonlyArray<ProbeReport>
   readonly restarts: ReadonlyArray<RestartReport>
 }

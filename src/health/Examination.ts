@@ -4,7 +4,8 @@ import * as Metrics from "../telemetry/Metrics.ts"
 import { Admission } from "./Admission.ts"
 import { type EngineId, engineName } from "./EngineId.ts"
 import { type Attempt, EngineProbe } from "./EngineProbe.ts"
-import { type EngineRecord, EngineStates, type ProbeReport } from "./EngineStates.ts"
+import type { ProbeReport } from "./EngineReport.ts"
+import { type EngineRecord, EngineStates } from "./EngineStates.ts"
 import { Quarantine } from "./Quarantine.ts"
 
 /** Time between a probe's failure and its second try. */

@@ -1,21 +1,14 @@
 import { Clock, Context, DateTime, Effect, Layer } from "effect"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import type { EngineId } from "./EngineId.ts"
+import type { SuspectedRecording } from "./EngineReport.ts"
 import { HealthError, Quarantined } from "./HealthError.ts"
-
-/** A recording that was in flight when the engine wedged; times are Unix milliseconds. */
-export interface Suspicion {
-  readonly content: string
-  readonly strikes: number
-  readonly lastStrikeAt: number
-  readonly untilMillis: number
-}
 
 /**
  * @property at the wedges: each an engine's id and its life
  * @property endsAt in `elapsedMillis`: a clock that runs ahead when a recording strikes must not keep it out for longer
  */
-interface Entry extends Omit<Suspicion, "untilMillis" | "strikes"> {
+interface Entry extends Omit<SuspectedRecording, "untilMillis" | "strikes"> {
   readonly at: ReadonlyArray<string>
   readonly endsAt: number
 }
@@ -40,7 +33,7 @@ interface Suspicions {
   readonly suspect: (engine: EngineId, content: string, life: number) => Effect.Effect<void>
   readonly verdict: (engine: EngineId, isWedged: boolean) => Effect.Effect<void>
   readonly strike: (engine: EngineId, content: string, life: number) => Effect.Effect<void>
-  readonly list: Effect.Effect<ReadonlyArray<Suspicion>>
+  readonly list: Effect.Effect<ReadonlyArray<SuspectedRecording>>
   readonly clear: (content?: string) => Effect.Effect<number>
 }
 
@@ -112,7 +105,7 @@ export class Quarantine extends Context.Service<Quarantine, Suspicions>()("aviar
 
 const untilOf = ({ endsAt }: Entry, now: number, passed: number): number => Math.round(now + endsAt - passed)
 
-const visible = ({ at, content, lastStrikeAt }: Entry, untilMillis: number): Suspicion => ({
+const visible = ({ at, content, lastStrikeAt }: Entry, untilMillis: number): SuspectedRecording => ({
   content,
   strikes: at.length,
   lastStrikeAt,

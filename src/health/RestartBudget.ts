@@ -2,21 +2,10 @@ import { Cause, Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, Se
 import { randomUUID } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import type { EngineId } from "./EngineId.ts"
+import type { BudgetStatus } from "./EngineReport.ts"
 import { Fleet } from "./Fleet.ts"
 import { BudgetSpent, HealthError } from "./HealthError.ts"
 import { type JournalRecord, RestartJournal } from "./RestartJournal.ts"
-
-/**
- * What is left of an engine's restarts.
- *
- * @property availableAtMillis Unix time at which the next is possible; absent when one is left now
- */
-export interface BudgetStatus {
-  readonly limit: number
-  readonly left: number
-  readonly windowMillis: number
-  readonly availableAtMillis: number | undefined
-}
 
 /**
  * At most so many restarts of an engine in any window, whoever asks. A semaphore in which a permit comes back one window

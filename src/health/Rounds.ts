@@ -1,7 +1,7 @@
 import { Context, Effect, type Scope } from "effect"
 import type { EngineId } from "./EngineId.ts"
 import type { EngineEvent } from "./EngineState.ts"
-import type { ProbeReport } from "./EngineStates.ts"
+import type { ProbeReport } from "./EngineReport.ts"
 
 /** Something that happened to an engine, as another gateway tells it. */
 export interface News {

@@ -6,7 +6,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import type { EngineReport } from "../../src/contract/AdminEnginesGroup.ts"
+import type { EngineReport } from "../../src/health/EngineReport.ts"
 import { startAviary } from "../support/aviary.ts"
 import { startLingeringEngine } from "../support/lingeringEngine.ts"
 import { eventually, transcribe, wavOf } from "../support/listeningNim.ts"

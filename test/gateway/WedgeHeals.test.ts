@@ -7,7 +7,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import type { EngineReport } from "../../src/contract/AdminEnginesGroup.ts"
+import type { EngineReport } from "../../src/health/EngineReport.ts"
 import type { EngineKind } from "../../src/upstream/EngineKind.ts"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { type Answer, eventually, startListeningNim, transcribe, wavOf } from "../support/listeningNim.ts"

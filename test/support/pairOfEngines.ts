@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import type { EngineReport } from "../../src/contract/AdminEnginesGroup.ts"
+import type { EngineReport } from "../../src/health/EngineReport.ts"
 import type { EngineId } from "../../src/health/EngineId.ts"
 import type { NimFault } from "../../src/nim/NimFault.ts"
 import { brittlePort } from "./brittlePort.ts"

@@ -1,9 +1,5 @@
-import type {
-  EngineTimeline,
-  ProbeReport,
-  RestartReport,
-  SuspectedRecording,
-} from "../../contract/AdminEnginesGroup.ts"
+import type { EngineTimeline } from "../../contract/AdminEnginesGroup.ts"
+import type { ProbeReport, RestartReport, SuspectedRecording } from "../../health/EngineReport.ts"
 import { useAsked } from "./asking.ts"
 import { call } from "./call.ts"
 import { ago, count, millis, moment } from "./format.ts"

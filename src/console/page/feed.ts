@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks"
-import type { EngineReport } from "../../contract/AdminEnginesGroup.ts"
+import type { EngineReport } from "../../health/EngineReport.ts"
 import type { History, RequestReport, RequestUnderWay } from "../../telemetry/TrafficReport.ts"
 import { request } from "./call.ts"
 import { makeEventReader } from "./eventReader.ts"

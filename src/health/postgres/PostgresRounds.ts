@@ -4,7 +4,7 @@ import { Database } from "../../database/Database.ts"
 import { saidBy } from "../../database/DatabaseError.ts"
 import { EngineId } from "../EngineId.ts"
 import type { EngineEvent } from "../EngineState.ts"
-import type { ProbeReport } from "../EngineStates.ts"
+import type { ProbeReport } from "../EngineReport.ts"
 import { type News, Rounds } from "../Rounds.ts"
 
 /** Milliseconds: how long a gateway that says nothing keeps its turn, how often it says something, and how often others look. */

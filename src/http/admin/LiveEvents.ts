@@ -1,5 +1,6 @@
 import { Effect, Stream } from "effect"
-import { DeepHealth, type EngineReport } from "../../health/DeepHealth.ts"
+import { DeepHealth } from "../../health/DeepHealth.ts"
+import type { EngineReport } from "../../health/EngineReport.ts"
 import { Traffic } from "../../telemetry/Traffic.ts"
 
 /** How often somebody who listens is told what is new. */

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Queue, Scope } from "effect"
-import type { ProbeReport } from "../../../src/health/EngineStates.ts"
+import type { ProbeReport } from "../../../src/health/EngineReport.ts"
 import * as PostgresRounds from "../../../src/health/postgres/PostgresRounds.ts"
 import { type News, Rounds } from "../../../src/health/Rounds.ts"
 import { databaseAt } from "../../support/postgres.ts"
