@@ -148,7 +148,7 @@ export const table = {
   pronunciations: text(
     "AVIARY_PRONUNCIATIONS",
     undefined,
-    'A file of words and how they are to be spelled for the voice: JSON such as `{"nginx":"engine x"}`. Read again when it changes. Unset: none.',
+    'A file of words and how the voice is to say them, as JSON: by a spelling, `{"nginx":"engine x"}`, or by IPA between slashes where the engine takes it, `{"tomato":"/təˈmeɪtoʊ/"}`, with a spelling behind it for engines that do not. Read again when it changes. Unset: none.',
   ),
   models: namesOf('{"kokoro":"tts-1","whisper-small":"whisper-1"}')(
     "AVIARY_MODELS",

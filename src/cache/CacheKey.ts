@@ -1,5 +1,6 @@
 import { hash } from "node:crypto"
 import { Schema } from "effect"
+import { noSounds, type Sounds } from "../audio/Sounds.ts"
 
 /** Names an entry: 64 lower-case hexadecimal digits, a SHA-256. Safe as a file name and in a URL. */
 export const CacheKey = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/)).pipe(Schema.brand("CacheKey"))
@@ -21,6 +22,7 @@ export const keyVersion = 3
  * @property sampleRate Hz
  * @property speed 1 is the voice's own pace
  * @property model the engine's name and version
+ * @property sounds the words that are said by their sounds, and those; empty or absent: none
  */
 export interface CacheKeyParts {
   readonly text: string
@@ -30,9 +32,10 @@ export interface CacheKeyParts {
   readonly sampleRate: number
   readonly speed: number
   readonly model: string
+  readonly sounds?: Sounds
 }
 
-/** Written in this order; a new part goes to the end and raises `keyVersion`. */
+/** Written in this order; a new part that every speech has goes to the end and raises `keyVersion`. */
 const order = ["text", "voice", "language", "format", "sampleRate", "speed", "model"] as const
 
 /**
@@ -40,7 +43,8 @@ const order = ["text", "voice", "language", "format", "sampleRate", "speed", "mo
  * order is fixed here, not by the object.
  */
 export const cacheKey = (parts: CacheKeyParts): CacheKey => {
-  const fields = ["aviary/speech", String(keyVersion), ...order.map((name) => String(parts[name]))]
+  const sounds = [...(parts.sounds ?? noSounds)].toSorted(([a], [b]) => (a < b ? -1 : 1)).flat()
+  const fields = ["aviary/speech", String(keyVersion), ...order.map((name) => String(parts[name])), ...sounds]
   const pieces = fields.flatMap((field) => {
     const bytes = Buffer.from(field, "utf8")
     const length = Buffer.alloc(4)

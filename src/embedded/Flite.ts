@@ -1,9 +1,11 @@
 import { Context, Effect, Layer, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
+import { noSounds, type Sounds } from "../audio/Sounds.ts"
 import * as WorkerPool from "../workers/WorkerPool.ts"
 import { EmbeddedError, embeddedError, EngineBroke, NoSuchVoice, NothingToSay, TookTooLong } from "./EmbeddedError.ts"
 import { loadFlite } from "./FliteModule.ts"
 import { FliteRpcs } from "./FliteRpcs.ts"
+import { fliteMarkup } from "./FliteMarkup.ts"
 import { sentences } from "./Sentences.ts"
 
 /** Voice ids in Magpie's pattern, so that a locale can be read from them, and Flite's own names: three men, and SLT, a woman. */
@@ -38,9 +40,9 @@ const make = Effect.fnUntraced(function* (threads: number) {
     workerData: { flite },
   }).pipe(Effect.mapError(embeddedError))
 
-  const say = (text: string, voice: string) =>
+  const say = (text: string, voice: string, ssml = false) =>
     pool
-      .run((client) => client.Say({ text, voice }))
+      .run((client) => client.Say({ text, voice, ssml }))
       .pipe(
         Effect.mapError(embeddedError),
         Effect.timeoutOrElse({
@@ -54,7 +56,7 @@ const make = Effect.fnUntraced(function* (threads: number) {
 
   return Flite.of({
     voices: Object.keys(fliteVoices),
-    speak: (text, voice) =>
+    speak: (text, voice, sounds = noSounds) =>
       Stream.suspend(() => {
         if (!isVoice(voice)) {
           return Stream.fail(
@@ -63,9 +65,16 @@ const make = Effect.fnUntraced(function* (threads: number) {
         }
         const pieces = sentences(text)
         if (pieces.length === 0) return Stream.fail(new EmbeddedError({ reason: new NothingToSay({}) }))
+        const markup = fliteMarkup(sounds)
         return Stream.fromIterable(pieces).pipe(
           Stream.rechunk(1),
-          Stream.mapEffect((piece) => say(piece, fliteVoices[voice]), { concurrency: 2 }),
+          Stream.mapEffect(
+            (piece) => {
+              const marked = markup(piece)
+              return say(marked ?? piece, fliteVoices[voice], marked !== undefined)
+            },
+            { concurrency: 2 },
+          ),
           Stream.flatMap((bytes) => Stream.fromIterable(chunks(louder(bytes, gains[fliteVoices[voice]])))),
         )
       }),
@@ -76,13 +85,13 @@ const make = Effect.fnUntraced(function* (threads: number) {
  * CMU Flite, a classic synthesizer of English, in threads of this process.
  *
  * `speak`: chunks of at most 250 ms, while later sentences are still being made; never more than three sentences ahead of
- * the reader. Interrupting the stream drops what has not begun.
+ * the reader. `sounds` says of words how they sound; what Flite has no sounds for is read as it is written. Interrupting the stream drops what has not begun.
  */
 export class Flite extends Context.Service<
   Flite,
   {
     readonly voices: ReadonlyArray<string>
-    readonly speak: (text: string, voice: string) => Stream.Stream<Pcm, EmbeddedError>
+    readonly speak: (text: string, voice: string, sounds?: Sounds) => Stream.Stream<Pcm, EmbeddedError>
   }
 >()("aviary/embedded/Flite") {
   /** `threads` sentences are made at a time. They have started, and spoken once, when the layer is built. */

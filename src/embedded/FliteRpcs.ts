@@ -6,11 +6,11 @@ import { WorkFailed } from "./WorkFailed.ts"
 
 /**
  * What a Flite thread does: `Say` speaks one ASCII sentence and answers 16 kHz mono samples, signed 16-bit little endian.
- * `voice` is Flite's own name; an unknown one would be spoken by another voice.
+ * With `ssml` it is such a document, in Flite's phones. `voice` is Flite's own name; an unknown one would be spoken by another voice.
  */
 export const FliteRpcs = RpcGroup.make(
   Rpc.make("Say", {
-    payload: { text: Schema.String, voice: Schema.String },
+    payload: { text: Schema.String, voice: Schema.String, ssml: Schema.Boolean },
     success: Transferable.Uint8Array,
     error: WorkFailed,
   }),

@@ -9,8 +9,8 @@ import { attempt } from "./WorkFailed.ts"
 const { flite } = workerData as { readonly flite: Wasm.Module }
 const headerBytes = 44
 
-const say = (text: string, voice: string): Uint8Array<ArrayBuffer> => {
-  const run = runFlite(flite, ["-voice", voice, "-t", text, "-o", "/speech.wav"])
+const say = (text: string, voice: string, ssml: boolean): Uint8Array<ArrayBuffer> => {
+  const run = runFlite(flite, [...(ssml ? ["-ssml"] : []), "-voice", voice, "-t", text, "-o", "/speech.wav"])
   if (run.status !== 0 || run.speech === undefined || run.speech.length < headerBytes) {
     throw new Error(run.complained.join(" ") || `flite ended with status ${run.status}`)
   }
@@ -20,6 +20,6 @@ const say = (text: string, voice: string): Uint8Array<ArrayBuffer> => {
 serve(
   FliteRpcs,
   FliteRpcs.toLayer({
-    Say: ({ text, voice }) => attempt(() => say(text, voice)),
+    Say: ({ ssml, text, voice }) => attempt(() => say(text, voice, ssml)),
   }),
 )

@@ -1,6 +1,7 @@
 import { Effect, Layer, Stream } from "effect"
 import { AudioDecoder } from "../audio/AudioDecoder.ts"
 import { textOf } from "../audio/Segment.ts"
+import { isSsml, soundsOfSsml, withoutSsml } from "../audio/Ssml.ts"
 import { EmbeddedError } from "../embedded/EmbeddedError.ts"
 import { Flite } from "../embedded/Flite.ts"
 import { Moonshine } from "../embedded/Moonshine.ts"
@@ -27,7 +28,11 @@ export const nimEnginesEmbedded = Layer.effect(
       transcriptionModel: moonshine.model,
       voices: flite.voices,
       languages: ["en-US"],
-      synthesize: ({ text, voice }) => Stream.mapError(flite.speak(text, voice), asEngineError),
+      synthesize: ({ text, voice }) =>
+        Stream.mapError(
+          isSsml(text) ? flite.speak(withoutSsml(text), voice, soundsOfSsml(text)) : flite.speak(text, voice),
+          asEngineError,
+        ),
       transcribe: (path) =>
         Effect.scoped(
           Effect.gen(function* () {

@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { type AudioFormat, plannedSampleRate } from "../audio/format/AudioFormat.ts"
+import { noSounds, type Sounds, sounding } from "../audio/Sounds.ts"
 import { cacheKey } from "../cache/CacheKey.ts"
 import type { TraitsOf } from "../health/Fleet.ts"
 import { BlankText, SpeechError, TextTooLong, UnknownVoice, Unspeakable } from "./SpeechError.ts"
@@ -7,14 +8,15 @@ import type { Pronunciations } from "./Pronunciations.ts"
 import type { Speakable } from "./speakable/Speakable.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
 import { codePoints, normalise, speakableCharacters } from "./SpokenText.ts"
-import { isSsml, withoutSsml } from "./Ssml.ts"
+import { isSsml, withoutSsml } from "../audio/Ssml.ts"
 import type { VoiceList } from "./VoiceList.ts"
 
 /**
  * A speech as it will be made: everything that decides its bytes, and nothing else.
  *
  * @property text what is spoken, normalised; without a letter or a digit it is a short silence
- * @property isRewritten whether that is another text than was sent
+ * @property sounds of words of `text`, all of which the engine takes
+ * @property rewritten what is spoken, where that is not what was sent
  * @property characters of `text` as the client sent it, in code points
  * @property voice as the engine spells it
  * @property language BCP 47
@@ -22,7 +24,8 @@ import type { VoiceList } from "./VoiceList.ts"
  */
 export interface Plan {
   readonly text: string
-  readonly isRewritten: boolean
+  readonly sounds: Sounds
+  readonly rewritten: string | undefined
   readonly characters: number
   readonly voice: string
   readonly language: string
@@ -54,11 +57,12 @@ const voiceOf = Effect.fnUntraced(function* (wanted: string, voices: VoiceList["
 /** The text as it is spoken. An SSML document is the client's own word on that: it stays whole for an engine that takes it. */
 const spokenText = Effect.fnUntraced(function* (request: SpeechRequest, language: string, engine: Reader) {
   if (isSsml(request.text)) {
-    return normalise(engine.magpie.supportsSsml === true ? request.text : withoutSsml(request.text))
+    const said = engine.magpie.supportsSsml === true ? request.text : withoutSsml(request.text)
+    return { text: normalise(said), sounds: noSounds }
   }
   const isOn = (request.speakable ?? engine.speakableByDefault) === "on"
   const read = isOn ? yield* engine.speakable.read(request.text, language) : request.text
-  return normalise((yield* engine.pronunciations.current)(read))
+  return yield* engine.pronunciations.read(normalise(read), engine.magpie)
 })
 
 /** Decides what a request means with the engine that is there, or why it cannot be done. */
@@ -76,14 +80,15 @@ export const plan = Effect.fnUntraced(function* (
   const named = index.resolve(request.voice) ?? (yield* voiceOf(request.voice, engine.voices))
   const voice = request.instructions === undefined ? named : index.withEmotion(named, request.instructions)
   const language = request.language ?? voice.language ?? defaultLanguage
-  const text = yield* spokenText(request, language, engine)
+  const { sounds, text } = yield* spokenText(request, language, engine)
   const audible = engine.magpie.audible?.(text)
   if (audible !== undefined && speakableCharacters(audible) * 2 < speakableCharacters(text)) {
     return yield* fail(new Unspeakable({ voice: voice.id, language }))
   }
   return {
     text,
-    isRewritten: text !== sent,
+    sounds,
+    rewritten: text === sent && sounds.size === 0 ? undefined : sounding(text, sounds),
     characters,
     voice: voice.id,
     language,
@@ -104,4 +109,5 @@ export const keyOf = (planned: Plan) =>
     sampleRate: plannedSampleRate(planned.format, planned.sampleRate),
     speed: planned.speed,
     model: planned.model,
+    sounds: planned.sounds,
   })

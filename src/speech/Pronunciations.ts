@@ -1,6 +1,9 @@
 import { Clock, Context, Duration, Effect, Layer, Result, Schema } from "effect"
 import { readFile, stat } from "node:fs/promises"
+import { noSounds, type Sounds, wholeWords } from "../audio/Sounds.ts"
+import type { TraitsOf } from "../health/Fleet.ts"
 import { Settings, SettingsError, table } from "../Settings.ts"
+import { normalise } from "./SpokenText.ts"
 
 /** How often it is looked whether the file has changed, where texts are spoken at all. */
 const lookAgainAfter = Duration.seconds(1)
@@ -11,44 +14,113 @@ const [mostBytes, mostWords] = [1_048_576, 2_000]
 const Dictionary = Schema.fromJsonString(Schema.Record(Schema.NonEmptyString, Schema.String))
 const decode = Schema.decodeUnknownResult(Dictionary)
 
-/** Puts spellings in the place of words. */
-type Respell = (text: string) => string
+/** Sounds between slashes, a spelling for engines that take none behind them, or a spelling alone. */
+const entryForm = /^\/([^/]+)\/\s*(.*)$/su
 
-const asItIs: Respell = (text) => text
+interface Entry {
+  readonly ipa: string | undefined
+  readonly spelling: string | undefined
+}
+
+const entryOf = (value: string): Entry => {
+  const [, ipa, spelling] = entryForm.exec(value.trim()) ?? []
+  if (ipa === undefined) return { ipa: undefined, spelling: normalise(value) }
+  return { ipa: normalise(ipa), spelling: spelling === "" ? undefined : normalise(spelling!) }
+}
+
+/** What an engine takes of sounds. */
+type Takes = (ipa: string) => boolean
+
+/**
+ * A text as the voice is to have it.
+ *
+ * @property sounds of words that are in it and are handed on as they sound
+ */
+interface Pronounced {
+  readonly text: string
+  readonly sounds: Sounds
+}
+
+/**
+ * A dictionary.
+ *
+ * - `read`: of a normalised text, for an engine that takes these sounds
+ * - `unspoken`: words that are left as they are written, since the engine does not take their sounds and no spelling is said
+ */
+interface Words {
+  readonly read: (text: string, takes: Takes) => Pronounced
+  readonly unspoken: (takes: Takes) => ReadonlyArray<string>
+}
+
+const asItIs: Words = { read: (text) => ({ text, sounds: noSounds }), unspoken: () => [] }
 
 /** Words are found in any case, whole, and the longest first. */
-export const respellerOf = (dictionary: Readonly<Record<string, string>>): Respell => {
-  const spellings = new Map(
-    Object.entries(dictionary).map(([word, spelling]) => [word.normalize("NFC").trim().toLowerCase(), spelling]),
+export const wordsOf = (dictionary: Readonly<Record<string, string>>): Words => {
+  const entries = new Map(
+    Object.entries(dictionary).map(([word, value]) => [normalise(word).toLowerCase(), entryOf(value)]),
   )
-  spellings.delete("")
-  if (spellings.size === 0) return asItIs
-  const words = [...spellings.keys()]
-    .toSorted((a, b) => b.length - a.length)
-    .map((word) => word.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&"))
-  const pattern = new RegExp(`(?<![\\p{L}\\p{M}\\p{N}])(?:${words.join("|")})(?![\\p{L}\\p{M}\\p{N}])`, "giu")
-  return (text) => text.normalize("NFC").replaceAll(pattern, (word) => spellings.get(word.toLowerCase()) ?? word)
+  entries.delete("")
+  if (entries.size === 0) return asItIs
+  const pattern = wholeWords(entries.keys())
+  return {
+    read: (text, takes) => {
+      const sounds = new Map<string, string>()
+      const respelled = text.replaceAll(pattern, (word) => {
+        const { ipa, spelling } = entries.get(word.toLowerCase()) ?? { ipa: undefined, spelling: undefined }
+        if (ipa === undefined || !takes(ipa)) return spelling ?? word
+        sounds.set(word.toLowerCase(), ipa)
+        return word
+      })
+      return { text: normalise(respelled), sounds }
+    },
+    unspoken: (takes) =>
+      [...entries].flatMap(([word, { ipa, spelling }]) =>
+        ipa !== undefined && spelling === undefined && !takes(ipa) ? [word] : [],
+      ),
+  }
 }
 
 interface Read {
   readonly version: string
-  readonly respell: Respell
+  readonly words: Words
 }
 
 const load = async (path: string): Promise<Read> => {
   const { mtimeMs, size } = await stat(path)
   if (size > mostBytes) throw new Error(`it is larger than ${mostBytes} bytes`)
   const decoded = decode(await readFile(path, "utf8"))
-  if (Result.isFailure(decoded)) throw new Error('it is no JSON such as {"nginx":"engine x"}')
+  if (Result.isFailure(decoded)) {
+    throw new Error('it is no JSON such as {"nginx":"engine x","tomato":"/təˈmeɪtoʊ/"}')
+  }
   if (Object.keys(decoded.success).length > mostWords) throw new Error(`it has more than ${mostWords} words`)
-  return { version: `${mtimeMs} ${size}`, respell: respellerOf(decoded.success) }
+  return { version: `${mtimeMs} ${size}`, words: wordsOf(decoded.success) }
 }
 
 const why = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+/** An engine, as far as it decides how words are handed to it. */
+type Speaker = Pick<TraitsOf<"magpie">, "model" | "takesIpa">
+
+const takesOf = ({ takesIpa }: Speaker): Takes => takesIpa ?? (() => false)
+
+/** Words that a line of the log names. */
+const mostNamed = 10
+
+const unspokenLine = (words: ReadonlyArray<string>, { model, takesIpa }: Speaker): string => {
+  const named = words.slice(0, mostNamed).join(", ") + (words.length > mostNamed ? ", …" : "")
+  return takesIpa === undefined
+    ? `${table.pronunciations.name}: ${model} takes spellings only, no IPA, so that these words are spoken as they are written: ${named}. Write a spelling behind their IPA: "/təˈmeɪtoʊ/ tuh may toe".`
+    : `${table.pronunciations.name}: ${model} has not all the sounds of these words, so that they are spoken as they are written: ${named}. Write a spelling behind their IPA: "/təˈmeɪtoʊ/ tuh may toe".`
+}
+
 const make = Effect.gen(function* () {
   const { pronunciations: path } = yield* Settings
-  if (path === undefined) return Pronunciations.of({ current: Effect.succeed(asItIs) })
+  if (path === undefined) {
+    return Pronunciations.of({
+      read: (text) => Effect.succeed(asItIs.read(text, () => false)),
+      check: () => Effect.void,
+    })
+  }
   const read = Effect.tryPromise({ try: () => load(path), catch: why })
   let last = yield* Effect.mapError(
     read,
@@ -59,6 +131,7 @@ const make = Effect.gen(function* () {
   )
   let lookedAt = yield* Clock.currentTimeMillis
   let failed = ""
+  const checked = new WeakMap<Words, Set<string>>()
 
   const look = Effect.gen(function* () {
     const version = yield* Effect.tryPromise({
@@ -78,25 +151,43 @@ const make = Effect.gen(function* () {
     ),
   )
 
-  const current = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    if (now - lookedAt >= Duration.toMillis(lookAgainAfter)) {
-      lookedAt = now
-      yield* look
-    }
-    return last.respell
+  /** Once for each dictionary and model. */
+  const check = (speaker: Speaker) =>
+    Effect.suspend(() => {
+      const models = checked.get(last.words) ?? new Set<string>()
+      if (models.has(speaker.model)) return Effect.void
+      checked.set(last.words, models.add(speaker.model))
+      const unspoken = last.words.unspoken(takesOf(speaker))
+      return unspoken.length === 0 ? Effect.void : Effect.logWarning(unspokenLine(unspoken, speaker))
+    })
+
+  return Pronunciations.of({
+    check,
+    read: Effect.fnUntraced(function* (text, speaker) {
+      const now = yield* Clock.currentTimeMillis
+      if (now - lookedAt >= Duration.toMillis(lookAgainAfter)) {
+        lookedAt = now
+        yield* look
+        yield* check(speaker)
+      }
+      return last.words.read(text, takesOf(speaker))
+    }),
   })
-  return Pronunciations.of({ current })
 })
 
 /**
- * How words are to be spelled for the voice, by the operator's file.
+ * How words are to be said by the voice, by the operator's file as it is now: by another spelling, or by their sounds where the engine
+ * takes them. Both name an entry of the cache, so that a change makes those speeches anew that use its word, and no others.
  *
- * - `current`: what respells a text, by the file as it is now. The spelling is what is spoken and what names an entry of the cache, so that
- *   a change makes those speeches anew that use its word, and no others.
+ * - `read`: a normalised text as that engine is to have it
+ * - `check`: says in the log which words the engine cannot be told the sounds of; once, until the file changes
  */
-export class Pronunciations extends Context.Service<Pronunciations, { readonly current: Effect.Effect<Respell> }>()(
-  "aviary/speech/Pronunciations",
-) {
+export class Pronunciations extends Context.Service<
+  Pronunciations,
+  {
+    readonly read: (text: string, speaker: Speaker) => Effect.Effect<Pronounced>
+    readonly check: (speaker: Speaker) => Effect.Effect<void>
+  }
+>()("aviary/speech/Pronunciations") {
   static readonly layer = Layer.effect(Pronunciations, make)
 }

@@ -11,7 +11,7 @@ import type { Entry } from "../cache/Entry.ts"
 import { Flights } from "../cache/Flights.ts"
 import { OwnedKeys } from "../cache/OwnedKeys.ts"
 import { alone, type Made, Sharing } from "../cache/Sharing.ts"
-import type { Edition } from "../health/Fleet.ts"
+import { type Edition, Fleet } from "../health/Fleet.ts"
 import { Settings } from "../Settings.ts"
 import { makeEditions, makeSynthesizer } from "./Editions.ts"
 import { keyOf, plan } from "./Plan.ts"
@@ -84,6 +84,7 @@ const paidHit = Effect.fnUntraced(function* (
 const makeReader = Effect.gen(function* () {
   const { maxTextCharacters: maxCharacters, speakable: speakableByDefault } = yield* Settings
   const [voices, speakable, pronunciations] = [yield* VoiceList, yield* Speakable, yield* Pronunciations]
+  yield* Effect.forEach((yield* Fleet).editions("magpie"), ({ traits }) => pronunciations.check(traits))
   return (request: SpeechRequest, { traits: magpie }: Edition<"magpie">) =>
     plan(request, { magpie, voices, maxCharacters, speakable, speakableByDefault, pronunciations })
 })
@@ -105,7 +106,7 @@ const make = Effect.gen(function* () {
     const { accountId, priority } = yield* Payer
     const key = keys.of(accountId, keyOf(planned))
     const contentType = contentTypeOf(planned.format)
-    const text = planned.isRewritten ? planned.text : undefined
+    const text = planned.rewritten
     const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
     /** What every way of serving has in common: a price, and how much of so many bytes the client was handed. */
     const charging = (hold: Hold, served: Served, total: () => number) => ({

@@ -3,6 +3,7 @@ import { encodedSampleRate } from "../audio/format/AudioFormat.ts"
 import type { Encoders, StreamEncoder } from "../audio/Encoders.ts"
 import { noBytes } from "../audio/format/Format.ts"
 import { durationMs, type Pcm } from "../audio/Pcm.ts"
+import { noSounds, sounding } from "../audio/Sounds.ts"
 import type { Utterance } from "../upstream/Utterance.ts"
 import type { Plan } from "./Plan.ts"
 import { fadeSeams } from "./Seam.ts"
@@ -63,9 +64,13 @@ export const synthesize = (
   let played = 0
   const speed = magpie.supportsSpeed ? plan.speed : 1
   const stretched = plan.speed / speed
-  const utterances = split(plan.text, magpie.maxCharacters, plan.language)
+  const { sounds } = plan
+  const utterances = split(plan.text, magpie.maxCharacters, plan.language, sounds)
     .filter((text) => isSpeakable(text) && isSpeakable(magpie.audible?.(text) ?? text))
-    .map((text): Utterance => ({ text, voice: plan.voice, language: plan.language, speed }))
+    .map((text): Utterance => ({
+      ...{ text, voice: plan.voice, language: plan.language, speed },
+      ...(sounds.size > 0 && { sounds }),
+    }))
   const parts = utterances.map((utterance, index) =>
     fadeSeams(judged(utterance, index > 0, magpie, paces), {
       opening: index > 0,
@@ -84,10 +89,16 @@ export const synthesize = (
   }
 }
 
+/** A word whose sounds are said is as long as those. */
+const asHeard = ({ language, sounds = noSounds, speed, text }: Utterance) => ({
+  ...{ language, speed },
+  text: sounding(text, sounds),
+})
+
 /** Milliseconds that a quick reader takes. */
 const quickestMs = (utterance: Utterance, paces: Readonly<Record<string, Pace>> | undefined): number =>
   Math.max(
-    quickReader * plausible(utterance, paces).shortest,
+    quickReader * plausible(asHeard(utterance), paces).shortest,
     (leastCharacterMs * codePoints(utterance.text)) / utterance.speed,
   )
 
@@ -100,9 +111,10 @@ const judged = (
 ): Stream.Stream<Pcm, SpeechFailure> =>
   Stream.suspend(() => {
     let heard = 0
-    const bounds = plausible(utterance, paces)
+    const said = asHeard(utterance)
+    const bounds = plausible(said, paces)
     const verdict = Effect.suspend(() => {
-      const word = judge({ ...utterance, durationMs: heard }, paces)
+      const word = judge({ ...said, durationMs: heard }, paces)
       return word === "complete" ? Effect.void : Effect.fail(incomplete(word, heard, bounds))
     })
     return magpie.synthesize(utterance, begun).pipe(

@@ -1,4 +1,5 @@
-import { isSsml } from "./Ssml.ts"
+import { noSounds, type Sounds } from "../audio/Sounds.ts"
+import { isSsml, ssmlOf } from "../audio/Ssml.ts"
 import { writtenOut } from "./SpokenLength.ts"
 
 /**
@@ -6,9 +7,19 @@ import { writtenOut } from "./SpokenLength.ts"
  * or of graphemes where one word is. An SSML document is never cut. Joined by the white space that was between them they are `text` again.
  *
  * @param language BCP 47, for the rules of where a sentence ends
+ * @param sounds of words, which take room as well
  */
-export const split = (text: string, limit: number, language: string): ReadonlyArray<string> =>
-  isSsml(text) ? [text] : pack([text], limit, ["sentence", "word", "grapheme"], language)
+export const split = (
+  text: string,
+  limit: number,
+  language: string,
+  sounds: Sounds = noSounds,
+): ReadonlyArray<string> =>
+  isSsml(text)
+    ? [text]
+    : pack([text], limit, ["sentence", "word", "grapheme"], language, (piece) =>
+        sounds.size === 0 ? writtenOut(piece) : writtenOut(piece) + ssmlOf(piece, sounds).length - piece.length,
+      )
 
 type Granularity = "sentence" | "word" | "grapheme"
 
@@ -17,6 +28,7 @@ function pack(
   limit: number,
   finer: ReadonlyArray<Granularity>,
   language: string,
+  lengthOf: (piece: string) => number,
 ): ReadonlyArray<string> {
   const packed: Array<string> = []
   let current = ""
@@ -27,11 +39,11 @@ function pack(
     length = 0
   }
   for (const piece of pieces) {
-    const pieceLength = writtenOut(piece)
+    const pieceLength = lengthOf(piece)
     if (length + pieceLength > limit) close()
     const [next, ...rest] = finer
     if (pieceLength > limit && next !== undefined) {
-      packed.push(...pack(segments(piece, next, language), limit, rest, language))
+      packed.push(...pack(segments(piece, next, language), limit, rest, language, lengthOf))
     } else {
       current += piece
       length += pieceLength

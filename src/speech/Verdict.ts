@@ -1,4 +1,4 @@
-import { isSsml } from "./Ssml.ts"
+import { isSsml } from "../audio/Ssml.ts"
 import { longestSaid, mustSound, surelySaid } from "./SpokenLength.ts"
 
 /** Slowest and fastest plausible pace of a language, in letters per second at speed 1. */

@@ -28,6 +28,7 @@ export const makeMagpieAt = Effect.fnUntraced(function* (address: EngineAddress,
     get supportsSsml() {
       return known() === nim
     },
+    takesIpa: () => known() === nim,
     voices: Effect.flatMap(client, ({ voices }) => voices),
     synthesize: (utterance: Utterance) => Stream.unwrap(Effect.map(client, (one) => one.synthesize(utterance))),
     ready: Effect.flatMap(client, ({ ready }) => ready),

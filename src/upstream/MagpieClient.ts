@@ -20,6 +20,7 @@ import type { Utterance } from "./Utterance.ts"
  * - `maxCharacters`: longest text of one utterance, in code points.
  * - `supportsSpeed`: whether `speed` other than 1 changes the audio; a NIM has no such field.
  * - `supportsSsml`: whether a text that is one SSML document is taken for what it says; absent: it would be read out
+ * - `takesIpa`: whether a word that sounds so can be handed to it as it sounds; absent: none can
  * - `audible`: what of a text its voices can say, known without asking; absent: the engine alone knows.
  * - `voices`: voice ids as the engine lists them now.
  * - `synthesize`: PCM as it is made. Interrupting the stream ends the engine's work.
@@ -34,6 +35,7 @@ export class MagpieClient extends Context.Service<
     readonly maxCharacters: number
     readonly supportsSpeed: boolean
     readonly supportsSsml?: boolean
+    readonly takesIpa?: (ipa: string) => boolean
     readonly audible?: (text: string) => string
     readonly voices: Effect.Effect<ReadonlyArray<string>, EngineError>
     readonly synthesize: (utterance: Utterance) => Stream.Stream<Pcm, EngineError>

@@ -1,6 +1,8 @@
 import { Effect, Option, Ref, Result, Schema, Stream } from "effect"
 import { HttpClientRequest } from "effect/http"
 import type { Pcm } from "../audio/Pcm.ts"
+import { noSounds } from "../audio/Sounds.ts"
+import { ssmlOf } from "../audio/Ssml.ts"
 import type { Settings } from "../Settings.ts"
 import { type EngineError, errorOf } from "./EngineError.ts"
 import type { EngineAddress } from "./EngineAddress.ts"
@@ -36,12 +38,15 @@ const VoiceList = Schema.fromJsonString(
 )
 const decodeVoices = Schema.decodeUnknownOption(VoiceList)
 
-const form = (route: Route, { language, text, voice }: Utterance) =>
-  HttpClientRequest.post(route).pipe(
+/** Sounds go as SSML, which both routes take; of a dictionary NVIDIA's page on HTTP says nothing. */
+const form = (route: Route, { language, sounds = noSounds, text: said, voice }: Utterance) => {
+  const text = ssmlOf(said, sounds)
+  return HttpClientRequest.post(route).pipe(
     HttpClientRequest.setBody(
       formBytes({ text, language, voice, sample_rate_hz: String(sampleRate), encoding: "LINEAR_PCM" }),
     ),
   )
+}
 
 /** What `MagpieClient` promises, from the NIM at an address. */
 export const makeMagpieNim = Effect.fnUntraced(function* (address: EngineAddress, settings: Settings["Service"]) {
@@ -92,6 +97,7 @@ export const makeMagpieNim = Effect.fnUntraced(function* (address: EngineAddress
     maxCharacters,
     supportsSpeed: false,
     supportsSsml: true,
+    takesIpa: () => true,
     voices: Effect.suspend(voices).pipe(Effect.mapError(errorOf("magpie")), Effect.withSpan("MagpieClient.voices")),
     synthesize: (utterance: Utterance): Stream.Stream<Pcm, EngineError> =>
       Stream.unwrap(speak(utterance)).pipe(

@@ -21,6 +21,7 @@ const others: { readonly [K in keyof CacheKeyParts]: ReadonlyArray<CacheKeyParts
   sampleRate: [22_050, 2_400],
   speed: [1.5, 0.25, 1.0000001],
   model: ["magpie-tts-multilingual-2", "flite", ""],
+  sounds: [new Map([["hello", "həˈloʊ"]]), new Map([["hello", "hɛˈloʊ"]]), new Map([["there", "həˈloʊ"]])],
 }
 
 describe("cacheKey", () => {
@@ -38,6 +39,19 @@ describe("cacheKey", () => {
       }
     }
     expect(keys.size).toBe(count)
+  })
+
+  it("without sounds of words is as it was before there were any, and does not care for their order", () => {
+    expect(cacheKey({ ...parts, sounds: new Map() })).toBe(cacheKey(parts))
+    const sounds = [
+      ...new Map([
+        ["hello", "həˈloʊ"],
+        ["there", "ðɛɹ"],
+      ]),
+    ] as const
+    expect(cacheKey({ ...parts, sounds: new Map(sounds.toReversed()) })).toBe(
+      cacheKey({ ...parts, sounds: new Map(sounds) }),
+    )
   })
 
   it("does not care in which order the parts were written down", () => {

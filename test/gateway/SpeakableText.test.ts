@@ -119,6 +119,36 @@ layer(Layer.provideMerge(listeningNim, NodeServices.layer), { excludeTestService
   )
 })
 
+const tomato = "You say tomato, I say tomato."
+const sounds = '{"tomato":"/təˈmɑːtəʊ/"}'
+const asSounds = '<phoneme alphabet="ipa" ph="təˈmɑːtəʊ">tomato</phoneme>'
+
+layer(Layer.provideMerge(listeningNim, NodeServices.layer), { excludeTestServices: true })("SpeakableText", (it) => {
+  it.effect(
+    "a word of the dictionary with IPA is handed to a NIM with its sounds; a change makes anew only what has it",
+    () =>
+      Effect.gen(function* () {
+        const { texts } = yield* Asked
+        const fs = yield* FileSystem.FileSystem
+        const path = `${yield* fs.makeTempDirectoryScoped()}/words.json`
+        yield* fs.writeFileString(path, sounds)
+        const { url } = yield* startAviary(yield* NimTest, { pronunciations: path })
+        expect((yield* speak(url, tomato)).spoken).toBe("You say /təˈmɑːtəʊ/, I say /təˈmɑːtəʊ/.")
+        yield* speak(url, "Nothing else.")
+        expect(texts.splice(0)).toEqual([`<speak>You say ${asSounds}, I say ${asSounds}.</speak>`, "Nothing else."])
+        expect((yield* speak(url, tomato)).cache).toBe("HIT")
+        yield* fs.writeFileString(path, '{"tomato":"/təˈmeɪtoʊ/"}')
+        const changed = yield* Effect.repeat(speak(url, tomato), {
+          until: ({ spoken }) => spoken === "You say /təˈmeɪtoʊ/, I say /təˈmeɪtoʊ/.",
+          schedule: Schedule.spaced("100 millis"),
+        })
+        expect(changed.cache).toBe("MISS")
+        expect((yield* speak(url, "Nothing else.")).cache).toBe("HIT")
+        expect(texts).toHaveLength(1)
+      }),
+  )
+})
+
 test.live("random markdown is neither refused nor broken off, and is heard back", () =>
   Effect.gen(function* () {
     const { url } = yield* startAviary(undefined)

@@ -1,3 +1,4 @@
+import { noSounds } from "../../src/audio/Sounds.ts"
 import { assert, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -14,7 +15,8 @@ import { healthRoom, SickEngine } from "../support/sickEngine.ts"
 const rate = 8_000
 const plan: Plan = {
   text: "First sentence is here. Second sentence is here. Third sentence is here. Fourth sentence is here.",
-  isRewritten: false,
+  sounds: noSounds,
+  rewritten: undefined,
   characters: 97,
   voice: "Test.EN-US.Tone",
   language: "en-US",

@@ -19,9 +19,15 @@ const clients = Layer.unwrap(
 ).pipe(Layer.provide([nim, Settings.layerTest()]), Layer.provideMerge(NodeServices.layer))
 
 const sentence = "The harbour was quiet that morning, and three small boats were waiting for the tide."
+/** The same, of words that say nothing of how they sound. */
+const written = sentence.replace("morning", "xyzzy").replace("waiting", "Qwfp")
+const sounds = new Map([
+  ["xyzzy", "ˈmɔɹnɪŋ"],
+  ["qwfp", "ˈweɪtɪŋ"],
+])
 
 layer(clients, { excludeTestServices: true, timeout: "30 seconds" })("nimEnginesEmbedded", (it) => {
-  it.effect("hears through both clients what it said", () =>
+  it.effect("hears through both clients what it said, also by its sounds", () =>
     Effect.gen(function* () {
       const magpie = yield* MagpieClient
       const parakeet = yield* ParakeetClient
@@ -29,7 +35,7 @@ layer(clients, { excludeTestServices: true, timeout: "30 seconds" })("nimEngines
       yield* magpie.ready
       const [voice = ""] = yield* magpie.voices
       const resampler = makeResampler(22_050, recordingSampleRate)
-      const pieces = yield* magpie.synthesize({ text: sentence, voice, language: "en-US", speed: 1 }).pipe(
+      const pieces = yield* magpie.synthesize({ text: written, voice, language: "en-US", speed: 1, sounds }).pipe(
         Stream.map(({ sampleRate, samples }) => {
           expect(sampleRate).toBe(22_050)
           return resampler.process(samples)

@@ -130,17 +130,28 @@ const verbose = async (url: string, path: string): Promise<string> => {
   })
 }
 
-/** Asks for segments, and whether their times go on. */
-const times = async (url: string, path: string) => {
-  const { duration, segments } = JSON.parse(await verbose(url, path)) as {
+/** Asks for segments: whether their times go on, what was heard in all, and memory while it waits. */
+const times = async (url: string, path: string, expected: ReadonlyArray<string>, pid: number) => {
+  const startedAt = performance.now()
+  const memory: Array<number> = []
+  const watch = setInterval(() => {
+    memory.push(residentMb(pid))
+    console.log(`${Math.round((performance.now() - startedAt) / 1_000)} s: resident ${memory.at(-1)} MB`)
+  }, 30_000)
+  const answer = await verbose(url, path)
+  clearInterval(watch)
+  const { duration, segments, text } = JSON.parse(answer) as {
     duration: number
     segments: ReadonlyArray<{ start: number; end: number }>
+    text: string
   }
   const back = segments.filter(({ start }, i) => i > 0 && start < segments[i - 1]!.end).length
   const out = segments.filter(({ end, start }) => start < 0 || end > duration || end < start).length
   console.log(
     `${segments.length} segments of ${duration} s: ${back} begin before the one before ended, ${out} lie outside`,
   )
+  console.log(`words wrong, missing or too many: ${wordErrors(expected.join(" "), text)} of ${expected.length}`)
+  console.log(`resident first, last, at most: ${memory[0]} MB, ${memory.at(-1)} MB, ${Math.max(...memory)} MB`)
 }
 
 const run = async () => {
@@ -158,7 +169,7 @@ const run = async () => {
   console.log(`heard alone: ${alone.map((one) => one.join(" ")).join(" | ")}`)
   const expected = Array.from({ length: said }, (_, i) => alone[i % alone.length]!).flat()
   console.log(`resident before: ${residentMb(child.pid!)} MB`)
-  await (process.argv.includes("times") ? times(url, path) : hear(url, path, expected, child.pid!))
+  await (process.argv.includes("times") ? times : hear)(url, path, expected, child.pid!)
   child.kill("SIGTERM")
   rmSync(folder, { recursive: true, force: true })
 }

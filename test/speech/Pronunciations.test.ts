@@ -1,20 +1,50 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer } from "effect"
+import { Effect, FileSystem, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import { Settings } from "../../src/Settings.ts"
-import { Pronunciations, respellerOf } from "../../src/speech/Pronunciations.ts"
+import { Pronunciations, wordsOf } from "../../src/speech/Pronunciations.ts"
 
-const dictionary = { nginx: "engine x", SQL: "sequel", "C++": "C plus plus", "New York City": "N Y C", "": "nothing" }
+const dictionary = {
+  ...{ nginx: "engine x", SQL: "sequel", "C++": "C plus plus", "New York City": "N Y C", "": "nothing" },
+  ...{ Tomato: "/təˈmɑːtəʊ/", gif: " /dʒɪf/  jiff ", "and/or": "and or" },
+}
+const [all, none] = [() => true, () => false]
+const written =
+  ({ read }: ReturnType<typeof wordsOf>, takes: (ipa: string) => boolean) =>
+  (text: string) => {
+    const { sounds, text: spoken } = read(text, takes)
+    return [spoken, Object.fromEntries(sounds)]
+  }
 
-describe("respellerOf", () => {
+describe("wordsOf", () => {
   it.each([
     ["Nginx and NGINX.", "engine x and engine x."],
     ["MySQL is SQL", "MySQL is sequel"],
     ["C++, C and c++!", "C plus plus, C and C plus plus!"],
     ["New York City, New York", "N Y C, New York"],
+    ["this and/or that", "this and or that"],
     ["nothing here", "nothing here"],
-  ])("%j", (text, spoken) => expect(respellerOf(dictionary)(text)).toBe(spoken))
+  ])("%j is spelled anew for any engine", (text, spoken) => {
+    for (const takes of [all, none]) expect(written(wordsOf(dictionary), takes)(text)).toEqual([spoken, {}])
+  })
+
+  it("hands on a word with its sounds to an engine that takes them", () => {
+    const read = written(wordsOf(dictionary), all)
+    expect(read("A TOMATO, a gif and SQL.")).toEqual([
+      "A TOMATO, a gif and sequel.",
+      { tomato: "təˈmɑːtəʊ", gif: "dʒɪf" },
+    ])
+    expect(read("tomatoes")).toEqual(["tomatoes", {}])
+  })
+
+  it("spells for an engine that takes none what has a spelling, and leaves and names the rest", () => {
+    const words = wordsOf(dictionary)
+    expect(written(words, none)("A tomato, a GIF.")).toEqual(["A tomato, a jiff.", {}])
+    expect(words.unspoken(none)).toEqual(["tomato"])
+    expect(words.unspoken(all)).toEqual([])
+    expect(written(words, (ipa) => ipa === "dʒɪf")("tomato, gif")).toEqual(["tomato, gif", { gif: "dʒɪf" }])
+  })
 })
 
 const withFile = Effect.gen(function* () {
@@ -29,8 +59,8 @@ it.effect("a change of the file is heard a second later; one that cannot be read
   Effect.gen(function* () {
     const { path, write } = yield* withFile
     yield* write('{"a":"first"}')
-    const { current } = yield* Effect.provide(Pronunciations, yield* Layer.build(over(path)))
-    const said = Effect.map(current, (respell) => respell("a b"))
+    const { read } = yield* Effect.provide(Pronunciations, yield* Layer.build(over(path)))
+    const said = Effect.map(read("a b", { model: "any" }), ({ text }) => text)
     expect(yield* said).toBe("first b")
     yield* write('{"a":"the second"}')
     yield* TestClock.adjust("1 second")
@@ -42,6 +72,38 @@ it.effect("a change of the file is heard a second later; one that cannot be read
     yield* TestClock.adjust("1 second")
     expect(yield* said).toBe("a the last of them")
   }).pipe(Effect.provide(NodeServices.layer)),
+)
+
+it.effect(
+  "the log names the words whose sounds an engine does not take, once, and again when the file has changed",
+  () => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      if (logLevel === "Warn") lines.push(String(message))
+    })
+    return Effect.gen(function* () {
+      const { path, write } = yield* withFile
+      yield* write('{"tomato":"/təˈmɑːtəʊ/","gif":"/dʒɪf/ jiff"}')
+      const { check, read } = yield* Effect.provide(Pronunciations, yield* Layer.build(over(path)))
+      yield* check({ model: "speller" })
+      yield* check({ model: "speller" })
+      yield* check({ model: "sayer", takesIpa: () => true })
+      expect(lines.splice(0)).toEqual([
+        expect.stringMatching(
+          /^AVIARY_PRONUNCIATIONS: speller takes spellings only, no IPA, .* as they are written: tomato\./,
+        ),
+      ])
+      yield* write('{"potato":"/pəˈtɑːtəʊ/"}')
+      yield* TestClock.adjust("1 second")
+      yield* read("potato", { model: "speller" })
+      yield* read("potato", { model: "speller" })
+      yield* check({ model: "half", takesIpa: () => false })
+      expect(lines).toEqual([
+        expect.stringContaining("as they are written: potato."),
+        expect.stringContaining("half has not all the sounds of these words"),
+      ])
+    }).pipe(Effect.provide([NodeServices.layer, Logger.layer([logger])]))
+  },
 )
 
 it.effect.each([

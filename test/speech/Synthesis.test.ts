@@ -1,3 +1,4 @@
+import { noSounds } from "../../src/audio/Sounds.ts"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Ref, Stream } from "effect"
 import { Encoders } from "../../src/audio/Encoders.ts"
@@ -15,7 +16,8 @@ const here = Effect.runSync(Effect.provide(Encoders, Encoders.layerHere))
 const synthesize = (plan: Plan, magpie: Synthesizer) => synthesizeWith(plan, magpie, here)
 const base: Plan = {
   text: "First sentence is here. Second sentence is here. Third sentence is here.",
-  isRewritten: false,
+  sounds: noSounds,
+  rewritten: undefined,
   characters: 73,
   voice: "Test.EN-US.Tone",
   language: "en-US",

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { ssmlOf } from "../../src/audio/Ssml.ts"
 import { codePoints } from "../../src/speech/SpokenText.ts"
 import { split } from "../../src/speech/Utterances.ts"
 
@@ -30,6 +31,12 @@ describe("split", () => {
       expect(Math.max(...pieces.map((piece) => codePoints(spelled(piece))))).toBeLessThanOrEqual(2_000)
       expect(pieces.join("").replaceAll(" ", "")).toBe(text.replaceAll(" ", ""))
     }
+  })
+  it("leaves room for the markup of words whose sounds are said", () => {
+    const sounds = new Map([["tomato", "təˈmɑːtəʊ"]])
+    const pieces = split("A tomato is here. ".repeat(50).trim(), 1_000, "en-US", sounds)
+    expect(Math.max(...pieces.map((piece) => ssmlOf(piece, sounds).length))).toBeLessThanOrEqual(1_000)
+    expect(pieces.join(" ")).toBe("A tomato is here. ".repeat(50).trim())
   })
   it("cuts plain text where it did: letters and the marks of sentences count once", () => {
     expect(split(`${"a".repeat(90)}, (b) c-d; "e"!`, 106, "en-US")).toHaveLength(1)

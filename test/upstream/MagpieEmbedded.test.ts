@@ -38,6 +38,20 @@ layer(
     }),
   )
 
+  it.effect("says a word by its sounds, whatever its letters are", () =>
+    Effect.gen(function* () {
+      const magpie = yield* MagpieClient
+      const parakeet = yield* ParakeetClient
+      const text = "The old Xyzzy sat on the bench. Nobody knew the xyzzy's name."
+      const ipa = "ˈdʒɛntəlmən"
+      assert.isTrue(magpie.takesIpa?.(ipa))
+      assert.isFalse(magpie.takesIpa?.("ǃxóõ"))
+      const chunks = yield* Stream.runCollect(magpie.synthesize({ ...hello, text, sounds: new Map([["xyzzy", ipa]]) }))
+      const heard = yield* transcriptOf(parakeet, yield* recordingOfSpeech(chunks), { language: "en" })
+      assert.lengthOf(heard.match(/gentleman/gi) ?? [], 2, heard)
+    }),
+  )
+
   it.effect("lists voices by the pattern that tells their language", () =>
     Effect.gen(function* () {
       const voices = yield* (yield* MagpieClient).voices
