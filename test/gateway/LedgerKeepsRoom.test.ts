@@ -77,7 +77,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
             until: (answer) => JSON.stringify(answer) === JSON.stringify(wanted),
             schedule: Schedule.spaced("100 millis"),
           }),
-          Effect.timeout("10 seconds"),
+          Effect.timeout("60 seconds"),
         )
       expect(yield* until([503, "LedgerFull", "DiskFull"])).toEqual([503, "LedgerFull", "DiskFull"])
       disk.free()

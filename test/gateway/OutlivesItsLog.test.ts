@@ -88,7 +88,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("OutlivesItsLog", (it) 
         const told = /(\d+) log lines were dropped, since the log could not be written \(ENOSPC\)/
         const said = yield* Effect.sync(() => told.exec(readFileSync(file, "utf8"))).pipe(
           Effect.repeat({ until: (found) => found !== null, schedule: Schedule.spaced("50 millis") }),
-          Effect.timeout("15 seconds"),
+          Effect.timeout("60 seconds"),
         )
         expect(Number(said?.[1])).toBeGreaterThanOrEqual(counted)
         // No line is cut, not even the one in the middle of which the disk was full.

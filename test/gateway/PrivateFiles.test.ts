@@ -48,7 +48,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("PrivateFiles", (it) =>
           Effect.flatMap(postSpeech(url), (response) => Effect.promise(() => response.arrayBuffer())),
         )
         yield* Deferred.await(reached)
-        yield* strays.pipe(Effect.repeat({ until: (files) => files.length > 0 }), Effect.timeout("10 seconds"))
+        yield* strays.pipe(Effect.repeat({ until: (files) => files.length > 0 }), Effect.timeout("60 seconds"))
         expect(open(dataDir)).toEqual([])
         yield* Deferred.succeed(goOn, undefined)
         yield* Fiber.join(speaking)

@@ -66,7 +66,7 @@ const speak = (url: string, headers: Record<string, string> = {}) =>
 const seen = <A>(find: () => A | undefined) =>
   Effect.sync(find).pipe(
     Effect.repeat({ until: (found) => found !== undefined, schedule: Schedule.spaced("20 millis") }),
-    Effect.timeout("20 seconds"),
+    Effect.timeout("60 seconds"),
     Effect.map(() => find()!),
   )
 

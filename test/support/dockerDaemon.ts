@@ -93,7 +93,7 @@ export const startDocker = Effect.gen(function* () {
         const containers = yield* docker("ps", "--all", "--quiet")
         if (containers !== "") yield* docker("rm", "--force", "--volumes", ...containers.split("\n"))
       }).pipe(
-        Effect.timeout("20 seconds"),
+        Effect.timeout("60 seconds"),
         Effect.ignore,
         Effect.andThen(Effect.sync(() => child.kill("SIGTERM"))),
         Effect.andThen(Effect.timeoutOption(Deferred.await(gone), "15 seconds")),

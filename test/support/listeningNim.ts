@@ -76,6 +76,6 @@ export const transcribe = (url: string, wav: Uint8Array<ArrayBuffer>): Effect.Ef
 export const eventually = <A, E, R>(look: Effect.Effect<A, E, R>, holds: (seen: A) => boolean) =>
   look.pipe(
     Effect.repeat({ until: holds, schedule: Schedule.spaced("20 millis") }),
-    Effect.timeout("20 seconds"),
+    Effect.timeout("60 seconds"),
     Effect.orDie,
   )

@@ -13,7 +13,7 @@ export const standsStill = (count: () => number) =>
     })
     return look.pipe(
       Effect.repeat({ until: (looks) => looks >= 3, schedule: Schedule.spaced("20 millis") }),
-      Effect.timeout("20 seconds"),
+      Effect.timeout("60 seconds"),
       Effect.orDie,
     )
   })
