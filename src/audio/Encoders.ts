@@ -1,8 +1,10 @@
 import { Clock, Context, Duration, Effect, Layer, Schedule, type Scope } from "effect"
 import { workerUrl } from "../workers/WorkerPool.ts"
 import { EncodeError, EncoderLost } from "./EncodeError.ts"
+import { spanned } from "./EncoderSpan.ts"
 import { type Answer, type EncoderThread, startEncoderThread } from "./EncoderThread.ts"
 import { type EncoderOptions, makeEncoder } from "./format/Encoder.ts"
+import type { StreamEncoder } from "./StreamEncoder.ts"
 
 /** Each encodes 200 hours an hour; with one alone, all would wait for it to be replaced. */
 const threads = 2
@@ -12,19 +14,6 @@ const quickly = Duration.seconds(1)
 
 /** How long a thread may be at one call, which takes it a millisecond, before it is replaced. */
 const patience = Duration.seconds(30)
-
-/**
- * The encoder of one stream.
- *
- * - `encode`: the bytes that `samples` complete, possibly none. One call at a time
- * - `flush`: the rest, once, and what the first bytes of the whole are now that its length is known: see `Codec`
- */
-export interface StreamEncoder {
-  /** It costs next to nothing, however much it is given at once. */
-  readonly isCheap: boolean
-  readonly encode: (samples: Int16Array) => Effect.Effect<Uint8Array, EncodeError>
-  readonly flush: Effect.Effect<{ readonly bytes: Uint8Array; readonly head: Uint8Array | undefined }, EncodeError>
-}
 
 const brokeDown = (why: string) =>
   new EncodeError({ reason: new EncoderLost({ message: `the thread that encodes it broke down: ${why}` }) })
@@ -102,7 +91,7 @@ const make = Effect.fnUntraced(function* (size: number, url: URL) {
       ),
     } satisfies StreamEncoder
   })
-  return Encoders.of({ open })
+  return Encoders.of({ open: (options) => spanned(options, open(options)) })
 })
 
 /** Samples that leave as they come, behind a header at most. */
@@ -145,5 +134,5 @@ export class Encoders extends Context.Service<
   static readonly layer = Encoders.layerThreads(threads)
 
   /** Where it is called, without a thread. */
-  static readonly layerHere = Layer.succeed(Encoders, { open: openHere })
+  static readonly layerHere = Layer.succeed(Encoders, { open: (options) => spanned(options, openHere(options)) })
 }

@@ -20,12 +20,14 @@ export interface Found {
  * @property role `MISS` whoever set the flight off, `COALESCED` whoever joined it, `BYPASS` whoever flies alone
  * @property bytes all of it from the first byte, whenever one joined. A clean end means: complete, and the cache has done with it
  * @property total bytes of the whole, asked for at any time: exact once it is made, foreseen before, never less than there are
+ * @property made what is known of the whole once `bytes` has ended
  */
 export interface Listening<E> {
   readonly _tag: "Listening"
   readonly role: "MISS" | "COALESCED" | "BYPASS"
   readonly bytes: Stream.Stream<Uint8Array, E | CacheError>
   readonly total: () => number
+  readonly made: Flight<E>["made"]
 }
 
 /** A flight as another gateway hears it; `made` once `bytes` has ended well. */
@@ -129,7 +131,8 @@ const make = Effect.gen(function* () {
           const begun = yield* Effect.onError(restore(flight.begun), () => leave)
           if (begun === "audio") {
             const role = mode === "bypass" ? "BYPASS" : joined === undefined ? "MISS" : "COALESCED"
-            return { _tag: "Listening", role, bytes: flight.bytes, total: flight.total } satisfies Listening<E>
+            const { bytes, made, total } = flight
+            return { _tag: "Listening", role, bytes, made, total } satisfies Listening<E>
           }
           yield* leave
           const found = yield* restore(lookUp(key))

@@ -1,6 +1,7 @@
 import { Clock, Context, Duration, Effect, Layer, Metric, Schedule, Stream } from "effect"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
+import { tellTrace, traced } from "../telemetry/Spans.ts"
 import type { EngineError } from "../upstream/EngineError.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
 import { Admission, type TurnOptions } from "./Admission.ts"
@@ -102,7 +103,10 @@ const makeEverywhere = Effect.gen(function* () {
     holdMillis: number,
     earlier?: Elsewhere,
   ) => {
-    const turn = admission.turn(kind, { ...options, tried: new Set(tried), holdMillis })
+    const turn = admission.turn(kind, { ...options, tried: new Set(tried), holdMillis }).pipe(
+      Effect.tap((engine) => tellTrace(() => ({ "aviary.engine": engine }))),
+      traced("EngineGuard.turn", { "aviary.engine_kind": kind }),
+    )
     return Stream.unwrap(
       // That no other could be had is no answer to what the first did.
       Effect.map(

@@ -186,8 +186,8 @@ const logged = (
       for (const chunk of chunks) bytes += chunk.length
       return chunks
     }),
-    Stream.onExit((exit) => onDone(bytes, exit)),
   )
   const traced = span === undefined ? counted : Stream.withSpan(counted, "http.body", { parent: span })
-  return Effect.succeed(Response.setBody(response, HttpBody.stream(traced, body.contentType, body.contentLength)))
+  const ended = Stream.onExit(traced, (exit) => onDone(bytes, exit))
+  return Effect.succeed(Response.setBody(response, HttpBody.stream(ended, body.contentType, body.contentLength)))
 }

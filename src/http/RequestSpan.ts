@@ -38,6 +38,7 @@ export const endSpan = (span: Tracer.Span | undefined, line: EndedRequest): Effe
     const { code, notes, response } = line
     const cache = response.headers["x-cache"]
     const ended = endOf(line)
+    const seconds = Number(span.attributes.get("aviary.audio_seconds"))
     const attributes: Record<string, unknown> = {
       "http.response.status_code": response.status,
       "http.response.body.size": line.bytes,
@@ -46,7 +47,10 @@ export const endSpan = (span: Tracer.Span | undefined, line: EndedRequest): Effe
       ...(cache === undefined
         ? {}
         : { "aviary.cache": cache, "aviary.first_audio_seconds": (line.answeredAt - line.startedAt) / 1_000 }),
+      // How much of its audio's time the whole request took.
+      ...(seconds > 0 ? { "aviary.real_time_factor": (line.endedAt - line.startedAt) / 1_000 / seconds } : {}),
       ...(code === undefined ? {} : { "error.type": code }),
+      ...(notes.model === undefined ? {} : { "gen_ai.request.model": notes.model }),
       ...(notes.account === undefined ? {} : { "aviary.account": notes.account }),
     }
     for (const [name, value] of Object.entries(attributes)) span.attribute(name, value)

@@ -13,6 +13,7 @@ import { OwnedKeys } from "../cache/OwnedKeys.ts"
 import { alone, type Made, Sharing } from "../cache/Sharing.ts"
 import { type Edition, Fleet } from "../health/Fleet.ts"
 import { Settings } from "../Settings.ts"
+import { tellTrace, traced } from "../telemetry/Spans.ts"
 import { makeEditions, makeSynthesizer } from "./Editions.ts"
 import { keyOf, plan } from "./Plan.ts"
 import { Pronunciations } from "./Pronunciations.ts"
@@ -44,11 +45,10 @@ export interface Spoken extends Payable<SpeechFailure> {
 }
 
 /** What a trace says of the audio: never what is said in it. */
-const spoken = (of: { readonly audioMillis: number; readonly characters: number; readonly voice: string }) =>
-  Effect.annotateCurrentSpan({
-    "aviary.audio_seconds": of.audioMillis / 1_000,
-    "aviary.characters": of.characters,
-    "aviary.voice": of.voice,
+const spoken = (audio: () => { readonly durationMs: number; readonly characters: number; readonly voice: string }) =>
+  tellTrace(() => {
+    const { characters, durationMs, voice } = audio()
+    return { "aviary.audio_seconds": durationMs / 1_000, "aviary.characters": characters, "aviary.voice": voice }
   })
 
 /** What the entry says of itself. What another gateway made was spoken there. */
@@ -62,8 +62,23 @@ const describe = (
     const durationMs = followed?.durationMs ?? takenMs
     const description = { contentType, durationMs, characters, voice }
     return followed === undefined
-      ? Effect.as(spoken({ audioMillis: durationMs, characters, voice }), description)
+      ? Effect.as(
+          spoken(() => description),
+          description,
+        )
       : Effect.succeed(description)
+  })
+
+/** What every way of serving has in common: a price, and how much of so many bytes the client was handed. */
+const chargingFor =
+  (billing: Billing["Service"], planned: Effect.Success<ReturnType<typeof plan>>) =>
+  (hold: Hold, served: Served, whole: { readonly total: () => number; readonly durationMs: () => number }) => ({
+    settle: Effect.andThen(
+      spoken(() => ({ ...planned, durationMs: whole.durationMs() })),
+      Effect.asVoid(Effect.onError(billing.settle(hold, { served }), (cause) => billing.release(hold, cause))),
+    ),
+    delivered: (handed: "all" | number) =>
+      handed === "all" ? billing.delivered(hold) : billing.left(hold, { served, handed, of: whole.total() }),
   })
 
 /** What is in memory is charged at once, all else when it has left. */
@@ -73,11 +88,13 @@ const paidHit = Effect.fnUntraced(function* (
   usage: Usage,
   hit: (entry: Entry, hold: Hold) => Spoken,
 ) {
-  const { whole } = entry
+  const { metadata, whole } = entry
   if (whole === undefined) return hit(entry, yield* billing.reserve(usage, { served: "HIT" }))
   const hold = yield* billing.charge(usage, "HIT")
-  const spoken = hit(entry, hold)
-  return hold.replayed ? spoken : { ...spoken, settle: Effect.void, whole }
+  const found = hit(entry, hold)
+  if (hold.replayed) return found
+  yield* spoken(() => metadata)
+  return { ...found, settle: Effect.void, whole }
 })
 
 /** What decides how a request is read, whichever edition speaks it. */
@@ -108,16 +125,11 @@ const make = Effect.gen(function* () {
     const contentType = contentTypeOf(planned.format)
     const text = planned.rewritten
     const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
-    /** What every way of serving has in common: a price, and how much of so many bytes the client was handed. */
-    const charging = (hold: Hold, served: Served, total: () => number) => ({
-      settle: Effect.asVoid(Effect.onError(billing.settle(hold, { served }), (cause) => billing.release(hold, cause))),
-      delivered: (handed: "all" | number) =>
-        handed === "all" ? billing.delivered(hold) : billing.left(hold, { served, handed, of: total() }),
-    })
-    const hit = ({ bytes, metadata: { length, sha256 } }: Entry, hold: Hold): Spoken => ({
+    const charging = chargingFor(billing, planned)
+    const hit = ({ bytes, metadata: { durationMs, length, sha256 } }: Entry, hold: Hold): Spoken => ({
       ...{ key, contentType, text, cache: "HIT", length, sha256 },
       bytes: Stream.onError(bytes(), (cause) => billing.release(hold, cause)),
-      ...charging(hold, "HIT", () => length),
+      ...charging(hold, "HIT", { total: () => length, durationMs: () => durationMs }),
     })
 
     if (request.cacheControl === "use") {
@@ -145,14 +157,14 @@ const make = Effect.gen(function* () {
       foresee: (made) => (shared.followed() ? shared.total() : take.foresee(made)),
       describe: () => describe(planned, contentType, shared.made(), take.durationMs()),
     })
-    const joined = yield* Effect.onError(join, release)
+    const joined = yield* Effect.onError(traced("Flights.join")(join), release)
     if (joined._tag === "Found") return hit(joined.entry, hold)
-    const { bytes, total } = joined
+    const { bytes, made, total } = joined
     const role = joined.role === "MISS" && shared.followed() ? "COALESCED" : joined.role
     return {
       ...{ key, contentType, text, cache: role, length: undefined },
       bytes: Stream.onError(bytes, release),
-      ...charging(hold, role, total),
+      ...charging(hold, role, { total, durationMs: () => made().durationMs }),
     } satisfies Spoken
   })
   return Speech.of({

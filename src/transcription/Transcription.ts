@@ -13,6 +13,7 @@ import type { ScratchError, Taken } from "../scratch/ScratchSpace.ts"
 import { SpeechFinder } from "../embedded/SpeechFinder.ts"
 import { WordAligner } from "../embedded/WordAligner.ts"
 import { type Asked, makeHearing } from "./Hearing.ts"
+import { tellSeconds, tellTrace } from "../telemetry/Spans.ts"
 import { checkSupported } from "./Supported.ts"
 import type { TranscriptionFailure } from "./TranscriptionError.ts"
 
@@ -91,6 +92,7 @@ const makeHear = Effect.map(makeHearing, (hearing) =>
     )
     const queue = yield* Stream.toQueue(heard, { capacity: "unbounded" })
     yield* Pull.catchDone(Queue.peek(queue), () => Effect.void)
+    yield* tellSeconds("aviary.first_text_seconds")
     return { segments: Stream.fromQueue(queue), unheardMs }
   }),
 )
@@ -156,7 +158,8 @@ const make = Effect.gen(function* () {
     const recording = yield* Scope.provide(decode(request.path), hearing)
     const seconds = durationSeconds(recording)
     const audioMillis = Math.ceil(seconds * 1000)
-    yield* Effect.annotateCurrentSpan("aviary.audio_seconds", seconds)
+    // A recording is never looked for in the cache.
+    yield* tellTrace(() => ({ "aviary.audio_seconds": seconds, "aviary.cache": "BYPASS" }))
     const usage = { kind: "transcription", model: parakeet.model, audioMillis } as const
     const earlier = yield* billing.reserve(usage)
     const { outcome } = earlier
@@ -176,7 +179,11 @@ const make = Effect.gen(function* () {
     const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
     const repeatable = (yield* Payer).idempotency !== null
     const kept: Array<Segment> = []
-    const keep = (segment: Segment) => void (repeatable && kept.push(segment))
+    let characters = 0
+    const keep = (segment: Segment) => {
+      characters += segment.text.length
+      if (repeatable) kept.push(segment)
+    }
     // A server may show only when it is asked what it cannot do.
     const heardHere = Effect.tapError(hear(recording, request, keep, Scope.close(hearing, Exit.void)), () =>
       checkSupported(request, parakeet),
@@ -193,7 +200,10 @@ const make = Effect.gen(function* () {
       ...heard,
       segments: Stream.onError(segments, release),
       unheardMs,
-      settle: Effect.asVoid(Effect.onError(settled, release)),
+      settle: Effect.andThen(
+        tellTrace(() => ({ "aviary.characters": characters })),
+        Effect.asVoid(Effect.onError(settled, release)),
+      ),
       delivered: delivered(hold, audioMillis),
     } satisfies Transcribed
   })

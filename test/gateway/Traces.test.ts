@@ -5,10 +5,13 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Effect, FileSystem, Schedule } from "effect"
+import { readFile } from "node:fs/promises"
 import type { ServerResponse } from "node:http"
 import { type AddressInfo, connect, createServer, type Server } from "node:net"
+import { fileURLToPath } from "node:url"
 import { type CollectedSpan, startCollector } from "../support/collector.ts"
 import { startProcess } from "../support/gatewayProcess.ts"
+import { fakeSampleRate, fakeSamplesPerCharacter } from "../support/nim.ts"
 import { countedNim } from "../support/countedNim.ts"
 
 const secret = "a sentence that no trace may repeat"
@@ -46,7 +49,7 @@ const started = Effect.fnUntraced(function* (collector: string, settings: Record
     OTEL_METRIC_EXPORT_INTERVAL: "200",
     ...settings,
   })
-  return { ...gateway, engine: engine.written }
+  return { ...gateway, engine: engine.written, nim }
 })
 
 const speak = (url: string, headers: Record<string, string> = {}) =>
@@ -61,6 +64,21 @@ const speak = (url: string, headers: Record<string, string> = {}) =>
       cache: response.headers.get("x-cache"),
       bytes: (await response.arrayBuffer()).byteLength,
     }
+  })
+
+const recording = fileURLToPath(new URL("../support/audio/sense-and-sensibility-0930.wav", import.meta.url))
+
+const transcribe = (url: string) =>
+  Effect.promise(async () => {
+    const form = new FormData()
+    form.append("model", "whisper-1")
+    form.append("file", new Blob([await readFile(recording)]), "a name that no trace may repeat.wav")
+    const response = await fetch(`${url}/v1/audio/transcriptions`, {
+      method: "POST",
+      headers: { traceparent },
+      body: form,
+    })
+    return { status: response.status, text: ((await response.json()) as { readonly text: string }).text }
   })
 
 const seen = <A>(find: () => A | undefined) =>
@@ -80,6 +98,22 @@ const orphans = ({ root, all }: Trace) =>
     .filter((span) => span !== root && !all.some(({ spanId }) => spanId === span.parentSpanId))
     .map(({ name, parentSpanId }) => `${name} of ${parentSpanId}`)
 
+/** No part begins before what it is a part of, and nothing of a request goes on when it is over. */
+const outside = ({ all, root }: Trace) =>
+  all
+    .filter(({ end, parentSpanId, start }) => {
+      const of = all.find(({ spanId }) => spanId === parentSpanId)
+      return end > root.end || (of !== undefined && start < of.start)
+    })
+    .map(({ name }) => name)
+
+/** Whether each part is over before the next begins. */
+const inTurn = ({ all }: Trace, names: ReadonlyArray<string>) =>
+  names.slice(1).flatMap((name, index) => {
+    const [before, after] = [names[index], name].map((one) => all.find((span) => span.name === one))
+    return before !== undefined && after !== undefined && before.end <= after.start ? [] : [`${names[index]}, ${name}`]
+  })
+
 /** Those of one trace, once all have come. */
 const traceOf = (spans: () => ReadonlyArray<CollectedSpan>, cache: string) =>
   seen((): Trace | undefined => {
@@ -90,11 +124,11 @@ const traceOf = (spans: () => ReadonlyArray<CollectedSpan>, cache: string) =>
     return orphans(trace).length === 0 ? trace : undefined
   })
 
-/** The share of `root`'s time during which one of its children was under way. */
-const covered = (root: CollectedSpan, all: ReadonlyArray<CollectedSpan>): number => {
+/** The share of the request's time during which some part of it was under way, of those that have no parts themselves. */
+const covered = ({ all, root }: Trace): number => {
   let [until, sum] = [root.start, 0n]
-  const children = all.filter(({ parentSpanId }) => parentSpanId === root.spanId)
-  for (const { start, end } of children.toSorted((a, b) => Number(a.start - b.start))) {
+  const leaves = all.filter(({ spanId }) => !all.some(({ parentSpanId }) => parentSpanId === spanId))
+  for (const { start, end } of leaves.toSorted((a, b) => Number(a.start - b.start))) {
     if (end <= until) continue
     sum += end - (start > until ? start : until)
     until = end
@@ -121,22 +155,35 @@ layer(NodeServices.layer, { excludeTestServices: true })("Traces", (it) => {
           "http.route": "/v1/audio/speech",
           "http.response.status_code": 200,
           "aviary.ended": "whole",
+          "aviary.engine": "magpie",
+          "aviary.characters": secret.length,
+          "aviary.audio_seconds": expect.closeTo((secret.length * fakeSamplesPerCharacter) / fakeSampleRate, 2),
+          "gen_ai.request.model": "tts-1",
         },
       })
-      expect(miss.root.attributes["aviary.first_audio_seconds"]).toBeGreaterThan(0)
+      for (const key of ["aviary.first_audio_seconds", "aviary.real_time_factor"])
+        expect(miss.root.attributes[key]).toBeGreaterThan(0)
       const names = miss.all.map(({ name }) => name)
       for (const name of [
         "Access.authenticate",
         "AtomicCache.get",
         "Billing.reserve",
+        "Flights.join",
         "Flight.fly",
+        "EngineGuard.turn",
         "MagpieClient.synthesize",
+        "Encoders.encode",
         "Flight.commit",
         "http.body",
         "Billing.settle",
       ])
         expect(names).toContain(name)
       expect(orphans(miss)).toEqual([])
+      expect(miss.all.find(({ name }) => name === "EngineGuard.turn")?.attributes["aviary.engine"]).toBe("magpie")
+      expect(miss.all.find(({ name }) => name === "Encoders.encode")?.attributes).toMatchObject({
+        "aviary.format": "wav",
+        "aviary.encoder_seconds": expect.any(Number),
+      })
       expect(miss.all.find(({ name }) => name === "Flight.fly")?.attributes).toMatchObject({
         "aviary.characters": secret.length,
         "aviary.audio_seconds": expect.any(Number),
@@ -147,25 +194,89 @@ layer(NodeServices.layer, { excludeTestServices: true })("Traces", (it) => {
 
       const hit = yield* traceOf(collector.spans, "HIT")
       expect(hit.root.parentSpanId).toBeUndefined()
+      expect(hit.root.attributes).toMatchObject({
+        "aviary.characters": secret.length,
+        "aviary.audio_seconds": miss.root.attributes["aviary.audio_seconds"],
+        "aviary.real_time_factor": expect.any(Number),
+        "aviary.ended": "whole",
+      })
       expect(hit.all.map(({ name }) => name)).not.toContain("MagpieClient.synthesize")
       expect(collector.bodies.map(({ body }) => body).join("")).not.toContain(secret)
     }),
   )
 
-  it.effect("the parts of a request are its whole time, but for moments", () =>
+  it.effect("the parts of a speech come in turn, one within the other, and are its whole time but for moments", () =>
     Effect.gen(function* () {
       const collector = yield* startCollector()
-      const { url } = yield* started(collector.url)
+      const { nim, url } = yield* started(collector.url)
+      // What is cold is over, and the engine takes its time: half a second and more.
+      yield* speak(url)
+      yield* nim.setFaults([{ kind: "slow", millis: 15 }])
       const shares: Array<number> = []
       // A busy machine lets moments pass between two parts: one undisturbed request will do.
       for (let round = 0; round < 10 && !shares.some((share) => share > 0.8); round++) {
-        const before = collector.spans().filter(({ kind }) => kind === 2).length
-        yield* speak(url, { "cache-control": "no-store" })
-        yield* seen(() => (collector.spans().filter(({ kind }) => kind === 2).length > before ? true : undefined))
-        const root = collector.spans().findLast(({ kind }) => kind === 2)!
-        shares.push(covered(root, collector.spans()))
+        const traceId = `0af7651916cd43dd8448eb211c8031${round + 10}`
+        yield* speak(url, {
+          "cache-control": "no-cache",
+          traceparent: traceparent.replace(/-[^-]{32}-/, `-${traceId}-`),
+        })
+        const trace = yield* traceOf(() => collector.spans().filter((span) => span.traceId === traceId), "MISS")
+        expect(outside(trace)).toEqual([])
+        expect(inTurn(trace, ["Access.authenticate", "http.speech", "http.body"])).toEqual([])
+        expect(
+          inTurn(trace, [
+            "Access.authenticate",
+            "Billing.reserve",
+            "EngineGuard.turn",
+            "MagpieClient.synthesize",
+            "Flight.commit",
+            "Billing.settle",
+          ]),
+        ).toEqual([])
+        expect(inTurn(trace, ["EngineGuard.turn", "Encoders.encode", "Flight.commit"])).toEqual([])
+        shares.push(covered(trace))
       }
       expect(Math.max(...shares)).toBeGreaterThan(0.8)
+    }),
+  )
+
+  it.effect("a transcription is one trace from its upload to its settlement", () =>
+    Effect.gen(function* () {
+      const collector = yield* startCollector()
+      const { url } = yield* started(collector.url)
+      const { status, text } = yield* transcribe(url)
+      expect(status).toBe(200)
+      const trace = yield* traceOf(collector.spans, "BYPASS")
+      expect(trace.root).toMatchObject({
+        name: "POST /v1/audio/transcriptions",
+        traceId: "0af7651916cd43dd8448eb211c80319c",
+        parentSpanId: "b7ad6b7169203331",
+        attributes: {
+          "gen_ai.request.model": "whisper-1",
+          "aviary.characters": text.length,
+          "aviary.audio_seconds": 3.29,
+          "aviary.engine": "parakeet",
+          "aviary.ended": "whole",
+        },
+      })
+      for (const key of ["aviary.real_time_factor", "aviary.first_text_seconds"])
+        expect(trace.root.attributes[key]).toBeGreaterThan(0)
+      expect(orphans(trace)).toEqual([])
+      expect(outside(trace)).toEqual([])
+      const names = [
+        "Access.authenticate",
+        "http.receive",
+        "AudioDecoder.decode",
+        "Billing.reserve",
+        "EngineGuard.turn",
+        "ParakeetClient.transcribe",
+        "Billing.settle",
+        "http.body",
+      ]
+      expect(inTurn(trace, names)).toEqual([])
+      const bodies = collector.bodies.map(({ body }) => body).join("")
+      expect(bodies).not.toContain("no trace may repeat")
+      expect(bodies).not.toContain(text)
     }),
   )
 

@@ -1,0 +1,15 @@
+import type { Effect } from "effect"
+import type { EncodeError } from "./EncodeError.ts"
+
+/**
+ * The encoder of one stream.
+ *
+ * - `encode`: the bytes that `samples` complete, possibly none. One call at a time
+ * - `flush`: the rest, once, and what the first bytes of the whole are now that its length is known: see `Codec`
+ */
+export interface StreamEncoder {
+  /** It costs next to nothing, however much it is given at once. */
+  readonly isCheap: boolean
+  readonly encode: (samples: Int16Array) => Effect.Effect<Uint8Array, EncodeError>
+  readonly flush: Effect.Effect<{ readonly bytes: Uint8Array; readonly head: Uint8Array | undefined }, EncodeError>
+}
