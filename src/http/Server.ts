@@ -24,6 +24,7 @@ import * as MetricsRoute from "./admin/MetricsRoute.ts"
 import { Models } from "./audio/Models.ts"
 import { ModelsHandlers } from "./audio/ModelsHandlers.ts"
 import * as PeerRoute from "./PeerRoute.ts"
+import { asRequest, ofRequests } from "./RequestContext.ts"
 import { OrganizationHandlers } from "./admin/OrganizationHandlers.ts"
 
 /** Everything that answers a request. A new group of the contract is one more line here. */
@@ -60,9 +61,9 @@ const tracing = Context.make(UrlParams.CurrentRedactedNames, [/^/]).pipe(
 )
 
 /** Serves the gateway on whatever `HttpServer` there is. */
-export const layer = Layer.unwrap(Effect.map(makeHttpApp({ listens: true }), (app) => HttpServer.serve(app))).pipe(
-  Layer.provide(Layer.succeedContext(tracing)),
-)
+export const layer = Layer.effectDiscard(
+  Effect.flatMap(makeHttpApp({ listens: true }), (app) => asRequest(HttpServer.serveEffect(app))),
+).pipe(Layer.provide(Layer.succeedContext(tracing)))
 
 /** URL that the server listens on. */
 export const address = Effect.map(HttpServer.HttpServer, (server) => HttpServer.formatAddress(server.address))
@@ -75,7 +76,7 @@ export const makeWebHandler = Effect.gen(function* () {
   const app = yield* makeHttpApp({ listens: false })
   const program = yield* Effect.context<never>()
   return HttpEffect.toWebHandlerWith<never, HttpServerRequest.HttpServerRequest | Scope.Scope>(
-    Context.merge(program, tracing),
+    ofRequests(Context.merge(program, tracing)),
   )(app)
 })
 

@@ -79,10 +79,24 @@ const wrkIsThere = () => {
   }
 }
 
+/** Rejects once the bench is told to stop, so that its programs end and its directories go as after a run. */
+const stopped = new Promise<never>((_, reject) => {
+  for (const [signal, number] of [
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+  ] as const)
+    process.once(signal, () => {
+      process.exitCode = 128 + number
+      reject(new Error(`stopped by ${signal}`))
+    })
+})
+stopped.catch(() => {})
+
 const measure = async () => {
   await using dataDirs = new DataDirs()
   await using programs = new Programs()
-  return await run(await prepare({ quick: values.quick, pace, programs, dataDirs, progress }))
+  const measured = async () => run(await prepare({ quick: values.quick, pace, programs, dataDirs, progress }))
+  return await Promise.race([measured(), stopped])
 }
 
 if (cases.length === 0 || !wrkIsThere()) {
@@ -93,7 +107,11 @@ if (cases.length === 0 || !wrkIsThere()) {
   )
   process.exitCode = 2
 } else {
-  const found = await measure()
+  const found = await measure().catch((error: Error) => {
+    console.error(process.exitCode === undefined ? error : error.message)
+    // Whatever was being measured goes on against programs that have ended.
+    process.exit(process.exitCode ?? 1)
+  })
   console.log(`\n${written(found)}`)
   if (values.json !== undefined) {
     const targets = found.flatMap(({ targets = [] }) => targets.map((one) => ({ ...one, verdict: verdict(one) })))

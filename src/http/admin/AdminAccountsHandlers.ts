@@ -1,6 +1,6 @@
 import { Effect, Stream } from "effect"
 import { HttpEffect, HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
+import { handlersOf } from "../RequestContext.ts"
 import { Accounts } from "../../billing/Accounts.ts"
 import { Billing } from "../../billing/Billing.ts"
 import type { Hold } from "../../billing/Hold.ts"
@@ -44,7 +44,7 @@ const downloaded = HttpEffect.appendPreResponseHandler((_, response) =>
 )
 
 /** `/admin/accounts`. */
-export const AdminAccountsHandlers = HttpApiBuilder.group(
+export const AdminAccountsHandlers = handlersOf(
   Api,
   "adminAccounts",
   Effect.fnUntraced(function* (handlers) {

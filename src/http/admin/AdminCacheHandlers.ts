@@ -1,6 +1,6 @@
 import { Clock, Effect, Option, Schema, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
+import { handlersOf } from "../RequestContext.ts"
 import { Accounts } from "../../billing/Accounts.ts"
 import { Billing } from "../../billing/Billing.ts"
 import { AtomicCache } from "../../cache/AtomicCache.ts"
@@ -25,7 +25,7 @@ interface Listed {
 }
 
 /** `/admin/cache`. */
-export const AdminCacheHandlers = HttpApiBuilder.group(
+export const AdminCacheHandlers = handlersOf(
   Api,
   "adminCache",
   Effect.fnUntraced(function* (handlers) {

@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
+import { handlersOf } from "../RequestContext.ts"
 import { Api } from "../../contract/Api.ts"
 import type { ApiError } from "../../contract/ApiError.ts"
 import { Errors } from "../../contract/Errors.ts"
@@ -11,7 +11,7 @@ import { Quarantine } from "../../health/Quarantine.ts"
 import { makeAnswer } from "../Answer.ts"
 
 /** `/admin/engines` and `/admin/quarantine`. */
-export const AdminEnginesHandlers = HttpApiBuilder.group(
+export const AdminEnginesHandlers = handlersOf(
   Api,
   "adminEngines",
   Effect.fnUntraced(function* (handlers) {

@@ -1,6 +1,6 @@
 import { Effect, Redacted } from "effect"
 import { HttpEffect, HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
+import { handlersOf } from "../RequestContext.ts"
 import { Accounts } from "../../billing/Accounts.ts"
 import { Api } from "../../contract/Api.ts"
 import { makeAnswer } from "../Answer.ts"
@@ -10,7 +10,7 @@ const unstored = HttpEffect.appendPreResponseHandler((_, response) =>
 )
 
 /** `/admin/keys`. */
-export const AdminKeysHandlers = HttpApiBuilder.group(
+export const AdminKeysHandlers = handlersOf(
   Api,
   "adminKeys",
   Effect.fnUntraced(function* (handlers) {

@@ -1,12 +1,12 @@
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
+import { handlersOf } from "../RequestContext.ts"
 import { Accounts } from "../../billing/Accounts.ts"
 import { Api } from "../../contract/Api.ts"
 import { Settings } from "../../Settings.ts"
 import { makeAnswer } from "../Answer.ts"
 
 /** `/admin/rates`. */
-export const AdminRatesHandlers = HttpApiBuilder.group(
+export const AdminRatesHandlers = handlersOf(
   Api,
   "adminRates",
   Effect.fnUntraced(function* (handlers) {

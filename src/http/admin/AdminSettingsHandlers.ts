@@ -1,5 +1,5 @@
 import { Clock, Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
+import { handlersOf } from "../RequestContext.ts"
 import { Api } from "../../contract/Api.ts"
 import { Fleet } from "../../health/Fleet.ts"
 import { SettingsInForce } from "../../SettingSources.ts"
@@ -9,7 +9,7 @@ import { version } from "../../telemetry/Version.ts"
 const rows = new Map(Object.values(table).map((row) => [row.name, row]))
 
 /** `/admin/settings`. */
-export const AdminSettingsHandlers = HttpApiBuilder.group(
+export const AdminSettingsHandlers = handlersOf(
   Api,
   "adminSettings",
   Effect.fnUntraced(function* (handlers) {

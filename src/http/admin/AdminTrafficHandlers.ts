@@ -1,6 +1,6 @@
 import { Effect, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
+import { handlersOf } from "../RequestContext.ts"
 import { Api } from "../../contract/Api.ts"
 import { Errors } from "../../contract/Errors.ts"
 import { Traffic } from "../../telemetry/Traffic.ts"
@@ -15,7 +15,7 @@ const mostListeners = 32
 const headers = { "cache-control": "no-store", "x-accel-buffering": "no" }
 
 /** `/admin/requests`, `/admin/history` and `/admin/live`. */
-export const AdminTrafficHandlers = HttpApiBuilder.group(
+export const AdminTrafficHandlers = handlersOf(
   Api,
   "adminTraffic",
   Effect.fnUntraced(function* (handlers) {

@@ -7,6 +7,7 @@ import { Api } from "../../contract/Api.ts"
 import type { Visitor } from "../../contract/ConsoleGroup.ts"
 import { isLoopback, Settings } from "../../Settings.ts"
 import { AdminToken } from "../access/AdminToken.ts"
+import { handlersOf } from "../RequestContext.ts"
 
 /** What proxies say of whom they ask for: behind one, everybody comes from this machine. */
 const forwarded = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"]
@@ -18,7 +19,7 @@ const unstored = HttpEffect.appendPreResponseHandler((_, response) =>
 )
 
 /** `/console`. */
-export const ConsoleHandlers = HttpApiBuilder.group(
+export const ConsoleHandlers = handlersOf(
   Api,
   "console",
   Effect.fnUntraced(function* (handlers) {

@@ -1,5 +1,5 @@
 import { Duration, Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
+import { handlersOf } from "../RequestContext.ts"
 import { Api } from "../../contract/Api.ts"
 import { DeepHealth } from "../../health/DeepHealth.ts"
 import { Fleet, type Member } from "../../health/Fleet.ts"
@@ -37,7 +37,7 @@ const makeCheck = ({ model, ready }: Member["client"]) =>
   )
 
 /** `/health`. */
-export const HealthHandlers = HttpApiBuilder.group(
+export const HealthHandlers = handlersOf(
   Api,
   "health",
   Effect.fnUntraced(function* (handlers) {

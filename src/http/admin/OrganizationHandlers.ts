@@ -1,5 +1,5 @@
 import { Clock, Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
+import { handlersOf } from "../RequestContext.ts"
 import { Billing } from "../../billing/Billing.ts"
 import type { UsageQuery, UsageRow } from "../../billing/Operations.ts"
 import { Api } from "../../contract/Api.ts"
@@ -57,7 +57,7 @@ const quantityOf = (row: UsageRow) => {
 }
 
 /** `/v1/organization`. */
-export const OrganizationHandlers = HttpApiBuilder.group(
+export const OrganizationHandlers = handlersOf(
   Api,
   "organization",
   Effect.fnUntraced(function* (handlers) {

@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
+import { handlersOf } from "../RequestContext.ts"
 import { Api } from "../../contract/Api.ts"
 import { makeEntryHandler } from "./EntryHandler.ts"
 import { Models } from "./Models.ts"
@@ -7,7 +7,7 @@ import { makeSpeechHandler } from "./SpeechHandler.ts"
 import { makeTranscriptionHandler } from "./TranscriptionHandler.ts"
 
 /** `/v1/audio`. */
-export const AudioHandlers = HttpApiBuilder.group(
+export const AudioHandlers = handlersOf(
   Api,
   "audio",
   Effect.fnUntraced(function* (handlers) {

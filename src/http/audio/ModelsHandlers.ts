@@ -1,11 +1,11 @@
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
+import { handlersOf } from "../RequestContext.ts"
 import { Api } from "../../contract/Api.ts"
 import { makeAnswer } from "../Answer.ts"
 import { Models } from "./Models.ts"
 
 /** `/v1/models`. */
-export const ModelsHandlers = HttpApiBuilder.group(
+export const ModelsHandlers = handlersOf(
   Api,
   "models",
   Effect.fnUntraced(function* (handlers) {
