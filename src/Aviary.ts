@@ -6,6 +6,7 @@ import { Accounts } from "./billing/Accounts.ts"
 import { Billing } from "./billing/Billing.ts"
 import * as PostgresLedger from "./billing/postgres/PostgresLedger.ts"
 import * as SharedCounters from "./billing/postgres/SharedCounters.ts"
+import * as Receipts from "./billing/Receipts.ts"
 import * as SqliteLedger from "./billing/sqlite/SqliteLedger.ts"
 import { AtomicCache } from "./cache/AtomicCache.ts"
 import * as PostgresSharing from "./cache/PostgresSharing.ts"
@@ -84,7 +85,7 @@ const nothingShared: Layer.Layer<never> = Layer.empty
  * @public
  */
 export const accounts = Layer.mergeAll(
-  Billing.layer,
+  Billing.layer.pipe(Layer.provide(Receipts.layer)),
   Access.layer.pipe(Layer.provide(whereShared(SharedCounters.layer, nothingShared))),
   Accounts.layer,
 )

@@ -2,8 +2,8 @@ import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Schedule, Scope }
 import { randomUUID } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import type { BillingError } from "./BillingError.ts"
-import { Claim, countCharge, makeClaimEnds, makeDelivered } from "./Claim.ts"
-
+import { Claim, countCharge, makeClaimEnds } from "./Claim.ts"
+import { makeDelivered } from "./Delivered.ts"
 import type { LedgerEntry } from "./LedgerEntry.ts"
 import type { Hold, Settlement } from "./Hold.ts"
 import { makeHoldReaper } from "./HoldReaper.ts"
@@ -63,7 +63,7 @@ interface Service {
    * `LedgerUnavailable`.
    */
   readonly settle: (hold: Hold, serving: Serving) => Effect.Effect<Settlement, BillingError>
-  /** The whole answer is out. Until the ledger knows, which is soon and costs no write of its own, a crash pays the charge back. */
+  /** The whole answer is out: noted at once, so that a crash does not pay the charge back, and told to the ledger soon, which costs no write of its own. */
   readonly delivered: (hold: Hold) => Effect.Effect<void>
   /**
    * The client left. What it was handed is charged as `AVIARY_ABANDONED` says, by the scope, which first frees what the request kept

@@ -66,10 +66,15 @@ const makeStrays = (sight: Effect.Success<ReturnType<typeof makeSight>>) => {
 }
 
 /**
- * What is in the folder `all`, where the folder `own` belongs to this process, `self`. `files`, `others` and `sweep` are as in
- * `ScratchFolder`.
+ * What is in the folder `all`, where the folder `own` belongs to this process, `self`. `files`, `others`, `sweep` and
+ * `inherit` are as in `ScratchFolder`.
  */
-export const makeOtherFolders = Effect.fnUntraced(function* (all: string, own: string, self: Owner) {
+export const makeOtherFolders = Effect.fnUntraced(function* (
+  all: string,
+  own: string,
+  self: Owner,
+  inherit: (files: ReadonlyArray<string>) => Effect.Effect<void, unknown>,
+) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const sight = yield* makeSight(self)
@@ -82,14 +87,12 @@ export const makeOtherFolders = Effect.fnUntraced(function* (all: string, own: s
     found.filter((one) => folderName.test(one)),
   )
 
-  const files = Effect.gen(function* () {
-    const found = yield* Effect.forEach(yield* folders, (folder) =>
-      Effect.map(names(path.join(all, folder)), (inside) =>
-        inside.filter((one) => one !== ownerFile).map((one) => path.join(all, folder, one)),
-      ),
+  const filesIn = (folder: string) =>
+    Effect.map(names(path.join(all, folder)), (inside) =>
+      inside.filter((one) => one !== ownerFile).map((one) => path.join(all, folder, one)),
     )
-    return found.flat()
-  })
+
+  const files = Effect.flatMap(folders, (found) => Effect.map(Effect.forEach(found, filesIn), (each) => each.flat()))
 
   const others = Effect.gen(function* () {
     const found: Array<OtherFolder> = []
@@ -114,6 +117,8 @@ export const makeOtherFolders = Effect.fnUntraced(function* (all: string, own: s
       const folder = path.join(all, other)
       const stray = yield* Effect.orElseSucceed(patiently("readFile", strays.isStray(folder)), () => false)
       if (!stray) continue
+      const inherited = yield* Effect.isSuccess(Effect.flatMap(patiently("readDirectory", filesIn(other)), inherit))
+      if (!inherited) continue
       yield* patiently("remove", fs.remove(folder, { recursive: true, force: true }))
       strays.forget(folder)
       swept += 1

@@ -1,7 +1,8 @@
 import { Effect, FileSystem, Option, Path } from "effect"
 
 /** Everything that is ever in a data directory, or in a cache's. */
-const known = /^(admin-token|cache-secret|ledger\.sqlite|restarts\.jsonl|cache$|v1$|tmp$|recordings$|gateways$)/
+const known =
+  /^(admin-token|cache-secret|ledger\.sqlite|restarts\.jsonl|cache$|v1$|tmp$|recordings$|receipts$|gateways$)/
 
 /** What its group or others may do with it. */
 const groupAndOthers = 0o077
@@ -40,6 +41,7 @@ export const makePrivate = Effect.fnUntraced(function* (dataDir: string, cacheDi
   for (const folder of [
     path.join(dataDir, "tmp"),
     path.join(dataDir, "recordings"),
+    path.join(dataDir, "receipts"),
     path.join(dataDir, "gateways"),
     path.join(cacheDir, "tmp"),
     entries,

@@ -32,14 +32,16 @@ export interface ScratchFolder {
 /**
  * @param all the folder that holds those of all processes that write there; it is made when it is first needed. Whoever
  * shares it, on this machine or another, sweeps what the others leave behind, and only that.
+ * @param inherit is given the files of a folder that is about to be swept; where it fails, the folder stays
  */
 export const makeScratchFolder = Effect.fnUntraced(function* (
   all: string,
+  inherit: (files: ReadonlyArray<string>) => Effect.Effect<void, unknown> = () => Effect.void,
 ): Effect.fn.Return<ScratchFolder, never, FileSystem.FileSystem | Path.Path | Scope.Scope> {
   const name = randomBytes(8).toString("hex")
   const self = yield* describeProcess(yield* FileSystem.FileSystem)
   const { beat, ...own } = yield* makeOwnFolder((yield* Path.Path).join(all, name), self)
-  const others = yield* makeOtherFolders(all, name, self)
+  const others = yield* makeOtherFolders(all, name, self, inherit)
   yield* Effect.forkScoped(Effect.repeat(beat, Schedule.spaced(heartbeat)))
   yield* Effect.forkScoped(Effect.schedule(Effect.ignoreCause(others.sweep), Schedule.spaced(sweepInterval)))
   return { ...own, ...others }

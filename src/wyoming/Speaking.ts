@@ -49,15 +49,18 @@ export const makeSpeaking = Effect.gen(function* () {
     const spoken = yield* speech.speak({
       ...{ text, model, voice: yield* voiceOf(wanted), format: "pcm", speed: 1, cacheControl: "use" },
     })
+    // What is out is told when its end is, too.
+    const handed = (all: "all" | number) => (all === "all" ? Effect.void : spoken.delivered(all))
     yield* send("audio-start", audio)
     // A chunk may end within a sample.
     let half: Uint8Array = new Uint8Array()
-    yield* Stream.runForEach(paid(spoken, { isLeaving }), (bytes) => {
+    yield* Stream.runForEach(paid({ ...spoken, delivered: handed }, { isLeaving }), (bytes) => {
       const all = half.length === 0 ? bytes : Buffer.concat([half, bytes])
       const whole = all.length & ~1
       half = all.slice(whole)
       return whole === 0 ? Effect.void : send("audio-chunk", audio, all.subarray(0, whole))
     })
     yield* send("audio-stop")
+    yield* spoken.delivered("all")
   }, Effect.scoped)
 })

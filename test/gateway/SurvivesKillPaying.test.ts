@@ -1,7 +1,7 @@
 /**
  * After `kill -9` at any moment only what clients heard to its clean end is charged, whoever was cut pays nothing or is paid back,
- * every hold ends, and a request repeated with its idempotency key is charged once. What had ended just before the kill may be
- * paid back too. Whoever runs a gateway for others has to
+ * every hold ends, and a request repeated with its idempotency key is charged once. What had ended microseconds before the kill may
+ * be paid back too. Whoever runs a gateway for others has to
  * answer for each line of a statement; "it crashed that day" is no answer.
  *
  * `node test/scripts/killPaying.ts` does the same 200 times.
@@ -21,6 +21,8 @@ layer(NodeServices.layer, { excludeTestServices: true })("SurvivesKillPaying", (
       Effect.gen(function* () {
         const figures = yield* killPaying({ kills, seed })
         expect(figures.faults, `seed ${seed}`).toEqual([])
+        // A kill may come between the last byte and the note of it, though hardly more than once.
+        expect(figures.forgiven).toBeLessThan(2)
         // Otherwise nothing was shown: answers must have ended, and kills must have met others and their holds.
         expect(figures.clean).toBeGreaterThan(10)
         expect(figures.cut).toBeGreaterThan(5)

@@ -28,6 +28,32 @@ export const handedOver = (request: HttpServerRequest.HttpServerRequest): Effect
   })
 }
 
+/**
+ * The same answer, which tells that all of it was delivered once the operating system has its end too, not when the end is about to be
+ * written: who is killed in between has broken it off.
+ */
+const toldWhenOut = <E>(request: HttpServerRequest.HttpServerRequest, answer: Payable<E>) => {
+  const response = responseOf(request)
+  if (response === undefined) return Effect.succeed(answer)
+  let isWhole = false
+  const gone = Effect.callback<void>((resume) => {
+    // Mostly it has been taken by now, and Node says so in a later turn only.
+    const isTaken = response.writableEnded && response.socket?.writableLength === 0
+    if (isTaken || response.writableFinished || response.destroyed) return resume(Effect.void)
+    // One of them comes.
+    for (const event of ["finish", "close"]) response.once(event, () => resume(Effect.void))
+  })
+  const told = Effect.suspend(() => (isWhole ? Effect.andThen(gone, answer.delivered("all")) : Effect.void))
+  const delivered = (handed: "all" | number) => {
+    isWhole = handed === "all"
+    return isWhole ? Effect.void : answer.delivered(handed)
+  }
+  return Effect.as(
+    Effect.addFinalizer(() => told),
+    { ...answer, delivered },
+  )
+}
+
 /** A client that left, by itself or cut for not reading. A server that stops interrupts too, and nobody is charged for that. */
 const leaving =
   (request: HttpServerRequest.HttpServerRequest) =>
@@ -55,8 +81,8 @@ export const deliver = <E>(
   head: Head,
   last: Stream.Stream<Uint8Array> = Stream.empty,
 ) =>
-  Effect.sync(() => {
-    const fair = { ...answer, bytes: inFairTurns(answer.bytes) }
+  Effect.map(toldWhenOut(request, answer), (told) => {
+    const fair = { ...told, bytes: inFairTurns(answer.bytes) }
     const surroundings = { handedOver: handedOver(request), isLeaving: leaving(request) }
     return respond(Stream.concat(paid(fair, surroundings), last), answer.length, head)
   })
@@ -90,6 +116,7 @@ export const deliverCharged = <E>(request: HttpServerRequest.HttpServerRequest, 
     yield* answer.settle
     // Until the first byte: whoever leaves in between is paid back.
     yield* answer.delivered(0)
-    const out = { ...answer, bytes: inFairTurns(answer.bytes), length: undefined, settle: handedOver(request) }
+    const told = yield* toldWhenOut(request, answer)
+    const out = { ...told, bytes: inFairTurns(answer.bytes), length: undefined, settle: handedOver(request) }
     return respond(paid(out, { isLeaving: leaving(request) }), answer.length, head)
   })
