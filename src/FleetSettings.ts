@@ -1,4 +1,4 @@
-import { durationFrom, members, restartTarget } from "./SettingKinds.ts"
+import { durationFrom, members, oneOf, restartTarget } from "./SettingKinds.ts"
 
 const idle = durationFrom("1 second", "7 days", "from a second to a week")
 
@@ -24,4 +24,9 @@ export const fleetTable = {
   parakeetIdle: idle("AVIARY_PARAKEET_IDLE", undefined, "The same as AVIARY_MAGPIE_IDLE, for Parakeet."),
   parakeetStart: restartTarget("AVIARY_PARAKEET_START", "none", "How to start Parakeet once it was stopped."),
   parakeetStop: restartTarget("AVIARY_PARAKEET_STOP", "none", "How to stop it."),
+  fallback: oneOf("none", "embedded")(
+    "AVIARY_FALLBACK",
+    "none",
+    "What answers while no engine of a kind does. `embedded`: the engine inside, in English and its own voices, said in `x-aviary-engine`. `none`: requests are refused.",
+  ),
 }

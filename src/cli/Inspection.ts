@@ -154,6 +154,24 @@ const engines = Effect.fnUntraced(function* (kind: EngineKind, work: string, mem
   return found.map((one) => (one.state === "bad" ? { ...one, state: "warning" as const } : one))
 })
 
+/** What answers while no engine of a kind does, where the settings say so. It is inside, and not loaded here. */
+const fallback = Effect.fnUntraced(function* (
+  ...kinds: ReadonlyArray<{ readonly work: string; readonly members: ReadonlyArray<MemberSettings> }>
+) {
+  if ((yield* Settings).fallback === "none") return []
+  const served = kinds.filter(({ members }) => members.some(({ address }) => address !== undefined))
+  const works = served.map(({ work }) => work).join(" and ")
+  return [
+    served.length === 0
+      ? finding(
+          "fallback",
+          "warning",
+          "the engines are inside the gateway already, so there is nothing to stand in for",
+        )
+      : finding("fallback", "good", `the embedded engine, for ${works} in English, while no other answers`),
+  ]
+})
+
 const nameOf = (kind: EngineKind, members: ReadonlyArray<MemberSettings>, index: number) =>
   engineName(engineId(kind, index + 1, members.length))
 
@@ -225,6 +243,7 @@ export const inspect = Effect.gen(function* () {
       Effect.all([settings, dataDirectory, disk, ledger]),
       engines("magpie", "text to speech", magpies),
       engines("parakeet", "speech to text", parakeets),
+      fallback({ work: "text to speech", members: magpies }, { work: "speech to text", members: parakeets }),
       restarts("magpie", magpies),
       restarts("parakeet", parakeets),
       Effect.all([ffmpeg, clock]),

@@ -67,6 +67,10 @@ const places = Effect.fnUntraced(function* (members: ReadonlyArray<Member>) {
   )
 })
 
+/** What answers while no engine of a kind does, if anything. */
+const lastResort = (standIns: ReadonlyArray<Member>) =>
+  standIns.map(({ client }) => `${client.model} (inside this process, English only, while none of these answers)`)
+
 /** `lines` below each other, the first of them behind `title`. */
 const titled = (title: string, lines: ReadonlyArray<string>) =>
   lines.map((line, index) => `  ${(index === 0 ? title : "").padEnd(17)}${line}`)
@@ -92,8 +96,8 @@ export const startBlock = Effect.fnUntraced(function* (address: string) {
     "",
     `  Aviary is listening on ${address}`,
     "",
-    ...titled("text to speech", magpies),
-    ...titled("speech to text", parakeets),
+    ...titled("text to speech", [...magpies, ...lastResort(fleet.group("magpie", true))]),
+    ...titled("speech to text", [...parakeets, ...lastResort(fleet.group("parakeet", true))]),
     `  data             ${resolve(settings.dataDir)}`,
     ...(others === 0
       ? []

@@ -17,6 +17,9 @@ const EngineReadiness = Schema.Struct({
       "What probes and requests have shown. Requests are refused while it is wedged, restarting, recovering or exhausted.",
   }),
   reason: Schema.optionalKey(Schema.String).annotate({ description: "Why it is not ready, in a word." }),
+  fallback: Schema.optionalKey(Schema.String).annotate({
+    description: "The model inside that answers in its place until it is ready again, where AVIARY_FALLBACK says so.",
+  }),
 })
 
 const engines = Schema.Struct({ magpie: EngineReadiness, parakeet: EngineReadiness })
@@ -52,7 +55,8 @@ const out = { ready: false, model: "parakeet-tdt-0.6b-v2", state: "wedged", reas
 
 export const Degraded = Schema.Struct({ status: Schema.tag("degraded"), engines, storage }).annotate({
   identifier: "Degraded",
-  description: "One half works, the other does not. Still 200: a balancer must not take away the half that works.",
+  description:
+    "One half works, the other does not, or is answered by its fallback. Still 200: a balancer must not take away what works.",
   examples: [{ status: "degraded", engines: { magpie: example, parakeet: out }, storage: writable }],
 })
 
@@ -90,7 +94,7 @@ export class HealthGroup extends HttpApiGroup.make("health")
       OpenApi.annotations({
         summary: "Would a request be served?",
         description:
-          "Asks both engines whether they take calls, for at most two seconds. An engine is out if it does not, or if a probe has found it wedged. Three questions: without `for` it is 503 only when both are out; with `for=speech` or `for=transcription` when that half is. With any of them it is 503 while the ledger or the data directory cannot be written to. A balancer in front of the whole gateway asks the first, one that has a pool for each route the other two.",
+          "Asks both engines whether they take calls, for at most two seconds. An engine is out if it does not, or if a probe has found it wedged; what has a fallback is served all the same, and counts as degraded. Three questions: without `for` it is 503 only when both are out; with `for=speech` or `for=transcription` when that half is. With any of them it is 503 while the ledger or the data directory cannot be written to. A balancer in front of the whole gateway asks the first, one that has a pool for each route the other two.",
       }),
     ),
   )

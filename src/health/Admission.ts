@@ -4,7 +4,7 @@ import { Settings } from "../Settings.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
-import { type EngineId, engineKind } from "./EngineId.ts"
+import { type EngineId, engineKind, isStandIn } from "./EngineId.ts"
 import { isUsable } from "./EngineState.ts"
 import { EngineStates } from "./EngineStates.ts"
 import { Fleet } from "./Fleet.ts"
@@ -62,9 +62,17 @@ const makeLines = Effect.gen(function* () {
   const gates = new Map(members.map(({ concurrency, id }) => [id, makeGate(id, concurrency)]))
   const neededAt = new Map(members.map(({ id }) => [id, from]))
   const gateOf = (engine: EngineId) => gates.get(engine)!
-  const lineOf = (kind: EngineKind) => makeLine(Array.from(gates.values()).filter(({ id }) => engineKind(id) === kind))
-  const lines: Record<EngineKind, Line> = { magpie: lineOf("magpie"), parakeet: lineOf("parakeet") }
-  states.listen((engine) => lines[engineKind(engine)].stir())
+  const makeLineOf = (kind: EngineKind, standIn: boolean) =>
+    makeLine(Array.from(gates.values()).filter(({ id }) => engineKind(id) === kind && isStandIn(id) === standIn))
+  // Who waits for a stand-in is in nobody's way at the engines themselves.
+  const linesOf = (kind: EngineKind) => ({ own: makeLineOf(kind, false), standIn: makeLineOf(kind, true) })
+  const lines: Record<EngineKind, ReturnType<typeof linesOf>> = {
+    magpie: linesOf("magpie"),
+    parakeet: linesOf("parakeet"),
+  }
+  const lineFor = (kind: EngineKind, { standIn }: Choice): Line => lines[kind][standIn === true ? "standIn" : "own"]
+  const lineOf = (engine: EngineId) => lineFor(engineKind(engine), { standIn: isStandIn(engine) })
+  states.listen((engine) => lineOf(engine).stir())
 
   /** A place in line with what it waits for; the turn that came is held until the scope closes. */
   const hold = <E>(line: Line, wish: Place["wish"], wait: (place: Place) => Effect.Effect<void, E>, counts: boolean) =>
@@ -91,7 +99,7 @@ const makeLines = Effect.gen(function* () {
       }),
     )
 
-  return { lines, pace, hold, neededAt, gateOf }
+  return { lineFor, lineOf, pace, hold, neededAt, gateOf }
 })
 
 /** Until the turn of `place` came, or there is reason for another look; at most so long, which `false` says. */
@@ -124,13 +132,10 @@ const makePatience = (settings: Settings["Service"]) => {
   }
 }
 
-const makeTurn = Effect.fnUntraced(function* ({ hold, lines, pace }: Effect.Success<typeof makeLines>) {
+/** Who is told that the line is too long or too slow. */
+const makeTooLong = Effect.fnUntraced(function* ({ lineFor, pace }: Effect.Success<typeof makeLines>) {
   const settings = yield* Settings
   const fleet = yield* Fleet
-  const states = yield* EngineStates
-  const { asleep, could, maySend, outlook } = yield* makeOutlook
-  const refusal = makeRefusal(settings)
-  const patienceOf = makePatience(settings)
   const queueWaitMillis = Duration.toMillis(settings.queueWait)
 
   const queueFull = (kind: EngineKind, waiting: number, waitMillis: number) =>
@@ -138,26 +143,43 @@ const makeTurn = Effect.fnUntraced(function* ({ hold, lines, pace }: Effect.Succ
       reason: new QueueFull({ engine: kind, waiting, retryAfterMillis: pace.retryMillis(waitMillis) }),
     })
 
-  /** Refused now rather than when the wait has run out: where the line is as long as it may be, or known to be too slow. */
-  const turnedAway = (kind: EngineKind, lane: Lane, is: Outlook["is"]) => {
-    if (lane === "begun" || lane === "first") return undefined
-    // Itself does not count. Who waits with a lower priority takes no room from it.
-    const ahead = lines[kind].ahead(lane) - 1
-    const waitMillis = pace.waitMillis(kind, ahead)
-    if (ahead >= settings.queueLength * fleet.of(kind).length) return queueFull(kind, ahead, waitMillis)
-    const excess = waitMillis - queueWaitMillis
-    return is === "busy" && excess > 0 ? queueFull(kind, ahead, excess) : undefined
+  // Itself does not count. Who waits with a lower priority takes no room from it.
+  const before = (kind: EngineKind, options: TurnOptions, lane: Lane) => {
+    const ahead = lineFor(kind, options).ahead(lane) - 1
+    return { ahead, waitMillis: pace.waitMillis(kind, ahead, options.standIn) }
   }
 
-  const timedOut = (kind: EngineKind, lane: Lane, waitedMillis: number) => {
-    const retryAfterMillis = pace.retryMillis(pace.waitMillis(kind, lines[kind].ahead(lane) - 1))
-    return new HealthError({ reason: new QueueWaitTimedOut({ engine: kind, waitedMillis, retryAfterMillis }) })
+  return {
+    /** Refused now rather than when the wait has run out: where the line is as long as it may be, or known to be too slow. */
+    turnedAway: (kind: EngineKind, options: TurnOptions, lane: Lane, is: Outlook["is"]) => {
+      if (lane === "begun" || lane === "first") return undefined
+      const { ahead, waitMillis } = before(kind, options, lane)
+      if (ahead >= settings.queueLength * fleet.group(kind, options.standIn).length)
+        return queueFull(kind, ahead, waitMillis)
+      const excess = waitMillis - queueWaitMillis
+      return is === "busy" && excess > 0 ? queueFull(kind, ahead, excess) : undefined
+    },
+    timedOut: (kind: EngineKind, options: TurnOptions, lane: Lane, waitedMillis: number) => {
+      const retryAfterMillis = pace.retryMillis(before(kind, options, lane).waitMillis)
+      return new HealthError({ reason: new QueueWaitTimedOut({ engine: kind, waitedMillis, retryAfterMillis }) })
+    },
   }
+})
+
+const makeTurn = Effect.fnUntraced(function* (made: Effect.Success<typeof makeLines>) {
+  const { hold, lineFor } = made
+  const settings = yield* Settings
+  const fleet = yield* Fleet
+  const states = yield* EngineStates
+  const { asleep, could, maySend, outlook } = yield* makeOutlook
+  const { timedOut, turnedAway } = yield* makeTooLong(made)
+  const refusal = makeRefusal(settings)
+  const patienceOf = makePatience(settings)
 
   /** Whether more wait than can be served next, so that an engine that is stopped is needed too. */
-  const isCrowded = (kind: EngineKind) => {
-    const usable = fleet.members.filter((member) => member.kind === kind && isUsable(states.peek(member.id).state))
-    return lines[kind].waiting() > usable.reduce((sum, { concurrency }) => sum + concurrency, 0)
+  const isCrowded = (kind: EngineKind, options: TurnOptions) => {
+    const usable = fleet.group(kind, options.standIn).filter(({ id }) => isUsable(states.peek(id).state))
+    return lineFor(kind, options).waiting() > usable.reduce((sum, { concurrency }) => sum + concurrency, 0)
   }
 
   const refuse = (kind: EngineKind, options: TurnOptions) =>
@@ -173,7 +195,7 @@ const makeTurn = Effect.fnUntraced(function* ({ hold, lines, pace }: Effect.Succ
       while (place.given === undefined) {
         place.stirred = false
         const { is, record: likeliest } = outlook(kind, options)
-        const sleeper = is === "out" || isCrowded(kind) ? asleep(kind, options) : undefined
+        const sleeper = is === "out" || isCrowded(kind, options) ? asleep(kind, options) : undefined
         const woken =
           sleeper === undefined ? undefined : yield* states.apply(sleeper, "needed", "a request came for it")
         const record = is === "out" ? (woken ?? likeliest) : likeliest
@@ -183,16 +205,16 @@ const makeTurn = Effect.fnUntraced(function* ({ hold, lines, pace }: Effect.Succ
         if (is !== seen) until = Math.min(now + Math.max(patience[is], least), began + patience.all)
         seen = is
         if (is === "out" && (until <= now || record.state === "exhausted")) return yield* refuse(kind, options)
-        const away = isNew ? turnedAway(kind, place.wish.lane, is) : undefined
+        const away = isNew ? turnedAway(kind, options, place.wish.lane, is) : undefined
         if (away !== undefined) return yield* away
         if (yield* news(place, until - now)) continue
-        return yield* is === "busy" ? timedOut(kind, place.wish.lane, patience.busy) : refuse(kind, options)
+        return yield* is === "busy" ? timedOut(kind, options, place.wish.lane, patience.busy) : refuse(kind, options)
       }
     })
 
   return (kind: EngineKind, options: TurnOptions = {}) => {
     const wish = { lane: laneOf(options), could: could(options), may: maySend(kind, options) }
-    return Effect.tapError(hold(lines[kind], wish, wait(kind, options), true), ({ reason }) =>
+    return Effect.tapError(hold(lineFor(kind, options), wish, wait(kind, options), true), ({ reason }) =>
       Metric.update(
         Metric.withAttributes(Metrics.engineRefusals, {
           engine: outlook(kind, options).record.engine,
@@ -207,7 +229,7 @@ const makeTurn = Effect.fnUntraced(function* ({ hold, lines, pace }: Effect.Succ
 const make = Effect.gen(function* () {
   const { queueWait } = yield* Settings
   const made = yield* makeLines
-  const { gateOf, hold, lines, neededAt } = made
+  const { gateOf, hold, lineOf, neededAt } = made
 
   const service: Turnstile = {
     turn: yield* makeTurn(made),
@@ -220,15 +242,15 @@ const make = Effect.gen(function* () {
           if (!(yield* news(place, until - (yield* elapsedMillis)))) return yield* Effect.fail("late" as const)
         }
       })
-      return Effect.isSuccess(hold(lines[engineKind(engine)], { lane: "first", could: isIt, may: isIt }, wait, false))
+      return Effect.isSuccess(hold(lineOf(engine), { lane: "first", could: isIt, may: isIt }, wait, false))
     },
-    waiting: (engine) => Effect.sync(() => lines[engineKind(engine)].waiting(engine)),
+    waiting: (engine) => Effect.sync(() => lineOf(engine).waiting(engine)),
     working: (engine) => Effect.sync(() => gateOf(engine).working),
     idleMillis: (engine) => Effect.map(elapsedMillis, (now) => now - neededAt.get(engine)!),
     closeIdle: (engine, idleMillis) =>
       Effect.map(elapsedMillis, (now) => {
         const gate = gateOf(engine)
-        const isWanted = gate.working > 0 || lines[engineKind(engine)].waiting(engine) > 0
+        const isWanted = gate.working > 0 || lineOf(engine).waiting(engine) > 0
         if (isWanted || now - neededAt.get(engine)! < idleMillis) return false
         gate.closed = true
         return true
@@ -237,7 +259,7 @@ const make = Effect.gen(function* () {
       Effect.map(elapsedMillis, (now) => {
         gateOf(engine).closed = false
         neededAt.set(engine, now)
-        lines[engineKind(engine)].stir()
+        lineOf(engine).stir()
       }),
   }
   return service

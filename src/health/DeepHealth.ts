@@ -238,7 +238,9 @@ const schedule = (doctor: Doctor) =>
       yield* doctor.probe(engine)
     })
 
-    for (const { id: engine } of members) {
+    for (const { id: engine, standsIn } of members) {
+      // One that waits inside for the others to fail is not loaded for a probe.
+      if (standsIn === true) continue
       const first = firstProbeMillis * (1 + (yield* Random.next))
       yield* look(engine).pipe(
         Effect.catchCause((cause) => Effect.logError(`the scheduled probe of ${engineName(engine)} broke off`, cause)),

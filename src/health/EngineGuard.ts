@@ -2,7 +2,8 @@ import { Clock, Context, Duration, Effect, Layer, Metric, Schedule, Stream } fro
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { tellTrace, traced } from "../telemetry/Spans.ts"
-import type { EngineError } from "../upstream/EngineError.ts"
+import { type EngineError, errorOf } from "../upstream/EngineError.ts"
+import { EngineUnreachable } from "../upstream/EngineFailure.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
 import { Admission, type TurnOptions } from "./Admission.ts"
 import { makeAsk } from "./Asking.ts"
@@ -12,6 +13,7 @@ import { refusesRequests, takesRequests } from "./EngineState.ts"
 import { type EngineRecord, EngineStates } from "./EngineStates.ts"
 import { type ClientOf, Fleet, type Member } from "./Fleet.ts"
 import { HealthError } from "./HealthError.ts"
+import { type LastResort, makeLastResort, noLastResort } from "./LastResort.ts"
 import { makeOutlook } from "./Outlook.ts"
 import { Quarantine } from "./Quarantine.ts"
 import { makeRefusal } from "./Refusal.ts"
@@ -20,9 +22,12 @@ import { classify, describe, mayDoElsewhere } from "./WedgeRules.ts"
 /**
  * @property content hash of what the engine is given. With it a call that meets a wedge counts against the content, which is refused
  *   after the second; and where no engine is left it may be made once more
+ * @property replaceable whether something else is asked where no engine can answer: then the call is not made where nobody listens,
+ *   for a host that is gone costs the time of a connection
  */
 export interface GuardOptions extends Omit<TurnOptions, "tried" | "holdMillis"> {
   readonly content?: string | undefined
+  readonly replaceable?: boolean | undefined
 }
 
 /** A call gave nothing, and another engine may do better. Seen in this file only. */
@@ -52,12 +57,14 @@ const overloadRetries = Schedule.upTo(Schedule.exponential("500 millis", 1.5), {
  * - `ask`: a question to each engine of a kind that costs it nothing, such as which voices it has: takes no turn and is never
  *   refused, but what it meets counts like what a call meets. Gives what each answered, and fails where none does.
  *
+ * - `lastResort`: what answers where no engine of a kind does.
  * - `mayAnswer`: whether one of these engines is believed to answer requests.
  *
  * `stream` fails with `EngineWedged`, `EngineStarting`, `QueueFull`, `QueueWaitTimedOut` or `Quarantined`; what is the call's own
  * failure passes, of several engines the last one's.
  */
 interface Guard {
+  readonly lastResort: <K extends EngineKind>(kind: K) => LastResort<K>
   readonly mayAnswer: (kind: EngineKind, among: ReadonlySet<EngineId>) => boolean
   readonly ask: <K extends EngineKind, A>(
     kind: K,
@@ -93,7 +100,7 @@ const makeEverywhere = Effect.gen(function* () {
   const fleet = yield* Fleet
   const states = yield* EngineStates
   const admission = yield* Admission
-  const { hasOther } = yield* makeOutlook
+  const { allDown, hasOther } = yield* makeOutlook
   const judge = yield* makeJudge
   const answered = yield* makeAnswered
 
@@ -112,7 +119,7 @@ const makeEverywhere = Effect.gen(function* () {
       Effect.map(
         Effect.mapError(turn, (refused) => earlier ?? refused),
         (engine) => {
-          const member = fleet.of(kind).find(({ id }) => id === engine)!
+          const member = fleet.group(kind, options.standIn).find(({ id }) => id === engine)!
           const record = states.peek(engine)
           tried.add(engine)
           let gave = false
@@ -123,13 +130,13 @@ const makeEverywhere = Effect.gen(function* () {
             return answered(record)
           })
           const call = stream(member.client)
-          const isAlone = () => !hasOther(kind, { among: options.among, tried })
+          const isAlone = () => !hasOther(kind, { ...options, tried })
           return (options.begun === true ? patiently(kind, call, isAlone) : call).pipe(
             Stream.onFirst(() => answeredOnce),
             Stream.onEnd(answeredOnce),
             Stream.catch((failure) =>
               Stream.fromEffect(
-                Effect.flatMap(judge(member, record.life, failure, options.content), (error) => {
+                Effect.flatMap(judge(member, record, failure, options.content), (error) => {
                   const isLost = gave || !mayDoElsewhere(kind, failure.reason)
                   return Effect.fail(isLost ? error : new Elsewhere(engine, error, describe(failure.reason)))
                 }),
@@ -147,12 +154,20 @@ const makeEverywhere = Effect.gen(function* () {
     earlier?: Elsewhere,
   ): Stream.Stream<A, EngineError | HealthError | Elsewhere, R> =>
     Stream.catch(once(call, holdMillis, earlier), (error) => {
-      if (!(error instanceof Elsewhere) || !hasOther(call.kind, { among: call.options.among, tried: call.tried }))
+      if (!(error instanceof Elsewhere) || !hasOther(call.kind, { ...call.options, tried: call.tried }))
         return Stream.fail(error)
       return Stream.concat(Stream.fromEffectDrain(passOn(error)), everywhere(call, 0, error))
     })
 
-  return { once, everywhere }
+  /** What a call fails with that is not made, since nobody listens at any engine. */
+  const unmade = ({ kind, options }: Pick<Call<EngineKind, unknown, unknown>, "kind" | "options">) => {
+    const engine = options.replaceable === true ? allDown(kind, options) : undefined
+    return engine === undefined
+      ? undefined
+      : errorOf(kind)(new EngineUnreachable({ message: states.peek(engine).reason }))
+  }
+
+  return { once, everywhere, unmade }
 })
 
 const make = Effect.gen(function* () {
@@ -163,17 +178,23 @@ const make = Effect.gen(function* () {
   const judge = yield* makeJudge
   const answered = yield* makeAnswered
   const askAll = yield* makeAsk
-  const { everywhere, once } = yield* makeEverywhere
+  const { everywhere, once, unmade } = yield* makeEverywhere
   const recoveryMillis = Duration.toMillis(settings.recoveryWait)
 
+  const lastResorts: { readonly [K in EngineKind]: LastResort<K> } = {
+    magpie: yield* makeLastResort("magpie"),
+    parakeet: yield* makeLastResort("parakeet"),
+  }
+
   const service: Guard = {
+    lastResort: (kind) => lastResorts[kind],
     mayAnswer: (kind, among) => hasOther(kind, { among }),
     ask: (kind, question) =>
       askAll(kind, (member) =>
         Effect.gen(function* () {
           const record = states.peek(member.id)
           const answer = yield* Effect.tapError(question(member.client), (error) =>
-            judge(member, record.life, error, undefined),
+            judge(member, record, error, undefined),
           )
           yield* answered(record)
           return answer
@@ -188,7 +209,10 @@ const make = Effect.gen(function* () {
         Stream.fromEffectDrain(
           Effect.logInfo(`a call that met a wedge of ${engineName(error.engine)} waits to be made once more`),
         ).pipe(Stream.concat(once(calling(), holdMillis)))
-      const call = Stream.suspend(() => everywhere(calling(), holdMillis))
+      const call = Stream.suspend(() => {
+        const error = unmade({ kind, options })
+        return error === undefined ? everywhere(calling(), holdMillis) : Stream.fail(error)
+      })
       const guarded =
         holdMillis === 0
           ? call
@@ -211,6 +235,7 @@ export class EngineGuard extends Context.Service<EngineGuard, Guard>()("aviary/h
   static readonly layerOpen = Layer.effect(
     EngineGuard,
     Effect.map(Fleet, ({ of }): Guard => ({
+      lastResort: () => noLastResort,
       mayAnswer: () => true,
       ask: (kind, question) => {
         const [first] = of(kind)
@@ -227,7 +252,7 @@ const passOn = ({ engine, why }: Elsewhere) =>
     Metric.update(Metric.withAttributes(Metrics.engineFailovers, { engine }), 1),
   )
 
-/** Reports a call's failure, and says what it is to the client. `life` is the engine's when the call began. */
+/** Reports a call's failure, and says what it is to the client. `before` is what was known of the engine when the call began. */
 const makeJudge = Effect.gen(function* () {
   const refusal = makeRefusal(yield* Settings)
   const states = yield* EngineStates
@@ -240,10 +265,11 @@ const makeJudge = Effect.gen(function* () {
 
   return Effect.fnUntraced(function* (
     { id, kind }: Pick<Member, "id" | "kind">,
-    life: number,
+    before: Pick<EngineRecord, "era" | "life">,
     error: EngineError,
     content: string | undefined,
   ) {
+    const { life } = before
     const finding = classify(kind, error.reason)
     if (finding === "request" || finding === "overload") return error
     const record = states.peek(id)
@@ -256,7 +282,9 @@ const makeJudge = Effect.gen(function* () {
       return refusal(states.peek(id), now)
     }
     // Cut off by a restart, or by what the restart is about.
-    if (isOld || !takesRequests(record.state)) return refusal(record, now)
+    if (record.era !== before.era || !takesRequests(record.state)) return refusal(record, now)
+    // Of an engine that came back meanwhile it says nothing, and to its client what it is.
+    if (isOld) return error
     if (finding === "unreachable") {
       if (record.state === "down") return error
       // Nobody has to confirm that nobody listens.

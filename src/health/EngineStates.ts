@@ -70,7 +70,11 @@ const make = Effect.gen(function* () {
   const { members } = yield* Fleet
   const now = yield* Clock.currentTimeMillis
   const records = new Map<EngineId, SubscriptionRef.SubscriptionRef<EngineRecord>>()
-  for (const { id } of members) records.set(id, yield* SubscriptionRef.make(begin(id, now)))
+  for (const { id, standsIn } of members) {
+    const reason =
+      standsIn === true ? "inside, for when no other engine can answer; not loaded before" : "not probed yet"
+    records.set(id, yield* SubscriptionRef.make(begin(id, now, reason)))
+  }
   const of = (engine: EngineId) => records.get(engine)!
   const listeners: Array<(engine: EngineId) => void> = []
 
@@ -125,10 +129,10 @@ export class EngineStates extends Context.Service<EngineStates, States>()("aviar
   static readonly layer = Layer.effect(EngineStates, make)
 }
 
-const begin = (engine: EngineId, now: number): EngineRecord => ({
+const begin = (engine: EngineId, now: number, reason: string): EngineRecord => ({
   engine,
   state: "unknown",
-  reason: "not probed yet",
+  reason,
   since: now,
   life: 0,
   era: 0,

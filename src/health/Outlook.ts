@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import type { EngineKind } from "../upstream/EngineKind.ts"
-import type { EngineId } from "./EngineId.ts"
+import { type EngineId, isStandIn } from "./EngineId.ts"
 import { type EngineState, isUsable } from "./EngineState.ts"
 import { type EngineRecord, EngineStates } from "./EngineStates.ts"
 import { Fleet } from "./Fleet.ts"
@@ -24,10 +24,12 @@ const likelihood: { readonly [S in EngineState]: number } = {
  *
  * @property among the engines that can do it; absent: any of its kind
  * @property tried those that have been asked already
+ * @property standIn to what stands in for them, and to none of them
  */
 export interface Choice {
   readonly among?: ReadonlySet<EngineId> | undefined
   readonly tried?: ReadonlySet<EngineId> | undefined
+  readonly standIn?: boolean | undefined
 }
 
 /**
@@ -53,6 +55,7 @@ export interface Outlook {
  * - `outlook`: what a call has to expect. Where all that could do it were tried, what is to be expected of those.
  * - `asleep`: an engine that could serve it and is stopped.
  * - `hasOther`: whether an engine that was not tried is believed to answer.
+ * - `allDown`: one of those that could serve it, where nobody listens at any of them.
  */
 export const makeOutlook = Effect.gen(function* () {
   const fleet = yield* Fleet
@@ -60,16 +63,16 @@ export const makeOutlook = Effect.gen(function* () {
   const stateOf = (engine: EngineId) => states.peek(engine).state
 
   const could =
-    ({ among, tried }: Choice) =>
+    ({ among, standIn = false, tried }: Choice) =>
     (engine: EngineId) =>
-      among?.has(engine) !== false && tried?.has(engine) !== true
+      isStandIn(engine) === standIn && among?.has(engine) !== false && tried?.has(engine) !== true
 
-  const eligible = (kind: EngineKind, { among, tried }: Choice) => {
+  const eligible = (kind: EngineKind, { among, standIn, tried }: Choice) => {
     const able = fleet
-      .of(kind)
+      .group(kind, standIn)
       .map(({ id }) => id)
-      .filter(could({ among }))
-    const untried = able.filter(could({ tried }))
+      .filter(could({ among, standIn }))
+    const untried = able.filter(could({ standIn, tried }))
     return untried.length > 0 ? untried : able
   }
 
@@ -88,10 +91,15 @@ export const makeOutlook = Effect.gen(function* () {
   }
 
   const hasOther = (kind: EngineKind, choice: Choice) =>
-    fleet.of(kind).some(({ id }) => could(choice)(id) && isUsable(stateOf(id)))
+    fleet.group(kind, choice.standIn).some(({ id }) => could(choice)(id) && isUsable(stateOf(id)))
 
   const asleep = (kind: EngineKind, choice: Choice) =>
     fleet.of(kind).find(({ id }) => could(choice)(id) && stateOf(id) === "stopped")?.id
 
-  return { asleep, could, maySend, outlook, hasOther }
+  const allDown = (kind: EngineKind, choice: Choice) => {
+    const able = eligible(kind, choice)
+    return able.every((engine) => stateOf(engine) === "down") ? able[0] : undefined
+  }
+
+  return { allDown, asleep, could, maySend, outlook, hasOther }
 })

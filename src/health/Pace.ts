@@ -19,12 +19,13 @@ const newestWeight = 0.2
  * How quickly the line before the engines of a kind moves, from the calls that they have answered.
  *
  * - `answered`: a call of an engine took so long.
- * - `waitMillis`: how long so many calls take that go before one; 0 while no call has been answered.
+ * - `waitMillis`: how long so many calls take that go before one, at what stands in for the engines where that is asked; 0 while no
+ *   call has been answered.
  * - `retryMillis`: when to come back to a line in which so many wait, or one that is known to take so long.
  */
 export interface Pace {
   readonly answered: (engine: EngineId, millis: number) => void
-  readonly waitMillis: (kind: EngineKind, ahead: number) => number
+  readonly waitMillis: (kind: EngineKind, ahead: number, standIn?: boolean) => number
   readonly retryMillis: (waitMillis: number) => number
 }
 
@@ -34,8 +35,8 @@ export const makePace = Effect.gen(function* () {
   const callMillis = new Map<EngineId, number>()
 
   /** Calls per millisecond of those that can be used, of all where none can; one that has answered none yet is as quick as the others. */
-  const callsPerMilli = (kind: EngineKind) => {
-    const all = fleet.members.filter((member) => member.kind === kind)
+  const callsPerMilli = (kind: EngineKind, standIn?: boolean) => {
+    const all = fleet.group(kind, standIn)
     const usable = all.filter(({ id }) => isUsable(states.peek(id).state))
     const working = usable.length === 0 ? all : usable
     const known = working.flatMap(({ id }) => callMillis.get(id) ?? [])
@@ -48,8 +49,8 @@ export const makePace = Effect.gen(function* () {
       const before = callMillis.get(engine) ?? millis
       callMillis.set(engine, before + newestWeight * (millis - before))
     },
-    waitMillis: (kind, ahead) => {
-      const wait = ahead / callsPerMilli(kind)
+    waitMillis: (kind, ahead, standIn) => {
+      const wait = ahead / callsPerMilli(kind, standIn)
       return Number.isFinite(wait) ? wait : 0
     },
     retryMillis: (waitMillis) =>

@@ -4,6 +4,7 @@ import { withoutSecrets } from "../telemetry/Secrets.ts"
 /**
  * What became known of a request while it was answered, for its line in the log.
  *
+ * @property engine what answered in the place of the engines
  * @property why what went wrong, in words for an operator
  */
 export interface RequestNotes {
@@ -11,6 +12,7 @@ export interface RequestNotes {
   readonly key?: string
   readonly model?: string
   readonly voice?: string
+  readonly engine?: string
   readonly why?: string
 }
 

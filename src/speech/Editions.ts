@@ -5,10 +5,12 @@ import { type Edition, Fleet } from "../health/Fleet.ts"
 import { mayDoElsewhere } from "../health/WedgeRules.ts"
 import type { Utterance } from "../upstream/Utterance.ts"
 import type { SpeechFailure } from "./SpeechError.ts"
+import type { SpeechRequest } from "./SpeechRequest.ts"
+import type { StandIn } from "./StandIn.ts"
 import { VoiceList } from "./VoiceList.ts"
 
-/** Which edition of Magpie is asked, and which after it where that has nothing to give. */
-export const makeEditions = Effect.gen(function* () {
+/** Which edition of Magpie is asked, and which after it where that has nothing to give; what stands in for them comes last. */
+export const makeEditions = Effect.fnUntraced(function* (standIn: StandIn | undefined) {
   const fleet = yield* Fleet
   const guard = yield* EngineGuard
   const voices = yield* VoiceList
@@ -31,25 +33,29 @@ export const makeEditions = Effect.gen(function* () {
   })
 
   return <A, R>(
-    voice: string,
-    speak: (edition: Edition<"magpie">) => Effect.Effect<A, SpeechFailure, R>,
-  ): Effect.Effect<A, SpeechFailure, R> =>
-    Effect.flatMap(choose(voice), (editions) => {
+    request: SpeechRequest,
+    speak: (edition: Edition<"magpie">, replaceable: boolean) => Effect.Effect<A, SpeechFailure, R>,
+  ): Effect.Effect<A, SpeechFailure, R> => {
+    const replaceable = standIn?.speaks(request) === true
+    const own = Effect.flatMap(choose(request.voice), (editions) => {
       const from = (index: number): Effect.Effect<A, SpeechFailure, R> => {
-        const asked = speak(editions[index] ?? fleet.editions("magpie")[0])
+        const asked = speak(editions[index] ?? fleet.editions("magpie")[0], replaceable)
         return index + 1 >= editions.length
           ? asked
           : Effect.catch(asked, (error) => (isOut(error) ? from(index + 1) : Effect.fail(error)))
       }
       return from(0)
     })
+    if (standIn === undefined) return own
+    return Effect.catch(own, (error) => standIn.instead(request, error, speak(standIn.edition, false)))
+  }
 })
 
 /** An edition as a take sees it: any of it that has the voice, and what one of them begins, another may go on with. */
 export const makeSynthesizer = Effect.gen(function* () {
   const guard = yield* EngineGuard
   const voices = yield* VoiceList
-  return ({ members, traits }: Edition<"magpie">, priority: Priority | undefined) => ({
+  return ({ members, standsIn, traits }: Edition<"magpie">, priority: Priority | undefined, replaceable: boolean) => ({
     maxCharacters: traits.maxCharacters,
     supportsSpeed: traits.supportsSpeed,
     ...(traits.audible !== undefined && { audible: traits.audible }),
@@ -57,7 +63,12 @@ export const makeSynthesizer = Effect.gen(function* () {
       const speakers = voices.speakers(utterance.voice)
       const having = [...members].filter((id) => speakers?.has(id) ?? true)
       const among = having.length === 0 ? members : new Set(having)
-      return guard.stream("magpie", (client) => client.synthesize(utterance), { begun, among, priority })
+      return guard.stream("magpie", (client) => client.synthesize(utterance), {
+        ...{ begun, among, priority },
+        standIn: standsIn,
+        // Nothing else can go on with what it has begun.
+        replaceable: replaceable && !begun,
+      })
     },
   })
 })

@@ -20,6 +20,7 @@ import { Pronunciations } from "./Pronunciations.ts"
 import { Speakable } from "./speakable/Speakable.ts"
 import type { SpeechFailure } from "./SpeechError.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
+import { makeStandIn, type StandIn } from "./StandIn.ts"
 import { synthesize } from "./Synthesis.ts"
 import { VoiceList } from "./VoiceList.ts"
 
@@ -31,6 +32,7 @@ import { VoiceList } from "./VoiceList.ts"
  * @property length bytes, when the whole is already there
  * @property sha256 of the whole audio, hexadecimal, when it is already there
  * @property whole all of the audio, where it is in memory and charged already
+ * @property standIn what speaks it, where that is the voice inside since no Magpie could
  * @property text what is spoken, where that is another text than was sent
  * @property bytes the audio, encoded; ends only when it is whole and committed. What a client is handed is charged by `settle`, which
  *   `paid` does at the right moment
@@ -42,6 +44,7 @@ export interface Spoken extends Payable<SpeechFailure> {
   readonly text?: string | undefined
   readonly sha256?: string | undefined
   readonly whole?: Uint8Array | undefined
+  readonly standIn?: { readonly model: string; readonly voice: string } | undefined
 }
 
 /** What a trace says of the audio: never what is said in it. */
@@ -98,39 +101,93 @@ const paidHit = Effect.fnUntraced(function* (
 })
 
 /** What decides how a request is read, whichever edition speaks it. */
-const makeReader = Effect.gen(function* () {
+const makeReader = Effect.fnUntraced(function* (standIn: StandIn | undefined) {
   const { maxTextCharacters: maxCharacters, speakable: speakableByDefault } = yield* Settings
-  const [voices, speakable, pronunciations] = [yield* VoiceList, yield* Speakable, yield* Pronunciations]
+  const [listed, speakable, pronunciations] = [yield* VoiceList, yield* Speakable, yield* Pronunciations]
   yield* Effect.forEach((yield* Fleet).editions("magpie"), ({ traits }) => pronunciations.check(traits))
-  return (request: SpeechRequest, { traits: magpie }: Edition<"magpie">) =>
-    plan(request, { magpie, voices, maxCharacters, speakable, speakableByDefault, pronunciations })
+  return (request: SpeechRequest, { standsIn, traits: magpie }: Edition<"magpie">) => {
+    const voices = standsIn === true && standIn !== undefined ? standIn.voices : listed
+    return plan(request, { magpie, voices, maxCharacters, speakable, speakableByDefault, pronunciations })
+  }
+})
+
+/** A request as an edition reads it, what it costs, and what is told of its answer whether it is made or found. */
+const makePrepare = Effect.fnUntraced(function* (standIn: StandIn | undefined) {
+  const read = yield* makeReader(standIn)
+  const keys = yield* OwnedKeys
+  return Effect.fnUntraced(function* (edition: Edition<"magpie">, request: SpeechRequest) {
+    const planned = yield* read(request, edition)
+    const { accountId } = yield* Payer
+    const { model } = edition.traits
+    return {
+      edition,
+      planned,
+      usage: { kind: "speech", model, characters: planned.characters } as const,
+      about: {
+        key: keys.of(accountId, keyOf(planned)),
+        contentType: contentTypeOf(planned.format),
+        text: planned.rewritten,
+        standIn: edition.standsIn === true ? { model, voice: planned.voice } : undefined,
+      },
+    }
+  })
+})
+
+type Prepared = Effect.Success<ReturnType<Effect.Success<ReturnType<typeof makePrepare>>>>
+
+/** What a repeated request has paid for, if it is still there: another edition than the one that is asked first now may have made it. */
+const makeKept = Effect.fnUntraced(function* (
+  prepare: Effect.Success<ReturnType<typeof makePrepare>>,
+  standIn: StandIn | undefined,
+) {
+  const cache = yield* AtomicCache
+  const fleet = yield* Fleet
+  return Effect.fnUntraced(function* (first: Prepared, request: SpeechRequest) {
+    const others = [...fleet.editions("magpie"), ...(standIn === undefined ? [] : [standIn.edition])]
+      .filter(({ traits }) => traits !== first.edition.traits)
+      .map((edition) => Effect.option(prepare(edition, request)))
+    for (const reading of [Effect.succeedSome(first), ...others]) {
+      const prepared = yield* reading
+      if (Option.isNone(prepared)) continue
+      const found = yield* cache.get(prepared.value.about.key)
+      if (Option.isSome(found)) return { prepared: prepared.value, entry: found.value }
+    }
+    return undefined
+  })
 })
 
 const make = Effect.gen(function* () {
-  const eachEdition = yield* makeEditions
+  const standIn = yield* makeStandIn
+  const eachEdition = yield* makeEditions(standIn)
   const synthesizerOf = yield* makeSynthesizer
+  const prepare = yield* makePrepare(standIn)
+  const keptFor = yield* makeKept(prepare, standIn)
   const cache = yield* AtomicCache
   const flights = yield* Flights
-  const keys = yield* OwnedKeys
   const billing = yield* Billing
-  const read = yield* makeReader
   const encoders = yield* Encoders
   const sharing = yield* Sharing
   const { paces } = yield* Settings
-  const speakAs = Effect.fnUntraced(function* (edition: Edition<"magpie">, request: SpeechRequest) {
-    const magpie = edition.traits
-    const planned = yield* read(request, edition)
-    const { accountId, priority } = yield* Payer
-    const key = keys.of(accountId, keyOf(planned))
-    const contentType = contentTypeOf(planned.format)
-    const text = planned.rewritten
-    const usage = { kind: "speech", model: magpie.model, characters: planned.characters } as const
+  const speakAs = Effect.fnUntraced(function* (
+    edition: Edition<"magpie">,
+    request: SpeechRequest,
+    replaceable: boolean,
+  ) {
+    const prepared = yield* prepare(edition, request)
+    const { about, planned, usage } = prepared
+    const { key } = about
+    const { priority } = yield* Payer
     const charging = chargingFor(billing, planned)
-    const hit = ({ bytes, metadata: { durationMs, length, sha256 } }: Entry, hold: Hold): Spoken => ({
-      ...{ key, contentType, text, cache: "HIT", length, sha256 },
+    const hitOf = (
+      { bytes, metadata: { durationMs, length, sha256 } }: Entry,
+      hold: Hold,
+      of: Prepared["about"],
+    ): Spoken => ({
+      ...{ ...of, cache: "HIT", length, sha256 },
       bytes: Stream.onError(bytes(), (cause) => billing.release(hold, cause)),
       ...charging(hold, "HIT", { total: () => length, durationMs: () => durationMs }),
     })
+    const hit = (entry: Entry, hold: Hold) => hitOf(entry, hold, about)
 
     if (request.cacheControl === "use") {
       const found = yield* cache.get(key)
@@ -141,11 +198,11 @@ const make = Effect.gen(function* () {
     if (hold.replayed) {
       // A repetition costs nothing where what was paid is still there, so it has no claim to a fresh synthesis. Otherwise it is made
       // again, and charged again: a key would buy synthesis for nothing for a day.
-      const kept = request.cacheControl === "bypass" ? Option.none() : yield* cache.get(key)
-      if (Option.isSome(kept)) return hit(kept.value, hold)
+      const kept = request.cacheControl === "bypass" ? undefined : yield* keptFor(prepared, request)
+      if (kept !== undefined) return hitOf(kept.entry, hold, kept.prepared.about)
       hold = yield* billing.reserve(usage, { again: true })
     }
-    const synthesizer = synthesizerOf(edition, priority)
+    const synthesizer = synthesizerOf(edition, priority, replaceable)
     const take = synthesize(planned, synthesizer, encoders, paces)
     const shared = (request.cacheControl === "use" ? sharing : alone).take<SpeechFailure>(key, take.bytes)
     const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
@@ -155,21 +212,21 @@ const make = Effect.gen(function* () {
       produce: shared.bytes,
       head: () => shared.made()?.head ?? take.head(),
       foresee: (made) => (shared.followed() ? shared.total() : take.foresee(made)),
-      describe: () => describe(planned, contentType, shared.made(), take.durationMs()),
+      describe: () => describe(planned, about.contentType, shared.made(), take.durationMs()),
     })
     const joined = yield* Effect.onError(traced("Flights.join")(join), release)
     if (joined._tag === "Found") return hit(joined.entry, hold)
     const { bytes, made, total } = joined
     const role = joined.role === "MISS" && shared.followed() ? "COALESCED" : joined.role
     return {
-      ...{ key, contentType, text, cache: role, length: undefined },
+      ...{ ...about, cache: role, length: undefined },
       bytes: Stream.onError(bytes, release),
       ...charging(hold, role, { total, durationMs: () => made().durationMs }),
     } satisfies Spoken
   })
   return Speech.of({
     speak: Effect.fn("Speech.speak")((request: SpeechRequest) =>
-      eachEdition(request.voice, (edition) => speakAs(edition, request)),
+      eachEdition(request, (edition, replaceable) => speakAs(edition, request, replaceable)),
     ),
   })
 })

@@ -18,12 +18,14 @@ const patience = Duration.seconds(2)
  * - `known`: as they were listed last, answered at once while a newer listing is fetched behind it. Only before the
  *   first listing does it wait for an engine, so what is in the cache is served while the engines hang or are down.
  * - `latest`: the same, but a listing that is due is waited for, for at most two seconds. For names that `known` lacks.
+ * - `last`: as they were listed last; absent before the first listing.
  * - `speakers`: the engines that have a voice, by the last listing of each; absent: any. One that was not heard of yet has those of
  *   its model.
  */
 interface Voices {
   readonly known: Effect.Effect<VoiceIndex, EngineError>
   readonly latest: Effect.Effect<VoiceIndex, EngineError>
+  readonly last: () => VoiceIndex | undefined
   readonly speakers: (voice: string) => ReadonlySet<EngineId> | undefined
 }
 
@@ -107,6 +109,7 @@ const make = Effect.gen(function* () {
       const unlessItCame = () => Effect.succeed(before)
       return wait.pipe(Effect.timeoutOrElse({ duration: patience, orElse: unlessItCame }), Effect.catch(unlessItCame))
     }),
+    last: () => last,
     speakers,
   }
   return service

@@ -144,6 +144,12 @@ export const engineFailovers = counter(
   { engine: "engines" },
 )
 
+export const fallbackAnswers = counter(
+  "aviary_fallback_answers_total",
+  "Requests, or parts of recordings, that the engine inside answered since no other of its kind could.",
+  { engine: "engines" },
+)
+
 export const engineRestarts = counter("aviary_engine_restarts_total", "Restarts of an engine that were tried.", {
   engine: "engines",
   outcome: ["restarted", "failed"],

@@ -2,9 +2,10 @@ import { Duration, Effect, Metric, Stream } from "effect"
 import { type DecodedRecording, type Recording, recordingSampleRate } from "../audio/Recording.ts"
 import type { Segment } from "../audio/Segment.ts"
 import type { Priority } from "../billing/Priority.ts"
+import { isEnglish } from "../embedded/English.ts"
 import { SpeechFinder } from "../embedded/SpeechFinder.ts"
 import type { Stretch } from "../embedded/Stretches.ts"
-import { EngineGuard } from "../health/EngineGuard.ts"
+import { EngineGuard, type GuardOptions } from "../health/EngineGuard.ts"
 import { Fleet } from "../health/Fleet.ts"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
@@ -36,10 +37,16 @@ const surelySpeech = 500
 
 const samplesPerMs = recordingSampleRate / 1_000
 
-/** What was heard, as long as it is asked for. `unheardMs` is speech so far that the engine made no text of, though asked twice. */
+/**
+ * What was heard, as long as it is asked for.
+ *
+ * @property unheardMs speech so far that the engine made no text of, though asked twice
+ * @property standIn the model inside that heard some of it so far in an engine's place; undefined where none has
+ */
 export interface Heard {
   readonly segments: Stream.Stream<Segment, TranscriptionFailure>
   readonly unheardMs: () => number
+  readonly standIn: () => string | undefined
 }
 
 /** Where a recording has speech, from the first to the last of it, if there is any, and how many samples of it. */
@@ -103,12 +110,42 @@ const makeParts = Effect.gen(function* () {
   }
 })
 
+/** The call for a part: by an engine, or by the one inside where no engine can take it and what is asked for is within its reach. */
+const makeCall = Effect.gen(function* () {
+  const guard = yield* EngineGuard
+  const parakeet = (yield* Fleet).traits("parakeet")
+  const { member, orElse } = guard.lastResort("parakeet")
+
+  /** English text with its times, and no more. */
+  const isWithinReach = (asked: Asked) =>
+    member !== undefined &&
+    asked.translate !== true &&
+    asked.speakers !== true &&
+    isEnglish(parakeet.language(asked.language))
+
+  return (file: Recording, asked: Asked, options: GuardOptions, replaced: (model: string) => void) => {
+    const replaceable = isWithinReach(asked)
+    const own = guard.stream("parakeet", (client) => client.transcribe(file, asked), { ...options, replaceable })
+    if (!replaceable) return own
+    const inside = guard.stream(
+      "parakeet",
+      (client) =>
+        client.transcribe(file, { ...asked, language: "en-US" }).pipe(
+          Stream.onStart(Effect.sync(() => replaced(client.model))),
+          Stream.map((segment) => ({ ...segment, language: "en-US" })),
+        ),
+      { ...options, standIn: true },
+    )
+    return orElse<Segment, TranscriptionFailure, never>(own, inside)
+  }
+})
+
 /**
  * Hears recordings of any length, part by part: cut at pauses, each part in a turn of its own, so that a recording of hours keeps
  * nobody out. What an engine does not tell is added: where speech lies, and the times of English words.
  */
 export const makeHearing = Effect.gen(function* () {
-  const guard = yield* EngineGuard
+  const callFor = yield* makeCall
   const speechIn = yield* makeSpeechIn
   const partFile = yield* makePartFiles
   const wordTimes = yield* makeWordTimes
@@ -117,29 +154,25 @@ export const makeHearing = Effect.gen(function* () {
   return (recording: DecodedRecording, asked: Asked): Heard => {
     const place = makePlacing(Math.ceil(recording.samples / samplesPerMs))
     let unheardMs = 0
+    let standIn: string | undefined
 
     const hearPart = (part: Part, number: number) =>
       Stream.unwrap(
         Effect.map(partFile(recording, part), (file) => {
           let count = 0
-          const call = guard
-            .stream("parakeet", (client) => client.transcribe(file, asked), {
-              content: recording.sha256,
-              begun: number > 0,
-              priority: asked.priority,
-            })
-            .pipe(
-              Stream.filter(({ text }) => text.trim() !== ""),
-              Stream.mapEffect((segment) =>
-                asked.times === true && isAll(segment, file)
-                  ? Effect.map(speechIn(file, part), ({ lies }) => placedAt(segment, lies))
-                  : Effect.succeed(segment),
-              ),
-              Stream.mapEffect((segment) =>
-                asked.words === true ? Effect.mapError(wordTimes(file, segment), broken) : Effect.succeed(segment),
-              ),
-              Stream.map((segment) => place(segment, part.from / samplesPerMs, count++ === 0)),
-            )
+          const options = { content: recording.sha256, begun: number > 0, priority: asked.priority }
+          const call = callFor(file, asked, options, (model) => (standIn = model)).pipe(
+            Stream.filter(({ text }) => text.trim() !== ""),
+            Stream.mapEffect((segment) =>
+              asked.times === true && isAll(segment, file)
+                ? Effect.map(speechIn(file, part), ({ lies }) => placedAt(segment, lies))
+                : Effect.succeed(segment),
+            ),
+            Stream.mapEffect((segment) =>
+              asked.words === true ? Effect.mapError(wordTimes(file, segment), broken) : Effect.succeed(segment),
+            ),
+            Stream.map((segment) => place(segment, part.from / samplesPerMs, count++ === 0)),
+          )
           const doubted = Effect.gen(function* () {
             if (count > 0) return Stream.empty
             const ms = (yield* speechIn(file, part)).spoken / samplesPerMs
@@ -166,6 +199,7 @@ export const makeHearing = Effect.gen(function* () {
         Stream.flatMap(([part, number]) => hearPart(part, number)),
       ),
       unheardMs: () => unheardMs,
+      standIn: () => standIn,
     }
   }
 })

@@ -32,6 +32,7 @@ interface Heard {
   readonly language: string
   readonly durationSeconds: number
   readonly segments: ReadonlyArray<Segment>
+  readonly standIn?: string | undefined
 }
 
 /**
@@ -41,13 +42,15 @@ interface Heard {
  * @property durationSeconds length of what is heard
  * @property segments what is said, as the engine hears it, to be read once. However slowly, the engine's turn ends when it has heard all
  * @property unheardMs speech that the engine made no text of, though asked twice; known when `segments` has ended
+ * @property standIn the model inside that has heard some of it so far, since no engine could
  * @property settle charges all of it; to be run once, when `segments` has ended
  * @property delivered tells how much the client was handed: all, which it is told after `settle` only, or the text of so many
  *   milliseconds when the client left. The last word counts. Not told where it was broken off by anybody else
  */
-export interface Transcribed extends Omit<Heard, "segments"> {
+export interface Transcribed extends Omit<Heard, "segments" | "standIn"> {
   readonly segments: Stream.Stream<Segment, TranscriptionFailure>
   readonly unheardMs: () => number
+  readonly standIn: () => string | undefined
   readonly settle: Effect.Effect<void, TranscriptionFailure>
   readonly delivered: (handed: "all" | number) => Effect.Effect<void>
 }
@@ -85,7 +88,7 @@ const makeHear = Effect.map(makeHearing, (hearing) =>
     done: Effect.Effect<void>,
   ) {
     const { priority } = yield* Payer
-    const { segments, unheardMs } = hearing(recording, { ...asked, priority })
+    const { segments, standIn, unheardMs } = hearing(recording, { ...asked, priority })
     const heard = segments.pipe(
       Stream.tap((segment) => Effect.sync(() => each(segment))),
       Stream.ensuring(done),
@@ -93,7 +96,7 @@ const makeHear = Effect.map(makeHearing, (hearing) =>
     const queue = yield* Stream.toQueue(heard, { capacity: "unbounded" })
     yield* Pull.catchDone(Queue.peek(queue), () => Effect.void)
     yield* tellSeconds("aviary.first_text_seconds")
-    return { segments: Stream.fromQueue(queue), unheardMs }
+    return { segments: Stream.fromQueue(queue), unheardMs, standIn }
   }),
 )
 
@@ -170,6 +173,7 @@ const make = Effect.gen(function* () {
         ...kept,
         segments: Stream.fromIterable(kept.segments),
         unheardMs: () => 0,
+        standIn: () => kept.standIn,
         settle: Effect.asVoid(billing.settle(earlier, { served: "MISS" })),
         delivered: delivered(earlier, audioMillis),
       } satisfies Transcribed
@@ -188,18 +192,21 @@ const make = Effect.gen(function* () {
     const heardHere = Effect.tapError(hear(recording, request, keep, Scope.close(hearing, Exit.void)), () =>
       checkSupported(request, parakeet),
     )
-    const { segments, unheardMs } = yield* Effect.onError(heardHere, release)
+    const { segments, standIn, unheardMs } = yield* Effect.onError(heardHere, release)
     const heard = { language: parakeet.language(request.language), durationSeconds: seconds }
     const settled = Effect.suspend(() =>
       billing.settle(hold, {
         served: "MISS",
-        ...(repeatable ? { outcome: JSON.stringify({ ...heard, segments: kept } satisfies Heard) } : {}),
+        ...(repeatable
+          ? { outcome: JSON.stringify({ ...heard, segments: kept, standIn: standIn() } satisfies Heard) }
+          : {}),
       }),
     )
     return {
       ...heard,
       segments: Stream.onError(segments, release),
       unheardMs,
+      standIn,
       settle: Effect.andThen(
         tellTrace(() => ({ "aviary.characters": characters })),
         Effect.asVoid(Effect.onError(settled, release)),

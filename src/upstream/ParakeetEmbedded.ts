@@ -6,13 +6,19 @@ import type { Settings } from "../Settings.ts"
 import { embeddedHearing } from "./EmbeddedHearing.ts"
 import { type Listening, textAlone } from "./Listening.ts"
 
+/** What is known of Moonshine before it is loaded. */
+export const moonshineTraits = {
+  language: () => "en-US",
+  abilities: { ...textAlone, streams: true, times: true },
+  ready: Effect.void,
+}
+
 /** What `ParakeetClient` promises, from Moonshine. */
 export const makeParakeetEmbedded = Effect.fnUntraced(function* (settings: Settings["Service"]) {
   const moonshine = yield* Moonshine
   return {
+    ...moonshineTraits,
     model: moonshine.model,
-    language: () => "en-US",
-    abilities: { ...textAlone, streams: true, times: true },
     transcribe: (recording: Recording, { language }: Listening = {}) =>
       embeddedHearing(
         Stream.concat(
@@ -21,6 +27,5 @@ export const makeParakeetEmbedded = Effect.fnUntraced(function* (settings: Setti
         ),
         settings,
       ),
-    ready: Effect.void,
   }
 })

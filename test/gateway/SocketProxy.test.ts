@@ -9,12 +9,14 @@ import { request } from "node:http"
 import { fakeDocker, running } from "../support/dockerEngine.ts"
 import { startSocketProxy } from "../support/socketProxy.ts"
 
-const proxied = Effect.gen(function* () {
+const proxyFor = Effect.fnUntraced(function* (onDemand: ReadonlyArray<string>) {
   const socket = `${yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()}/docker.sock`
   const { docker } = yield* fakeDocker(socket)
-  const proxy = yield* startSocketProxy(socket, ["magpie", "parakeet"])
+  const proxy = yield* startSocketProxy(socket, ["magpie", "parakeet"], onDemand)
   return { docker, socket, ...proxy }
 })
+
+const proxied = proxyFor([])
 
 /** Sends `path` as it is: an HTTP client with manners would tidy it up. */
 const ask = (port: number, method: string, path: string) =>
@@ -58,7 +60,6 @@ const refused = [
   ["POST", "/containers/parakeet/restart?t=-1"],
   ["POST", "/containers/parakeet/restart/../exec"],
   ["POST", "/containers/parakeet/exec"],
-  ["POST", "/containers/parakeet/stop"],
   ["POST", "/containers/create"],
   ["DELETE", "/containers/parakeet?force=1"],
   ["GET", "/images/json"],
@@ -66,13 +67,51 @@ const refused = [
   ["GET", "http://docker/containers/parakeet/json"],
 ] as const
 
+/** What an engine that is stopped while nobody needs it needs. */
+const onDemandOnly = (name: string) =>
+  [
+    ["POST", `/containers/${name}/start`],
+    ["POST", `/containers/${name}/stop`],
+    ["POST", `/containers/${name}/stop?t=3`],
+  ] as const
+
 it.live("refuses everything else before Docker sees it", () =>
   Effect.gen(function* () {
     const { docker, port } = yield* proxied
-    for (const [method, path] of refused) {
+    for (const [method, path] of [...refused, ...onDemandOnly("parakeet")]) {
       assert.strictEqual((yield* ask(port, method, path)).status, 403, `${method} ${path}`)
     }
     assert.deepStrictEqual(docker.calls, [])
+  }).pipe(on),
+)
+
+it.live("stops and starts what is there on demand, and nothing else", () =>
+  Effect.gen(function* () {
+    const { docker, port } = yield* proxyFor(["parakeet"])
+    for (const [method, path] of onDemandOnly("parakeet")) {
+      assert.strictEqual((yield* ask(port, method, path)).status, 204, path)
+    }
+    const passedOn = [
+      "POST /containers/parakeet/start",
+      "POST /containers/parakeet/stop?t=10",
+      "POST /containers/parakeet/stop?t=3",
+    ]
+    assert.deepStrictEqual(docker.calls, passedOn)
+    const further = [
+      ...onDemandOnly("magpie"),
+      ["POST", "/containers/parakeet/stop?t=3&signal=SIGKILL"],
+      ["POST", "/containers/parakeet/start?detachKeys=a"],
+      ["POST", "/containers/parakeet/stop/../exec"],
+      ["POST", "/containers/parakeet/kill"],
+      ["GET", "/containers/parakeet/start"],
+      ["GET", "/containers/parakeet/stop"],
+    ] as const
+    for (const [method, path] of [...refused, ...further]) {
+      assert.strictEqual((yield* ask(port, method, path)).status, 403, `${method} ${path}`)
+    }
+    assert.deepStrictEqual(docker.calls, passedOn)
+    const { message } = yield* Effect.flip(startSocketProxy("/nowhere", ["parakeet"], ["gateway"]))
+    assert.include(message, "ON_DEMAND lists gateway, not among CONTAINERS")
   }).pipe(on),
 )
 

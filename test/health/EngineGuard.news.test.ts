@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, Logger, Stream } from "effect"
+import { Deferred, Effect, Fiber, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Segment } from "../../src/audio/Segment.ts"
 import { Admission } from "../../src/health/Admission.ts"
@@ -8,7 +8,7 @@ import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { EngineStates } from "../../src/health/EngineStates.ts"
 import { Quarantine } from "../../src/health/Quarantine.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
-import { type EngineFailure, EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
+import { EngineCut, type EngineFailure, EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
 import { cublasError, healthRoom, SickEngine } from "../support/sickEngine.ts"
 
 const quiet = Effect.provide(Logger.layer([]))
@@ -113,4 +113,54 @@ it.effect("those in flight at a wedge that is confirmed already get their strike
       )
     }).pipe(Effect.provide(healthRoom(engine, { settings: { parakeetConcurrency: "3" } })))
   }).pipe(quiet),
+)
+
+it.effect("a call that began while its engine was down and fails once it is healthy is told what it met itself", () =>
+  Effect.gen(function* () {
+    const engine = new SickEngine()
+    yield* Effect.gen(function* () {
+      const guard = yield* EngineGuard
+      const states = yield* EngineStates
+      yield* healthy
+      yield* states.apply("parakeet", "unreachable", "connect ECONNREFUSED")
+      const broke = yield* Deferred.make<never, EngineError>()
+      const fiber = yield* Effect.forkChild(
+        reasonOf(Stream.runDrain(guard.stream("parakeet", () => Stream.fromEffect(Deferred.await(broke))))),
+      )
+      yield* TestClock.adjust("1 second")
+      yield* healthy
+      const before = yield* states.get("parakeet")
+      const cut = new EngineCut({ message: "the connection was closed" })
+      yield* Deferred.fail(broke, new EngineError({ engine: "parakeet", reason: cut }))
+      assert.strictEqual(yield* Fiber.join(fiber), "EngineCut")
+      // It says nothing about the engine that is there now.
+      yield* pass(1)
+      const { probes, state: now } = yield* states.get("parakeet")
+      assert.deepStrictEqual([now, probes.length], ["healthy", before.probes.length])
+    }).pipe(Effect.provide(healthRoom(engine, { settings: { parakeetConcurrency: "2" } })))
+  }).pipe(quiet),
+)
+
+it.effect(
+  "a call that a restart has cut off is told so, also where it notices only once the engine is healthy again",
+  () =>
+    Effect.gen(function* () {
+      const engine = new SickEngine()
+      yield* Effect.gen(function* () {
+        const guard = yield* EngineGuard
+        yield* healthy
+        const broke = yield* Deferred.make<never, EngineError>()
+        const fiber = yield* Effect.forkChild(
+          reasonOf(Stream.runDrain(guard.stream("parakeet", () => Stream.fromEffect(Deferred.await(broke))))),
+        )
+        yield* TestClock.adjust("1 second")
+        const restarting = yield* Effect.forkChild((yield* DeepHealth).restart("parakeet", "a test"))
+        yield* pass(60)
+        yield* Fiber.join(restarting)
+        assert.strictEqual(yield* state, "healthy")
+        const cut = new EngineCut({ message: "the connection was closed" })
+        yield* Deferred.fail(broke, new EngineError({ engine: "parakeet", reason: cut }))
+        assert.strictEqual(yield* Fiber.join(fiber), "EngineWedged")
+      }).pipe(Effect.provide(healthRoom(engine, { settings: { parakeetConcurrency: "2" } })))
+    }).pipe(quiet),
 )

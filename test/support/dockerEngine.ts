@@ -30,6 +30,8 @@ const serve = (docker: FakeDocker) => (request: IncomingMessage, response: Serve
   if (request.method === "GET" && path === "/containers/parakeet/json")
     return answer(response, 200, { Id: "abc", State: docker.state })
   if (request.method === "POST" && path === "/containers/parakeet/restart") return docker.onRestart(response)
+  if (request.method === "POST" && /^\/containers\/parakeet\/(start|stop)$/.test(path ?? ""))
+    return answer(response, 204)
   return answer(response, 404, { message: `No such container: ${path?.split("/")[2]}` })
 }
 

@@ -86,6 +86,7 @@ export const transcribed = (text = "test", durationSeconds = 2.5): Transcribed =
   language: "en-US",
   durationSeconds,
   unheardMs: () => 0,
+  standIn: () => undefined,
   ...free,
 })
 

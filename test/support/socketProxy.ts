@@ -8,7 +8,11 @@ const program = fileURLToPath(new URL("../../docker/socket-proxy/proxy.ts", impo
 class NotStarted extends Schema.TaggedError<NotStarted>()("NotStarted", { message: Schema.String }) {}
 
 /** Runs `docker/socket-proxy` on a free port, in front of the socket of a Docker engine, for the containers named. */
-export const startSocketProxy = Effect.fnUntraced(function* (socket: string, containers: ReadonlyArray<string>) {
+export const startSocketProxy = Effect.fnUntraced(function* (
+  socket: string,
+  containers: ReadonlyArray<string>,
+  onDemand: ReadonlyArray<string> = [],
+) {
   const listening = yield* Deferred.make<string, NotStarted>()
   const ended = yield* Deferred.make<void>()
   let output = ""
@@ -16,7 +20,7 @@ export const startSocketProxy = Effect.fnUntraced(function* (socket: string, con
     Effect.sync(() => {
       const child = spawn(process.execPath, [program], {
         stdio: ["ignore", "pipe", "pipe"],
-        env: { DOCKER_SOCKET: socket, CONTAINERS: containers.join(","), PORT: "0" },
+        env: { DOCKER_SOCKET: socket, CONTAINERS: containers.join(","), ON_DEMAND: onDemand.join(","), PORT: "0" },
       })
       const said = (text: string) => {
         output += text

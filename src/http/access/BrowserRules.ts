@@ -21,6 +21,7 @@ const exposedHeaders = [
   "etag",
   "openai-processing-ms",
   "retry-after",
+  "x-aviary-engine",
   "x-aviary-spoken",
   "x-cache",
   "x-ratelimit-limit-requests",

@@ -36,6 +36,16 @@ const makeCheck = ({ model, ready }: Member["client"]) =>
     (checked) => cachedFor(checked, believedFor),
   )
 
+interface Readiness {
+  readonly ready: boolean
+  readonly model: string
+  readonly state: EngineState
+  readonly reason?: string
+  readonly fallback?: string
+}
+
+const isServed = ({ fallback, ready }: Readiness) => ready || fallback !== undefined
+
 /** `/health`. */
 export const HealthHandlers = handlersOf(
   Api,
@@ -57,12 +67,14 @@ export const HealthHandlers = handlersOf(
         return refusal === undefined ? { ...checked, state } : { ...checked, state, ready: false, reason: refusal }
       })
     })
-    /** One that is ready, if there is one: the others of its kind are not missed. */
+    /** One that is ready, if there is one: the others of its kind are not missed. Otherwise what answers in its place, if anything does. */
     const makeReady = Effect.fnUntraced(function* (kind: EngineKind) {
       const members = yield* Effect.forEach(fleet.of(kind), makeReadiness)
+      const [standIn] = fleet.group(kind, true)
+      const fallback = standIn === undefined ? {} : { fallback: standIn.client.model }
       return Effect.map(
         Effect.all(members, { concurrency: "unbounded" }),
-        (found) => found.find(({ ready }) => ready) ?? found[0],
+        (found): Readiness => found.find(({ ready }) => ready) ?? { ...found[0], ...fallback },
       )
     })
     const storage = yield* makeStorageReadiness
@@ -75,9 +87,9 @@ export const HealthHandlers = handlersOf(
       .handle("ready", ({ query }) =>
         Effect.map(Effect.all([engines, storage], { concurrency: 2 }), ([engines, storage]) => {
           const { magpie, parakeet } = engines
-          const asked = { speech: magpie.ready, transcription: parakeet.ready }
+          const asked = { speech: isServed(magpie), transcription: isServed(parakeet) }
           // One half out takes nothing from the other, so the gateway as a whole stays in its balancer's pool.
-          const engine = query.for === undefined ? magpie.ready || parakeet.ready : asked[query.for]
+          const engine = query.for === undefined ? asked.speech || asked.transcription : asked[query.for]
           // Without the cache requests are served all the same.
           const serves = engine && storage.ledger.ready && storage.data.ready
           if (!serves) return { status: "unready" as const, engines, storage }

@@ -6,6 +6,7 @@ import { Speech } from "../../speech/Speech.ts"
 import type { SpeechRequest } from "../../speech/SpeechRequest.ts"
 import { codePoints } from "../../speech/SpokenText.ts"
 import { deliver, deliverWhole, responseOf } from "./Delivery.ts"
+import { engineHeader } from "./EngineHeader.ts"
 import { Models } from "./Models.ts"
 import { speechEvents } from "./SpeechEvents.ts"
 import { paying } from "../access/Paying.ts"
@@ -73,7 +74,11 @@ export const makeSpeechHandler = Effect.gen(function* () {
     yield* models.forSpeech(payload.model)
     const body = Effect.succeed({ kind: "speech", ...asked, cacheControl: null })
     const spoken = yield* paying(request, body, speech.speak(asked))
-    const cached = { "x-cache": spoken.cache, ...spokenHeader(spoken.text) }
+    const cached = {
+      "x-cache": spoken.cache,
+      ...spokenHeader(spoken.text),
+      ...(yield* engineHeader(spoken.standIn)),
+    }
     if (payload.stream_format === "sse") {
       return yield* speechEvents(request, spoken, cached, codePoints(payload.input))
     }

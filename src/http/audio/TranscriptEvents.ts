@@ -7,6 +7,7 @@ import type { Transcribed } from "../../transcription/Transcription.ts"
 import type { TranscriptionFailure } from "../../transcription/TranscriptionError.ts"
 import { makeRoomErrors } from "../RoomErrors.ts"
 import { deliver, handedOver } from "./Delivery.ts"
+import { engineHeader, standInOf } from "./EngineHeader.ts"
 import { eventOf, eventStream } from "./EventStream.ts"
 import { keptAlive } from "./KeptAlive.ts"
 import { segmentId, speakerSegment, usageOf } from "./TranscriptAnswer.ts"
@@ -22,7 +23,14 @@ type TranscriptEvent =
 const event: (data: TranscriptEvent) => Uint8Array = eventOf
 
 /** A line that readers of events skip. */
-const comment = encoder.encode(": still listening\n\n")
+const comment = (text: string) => encoder.encode(`: ${text}\n\n`)
+
+const listening = comment("still listening")
+
+const fieldsOf = (headers: Record<string, string>) =>
+  Object.entries(headers)
+    .map((field) => field.join(": "))
+    .join(", ")
 
 /** How long a transcription may take to its first segment before its answer begins without one. Proxies give up after 30 seconds and more. */
 const patience = "10 seconds"
@@ -61,13 +69,18 @@ export const makeTranscriptEvents = Effect.gen(function* () {
         }),
       ),
     )
-    const done = Stream.fromEffect(
-      Effect.map(Effect.orDie(transcribed), ({ durationSeconds }) =>
-        event({ type: "transcript.text.done", text, usage: usageOf(durationSeconds) }),
-      ),
+    const heard = hearing.pollUnsafe()
+    const known = heard !== undefined && Exit.isSuccess(heard) ? heard.value.standIn() : undefined
+    const done = Stream.fromIterableEffect(
+      Effect.gen(function* () {
+        const { durationSeconds, standIn } = yield* Effect.orDie(transcribed)
+        const last = event({ type: "transcript.text.done", text, usage: usageOf(durationSeconds) })
+        // What took over after the headers had left.
+        return standIn() === known ? [last] : [comment(fieldsOf(yield* engineHeader(standInOf(standIn())))), last]
+      }),
     )
     const payable = {
-      bytes: keptAlive(deltas, comment, patience).pipe(
+      bytes: keptAlive(deltas, listening, patience).pipe(
         Stream.catchCause((cause) =>
           whatWentWrong(cause, told).pipe(
             // What is still held back when the connection is broken off is lost.
@@ -85,7 +98,8 @@ export const makeTranscriptEvents = Effect.gen(function* () {
         return heard.value.delivered(handed === "all" || handed === 0 ? handed : handedMs)
       },
     }
-    return yield* deliver(request, payable, eventStream, done)
+    const headers = { ...eventStream.headers, ...(yield* engineHeader(standInOf(known))) }
+    return yield* deliver(request, payable, { ...eventStream, headers }, done)
   })
 })
 

@@ -9,6 +9,7 @@ import { asksForEvents, type TranscriptFormat, type TranscriptionFields } from "
 import { type Transcribed, Transcription, type TranscriptionRequest } from "../../transcription/Transcription.ts"
 import { currentCaller } from "../access/CurrentCaller.ts"
 import { deliverCharged } from "./Delivery.ts"
+import { engineHeader, standInOf } from "./EngineHeader.ts"
 import { Models } from "./Models.ts"
 import { paying } from "../access/Paying.ts"
 import { makeRateLimits } from "../access/RateLimits.ts"
@@ -47,7 +48,7 @@ const transcriptionRequest = (
  */
 const whole = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest,
-  { delivered, durationSeconds, language, segments, settle, unheardMs }: Transcribed,
+  { delivered, durationSeconds, language, segments, settle, standIn, unheardMs }: Transcribed,
   asked: TranscriptionRequest,
   format: TranscriptFormat | undefined,
 ) {
@@ -72,7 +73,10 @@ const whole = Effect.fnUntraced(function* (
   const unheard = Math.round(unheardMs())
   return yield* deliverCharged(request, payable, {
     contentType,
-    headers: unheard === 0 ? {} : { "x-unheard-speech-ms": String(unheard) },
+    headers: {
+      ...(unheard === 0 ? {} : { "x-unheard-speech-ms": String(unheard) }),
+      ...(yield* engineHeader(standInOf(standIn()))),
+    },
   })
 })
 
