@@ -2,6 +2,7 @@ import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { timingSafeEqual } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
+import { tracedFn } from "../telemetry/Spans.ts"
 import { keyPrefix } from "../telemetry/Secrets.ts"
 import { anonymous, stopped } from "./Account.ts"
 import { hashKey, type KeyLimits, noLimits, unusable } from "./ApiKey.ts"
@@ -62,7 +63,7 @@ const make = Effect.gen(function* () {
   const counters = (yield* Counters)()
   const open = (yield* Settings).access !== "keys"
 
-  const authenticate = Effect.fn("Access.authenticate")(function* (presented: Redacted.Redacted<string> | undefined) {
+  const authenticate = Effect.fnUntraced(function* (presented: Redacted.Redacted<string> | undefined) {
     const text = presented === undefined ? "" : Redacted.value(presented)
     if (open && !text.startsWith(keyPrefix)) return nobody
     if (presented === undefined || text === "" || text.length > longestKey) return yield* invalid
@@ -103,7 +104,7 @@ const make = Effect.gen(function* () {
       characters: left("characters", caller, now),
     }))
 
-  const admit = Effect.fn("Access.admit")(function* (caller: Caller, characters: number) {
+  const admit = Effect.fnUntraced(function* (caller: Caller, characters: number) {
     if (!isLimited(caller)) return
     const wanted = { requests: 1, characters }
     for (const limit of ["requests", "characters"] as const) {
@@ -125,7 +126,7 @@ const make = Effect.gen(function* () {
   const unadmit = (caller: Caller, characters: number) =>
     Effect.map(elapsedMillis, (now) => take(caller, -1, -characters, now))
 
-  return Access.of({ authenticate, admit, unadmit, allowances })
+  return Access.of({ authenticate: tracedFn("Access.authenticate")(authenticate), admit, unadmit, allowances })
 })
 
 /** Whether anything is counted of what the caller asks. */

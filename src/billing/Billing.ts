@@ -1,6 +1,7 @@
 import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Schedule, Scope } from "effect"
 import { randomUUID } from "node:crypto"
 import { Settings } from "../Settings.ts"
+import { tracedFn } from "../telemetry/Spans.ts"
 import type { BillingError } from "./BillingError.ts"
 import { Claim, countCharge, makeClaimEnds } from "./Claim.ts"
 import { makeDelivered } from "./Delivered.ts"
@@ -162,7 +163,7 @@ const makeCharging = (
 ) => {
   const { close, lay } = makeLaying(open, holdMillis, ends, out)
 
-  const reserve = Effect.fn("Billing.reserve")(function* (usage: Usage, { served, again }: Reservation = {}) {
+  const reserve = Effect.fnUntraced(function* (usage: Usage, { served, again }: Reservation = {}) {
     const laid = yield* lay(usage)
     const { claim } = laid
     const asked = {
@@ -208,19 +209,25 @@ const makeCharging = (
       if (claim !== undefined) claim.left = abandoned
     })
 
-  const settle = Effect.fn("Billing.settle")((hold: Hold, serving: Serving) =>
+  const settle = (hold: Hold, serving: Serving) =>
     // An interruption that waited for the charge takes effect after it: the client left with nothing, unless `left` says otherwise.
     Effect.uninterruptibleMask((restore) =>
       Effect.tap(charge(hold, serving), () =>
         Effect.onInterrupt(restore(Effect.yieldNow), () => left(hold, { served: serving.served, handed: 0, of: 1 })),
       ),
-    ),
-  )
+    )
 
   const delivered = (hold: Hold) =>
     Effect.suspend(() => (open.get(hold.claim)?.happens("delivered") ? out.note(hold.claim) : Effect.void))
 
-  return { close, reserve, charge: Effect.fn("Billing.charge")(chargeAtOnce), settle, left, delivered }
+  return {
+    close,
+    reserve: tracedFn("Billing.reserve")(reserve),
+    charge: tracedFn("Billing.charge")(chargeAtOnce),
+    settle: tracedFn("Billing.settle")(settle),
+    left,
+    delivered,
+  }
 }
 
 const make = Effect.gen(function* () {

@@ -37,6 +37,11 @@ export class CacheError extends Schema.TaggedError<CacheError>()("CacheError", {
     return this.reason._tag === "DiskTrouble" ? this.reason.code : this.reason._tag
   }
 
+  /** The call to the disk that failed, if it was one. */
+  get operation(): string | undefined {
+    return this.reason._tag === "DiskTrouble" ? this.reason.operation : undefined
+  }
+
   /** One line for a log. */
   get detail(): string {
     return this.reason.message === "" ? this.reason._tag : this.reason.message

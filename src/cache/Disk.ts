@@ -53,6 +53,15 @@ export interface Disk {
     operation: string,
     call: (fs: FileSystem.FileSystem) => Effect.Effect<A, PlatformError.PlatformError>,
   ) => Effect.Effect<A, CacheError>
+  /**
+   * Writes `bytes` to a new file at `temp` and gives it its name once the disk has them all. The name lasts, too, but for the reason in
+   * `unsynced`. All of it is one run, which removes the file where it fails, or where nobody waits any more for it to get its name.
+   */
+  readonly writeNew: (
+    bytes: Uint8Array,
+    temp: string,
+    named: { readonly path: string; readonly folder: string },
+  ) => Effect.Effect<Stamp & { readonly unsynced: CacheError | undefined }, CacheError>
   readonly stat: (path: string) => Effect.Effect<Stamp, CacheError>
   /** Makes a rename or a new name in `directory` survive a loss of power. */
   readonly syncDirectory: (directory: string) => Effect.Effect<void, CacheError>
@@ -110,6 +119,37 @@ const guard = (file: FileSystem.File, scope: Scope.Closeable) => {
   return { opened, release }
 }
 
+const makeWriteNew = (fs: FileSystem.FileSystem): Disk["writeNew"] => {
+  const write = Effect.fnUntraced(function* (bytes: Uint8Array, temp: string) {
+    const file = yield* fs.open(temp, { flag: "wx+", mode: 0o600 })
+    yield* file.writeAll(bytes)
+    yield* file.sync
+    return stamp(yield* file.stat)
+  }, Effect.scoped)
+
+  const syncFolder = (folder: string) =>
+    Effect.scoped(Effect.flatMap(fs.open(folder, { flag: "r" }), (opened) => opened.sync)).pipe(
+      Effect.match({ onFailure: CacheError.fromPlatform, onSuccess: () => undefined }),
+    )
+
+  return (bytes, temp, { folder, path }) =>
+    Effect.suspend(() => {
+      let isLeft = false
+      const leave = () => void (isLeft = true)
+      const call = Effect.gen(function* () {
+        const written = yield* Effect.mapError(write(bytes, temp), CacheError.fromPlatform)
+        if (written.size !== bytes.length)
+          return yield* CacheError.broken(`the file has ${written.size} bytes instead of ${bytes.length}`)
+        if (isLeft) return yield* CacheError.broken("nobody waits for it any more")
+        yield* Effect.mapError(fs.rename(temp, path), CacheError.fromPlatform)
+        return { ...written, unsynced: yield* syncFolder(folder) }
+      }).pipe(Effect.onError(() => Effect.ignore(fs.remove(temp, { force: true }))))
+      return walkAway(call, patience.writing, () => CacheError.timedOut("write", patience.writing)).pipe(
+        Effect.onError(() => Effect.sync(leave)),
+      )
+    })
+}
+
 export const makeDisk = (fs: FileSystem.FileSystem): Disk => {
   const open: Disk["open"] = (path, flag, afterwards) =>
     Effect.uninterruptibleMask((restore) =>
@@ -141,6 +181,7 @@ export const makeDisk = (fs: FileSystem.FileSystem): Disk => {
   return {
     open,
     run: (kind, operation, call) => ask(kind, operation, call(fs)),
+    writeNew: makeWriteNew(fs),
     stat: (path) => Effect.map(ask("reading", "stat", fs.stat(path)), stamp),
     syncDirectory: (directory) => Effect.scoped(Effect.flatMap(open(directory, "r"), (file) => file.sync)),
   }

@@ -7,7 +7,7 @@ import type { Disk, OpenFile } from "./Disk.ts"
 import type { EntryWriter } from "./Entry.ts"
 import { rehash } from "./EntryChecksum.ts"
 import type { EntryFolders } from "./EntryFolders.ts"
-import { encodeFooter, type Metadata } from "./EntryFormat.ts"
+import { encodeFooter, maxFooterBytes, type Metadata } from "./EntryFormat.ts"
 
 /** A writer whose `commit` also tells the identity and size in bytes of the file that is now the entry. */
 export interface FileWriter extends Omit<EntryWriter, "commit"> {
@@ -76,6 +76,35 @@ const inFile = (temp: string, file: OpenFile) => {
   }
 }
 
+/** What is in memory, `described.length` bytes of it, is written and becomes the entry. */
+const commitKept = Effect.fnUntraced(function* (
+  { folders, maxBytes, scratch }: Options,
+  kept: ReadonlyArray<Uint8Array>,
+  described: Omit<Metadata, "sha256">,
+  head: Uint8Array | undefined,
+) {
+  const { key, length } = described
+  const file = Buffer.allocUnsafeSlow(length + maxFooterBytes)
+  let at = 0
+  for (const bytes of kept) {
+    file.set(bytes, at)
+    at += bytes.length
+  }
+  if (head !== undefined) file.set(head)
+  const metadata: Metadata = {
+    ...described,
+    sha256: createHash("sha256").update(file.subarray(0, length)).digest("hex"),
+  }
+  const { footer, total } = yield* footerOf(metadata, maxBytes)
+  file.set(footer, length)
+  const write = Effect.flatMap(Effect.mapError(scratch.next, CacheError.fromPlatform), (temp) =>
+    folders.write(temp, key, file.subarray(0, total)),
+  )
+  // Someone removed the folder under us.
+  const { identity, size } = yield* whenGone(() => Effect.andThen(scratch.lost, write))(write)
+  return { metadata, identity, size }
+})
+
 export const openWriter = Effect.fnUntraced(function* (
   options: Options,
   key: CacheKey,
@@ -103,24 +132,22 @@ export const openWriter = Effect.fnUntraced(function* (
     return (onDisk = moved)
   })
 
-  /** The temporary file with all that makes the entry. */
-  const finish = Effect.fnUntraced(function* (described: Omit<Metadata, "sha256">, head: Uint8Array | undefined) {
-    if (onDisk === undefined) {
-      const audio = Buffer.concat(kept)
-      if (head !== undefined) audio.set(head)
-      const metadata: Metadata = { ...described, sha256: createHash("sha256").update(audio).digest("hex") }
-      const { footer, total } = yield* footerOf(metadata, maxBytes)
-      const { temp, file } = yield* openFile
-      yield* file.write(Buffer.concat([audio, footer]))
-      return { temp, metadata, ...(yield* secured(file, total)) }
-    }
-    const { file, sealed, temp } = onDisk
+  /** What is in the file already becomes the entry. */
+  const commitFile = Effect.fnUntraced(function* (
+    { file, sealed, temp }: NonNullable<typeof onDisk>,
+    described: Omit<Metadata, "sha256">,
+    head: Uint8Array | undefined,
+  ) {
     const metadata: Metadata = { ...described, sha256: yield* sealed(length, head) }
     const { footer, total } = yield* footerOf(metadata, maxBytes)
     yield* file.write(footer)
     // Listeners who read the file from its beginning get the old head or the new one, never some of both: they read more at a time.
     if (head !== undefined) yield* file.rewrite(head)
-    return { temp, metadata, ...(yield* secured(file, total)) }
+    const stamp = yield* secured(file, total)
+    yield* folders.place(temp, key)
+    state.committed = true
+    yield* folders.settle(key)
+    return { metadata, ...stamp }
   })
 
   return {
@@ -142,11 +169,10 @@ export const openWriter = Effect.fnUntraced(function* (
       if (!whole) return yield* CacheError.broken("some of the audio was not written")
       if (length === 0) return yield* CacheError.broken("an entry cannot be empty")
       const created = yield* Clock.currentTimeMillis
-      const { temp, ...finished } = yield* finish({ ...description, key, keyVersion, length, created }, head)
-      yield* folders.place(temp, key)
-      state.committed = true
-      yield* folders.settle(key)
-      return finished
+      const described = { ...description, key, keyVersion, length, created }
+      return yield* onDisk === undefined
+        ? commitKept(options, kept, described, head)
+        : commitFile(onDisk, described, head)
     }),
   }
 })

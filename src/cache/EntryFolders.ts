@@ -8,6 +8,7 @@ import type { Disk } from "./Disk.ts"
  *
  * - `place`: gives a finished file the name of `key`, in a folder that is made when first needed
  * - `settle`: makes that name survive a loss of power
+ * - `write`: both for bytes that are in no file yet; see `Disk.writeNew`
  * - `shards`: folders that hold entries
  */
 export type EntryFolders = ReturnType<typeof makeEntryFolders>
@@ -57,6 +58,18 @@ export const makeEntryFolders = (options: {
     place: (from: string, key: CacheKey) =>
       rename(from, key).pipe(whenGone(() => Effect.andThen(foldersGone, rename(from, key)))),
     settle: (key: CacheKey) => sync(shardOf(key)),
+    write: Effect.fnUntraced(function* (temp: string, key: CacheKey, bytes: Uint8Array) {
+      const named = { path: pathOf(key), folder: shardOf(key) }
+      const write = Effect.andThen(makeShard(key), disk.writeNew(bytes, temp, named))
+      const { unsynced, ...stamp } = yield* Effect.catch(write, (error) =>
+        // Of the file at `temp` it would be the folder there that is gone.
+        error.kind === "ENOENT" && error.operation === "rename"
+          ? Effect.andThen(foldersGone, write)
+          : Effect.fail(error),
+      )
+      if (unsynced !== undefined) yield* options.onUnsynced(unsynced)
+      return stamp
+    }),
     shards: Effect.map(namesIn(layout), (names) => names.filter((name) => /^[0-9a-f]{2}$/.test(name))),
     keysIn: (shard: string) =>
       Effect.map(namesIn(path.join(layout, shard)), (names) =>

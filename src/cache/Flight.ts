@@ -1,5 +1,6 @@
 import { Cause, Effect, Exit, type Fiber, Metric, Option, Scope, Stream } from "effect"
 import * as Metrics from "../telemetry/Metrics.ts"
+import { traced } from "../telemetry/Spans.ts"
 import type { AtomicCache } from "./AtomicCache.ts"
 import { CacheError, FlightStopped } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
@@ -115,8 +116,8 @@ export const makeFlight = <E>(
     // From here on nothing is left to free on the engine's side: what was made is kept, even if nobody listens any more.
     flight.stage = "keeping"
     made = { durationMs: description.durationMs, head: plan.head?.({ length: tape.length }) }
-    return yield* Effect.withSpan(keeping.keep(spooler, description, made.head), "Flight.commit")
-  }).pipe(Effect.withSpan("Flight.fly"))
+    return yield* traced("Flight.commit")(keeping.keep(spooler, description, made.head))
+  })
 
   const end = Effect.fnUntraced(function* (exit: Exit.Exit<Outcome, E | CacheError>) {
     const abandoned = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
@@ -146,7 +147,7 @@ export const makeFlight = <E>(
       const foreseen = flight.stage === "making" ? Math.round(plan.foresee?.(made) ?? 0) : 0
       return Math.max(made, foreseen)
     },
-    run: fly.pipe(Effect.onExit(end), Effect.ignoreCause),
+    run: fly.pipe(traced("Flight.fly"), Effect.onExit(end), Effect.ignoreCause),
     stop: Effect.suspend(() => (flight.stage === "ended" ? Effect.void : end(Exit.interrupt()))),
     left: Effect.suspend(() => {
       if (flight.seats > 0 || flight.stage === "keeping") return Effect.void

@@ -1,5 +1,6 @@
 import { Clock, Effect, Option } from "effect"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
+import { tracedFn } from "../telemetry/Spans.ts"
 import type { CacheKey } from "./CacheKey.ts"
 import { makeFromDisk } from "./DiskReading.ts"
 import { type Entry, entryInMemory } from "./Entry.ts"
@@ -53,7 +54,7 @@ export const makeGet = Effect.fnUntraced(function* (
     yield* Effect.forkIn(Effect.ignore(files.touch(key, now)), scope)
   })
 
-  return Effect.fn("AtomicCache.get")(function* (key: CacheKey) {
+  const get = Effect.fnUntraced(function* (key: CacheKey) {
     if (!options.enabled) return Option.none<Entry>()
     const hot = yield* fromMemory(key)
     const found = Option.isSome(hot) ? hot : yield* fromDisk(key)
@@ -62,4 +63,5 @@ export const makeGet = Effect.fnUntraced(function* (
     yield* used(key, recency.get(key)?.size ?? length, created)
     return found
   })
+  return tracedFn("AtomicCache.get")(get)
 })

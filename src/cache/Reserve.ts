@@ -11,6 +11,10 @@ const patience = "5 seconds"
 /** What is freed at least once a disk was found full. */
 const afterFullBytes = 16_777_216
 
+/** Milliseconds for which an answer about the disk counts that left so many bytes to spare: to fill them takes longer, on most machines. */
+const amplyFor = 1_000
+const amplyBytes = 1_073_741_824
+
 /** That entries give way is written down again only after this long. */
 const silenceMillis = 600_000
 
@@ -56,12 +60,17 @@ export interface Reserve {
 export const makeReserve = Effect.fnUntraced(function* (directory: string, reserveBytes: number) {
   const freeBytes = yield* FreeBytes
   let saidAt = Number.NEGATIVE_INFINITY
+  let ample = { until: Number.NEGATIVE_INFINITY, lacking: 0 }
   const reserve: Reserve = {
     lacking: Effect.fnUntraced(function* (full = false) {
+      const now = yield* elapsedMillis
+      if (!full && now < ample.until) return ample.lacking
       const free = yield* freeBytes(directory)
       if (free === undefined) return 0
       yield* Metric.update(Metrics.cacheDiskFree, free)
-      return (full ? Math.max(reserveBytes, afterFullBytes) : reserveBytes) - free
+      const lacking = (full ? Math.max(reserveBytes, afterFullBytes) : reserveBytes) - free
+      if (lacking <= -amplyBytes) ample = { until: now + amplyFor, lacking }
+      return lacking
     }),
     refusal: new CacheError({
       reason: new DiskReserved({ message: `fewer than ${reserveBytes} bytes are free, which are left to others` }),

@@ -11,7 +11,7 @@ export const makeWrite = (
   options: { readonly reserve: Reserve; readonly maxBytes: number },
 ) => {
   const { reserve, maxBytes } = options
-  return Effect.fn("AtomicCache.write")(function* (key: CacheKey) {
+  return Effect.fnUntraced(function* (key: CacheKey) {
     if ((yield* reserve.lacking()) > 0) {
       yield* trim()
       if ((yield* reserve.lacking()) > 0) return yield* reserve.refusal

@@ -13,7 +13,7 @@ import { OwnedKeys } from "../cache/OwnedKeys.ts"
 import { alone, type Made, Sharing } from "../cache/Sharing.ts"
 import { type Edition, Fleet } from "../health/Fleet.ts"
 import { Settings } from "../Settings.ts"
-import { tellTrace, traced } from "../telemetry/Spans.ts"
+import { tellTrace, traced, tracedFn } from "../telemetry/Spans.ts"
 import { makeEditions, makeSynthesizer } from "./Editions.ts"
 import { keyOf, plan } from "./Plan.ts"
 import { Pronunciations } from "./Pronunciations.ts"
@@ -225,7 +225,7 @@ const make = Effect.gen(function* () {
     } satisfies Spoken
   })
   return Speech.of({
-    speak: Effect.fn("Speech.speak")((request: SpeechRequest) =>
+    speak: tracedFn("Speech.speak")((request: SpeechRequest) =>
       eachEdition(request, (edition, replaceable) => speakAs(edition, request, replaceable)),
     ),
   })

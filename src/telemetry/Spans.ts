@@ -18,6 +18,13 @@ export const traced =
         : self,
     )
 
+/** The same for all that a function answers. */
+export const tracedFn =
+  (name: string) =>
+  <Args extends ReadonlyArray<unknown>, A, E, R>(made: (...args: Args) => Effect.Effect<A, E, R>) =>
+  (...args: Args): Effect.Effect<A, E, R> =>
+    traced(name)(made(...args))
+
 /** The span of the request, or whatever else began here, that the span at hand is a part of. */
 const outermost = (context: Context.Context<never>): Tracer.Span | undefined => {
   let found: Tracer.Span | undefined

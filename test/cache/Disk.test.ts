@@ -73,4 +73,24 @@ describe("a call to the disk", () => {
       const file = yield* Effect.scoped(disk.open("/d/f", "wx+"))
       expect((yield* Effect.flip(file.read(0, 1))).kind).toBe("EntryBroken")
     }))
+
+  test("that writes a new file and is abandoned on the way gives it no name", ({ disk, faulty, memory }) =>
+    Effect.gen(function* () {
+      yield* memory.fs.makeDirectory("/named")
+      faulty.plan((_, call) => (call === "sync" ? "delay" : undefined))
+      const named = { path: "/named/f", folder: "/named" }
+      const writing = yield* Effect.forkChild(Effect.flip(disk.writeNew(audio(1), "/d/f", named)))
+      yield* Effect.yieldNow
+      yield* TestClock.adjust("31 seconds")
+      expect((yield* Fiber.join(writing)).kind).toBe("TIMEOUT")
+      yield* faulty.release
+      yield* Effect.yieldNow
+      expect([memory.opened(), memory.names()]).toEqual([0, []])
+      faulty.plan(() => undefined)
+      expect(yield* disk.writeNew(audio(1), "/d/f", named)).toMatchObject({
+        size: audio(1).length,
+        unsynced: undefined,
+      })
+      expect(memory.names()).toEqual(["/named/f"])
+    }))
 })

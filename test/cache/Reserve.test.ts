@@ -67,6 +67,22 @@ describe("the disk's reserve", () => {
     return on(life(directory, program, settings))
   })
 
+  test("is looked at once a second at most while there is ample room, and every time where there is not", (directory) => {
+    const disk = { looks: 0, free: 1e12 }
+    const free = () => Effect.sync(() => (disk.looks++, disk.free))
+    const program = Effect.gen(function* () {
+      yield* put("a", audio(1))
+      const { looks } = disk
+      for (const text of ["b", "c", "d"]) yield* put(text, audio(1))
+      expect(disk.looks).toBe(looks)
+      disk.free = 200_000
+      yield* TestClock.adjust("1 second")
+      for (const text of ["e", "f", "g"]) yield* put(text, audio(1))
+      expect(disk.looks).toBe(looks + 3)
+    })
+    return Effect.provideService(life(directory, program, settings), FreeBytes, free)
+  })
+
   test("a write that finds the disk full makes room for the next, though no reserve is asked for", (directory) => {
     const { on } = disk(directory)
     const program = Effect.gen(function* () {
