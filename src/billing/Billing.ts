@@ -143,7 +143,11 @@ const makeLaying = (
     const now = yield* Clock.currentTimeMillis
     const holdId = `hold_${randomUUID()}`
     // Before the hold is made, so that an interruption finds it whether or not the ledger got to make it.
-    yield* Effect.addFinalizer((exit) => close(holdId, exit))
+    // Not `Effect.addFinalizer`, which copies what the request carries.
+    const context = yield* Effect.context<Scope.Scope>()
+    yield* Scope.addFinalizerExit(Context.get(context, Scope.Scope), (exit) =>
+      Effect.updateContext(close(holdId, exit), () => context),
+    )
     const claim = new Claim()
     open.set(holdId, claim)
     yield* out.alongside

@@ -1,11 +1,5 @@
-import { ByteSize, Cause, Effect, Exit, Option, type Scope, Stream, type Tracer } from "effect"
-import {
-  HttpBody,
-  HttpIncomingMessage,
-  HttpServerError,
-  HttpServerRequest,
-  HttpServerResponse as Response,
-} from "effect/http"
+import { Cause, Clock, Context, Effect, Exit, Option, References, Scope, Stream, type Tracer } from "effect"
+import { HttpBody, HttpServerError, HttpServerRequest, HttpServerResponse as Response } from "effect/http"
 import { IncomingMessage } from "node:http"
 import { Errors } from "../contract/Errors.ts"
 import type { Traffic } from "../telemetry/Traffic.ts"
@@ -24,15 +18,12 @@ import { beginSpan, endSpan } from "./RequestSpan.ts"
 import { begunRequest } from "./RequestWatch.ts"
 import { secured } from "./SecurityHeaders.ts"
 import { demandUtf8 } from "./StrictText.ts"
-import { elapsedMillis } from "../telemetry/Elapsed.ts"
+import { millisOf } from "../telemetry/Elapsed.ts"
 
 type App = Effect.Effect<Response.HttpServerResponse, unknown, HttpServerRequest.HttpServerRequest | Scope.Scope>
 
-const jsonLimit = ByteSize.bytes(maxJsonBytes)
-
 /**
- * What every request passes, routed or not: the request id, the limits of bodies that the contract decodes, errors in
- * OpenAI's envelope, and the log line once the body has left.
+ * What every request passes, routed or not: the request id, errors in OpenAI's envelope, and the log line once the body has left.
  */
 export const frontDoor = Effect.fnUntraced(function* (
   app: App,
@@ -42,7 +33,8 @@ export const frontDoor = Effect.fnUntraced(function* (
 ) {
   const request = yield* HttpServerRequest.HttpServerRequest
   demandUtf8(request)
-  const startedAt = yield* elapsedMillis
+  const clock = yield* Clock.Clock
+  const startedAt = millisOf(clock)
   const id = requestId(request.headers["x-request-id"])
   const path = withoutSecrets(request.url.split("?", 1)[0]!)
   yield* logBegun(id, request, path)
@@ -59,27 +51,29 @@ export const frontDoor = Effect.fnUntraced(function* (
       ? notDecoded
       : app
   const response = yield* rules.shared(request, answer).pipe(
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, jsonLimit),
     Effect.map((response) => enveloped(request, path, response)),
     Effect.catchCause((cause) => failed(cause, request, path, known.methodsOf)),
-    Effect.provideService(CurrentNotes, noted),
-    Effect.annotateLogs("request_id", id),
+    Effect.updateContext((context: Context.Context<HttpServerRequest.HttpServerRequest | Scope.Scope>) => {
+      const annotations = { ...Context.get(context, References.CurrentLogAnnotations), request_id: id }
+      return Context.add(Context.add(context, CurrentNotes, noted), References.CurrentLogAnnotations, annotations)
+    }),
     (answered) => (span === undefined ? answered : Effect.withParentSpan(answered, span, { captureStackTrace: false })),
   )
   // A small body is often here already, unless its request was handled before the parser came to it.
   if (isArriving(request)) yield* Effect.yieldNow
-  const answeredAt = yield* elapsedMillis
-  const headed = Response.setHeaders(secured(response), {
+  const answeredAt = millisOf(clock)
+  const headed = secured(response, {
     "x-request-id": id,
     "openai-processing-ms": String(Math.round(answeredAt - startedAt)),
   })
   return yield* logged(headed, request.method === "HEAD", span, (bytes, exit) =>
-    Effect.flatMap(elapsedMillis, (endedAt) => {
-      const times = { startedAt, answeredAt, endedAt }
+    Effect.contextWith((context: Context.Context<never>) => {
+      const times = { startedAt, answeredAt, endedAt: millisOf(clock) }
       const answered = { response: headed, code: codeOf(headed), notes: noted.notes, bytes, exit }
       const line = { id, request, path, route, ...times, ...answered }
       watched?.(line)
-      return Effect.andThen(logRequest(line), Effect.andThen(countRequest(line), endSpan(span, line)))
+      countRequest(line, context)
+      return span === undefined ? logRequest(line) : Effect.andThen(logRequest(line), endSpan(span, line))
     }),
   )
 })
@@ -171,10 +165,11 @@ const logged = (
   if (body._tag === "Raw" && !headOnly) {
     // One piece, written after this: the request's scope ends when it is out.
     const whole = body.contentLength ?? 0
-    return Effect.as(
-      Effect.addFinalizer((exit) => onDone(Exit.isSuccess(exit) ? whole : 0, exit)),
-      response,
+    // Not `Effect.addFinalizer`, which copies what the request carries.
+    const logging = Effect.flatMap(Effect.scope, (scope) =>
+      Scope.addFinalizerExit(scope, (exit) => onDone(Exit.isSuccess(exit) ? whole : 0, exit)),
     )
+    return Effect.as(logging, response)
   }
   if (body._tag !== "Stream" || headOnly) {
     const bytes = body._tag === "Uint8Array" && !headOnly ? body.contentLength : 0

@@ -19,7 +19,10 @@ export class KnownRoutes extends Context.Service<
     Effect.gen(function* () {
       const router = yield* HttpRouter.make
       const known = FindMyWay.make<string>()
+      // Most requests are for a path without parameters, which needs no search.
+      const fixed = new Set<string>()
       const remember = (method: string, path: HttpRouter.PathInput) => {
+        if (!/[:*]/.test(method + path)) fixed.add(`${method} ${path}`)
         if (method === "*") known.all(path, path)
         else known.on(method, path, path)
       }
@@ -38,7 +41,8 @@ export class KnownRoutes extends Context.Service<
         const found = methods.filter((method) => known.find(method, url) !== undefined)
         return found.includes("GET") ? ["GET", "HEAD", ...found.filter((method) => method !== "GET")] : found
       }
-      const routeOf = (method: string, url: string) => known.find(method === "HEAD" ? "GET" : method, url)?.handler
+      const routeOf = (method: string, url: string) =>
+        fixed.has(`${method} ${url}`) ? url : known.find(method === "HEAD" ? "GET" : method, url)?.handler
       return Context.make(HttpRouter.HttpRouter, remembering).pipe(Context.add(KnownRoutes, { methodsOf, routeOf }))
     }),
   )

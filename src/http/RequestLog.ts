@@ -50,6 +50,12 @@ const asked = /^\/(health\/|metrics$)/
 const levelOf = ({ response, path }: EndedRequest): "Debug" | "Info" | "Warn" =>
   asked.test(path) ? "Debug" : response.status >= 500 ? "Warn" : "Info"
 
+const lines = {
+  Debug: Effect.logDebug("Request"),
+  Info: Effect.logInfo("Request"),
+  Warn: Effect.logWarning("Request"),
+}
+
 /** What failed, in words on one line: where in the code it did is no help against an engine that hangs up. */
 export const whyBroken = (cause: Cause.Cause<unknown>): string =>
   withoutSecrets(
@@ -81,10 +87,10 @@ export const logBegun = (id: string, request: HttpServerRequest.HttpServerReques
  * One line per request: who asked for what, how it ended and why, and nothing of what was said. A warning where the gateway or
  * an engine failed. The query string stays out, since clients put keys there.
  */
-export const logRequest = Effect.fnUntraced(function* (line: EndedRequest) {
-  const { code } = line
+export const logRequest = (line: EndedRequest): Effect.Effect<void> => {
+  const { code, exit } = line
   const cache = line.response.headers["x-cache"]
-  yield* Effect.annotateLogs(Effect.logWithLevel(levelOf(line))("Request"), {
+  const logged = Effect.annotateLogs(lines[levelOf(line)], {
     method: line.request.method,
     path: line.path,
     status: line.response.status,
@@ -94,12 +100,12 @@ export const logRequest = Effect.fnUntraced(function* (line: EndedRequest) {
     ...(code === undefined ? {} : { code }),
     ...line.notes,
     ...(cache === undefined ? {} : { x_cache: cache }),
-    ...(Exit.isSuccess(line.exit) ? {} : { ended: endOf(line) }),
+    ...(Exit.isSuccess(exit) ? {} : { ended: endOf(line) }),
   })
-  if (Exit.isFailure(line.exit) && !Cause.hasInterruptsOnly(line.exit.cause)) {
-    yield* Effect.annotateLogs(Effect.logWarning("Response broken off"), {
-      request_id: line.id,
-      why: whyBroken(line.exit.cause),
-    })
-  }
-})
+  if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return logged
+  const broken = Effect.annotateLogs(Effect.logWarning("Response broken off"), {
+    request_id: line.id,
+    why: whyBroken(exit.cause),
+  })
+  return Effect.andThen(logged, broken)
+}

@@ -1,4 +1,4 @@
-import { Effect, Metric } from "effect"
+import { type Context, Effect, Metric } from "effect"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { Errors } from "../contract/Errors.ts"
 import { endOf, type EndedRequest } from "./RequestLog.ts"
@@ -15,25 +15,26 @@ export const startErrorCounters = Effect.forEach(
   { discard: true },
 )
 
-/** Counts a request that is over. */
-export const countRequest = Effect.fnUntraced(function* (line: EndedRequest) {
+/** Counts a request that is over, in the metrics of `context`. */
+export const countRequest = (line: EndedRequest, context: Context.Context<never>): void => {
   const { code, request, response } = line
   const route = line.route ?? noRoute
   const ended = endOf(line)
   const seconds = (line.endedAt - line.startedAt) / 1_000
-  const labels = { method: request.method, route, status: String(response.status), ended }
-  yield* Metric.update(Metric.withAttributes(Metrics.httpRequests, labels), 1)
-  yield* Metric.update(Metric.withAttributes(Metrics.httpSeconds, { route }), seconds)
-  yield* Metric.update(Metric.withAttributes(Metrics.httpBytes, { route }), line.bytes)
+  const count = (metric: Parameters<typeof Metrics.seriesOf>[0], attributes: Record<string, string>, value = 1) =>
+    Metrics.seriesOf(metric, attributes).updateUnsafe(value, context)
 
-  if (code !== undefined) yield* Metric.update(Metric.withAttributes(Metrics.errors, { code }), 1)
+  count(Metrics.httpRequests, { method: request.method, route, status: String(response.status), ended })
+  count(Metrics.httpSeconds, { route }, seconds)
+  count(Metrics.httpBytes, { route }, line.bytes)
+
+  if (code !== undefined) count(Metrics.errors, { code })
   if (request.method === "POST" && route === transcriptionRoute && response.status < 400) {
-    yield* Metric.update(Metric.withAttributes(Metrics.transcriptions, { ended }), 1)
+    count(Metrics.transcriptions, { ended })
   }
 
   const cache = response.headers["x-cache"]
   if (cache === undefined || request.method !== "POST") return
-  const toFirstAudio = (line.answeredAt - line.startedAt) / 1_000
-  yield* Metric.update(Metric.withAttributes(Metrics.speeches, { cache, ended }), 1)
-  yield* Metric.update(Metric.withAttributes(Metrics.firstAudioSeconds, { cache }), toFirstAudio)
-})
+  count(Metrics.speeches, { cache, ended })
+  count(Metrics.firstAudioSeconds, { cache }, (line.answeredAt - line.startedAt) / 1_000)
+}

@@ -9,11 +9,15 @@ const headers = {
   "x-frame-options": "DENY",
 } satisfies Headers.Input
 
-/** `response` with them; a page says itself what it may load. */
-export const secured = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+/** `response` with them and with `more`; a page says itself what it may load. */
+export const secured = (
+  response: HttpServerResponse.HttpServerResponse,
+  more: Readonly<Record<string, string>>,
+): HttpServerResponse.HttpServerResponse => {
   const own = response.headers["content-security-policy"]
-  return HttpServerResponse.setHeaders(
-    response,
-    own === undefined ? headers : { ...headers, "content-security-policy": own },
-  )
+  return HttpServerResponse.setHeaders(response, {
+    ...headers,
+    ...(own === undefined ? {} : { "content-security-policy": own }),
+    ...more,
+  })
 }

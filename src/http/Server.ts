@@ -1,5 +1,13 @@
-import { Context, Effect, Layer, type Scope } from "effect"
-import { HttpEffect, HttpMiddleware, HttpRouter, HttpServer, type HttpServerRequest, UrlParams } from "effect/http"
+import { ByteSize, Context, Effect, Layer, type Scope } from "effect"
+import {
+  HttpEffect,
+  HttpIncomingMessage,
+  HttpMiddleware,
+  HttpRouter,
+  HttpServer,
+  type HttpServerRequest,
+  UrlParams,
+} from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import * as ConsoleRoute from "../console/ConsoleRoute.ts"
 import { Api } from "../contract/Api.ts"
@@ -25,6 +33,7 @@ import { Models } from "./audio/Models.ts"
 import { ModelsHandlers } from "./audio/ModelsHandlers.ts"
 import * as PeerRoute from "./PeerRoute.ts"
 import { asRequest, ofRequests } from "./RequestContext.ts"
+import { maxJsonBytes } from "./RequestFault.ts"
 import { OrganizationHandlers } from "./admin/OrganizationHandlers.ts"
 
 /** Everything that answers a request. A new group of the contract is one more line here. */
@@ -53,17 +62,18 @@ const makeHttpApp = Effect.fnUntraced(function* (socket: { readonly listens: boo
 })
 
 /**
- * The front door has a span of its own, which ends with the last byte. Of the engines' URLs a trace says of every parameter only that
- * there was one.
+ * What every request runs with. The front door has a span of its own, which ends with the last byte. Of the engines' URLs a trace says of
+ * every parameter only that there was one. Bodies that the contract decodes have a limit.
  */
-const tracing = Context.make(UrlParams.CurrentRedactedNames, [/^/]).pipe(
+const surroundings = Context.make(UrlParams.CurrentRedactedNames, [/^/]).pipe(
   Context.add(HttpMiddleware.TracerDisabledWhen, () => true),
+  Context.add(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxJsonBytes)),
 )
 
 /** Serves the gateway on whatever `HttpServer` there is. */
 export const layer = Layer.effectDiscard(
   Effect.flatMap(makeHttpApp({ listens: true }), (app) => asRequest(HttpServer.serveEffect(app))),
-).pipe(Layer.provide(Layer.succeedContext(tracing)))
+).pipe(Layer.provide(Layer.succeedContext(surroundings)))
 
 /** URL that the server listens on. */
 export const address = Effect.map(HttpServer.HttpServer, (server) => HttpServer.formatAddress(server.address))
@@ -76,7 +86,7 @@ export const makeWebHandler = Effect.gen(function* () {
   const app = yield* makeHttpApp({ listens: false })
   const program = yield* Effect.context<never>()
   return HttpEffect.toWebHandlerWith<never, HttpServerRequest.HttpServerRequest | Scope.Scope>(
-    ofRequests(Context.merge(program, tracing)),
+    ofRequests(Context.merge(program, surroundings)),
   )(app)
 })
 

@@ -1,6 +1,7 @@
 import { Clock, type Duration, Effect } from "effect"
 
-const millisOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+/** `elapsedMillis` of a clock that is at hand. */
+export const millisOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 /**
  * Milliseconds of the clock that nobody sets, of which only differences mean something. For everything that is to last a

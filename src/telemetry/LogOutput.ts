@@ -9,6 +9,9 @@ const waitingCharacters = 1_048_576
 const againSoon = Duration.millis(20)
 const againLater = Duration.seconds(1)
 
+/** How long lines gather after some were written: each write goes through another thread, and every request has a line. */
+const gathering = Duration.millis(50)
+
 /** How long the last lines may take when the gateway stops. */
 const lastLines = Duration.seconds(1)
 
@@ -39,7 +42,7 @@ const toStandardOutput: Write = (bytes, at) =>
   })
 
 /**
- * Writes lines in their order, as fast as they are taken. While they are not, the first ones wait and the rest is dropped and
+ * Writes lines in their order: one at once, those that follow it closely together. While they are not taken, the first ones wait and the rest is dropped and
  * counted, so that neither a full disk nor a reader that has gone stops the gateway or grows its memory.
  *
  * @param onResumed run when lines can be written again after some were dropped
@@ -90,6 +93,7 @@ export const makeLogOutput = Effect.fnUntraced(function* (
     dropped = 0
     if (lost > 0) yield* onResumed(lost, trouble)
     if (waiting.length === 0) none.openUnsafe()
+    yield* Effect.sleep(gathering)
   })
 
   yield* Effect.forkScoped(Effect.forever(writeWaiting))

@@ -18,11 +18,42 @@ type Attributes = Readonly<Record<string, ReadonlyArray<string> | keyof Said>>
 
 const counters: Array<{ readonly counter: Metric.Counter<number>; readonly attributes: Attributes }> = []
 
+type Series = Metric.Metric<number, unknown>
+
+/** The series of a metric that were asked for, by the values of their attributes, and how another is made. */
+interface Made {
+  readonly make: (attributes: Record<string, string>) => Series
+  readonly series: Map<string, Series>
+}
+const made = new Map<Series, Made>()
+
+/** A metric of which each series can be kept, see `seriesOf`. */
+const kept = <M extends Series>(make: (attributes: Record<string, string>) => M): M => {
+  const metric = make({})
+  made.set(metric, { make, series: new Map() })
+  return metric
+}
+
 /** A counter with all values of its attributes; with `open` ones it is there from its first event on only. */
 const counter = (name: string, description: string, attributes: Attributes | "open" = {}): Metric.Counter<number> => {
-  const made = Metric.counter(name, { description, incremental: true })
-  if (attributes !== "open") counters.push({ counter: made, attributes })
-  return made
+  const counted = kept((one) => Metric.counter(name, { description, incremental: true, attributes: one }))
+  if (attributes !== "open") counters.push({ counter: counted, attributes })
+  return counted
+}
+
+const histogram = (name: string, description: string, boundaries: ReadonlyArray<number>) =>
+  kept((attributes) => Metric.histogram(name, { description, boundaries, attributes }))
+
+/**
+ * The series of a counter or histogram for `attributes`, named in the same order each time. Made once: `Metric.withAttributes` looks for it
+ * by all that it is called, with each number.
+ */
+export const seriesOf = (metric: Series, attributes: Record<string, string>): Series => {
+  const { make, series } = made.get(metric)!
+  const values = Object.values(attributes).join("\n")
+  let one = series.get(values)
+  if (one === undefined) series.set(values, (one = make(attributes)))
+  return one
 }
 
 const combinations = (attributes: Attributes, said: Said): ReadonlyArray<Record<string, string>> =>
@@ -184,10 +215,11 @@ export const engineState = Metric.gauge("aviary_engine_state", {
 export const httpRequests = counter("aviary_http_requests_total", "Requests whose answer is over.", "open")
 
 /** By `route`. A speech may stream for minutes. */
-export const httpSeconds = Metric.histogram("aviary_http_request_duration_seconds", {
-  description: "Time from a request to the last byte of its answer.",
-  boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
-})
+export const httpSeconds = histogram(
+  "aviary_http_request_duration_seconds",
+  "Time from a request to the last byte of its answer.",
+  [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
+)
 
 /** By `route`. */
 export const httpBytes = counter("aviary_http_response_bytes_total", "Bytes of response bodies.", "open")
@@ -205,10 +237,11 @@ export const transcriptions = counter("aviary_transcriptions_total", "Transcript
 export const errors = counter("aviary_errors_total", "Requests answered with an error.", "open")
 
 /** By `cache`. */
-export const firstAudioSeconds = Metric.histogram("aviary_speech_first_audio_seconds", {
-  description: "Time from a request for speech to its first audio.",
-  boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30],
-})
+export const firstAudioSeconds = histogram(
+  "aviary_speech_first_audio_seconds",
+  "Time from a request for speech to its first audio.",
+  [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30],
+)
 
 export const logDropped = counter(
   "aviary_log_dropped_lines_total",

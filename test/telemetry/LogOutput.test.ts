@@ -34,8 +34,26 @@ it.effect("lines are written in their order, whatever is taken at once", () =>
     yield* turns
     output.line("second")
     output.line("third")
-    yield* turns
+    yield* TestClock.adjust("50 millis")
     expect(sink.text).toBe("first\nsecond\nthird\n")
+  }),
+)
+
+it.effect("a line is written at once, and what follows it closely is written together", () =>
+  Effect.gen(function* () {
+    const sink = makeSink()
+    const output = yield* makeLogOutput(ignored, sink.write)
+    output.line("first")
+    yield* turns
+    expect(sink.text).toBe("first\n")
+    for (let n = 0; n < 20; n++) {
+      output.line("another")
+      yield* TestClock.adjust("2 millis")
+    }
+    expect(sink.tries).toBe(1)
+    yield* TestClock.adjust("50 millis")
+    expect(sink.text).toBe(`first\n${"another\n".repeat(20)}`)
+    expect(sink.tries).toBe(2)
   }),
 )
 
@@ -60,7 +78,7 @@ it.effect(
       expect(sink.text).toBe(`${long}\n`.repeat(1_024))
       expect(told).toEqual([[10, "ENOSPC"]])
       output.line("and on")
-      yield* turns
+      yield* TestClock.adjust("50 millis")
       expect(sink.text.endsWith("\nand on\n")).toBe(true)
     }),
 )

@@ -1,5 +1,5 @@
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Cause, Effect, Exit, Stream } from "effect"
+import { Cause, Effect, Exit, Scope, Stream } from "effect"
 import { HttpServerError, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerResponse } from "node:http"
 import { paid, type Payable } from "../../billing/Payable.ts"
@@ -99,11 +99,13 @@ export const deliverWhole = (
   head: Head,
 ) =>
   Effect.as(
-    Effect.addFinalizer((exit) => {
-      if (response.writableFinished) return delivered("all")
-      const hasLeft = Exit.isSuccess(exit) || leaving(request)(exit.cause)
-      return hasLeft ? delivered(response.headersSent ? whole.length : 0) : Effect.void
-    }),
+    Effect.flatMap(Effect.scope, (scope) =>
+      Scope.addFinalizerExit(scope, (exit) => {
+        if (response.writableFinished) return delivered("all")
+        const hasLeft = Exit.isSuccess(exit) || leaving(request)(exit.cause)
+        return hasLeft ? delivered(response.headersSent ? whole.length : 0) : Effect.void
+      }),
+    ),
     HttpServerResponse.raw(whole, { ...head, contentLength: whole.length }),
   )
 

@@ -104,7 +104,7 @@ const make = Effect.gen(function* () {
       : model(found.id, "tts")
   })
 
-  const forSpeech = Effect.fn("Models.forSpeech")(function* (id: string) {
+  const forSpeech = Effect.fnUntraced(function* (id: string) {
     if (isSpeech(meant(id))) return
     if (isTranscription(meant(id))) return yield* Errors.modelNotFound(id, named().tts)
     // Some clients put a voice where the model goes. While the voices are unknown, the engine's own error says more.
@@ -114,7 +114,7 @@ const make = Effect.gen(function* () {
     }
   })
 
-  const forTranscription = Effect.fn("Models.forTranscription")(function* (id: string) {
+  const forTranscription = Effect.fnUntraced(function* (id: string) {
     if (!isTranscription(meant(id))) return yield* Errors.modelNotFound(id, named().stt)
   })
 

@@ -12,6 +12,7 @@ import { speechEvents } from "./SpeechEvents.ts"
 import { paying } from "../access/Paying.ts"
 import { makeRateLimits } from "../access/RateLimits.ts"
 import { note } from "../RequestNotes.ts"
+import { traced } from "../../telemetry/Spans.ts"
 
 /** RFC 9111, 5.2.1: `no-store` keeps the answer out of the cache, `no-cache` and `max-age=0` ask for a fresh one. */
 const cacheControl = (headers: Headers.Headers): SpeechRequest["cacheControl"] => {
@@ -65,10 +66,7 @@ export const makeSpeechHandler = Effect.gen(function* () {
   const models = yield* Models
   const limited = yield* makeRateLimits
 
-  const speak = Effect.fn("http.speech")(function* (
-    payload: SpeechPayload,
-    request: HttpServerRequest.HttpServerRequest,
-  ) {
+  const speak = Effect.fnUntraced(function* (payload: SpeechPayload, request: HttpServerRequest.HttpServerRequest) {
     const asked = speechRequest(payload, request.headers)
     yield* note({ model: asked.model, voice: asked.voice })
     yield* models.forSpeech(payload.model)
@@ -97,5 +95,5 @@ export const makeSpeechHandler = Effect.gen(function* () {
   })
 
   return (payload: SpeechPayload, request: HttpServerRequest.HttpServerRequest) =>
-    limited(codePoints(payload.input), speak(payload, request))
+    limited(codePoints(payload.input), traced("http.speech")(speak(payload, request)))
 })
