@@ -1,4 +1,4 @@
-import { adminToken, oneOf, port } from "./SettingKinds.ts"
+import { adminToken, names, oneOf, port } from "./SettingKinds.ts"
 
 /** What is set of Home Assistant's protocol. */
 export const wyomingSettings = {
@@ -11,6 +11,11 @@ export const wyomingSettings = {
     "AVIARY_WYOMING_KEY",
     undefined,
     "Key of the account that pays for what comes by Wyoming, which knows no keys. Needed with AVIARY_ACCESS=keys.",
+  ),
+  wyomingLanguages: names(
+    "AVIARY_WYOMING_LANGUAGES",
+    "",
+    "Languages that Home Assistant may choose for speech to text, such as `de-DE,fr-FR`: it offers no others. Unset: the one that the engine listens for when none is said.",
   ),
   wyomingZeroconf: oneOf("on", "off")(
     "AVIARY_WYOMING_ZEROCONF",

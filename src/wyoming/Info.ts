@@ -8,11 +8,13 @@ const artifact = (name: string, description: string) => ({
   ...{ installed: true, version: null },
 })
 
+export type ListedVoice = Pick<BaseVoice, "id" | "language" | "speaker">
+
 /** What the gateway offers, as Home Assistant asks for it: one recognizer, and each base voice in its language. */
 export const infoOf = (offer: {
   readonly recognizer: string
   readonly languages: ReadonlyArray<string>
-  readonly voices: ReadonlyArray<BaseVoice>
+  readonly voices: ReadonlyArray<ListedVoice>
 }) => ({
   asr: [
     {

@@ -14,7 +14,7 @@ import {
   mostWaiting,
 } from "./Conversation.ts"
 import { FrameError, makeFrameReader } from "./Frames.ts"
-import { infoOf } from "./Info.ts"
+import { infoOf, type ListedVoice } from "./Info.ts"
 import type { Send } from "./Listening.ts"
 
 /**
@@ -27,6 +27,12 @@ export interface Connection {
   busy: boolean
   readonly left: () => boolean
 }
+
+/** Home Assistant gives up after a second, and asks three times. */
+const infoPatience = "700 millis"
+
+/** Until voices are listed: Home Assistant keeps what it was told when it was set up, and without a voice it would not speak for good. */
+const unlisted: ReadonlyArray<ListedVoice> = [{ id: "alloy", language: "en-US", speaker: "Default" }]
 
 /** Does what the events in `input` ask for. What this gateway does not know, such as wake words, is not for it. */
 const reading = (input: Stream.Stream<Uint8Array, unknown>, handlers: Handlers): Effect.Effect<void, Fault> => {
@@ -55,13 +61,15 @@ export const makeSessions = Effect.gen(function* () {
   const parakeet = (yield* Fleet).traits("parakeet")
   const hearing = yield* makeHearingHandlers
   const speaking = yield* makeSpeakingHandlers
-  const told = makeRoomErrors(yield* Settings)
+  const settings = yield* Settings
+  const told = makeRoomErrors(settings)
 
+  const languages = () => (settings.wyomingLanguages.length > 0 ? settings.wyomingLanguages : [parakeet.language()])
   const info = voices.known.pipe(
-    Effect.map(({ bases }) => bases),
-    Effect.orElseSucceed(() => []),
-    Effect.timeoutOrElse({ duration: "2 seconds", orElse: () => Effect.succeed([]) }),
-    Effect.map((bases) => infoOf({ recognizer: parakeet.model, languages: [parakeet.language()], voices: bases })),
+    Effect.map(({ bases }): ReadonlyArray<ListedVoice> => bases),
+    Effect.orElseSucceed(() => unlisted),
+    Effect.timeoutOrElse({ duration: infoPatience, orElse: () => Effect.succeed(unlisted) }),
+    Effect.map((heard) => infoOf({ recognizer: parakeet.model, languages: languages(), voices: heard })),
   )
 
   return Effect.fnUntraced(function* (input: Stream.Stream<Uint8Array, unknown>, send: Send, connection: Connection) {

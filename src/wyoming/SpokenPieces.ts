@@ -1,11 +1,14 @@
 /** Fewest characters that are spoken on their own: "Dr." ends no sentence, and a voice needs some words for its melody. */
 const fewest = 20
 
+/** Whether what has come so far begins as SSML does: half of a document is read out as text. */
+const isOneDocument = (text: string): boolean => /^\s*<speak[\s>]/i.test(text)
+
 const sentences = new Intl.Segmenter("en", { granularity: "sentence" })
 
 /**
  * Cuts text that is still arriving where it can be spoken already: behind sentences that are whole, and within those that are longer
- * than `longest` characters. What is answered, put together, is what was given.
+ * than `longest` characters. An SSML document is one piece. What is answered, put together, is what was given.
  */
 export const makeSpokenPieces = (longest: number) => {
   let text = ""
@@ -22,6 +25,7 @@ export const makeSpokenPieces = (longest: number) => {
   return {
     add: (more: string): ReadonlyArray<string> => {
       text += more
+      if (isOneDocument(text)) return []
       const parts = Array.from(sentences.segment(text), ({ segment }) => segment)
       // The last one may go on.
       const whole = parts.slice(0, -1).join("")
@@ -30,7 +34,7 @@ export const makeSpokenPieces = (longest: number) => {
       return [whole, ...takeLong()]
     },
     rest: (): ReadonlyArray<string> => {
-      const pieces = [...takeLong(), text].filter((piece) => piece.trim() !== "")
+      const pieces = [...(isOneDocument(text) ? [] : takeLong()), text].filter((piece) => piece.trim() !== "")
       text = ""
       return pieces
     },

@@ -85,7 +85,7 @@ const make = Effect.gen(function* () {
   server.maxConnections = mostConnections
   const port = yield* listening(server, wyomingPort, host)
   yield* Effect.logInfo(`Wyoming is spoken on ${host}:${port}`)
-  if (settings.wyomingZeroconf === "on" && !isLoopback(host)) yield* announce(port)
+  if (settings.wyomingZeroconf === "on" && !isLoopback(host)) yield* announce(host, port)
   return WyomingServer.of({ port })
 })
 

@@ -201,6 +201,19 @@ it.live("a client that goes ends the engine's call, and leaves nothing", () =>
   }),
 )
 
+it.live("offers the languages that the operator names, and a voice before the engine has listed any", () =>
+  Effect.gen(function* () {
+    const own = Layer.merge(MagpieClient.layerTest({ voices: Effect.never }), ParakeetClient.layerTest())
+    yield* Effect.gen(function* () {
+      const client = yield* connected
+      client.send("describe")
+      const { data } = (yield* client.next)!
+      expect(data["asr"]).toMatchObject([{ models: [{ languages: ["de-DE", "fr-FR"] }] }])
+      expect(data["tts"]).toMatchObject([{ voices: [{ name: "alloy", languages: ["en-US"] }] }])
+    }).pipe(Effect.scoped, Effect.provide(wyoming({ wyomingLanguages: "de-DE,fr-FR" }, own)))
+  }),
+)
+
 it.live("where keys are on, a key of its own pays, in full and no more than it has", () =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem

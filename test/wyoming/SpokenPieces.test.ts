@@ -21,6 +21,11 @@ it("cuts what has no end where a word ends", () => {
   expect(cut(["one two three four five"], 10)).toEqual(["one two ", "three ", "four five"])
 })
 
+it("gives an SSML document whole, however long it is", () => {
+  const document = '<speak>One sentence of it. <break time="1s"/>Another sentence of it.</speak>'
+  expect(cut(document.split(/(?<=\s)/), 20)).toEqual([document])
+})
+
 it("loses nothing, and has nothing to say of white space", () => {
   expect(cut([" ", "\n"])).toEqual([])
   const words = "A first sentence that is long. A second one that is longer still! And a third? Yes."
