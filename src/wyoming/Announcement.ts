@@ -44,7 +44,7 @@ export const announce = (host: string, port: number, network: Network = {}) =>
     const run = Effect.runForkWith(yield* Effect.context<never>())
     yield* Effect.acquireRelease(
       Effect.sync(() => {
-        const bonjour = new Bonjour(network as object, () => {})
+        const bonjour = new Bonjour(network, () => {})
         const { mdns } = (bonjour as unknown as WithSocket).server
         let failed = false
         mdns.on("error", (error: Error) => {

@@ -201,15 +201,25 @@ it.live("a client that goes ends the engine's call, and leaves nothing", () =>
   }),
 )
 
-it.live("offers the languages that the operator names, and a voice before the engine has listed any", () =>
+it.live("offers the languages that are set and a voice before any is listed, and tells all parts of a transcript", () =>
   Effect.gen(function* () {
-    const own = Layer.merge(MagpieClient.layerTest({ voices: Effect.never }), ParakeetClient.layerTest())
+    const heard = ["One part.", " And another."]
+    const segments = heard.map((text, i) => ({ startMs: 1_000 * i, endMs: 1_000 * i + 900, text }))
+    const own = Layer.merge(
+      MagpieClient.layerTest({ voices: Effect.never }),
+      ParakeetClient.layerTest({ transcribe: () => Stream.fromIterable(segments) }),
+    )
     yield* Effect.gen(function* () {
       const client = yield* connected
       client.send("describe")
       const { data } = (yield* client.next)!
       expect(data["asr"]).toMatchObject([{ models: [{ languages: ["de-DE", "fr-FR"] }] }])
       expect(data["tts"]).toMatchObject([{ voices: [{ name: "alloy", languages: ["en-US"] }] }])
+      client.send("audio-start", mono)
+      client.send("audio-chunk", mono, samples.subarray(0, 64_000))
+      client.send("audio-stop")
+      const events = yield* client.until("transcript-stop")
+      expect(events.flatMap(({ data: { text } }) => text ?? [])).toEqual([...heard, heard.join("")])
     }).pipe(Effect.scoped, Effect.provide(wyoming({ wyomingLanguages: "de-DE,fr-FR" }, own)))
   }),
 )

@@ -35,7 +35,7 @@ const network = Effect.gen(function* () {
 const home = Effect.fnUntraced(function* (side: Network) {
   const [up, down] = [yield* Deferred.make<Service>(), yield* Deferred.make<Service>()]
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  const bonjour = new Bonjour(side as object, () => {})
+  const bonjour = new Bonjour(side, () => {})
   const browser = bonjour.find({ type: "wyoming" })
   browser.on("up", (service: Service) => run(Deferred.succeed(up, service)))
   browser.on("down", (service: Service) => run(Deferred.succeed(down, service)))
