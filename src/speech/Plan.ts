@@ -8,7 +8,7 @@ import type { Pronunciations } from "./Pronunciations.ts"
 import type { Speakable } from "./speakable/Speakable.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
 import { codePoints, normalise, speakableCharacters } from "./SpokenText.ts"
-import { isSsml, withoutSsml } from "../audio/Ssml.ts"
+import { isSsml, soundsOfSsml, withoutSsml } from "../audio/Ssml.ts"
 import type { VoiceList } from "./VoiceList.ts"
 
 /**
@@ -57,8 +57,9 @@ const voiceOf = Effect.fnUntraced(function* (wanted: string, voices: VoiceList["
 /** The text as it is spoken. An SSML document is the client's own word on that: it stays whole for an engine that takes it. */
 const spokenText = Effect.fnUntraced(function* (request: SpeechRequest, language: string, engine: Reader) {
   if (isSsml(request.text)) {
-    const said = engine.magpie.supportsSsml === true ? request.text : withoutSsml(request.text)
-    return { text: normalise(said), sounds: noSounds }
+    if (engine.magpie.supportsSsml === true) return { text: normalise(request.text), sounds: noSounds }
+    const taken = [...soundsOfSsml(request.text)].filter(([, ipa]) => engine.magpie.takesIpa?.(ipa) === true)
+    return { text: normalise(withoutSsml(request.text)), sounds: new Map(taken) }
   }
   const isOn = (request.speakable ?? engine.speakableByDefault) === "on"
   const read = isOn ? yield* engine.speakable.read(request.text, language) : request.text

@@ -149,15 +149,19 @@ layer(Layer.provideMerge(listeningNim, NodeServices.layer), { excludeTestService
   )
 })
 
-test.live("random markdown is neither refused nor broken off, and is heard back", () =>
-  Effect.gen(function* () {
-    const { url } = yield* startAviary(undefined)
-    const documents = markdownDocuments(13, 6)
-    const heard = yield* Effect.forEach(documents, (one) => Effect.promise(() => hearDocument(url, one)), {
-      concurrency: 2,
-    })
-    const sum = (of: (one: (typeof heard)[number]) => number) => heard.reduce((total, one) => total + of(one), 0)
-    expect(heard.filter(({ outcome }) => outcome !== "whole" && outcome !== "silence")).toEqual([])
-    expect(sum(({ wrong }) => wrong) / sum(({ words }) => words)).toBeLessThan(0.15)
-  }).pipe(Effect.provide(NodeServices.layer)),
+test.live(
+  "random markdown is neither refused nor broken off, and is heard back; a document of sounds is said with them",
+  () =>
+    Effect.gen(function* () {
+      const { url } = yield* startAviary(undefined)
+      const ssml = '<speak>You say <phoneme alphabet="ipa" ph="təˈmɑːtəʊ">tomato</phoneme> now.</speak>'
+      expect((yield* speak(url, ssml)).spoken).toBe("You say /təˈmɑːtəʊ/ now.")
+      const documents = markdownDocuments(13, 6)
+      const heard = yield* Effect.forEach(documents, (one) => Effect.promise(() => hearDocument(url, one)), {
+        concurrency: 2,
+      })
+      const sum = (of: (one: (typeof heard)[number]) => number) => heard.reduce((total, one) => total + of(one), 0)
+      expect(heard.filter(({ outcome }) => outcome !== "whole" && outcome !== "silence")).toEqual([])
+      expect(sum(({ wrong }) => wrong) / sum(({ words }) => words)).toBeLessThan(0.15)
+    }).pipe(Effect.provide(NodeServices.layer)),
 )
