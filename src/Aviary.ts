@@ -32,6 +32,7 @@ import { Restarter } from "./health/Restarter.ts"
 import { RestartJournal } from "./health/RestartJournal.ts"
 import { AdminToken } from "./http/access/AdminToken.ts"
 import * as Server from "./http/Server.ts"
+import { LiveSettings } from "./LiveSettings.ts"
 import { Neighbours } from "./scratch/Neighbours.ts"
 import { Scratch } from "./scratch/Scratch.ts"
 import { Settings } from "./Settings.ts"
@@ -71,8 +72,8 @@ export const engines = Layer.mergeAll(magpie, parakeet)
 const decoder = Layer.unwrap(
   Effect.gen(function* () {
     const { recordings } = yield* Scratch
-    const { recordingMaxDuration } = yield* Settings
-    return AudioDecoder.layer({ scratch: recordings, maxSeconds: Duration.toSeconds(recordingMaxDuration) })
+    const { now } = yield* LiveSettings
+    return AudioDecoder.layer({ scratch: recordings, maxSeconds: () => Duration.toSeconds(now().recordingMaxDuration) })
   }),
 )
 

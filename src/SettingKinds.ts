@@ -15,6 +15,16 @@ export interface Setting<A> {
   readonly secret: boolean
 }
 
+/** One whose value is taken from the file again while the gateway runs. */
+export interface LiveSetting<A> extends Setting<A> {
+  readonly live: true
+}
+
+/** Marks a setting that can change while the gateway runs: `LiveSettings` has it, and whoever needs it asks there each time. */
+export const live = <A>(one: Setting<A>): LiveSetting<A> => ({ ...one, live: true })
+
+export const canChange = <A>(one: Setting<A>): one is LiveSetting<A> => "live" in one
+
 type Defaulted<A, D> = D extends string ? A : A | undefined
 
 const setting =

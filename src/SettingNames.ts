@@ -1,5 +1,5 @@
 import { ConfigProvider, Effect } from "effect"
-import { sources } from "./SettingSources.ts"
+import { placeIn, sources } from "./SettingSources.ts"
 
 /** How every setting's name begins. */
 const prefix = "AVIARY"
@@ -22,17 +22,19 @@ export const isServiceLink = (name: string, value: string): boolean =>
  * case, or is a setting's but for two slips. Unseen, `AVIARY_ACESS=keys` would let everybody in.
  */
 export const unknownNames = Effect.fnUntraced(function* (known: ReadonlyArray<string>) {
-  const inForce = yield* Effect.forEach(yield* sources, ({ provider }) =>
-    Effect.provideService(variables, ConfigProvider.ConfigProvider, provider),
+  const inForce = yield* Effect.forEach(yield* sources, (source) =>
+    Effect.map(Effect.provideService(variables, ConfigProvider.ConfigProvider, source.provider), (found) =>
+      found.map((one) => ({ ...one, place: placeIn(source, one.name) })),
+    ),
   )
   return inForce
     .flat()
     .filter(({ name, value }) => !known.includes(name) && !isServiceLink(name, value))
-    .map(({ name }) => ({ name, ...nearest(name.toUpperCase(), known) }))
+    .map(({ name, place }) => ({ name, place, ...nearest(name.toUpperCase(), known) }))
     .filter(({ name, slips }) => name.toUpperCase().startsWith(`${prefix}_`) || slips <= 2)
     .map(
-      ({ name, setting, slips }) =>
-        `${name} is no setting. ${slips < (name.length - prefix.length - 1) * mostWrong ? `Did you mean ${setting}?` : "docs/configuration.md lists them all."}`,
+      ({ name, place, setting, slips }) =>
+        `${place}${name} is no setting. ${slips < (name.length - prefix.length - 1) * mostWrong ? `Did you mean ${setting}?` : "docs/configuration.md lists them all."}`,
     )
 })
 

@@ -1,9 +1,6 @@
 import { ConfigProvider, Context, Effect, Layer } from "effect"
 import {
   adminToken,
-  bytesFrom,
-  count,
-  countOrNone,
   countTo,
   currency,
   dockerHost,
@@ -12,30 +9,33 @@ import {
   durationOrNone,
   engineKey,
   hosts,
-  namesOf,
   names,
   oneOf,
   origins,
-  paces,
   port,
   protocol,
   restartTarget,
   text,
+  canChange,
   type Setting,
   url,
 } from "./SettingKinds.ts"
 import { cacheTable } from "./CacheSettings.ts"
 import { databaseSettings } from "./DatabaseSettings.ts"
 import { fleetTable } from "./FleetSettings.ts"
+import { limitTable } from "./LimitSettings.ts"
+import { LiveSettings, type LiveValues, makeLiveSettings } from "./LiveSettings.ts"
+import { readingTable } from "./ReadingSettings.ts"
 import { unknownNames } from "./SettingNames.ts"
-import { readOne, SettingsError } from "./SettingReading.ts"
-import { SettingsInForce } from "./SettingSources.ts"
+import { readOne } from "./SettingReading.ts"
+import { SettingsError } from "./SettingSources.ts"
 import { wyomingSettings } from "./WyomingSettings.ts"
 
 export { SettingsError }
 
 /**
- * Every setting there is. `docs/configuration.md` is this table, which a test holds to it.
+ * Every setting there is. `docs/configuration.md` is this table, which a test holds to it. What is `live` can change while the gateway
+ * runs, and is in `LiveSettings`.
  * Durations and bytes take a unit; a variable that is set but empty counts as unset.
  */
 export const table = {
@@ -135,58 +135,8 @@ export const table = {
   firstByteTimeout: duration("AVIARY_FIRST_BYTE_TIMEOUT", "30 seconds", "Time for Magpie to begin its answer."),
   idleTimeout: duration("AVIARY_IDLE_TIMEOUT", "20 seconds", "Longest silence in the middle of an engine's answer."),
 
-  voices: namesOf('{"alloy":"Magpie-Multilingual.EN-US.Aria"}')(
-    "AVIARY_VOICES",
-    "{}",
-    "Names of voices beside the engine's own, in any case: each with the voice that it stands for. OpenAI's thirteen are dealt out to the English voices unless they are here.",
-  ),
-  speakable: oneOf("on", "off")(
-    "AVIARY_SPEAKABLE",
-    "on",
-    "Whether a text that holds markdown is read as a person would read it: without marks, tables row by row, code by its name, addresses by their host, emoji left out. A request may say otherwise in `x-aviary-speakable`.",
-  ),
-  pronunciations: text(
-    "AVIARY_PRONUNCIATIONS",
-    undefined,
-    'A file of words and how the voice is to say them, as JSON: by a spelling, `{"nginx":"engine x"}`, or by IPA between slashes where the engine takes it, `{"tomato":"/təˈmeɪtoʊ/"}`, with a spelling behind it for engines that do not. Read again when it changes. Unset: none.',
-  ),
-  models: namesOf('{"kokoro":"tts-1","whisper-small":"whisper-1"}')(
-    "AVIARY_MODELS",
-    "{}",
-    "Names of models beside the engines' own and OpenAI's: each with the model that it stands for. Common ones of other servers, such as `kokoro` and `whisper-large-v3`, are known.",
-  ),
-  maxTextCharacters: count("AVIARY_MAX_TEXT_CHARACTERS", "4096", "Longest text of one speech, in code points."),
-  paces: paces(
-    "AVIARY_PACES",
-    "{}",
-    "Slowest and fastest plausible pace by language, in letters per second. Audio outside of it is not the whole speech.",
-  ),
-  uploadMaxBytes: bytesFrom(1_024, "at least 1 KiB")(
-    "AVIARY_UPLOAD_MAX_BYTES",
-    "26214400",
-    "Largest transcription request, in bytes.",
-  ),
-  uploadsMax: count(
-    "AVIARY_UPLOADS_MAX",
-    "256",
-    "Uploads that may be unfinished at once: arriving, waiting or being transcribed.",
-  ),
-  uploadsMaxBytes: bytesFrom(1_024, "at least 1 KiB")(
-    "AVIARY_UPLOADS_MAX_BYTES",
-    "4 GiB",
-    "Disk that unfinished uploads may take together, and the recordings decoded from them.",
-  ),
-  accountUploadsMax: count("AVIARY_ACCOUNT_UPLOADS_MAX", "64", "Those of one account, where keys are asked for."),
-  accountUploadsMaxBytes: bytesFrom(1_024, "at least 1 KiB")(
-    "AVIARY_ACCOUNT_UPLOADS_MAX_BYTES",
-    "1 GiB",
-    "Disk for those of one account.",
-  ),
-  recordingMaxDuration: duration(
-    "AVIARY_RECORDING_MAX_DURATION",
-    "4 hours",
-    "Longest recording that is transcribed, whatever its size in bytes. An hour takes 115 MB of disk while it waits.",
-  ),
+  ...readingTable,
+  ...limitTable,
   uploadTimeout: duration("AVIARY_UPLOAD_TIMEOUT", "5 minutes", "Time for a request body to arrive."),
   readerTimeout: duration(
     "AVIARY_READER_TIMEOUT",
@@ -207,8 +157,6 @@ export const table = {
     "1",
     "Calls that Parakeet is given at once. Concurrent ones trip a race on some GPUs.",
   ),
-  queueLength: countOrNone("AVIARY_QUEUE_LENGTH", "64", "Requests that may wait for an engine's turn."),
-  queueWait: durationOrNone("AVIARY_QUEUE_WAIT", "60 seconds", "How long a request waits for an engine's turn."),
 
   magpieRestart: restartTarget("AVIARY_MAGPIE_RESTART", "none", "How to restart Magpie."),
   parakeetRestart: restartTarget("AVIARY_PARAKEET_RESTART", "none", "The same for Parakeet."),
@@ -287,8 +235,10 @@ export const table = {
   ),
 }
 
-type Written = { readonly [K in keyof typeof table]: (typeof table)[K] extends Setting<infer A> ? A : never }
-type Values = Omit<Written, "access" | "cacheShared" | "metrics"> & {
+type Table = typeof table
+type Written = { readonly [K in keyof Table]: Table[K] extends Setting<infer A> ? A : never }
+
+type Values = Omit<Written, "access" | "cacheShared" | "metrics" | keyof LiveValues> & {
   readonly access: "open" | "keys"
   readonly cacheShared: "all" | "account"
   readonly metrics: "open" | "admin" | "off"
@@ -297,19 +247,24 @@ type Values = Omit<Written, "access" | "cacheShared" | "metrics"> & {
 /** Whether only this machine reaches the address or name. */
 export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/.test(host)
 
-/** The settings this process runs with. */
+/** The settings this process runs with, but for those of `LiveSettings`. */
 export class Settings extends Context.Service<Settings, Values>()("aviary/Settings") {
-  /** Read from the environment, or whatever `ConfigProvider` is in force; `SettingsInForce` then tells where from. */
-  static readonly layer: Layer.Layer<Settings, SettingsError> = Layer.effectContext(Effect.suspend(read))
+  /** Read from the environment, or whatever `ConfigProvider` is in force, and from `OtherSources`. */
+  static readonly layer: Layer.Layer<Settings | LiveSettings, SettingsError> = Layer.effectContext(
+    Effect.gen(function* () {
+      const first = yield* read
+      return Context.make(Settings, first.values).pipe(Context.add(LiveSettings, yield* makeLiveSettings(first, read)))
+    }),
+  )
 
   /** Defaults, but for `overrides`, written as in the environment: `{ port: "0" }`. */
-  static readonly layerTest = (overrides: { readonly [K in keyof Values]?: string } = {}) =>
+  static readonly layerTest = (overrides: { readonly [K in keyof Table]?: string } = {}) =>
     Settings.layer.pipe(
       Layer.provide(
         ConfigProvider.layer(
           ConfigProvider.fromUnknown(
             Object.fromEntries(
-              Object.entries(overrides).map(([key, value]) => [table[key as keyof Values].name, value]),
+              Object.entries(overrides).map(([key, value]) => [table[key as keyof Table].name, value]),
             ),
           ),
         ),
@@ -326,23 +281,16 @@ export const checkNames: Effect.Effect<void, SettingsError> = Effect.gen(functio
   if (unknown.length > 0) return yield* new SettingsError({ message: unknown.join(" ") })
 })
 
-function read() {
-  return Effect.gen(function* () {
-    const said = yield* Effect.forEach(Object.entries(table), ([key, one]) =>
-      Effect.map(readOne(one), (found) => ({ key, ...found })),
-    )
-    yield* checkNames
-    const written = Object.fromEntries(said.map(({ key, value }) => [key, value])) as unknown as Written
-    yield* checkPlaces(written)
-    const values = yield* derived(written)
-    return Context.make(Settings, values).pipe(
-      Context.add(
-        SettingsInForce,
-        said.map(({ inForce }) => inForce),
-      ),
-    )
-  })
-}
+/** All settings as they are written now. */
+const read = Effect.gen(function* () {
+  const said = yield* Effect.forEach(Object.entries(table), ([key, one]) =>
+    Effect.map(readOne(one), (found) => ({ key, ...found, live: canChange<unknown>(one) })),
+  )
+  yield* checkNames
+  const written = Object.fromEntries(said.map(({ key, value }) => [key, value])) as unknown as Written
+  yield* checkPlaces(written)
+  return { said, values: yield* derived(written), live: written satisfies LiveValues }
+})
 
 /** With what is as others are where it was not said. */
 const derived = (written: Written): Effect.Effect<Values, SettingsError> => {

@@ -1,10 +1,13 @@
 import { inspect } from "node:util"
 import { expect, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
+import { LiveSettings } from "../src/LiveSettings.ts"
 import { Settings, table } from "../src/Settings.ts"
 
 const from = (environment: Record<string, string>) =>
-  Effect.service(Settings).pipe(
+  Effect.gen(function* () {
+    return { ...(yield* LiveSettings).now(), ...(yield* Settings) }
+  }).pipe(
     Effect.provide(Settings.layer.pipe(Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(environment))))),
   )
 

@@ -12,7 +12,7 @@ import type { DecodedRecording } from "./Recording.ts"
  * @property workers files decoded at a time; default 2
  * @property timeLimit for one file; default 5 minutes
  * @property waitLimit for a free decoder; default 1 minute
- * @property maxSeconds the longest audio; default 4 hours
+ * @property maxSeconds the longest audio at the moment; default 4 hours
  * @property ffmpeg name or path of the program for all that the threads do not decode; default `ffmpeg`
  */
 export interface AudioDecoderOptions {
@@ -20,7 +20,7 @@ export interface AudioDecoderOptions {
   readonly workers?: number | undefined
   readonly timeLimit?: Duration.Input | undefined
   readonly waitLimit?: Duration.Input | undefined
-  readonly maxSeconds?: number | undefined
+  readonly maxSeconds?: (() => number) | undefined
   readonly ffmpeg?: string | undefined
 }
 
@@ -42,7 +42,7 @@ const make = Effect.fnUntraced(function* ({
   workers = 2,
   timeLimit = "5 minutes",
   waitLimit = "1 minute",
-  maxSeconds = 4 * 60 * 60,
+  maxSeconds = () => 4 * 60 * 60,
   ffmpeg = "ffmpeg",
 }: AudioDecoderOptions) {
   const fs = yield* FileSystem.FileSystem
@@ -60,13 +60,13 @@ const make = Effect.fnUntraced(function* ({
 
   const decode = Effect.fn("AudioDecoder.decode")(function* <E = never, R = never>(
     input: string,
-    limit: Effect.Effect<number, E, R> = Effect.succeed(maxSeconds),
+    limit: Effect.Effect<number, E, R> = Effect.sync(maxSeconds),
   ) {
     const output = yield* Effect.mapError(scratch.file, (error) => spoolFailed(error.cause))
     const written = yield* Effect.scoped(
       Effect.gen(function* () {
         yield* turns.takeScoped(1).pipe(Effect.timeoutOrElse({ duration: waitLimit, orElse: busy }))
-        const request = { input, output, maxSeconds: Math.min(yield* limit, maxSeconds) }
+        const request = { input, output, maxSeconds: Math.min(yield* limit, maxSeconds()) }
         // The limit lies inside the call: the pool looks after a worker whose call failed.
         let begun = false
         const byWorker = Effect.flatMap(RcRef.get(decoders), (pool) =>
@@ -97,7 +97,7 @@ const make = Effect.fnUntraced(function* ({
  *
  * - `decode`: no further than `maxSeconds`, if that is less than the longest audio, and `TooLong` beyond it; it is asked once
  *   the file's turn has come
- * - `maxSeconds`: the longest audio
+ * - `maxSeconds`: the longest audio at the moment
  */
 export class AudioDecoder extends Context.Service<
   AudioDecoder,
@@ -106,7 +106,7 @@ export class AudioDecoder extends Context.Service<
       path: string,
       maxSeconds?: Effect.Effect<number, E, R>,
     ) => Effect.Effect<DecodedRecording, DecodeError | E, Scope.Scope | R>
-    readonly maxSeconds: number
+    readonly maxSeconds: () => number
   }
 >()("aviary/audio/AudioDecoder") {
   static readonly layer = (

@@ -13,6 +13,7 @@ import { nim } from "./nim.ts"
 import { program } from "./Program.ts"
 import { rates } from "./rates.ts"
 import { serve } from "./serve.ts"
+import { settings } from "./settings.ts"
 import { settingFlags } from "./SettingFlags.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -22,7 +23,7 @@ const aviary = Command.make("aviary", settingFlags, serve).pipe(
   Command.withDescription(
     "One URL for speech. Without a command it serves; settings come from AVIARY_… variables, a file, or flags.",
   ),
-  Command.withSubcommands([serving, check, accounts, keys, rates, engines, cache, ledger, nim]),
+  Command.withSubcommands([serving, check, accounts, keys, rates, engines, cache, settings, ledger, nim]),
 )
 
 /** Help and version go to standard output as ever; what is wrong with a command line is said once, by `report`. */

@@ -1,6 +1,6 @@
 import { ConfigProvider, Effect, FileSystem } from "effect"
 import { parseEnv } from "node:util"
-import { parse as parseToml } from "smol-toml"
+import { parse as parseToml, TomlError } from "smol-toml"
 import type { Source } from "../SettingSources.ts"
 import { SettingsError, table } from "../Settings.ts"
 
@@ -18,6 +18,30 @@ const nameOf = (before: string, key: string): string => {
 /** A list is written with commas, but for a command, whose words may hold some. */
 const listed = (name: string, values: ReadonlyArray<unknown>): string =>
   name.endsWith("_RESTART") ? `command:${JSON.stringify(values)}` : values.map(String).join(",")
+
+/**
+ * The line that a setting is on. Of TOML what stands in texts of several lines is not told apart, which could at worst name a wrong
+ * line in a message.
+ */
+const linesOf = (path: string, text: string): ReadonlyMap<string, number> => {
+  const isToml = path.endsWith(".toml")
+  const found = new Map<string, number>()
+  let before = prefix
+  const note = (keys: string, line: number, from: string) => {
+    const names = keys.split(".").map((key) => key.trim().replace(/^["'](.*)["']$/, "$1"))
+    const steps = names.map((_, at) => names.slice(0, at + 1).reduce(nameOf, from))
+    for (const name of steps) if (!found.has(name)) found.set(name, line)
+    return steps.at(-1)!
+  }
+  for (const [index, line] of text.split("\n").entries()) {
+    const header = isToml ? /^\s*\[([^[\]]+)\]/.exec(line)?.[1] : undefined
+    const key = /^\s*(?:export\s+)?([\w."'-]+)\s*=/.exec(line)?.[1]
+    if (header !== undefined) before = note(header, index + 1, prefix)
+    else if (key !== undefined && isToml) note(key, index + 1, before)
+    else if (key !== undefined) found.set(key, index + 1)
+  }
+  return found
+}
 
 const isTable = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date)
@@ -45,8 +69,13 @@ export const readConfigFile = Effect.fnUntraced(function* (path: string) {
     try: () => parse(path, text),
     catch: (error) =>
       new SettingsError({
-        message: `${path} is not valid TOML: ${String(error instanceof Error ? error.message : error).split("\n", 1)[0]}`,
+        message: `${path}${error instanceof TomlError ? `, line ${error.line},` : ""} is not valid TOML: ${String(error instanceof Error ? error.message : error).split("\n", 1)[0]}`,
       }),
   })
-  return { origin: path, provider: ConfigProvider.fromUnknown(written) } satisfies Source
+  const lines = linesOf(path, text)
+  return {
+    origin: path,
+    provider: ConfigProvider.fromUnknown(written),
+    lineOf: (name) => lines.get(name),
+  } satisfies Source
 })

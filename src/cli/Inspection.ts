@@ -8,7 +8,7 @@ import { openModelFolder } from "../embedded/ModelFolder.ts"
 import { engineId, engineName } from "../health/EngineId.ts"
 import { type MemberSettings, readMembers } from "../health/MemberSettings.ts"
 import type { RestartTarget } from "../health/RestartTarget.ts"
-import { SettingsInForce } from "../SettingSources.ts"
+import { LiveSettings } from "../LiveSettings.ts"
 import { Settings, table } from "../Settings.ts"
 import type { EngineAddress } from "../upstream/EngineAddress.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
@@ -30,7 +30,8 @@ const leastBytes = 100 * 1_048_576
 
 const megabytes = (bytes: number) => `${Math.round(bytes / 1_048_576).toLocaleString("en-US")} MiB`
 
-const settings = Effect.map(SettingsInForce, (inForce) => {
+const settings = Effect.map(LiveSettings, (live) => {
+  const inForce = live.inForce()
   const set = inForce.filter(({ origin }) => origin !== "default")
   const origins = new Set(set.map(({ origin }) => origin))
   const from = set.length === 0 ? "" : `, from ${[...origins].join(", ")}`

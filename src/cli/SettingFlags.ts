@@ -1,4 +1,4 @@
-import { ConfigProvider, Effect, Option } from "effect"
+import { ConfigProvider, Effect, FileSystem, Option } from "effect"
 import { Flag } from "effect/cli"
 import { OtherSources } from "../SettingSources.ts"
 import { table } from "../Settings.ts"
@@ -33,11 +33,21 @@ export interface SettingFlags {
 /** Runs `program` where a flag wins over the environment, and the environment over the file. */
 export const withSettings = <A, E, R>({ config, ...flags }: SettingFlags, program: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
-    const file = Option.isSome(config) ? [yield* readConfigFile(config.value)] : []
+    const read = Option.map(config, readConfigFile)
+    const file = Option.isSome(read) ? [yield* read.value] : []
     const said = (["port", "host", "dataDir"] as const).flatMap((name) =>
       Option.isSome(flags[name]) ? [[table[name].name, flags[name].value] as const] : [],
     )
     const stronger =
       said.length === 0 ? [] : [{ origin: "flag", provider: ConfigProvider.fromUnknown(Object.fromEntries(said)) }]
-    return yield* Effect.provideService(program, OtherSources, { stronger, weaker: file })
+    const fs = yield* FileSystem.FileSystem
+    const again = Option.map(Option.all({ path: config, read }), ({ path, read }) => ({
+      path,
+      read: Effect.provideService(read, FileSystem.FileSystem, fs),
+    }))
+    return yield* Effect.provideService(program, OtherSources, {
+      stronger,
+      weaker: file,
+      file: Option.getOrUndefined(again),
+    })
   })

@@ -1,15 +1,16 @@
-import { Console, Duration, Effect, Fiber, Layer, Option, Schema } from "effect"
+import { Console, Duration, Effect, Fiber, Layer, Option, Queue, Schema } from "effect"
 import { GlobalFlag } from "effect/cli"
 import { createServer } from "node:net"
 import { gateway } from "../Aviary.ts"
 import { Hurry } from "../http/connection/NodeServer.ts"
 import { address } from "../http/Server.ts"
+import { LiveSettings } from "../LiveSettings.ts"
 import { Settings } from "../Settings.ts"
 import * as Log from "../telemetry/Log.ts"
 import { exitNow } from "../workers/NativeCalls.ts"
 import { type SettingFlags, withSettings } from "./SettingFlags.ts"
 import { startBlock } from "./StartBlock.ts"
-import { hurried, stopped } from "./StopSignals.ts"
+import { heedHangups, hurried, stopped } from "./StopSignals.ts"
 
 /** The gateway cannot start; `message` says what to do. */
 class StartError extends Schema.TaggedError<StartError>()("StartError", { message: Schema.String }) {}
@@ -21,6 +22,9 @@ const serving = Effect.gen(function* () {
   const { host, magpieUrl, parakeetUrl, port, shutdownGrace } = yield* Settings
   yield* canListen(host, port)
   if (magpieUrl === undefined || parakeetUrl === undefined) yield* Console.log("Loading the embedded engines …")
+  // One that comes during the start is heeded after it.
+  const hangups = yield* Queue.sliding<void>(1)
+  yield* heedHangups(() => Queue.offerUnsafe(hangups, undefined))
   // Beside the start: one that hangs does not end when it is interrupted either.
   const watch = yield* Effect.forkDetach(Effect.andThen(stopped, endAfter(Duration.zero)))
   const context = yield* Layer.build(gateway).pipe(
@@ -33,7 +37,8 @@ const serving = Effect.gen(function* () {
   yield* Effect.addFinalizer(() => endAfter(shutdownGrace))
   return yield* Effect.gen(function* () {
     yield* Console.log(yield* startBlock(yield* address))
-    return yield* Effect.never
+    const { reload } = yield* LiveSettings
+    return yield* Effect.forever(Effect.andThen(Queue.take(hangups), Effect.ignore(reload)))
   }).pipe(Effect.provide(context))
 }).pipe(Effect.scoped, Effect.provide(Settings.layer))
 

@@ -339,6 +339,14 @@ export const Errors = {
     retry: false,
   }),
   ...speechErrors,
+  invalidSettings: kind<[message: string]>({
+    status: 422,
+    type: "invalid_request_error",
+    code: "invalid_settings",
+    message: (message) => message,
+    when: "The file of settings was to be read again and is not valid. Nothing has changed.",
+    example: ['aviary.toml, line 3: AVIARY_PACES="{}}" is not valid: it accepts JSON such as {"en":[1.5,20]}.'],
+  }),
   ...healthErrors,
   ...accountErrors,
 }

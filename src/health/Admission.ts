@@ -1,5 +1,6 @@
 import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, type Scope } from "effect"
 import { type Priority, usualPriority } from "../billing/Priority.ts"
+import { LiveSettings } from "../LiveSettings.ts"
 import { Settings } from "../Settings.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
@@ -114,12 +115,12 @@ const news = (place: Place, millis: number) =>
   )
 
 /** How long a call waits for what, in milliseconds. */
-const makePatience = (settings: Settings["Service"]) => {
-  const queueWait = Duration.toMillis(settings.queueWait)
+const makePatience = (settings: Settings["Service"], live: LiveSettings["Service"]) => {
   const call = (kind: EngineKind) => Duration.toMillis(settings[`${kind}Timeout`])
   // A probe tries twice, with a pause between.
   const verdict = 2 * Duration.toMillis(settings.probeTimeout) + 2_000
   return (kind: EngineKind, { begun, holdMillis = 0 }: TurnOptions) => {
+    const queueWait = Duration.toMillis(live.now().queueWait)
     const waits: Record<Outlook["is"], number> = {
       // Only speeches that began before it are in front of what has begun, no more of them than turns, so two calls that take all
       // the time they have are the worst.
@@ -134,9 +135,8 @@ const makePatience = (settings: Settings["Service"]) => {
 
 /** Who is told that the line is too long or too slow. */
 const makeTooLong = Effect.fnUntraced(function* ({ lineFor, pace }: Effect.Success<typeof makeLines>) {
-  const settings = yield* Settings
+  const live = yield* LiveSettings
   const fleet = yield* Fleet
-  const queueWaitMillis = Duration.toMillis(settings.queueWait)
 
   const queueFull = (kind: EngineKind, waiting: number, waitMillis: number) =>
     new HealthError({
@@ -153,10 +153,10 @@ const makeTooLong = Effect.fnUntraced(function* ({ lineFor, pace }: Effect.Succe
     /** Refused now rather than when the wait has run out: where the line is as long as it may be, or known to be too slow. */
     turnedAway: (kind: EngineKind, options: TurnOptions, lane: Lane, is: Outlook["is"]) => {
       if (lane === "begun" || lane === "first") return undefined
+      const { queueLength, queueWait } = live.now()
       const { ahead, waitMillis } = before(kind, options, lane)
-      if (ahead >= settings.queueLength * fleet.group(kind, options.standIn).length)
-        return queueFull(kind, ahead, waitMillis)
-      const excess = waitMillis - queueWaitMillis
+      if (ahead >= queueLength * fleet.group(kind, options.standIn).length) return queueFull(kind, ahead, waitMillis)
+      const excess = waitMillis - Duration.toMillis(queueWait)
       return is === "busy" && excess > 0 ? queueFull(kind, ahead, excess) : undefined
     },
     timedOut: (kind: EngineKind, options: TurnOptions, lane: Lane, waitedMillis: number) => {
@@ -174,7 +174,7 @@ const makeTurn = Effect.fnUntraced(function* (made: Effect.Success<typeof makeLi
   const { asleep, could, maySend, outlook } = yield* makeOutlook
   const { timedOut, turnedAway } = yield* makeTooLong(made)
   const refusal = makeRefusal(settings)
-  const patienceOf = makePatience(settings)
+  const patienceOf = makePatience(settings, yield* LiveSettings)
 
   /** Whether more wait than can be served next, so that an engine that is stopped is needed too. */
   const isCrowded = (kind: EngineKind, options: TurnOptions) => {
@@ -227,7 +227,7 @@ const makeTurn = Effect.fnUntraced(function* (made: Effect.Success<typeof makeLi
 })
 
 const make = Effect.gen(function* () {
-  const { queueWait } = yield* Settings
+  const live = yield* LiveSettings
   const made = yield* makeLines
   const { gateOf, hold, lineOf, neededAt } = made
 
@@ -236,7 +236,7 @@ const make = Effect.gen(function* () {
     probeTurn: (engine) => {
       const isIt = (one: EngineId) => one === engine
       const wait = Effect.fnUntraced(function* (place: Place) {
-        const until = (yield* elapsedMillis) + Duration.toMillis(queueWait)
+        const until = (yield* elapsedMillis) + Duration.toMillis(live.now().queueWait)
         while (place.given === undefined) {
           place.stirred = false
           if (!(yield* news(place, until - (yield* elapsedMillis)))) return yield* Effect.fail("late" as const)

@@ -1,11 +1,13 @@
 import { Context, Effect, Layer, Path } from "effect"
+import { LiveSettings } from "../LiveSettings.ts"
 import { Settings } from "../Settings.ts"
 import { makePrivate } from "./PrivateFolders.ts"
 import { makeScratchFolder, type ScratchFolder } from "./ScratchFolder.ts"
 import { makeScratchSpace, type ScratchSpace } from "./ScratchSpace.ts"
 
 const make = Effect.gen(function* () {
-  const { cacheDir, dataDir, ...settings } = yield* Settings
+  const { cacheDir, dataDir } = yield* Settings
+  const live = yield* LiveSettings
   const path = yield* Path.Path
   const entries = cacheDir ?? path.join(dataDir, "cache")
   yield* makePrivate(dataDir, entries)
@@ -14,8 +16,14 @@ const make = Effect.gen(function* () {
     uploads: yield* folder(path.join(dataDir, "tmp")),
     recordings: yield* folder(path.join(dataDir, "recordings")),
     space: makeScratchSpace({
-      all: { uploads: settings.uploadsMax, bytes: settings.uploadsMaxBytes },
-      account: { uploads: settings.accountUploadsMax, bytes: settings.accountUploadsMaxBytes },
+      get all() {
+        const { uploadsMax, uploadsMaxBytes } = live.now()
+        return { uploads: uploadsMax, bytes: uploadsMaxBytes }
+      },
+      get account() {
+        const { accountUploadsMax, accountUploadsMaxBytes } = live.now()
+        return { uploads: accountUploadsMax, bytes: accountUploadsMaxBytes }
+      },
     }),
   })
 })

@@ -38,6 +38,7 @@ export interface ScratchSpace {
   readonly left: (account: string | undefined) => { readonly bytes: number; readonly refusal: ScratchError }
 }
 
+/** @param limits asked for each time: they may change */
 export const makeScratchSpace = (limits: { readonly all: Share; readonly account: Share }): ScratchSpace => {
   const taken = { uploads: 0, bytes: 0 }
   const accounts = new Map<string, { uploads: number; bytes: number }>()

@@ -2,7 +2,8 @@ import { Clock, Context, Duration, Effect, Layer, Result, Schema } from "effect"
 import { readFile, stat } from "node:fs/promises"
 import { noSounds, type Sounds, wholeWords } from "../audio/Sounds.ts"
 import type { TraitsOf } from "../health/Fleet.ts"
-import { Settings, SettingsError, table } from "../Settings.ts"
+import { LiveSettings } from "../LiveSettings.ts"
+import { SettingsError, table } from "../Settings.ts"
 import { normalise } from "./SpokenText.ts"
 
 /** How often it is looked whether the file has changed, where texts are spoken at all. */
@@ -85,15 +86,24 @@ interface Read {
   readonly words: Words
 }
 
-const load = async (path: string): Promise<Read> => {
+/** Where no file is named. */
+const nothing: Read = { version: "", words: asItIs }
+
+const versionOf = async (path: string): Promise<string> => {
   const { mtimeMs, size } = await stat(path)
+  return `${mtimeMs} ${size}`
+}
+
+const load = async (path: string): Promise<Read> => {
+  const { size } = await stat(path)
   if (size > mostBytes) throw new Error(`it is larger than ${mostBytes} bytes`)
+  const version = await versionOf(path)
   const decoded = decode(await readFile(path, "utf8"))
   if (Result.isFailure(decoded)) {
     throw new Error('it is no JSON such as {"nginx":"engine x","tomato":"/təˈmeɪtoʊ/"}')
   }
   if (Object.keys(decoded.success).length > mostWords) throw new Error(`it has more than ${mostWords} words`)
-  return { version: `${mtimeMs} ${size}`, words: wordsOf(decoded.success) }
+  return { version, words: wordsOf(decoded.success) }
 }
 
 const why = (error: unknown): string => (error instanceof Error ? error.message : String(error))
@@ -114,37 +124,36 @@ const unspokenLine = (words: ReadonlyArray<string>, { model, takesIpa }: Speaker
 }
 
 const make = Effect.gen(function* () {
-  const { pronunciations: path } = yield* Settings
-  if (path === undefined) {
-    return Pronunciations.of({
-      read: (text) => Effect.succeed(asItIs.read(text, () => false)),
-      check: () => Effect.void,
-    })
-  }
-  const read = Effect.tryPromise({ try: () => load(path), catch: why })
-  let last = yield* Effect.mapError(
-    read,
-    (reason) =>
-      new SettingsError({
-        message: `${table.pronunciations.name}=${JSON.stringify(path)} is not valid: the file cannot be used, ${reason}.`,
-      }),
-  )
+  const live = yield* LiveSettings
+  const read = (from: string | undefined) =>
+    from === undefined ? Effect.succeed(nothing) : Effect.tryPromise({ try: () => load(from), catch: why })
+  const usable = (from: string | undefined) =>
+    Effect.mapError(
+      read(from),
+      (reason) =>
+        new SettingsError({
+          message: `${table.pronunciations.name}=${JSON.stringify(from)} is not valid: the file cannot be used, ${reason}.`,
+        }),
+    )
+  live.checkedBy(({ pronunciations }) => usable(pronunciations))
+  let path = live.now().pronunciations
+  let last = yield* usable(path)
   let lookedAt = yield* Clock.currentTimeMillis
   let failed = ""
   const checked = new WeakMap<Words, Set<string>>()
 
   const look = Effect.gen(function* () {
+    const from = live.now().pronunciations
     const version = yield* Effect.tryPromise({
-      try: async () => {
-        const { mtimeMs, size } = await stat(path)
-        return `${mtimeMs} ${size}`
-      },
+      try: () => (from === undefined ? Promise.resolve(nothing.version) : versionOf(from)),
       catch: why,
     })
-    if (version === last.version || version === failed) return
+    if (from === path && (version === last.version || version === failed)) return
     failed = version
-    last = yield* read
-    yield* Effect.logInfo("The pronunciations were read again.", path)
+    last = yield* read(from)
+    path = from
+    if (from === undefined) return
+    yield* Effect.logInfo("The pronunciations were read again.", from)
   }).pipe(
     Effect.catch((reason) =>
       Effect.logWarning("The pronunciations cannot be read again; the last ones are kept.", reason),
@@ -164,8 +173,10 @@ const make = Effect.gen(function* () {
   return Pronunciations.of({
     check,
     read: Effect.fnUntraced(function* (text, speaker) {
+      const wanted = live.now().pronunciations
+      if (wanted === undefined && path === undefined) return asItIs.read(text, () => false)
       const now = yield* Clock.currentTimeMillis
-      if (now - lookedAt >= Duration.toMillis(lookAgainAfter)) {
+      if (wanted !== path || now - lookedAt >= Duration.toMillis(lookAgainAfter)) {
         lookedAt = now
         yield* look
         yield* check(speaker)

@@ -12,7 +12,7 @@ import { Flights } from "../cache/Flights.ts"
 import { OwnedKeys } from "../cache/OwnedKeys.ts"
 import { alone, type Made, Sharing } from "../cache/Sharing.ts"
 import { type Edition, Fleet } from "../health/Fleet.ts"
-import { Settings } from "../Settings.ts"
+import { LiveSettings } from "../LiveSettings.ts"
 import { tellTrace, traced, tracedFn } from "../telemetry/Spans.ts"
 import { makeEditions, makeSynthesizer } from "./Editions.ts"
 import { keyOf, plan } from "./Plan.ts"
@@ -102,10 +102,11 @@ const paidHit = Effect.fnUntraced(function* (
 
 /** What decides how a request is read, whichever edition speaks it. */
 const makeReader = Effect.fnUntraced(function* (standIn: StandIn | undefined) {
-  const { maxTextCharacters: maxCharacters, speakable: speakableByDefault } = yield* Settings
+  const live = yield* LiveSettings
   const [listed, speakable, pronunciations] = [yield* VoiceList, yield* Speakable, yield* Pronunciations]
   yield* Effect.forEach((yield* Fleet).editions("magpie"), ({ traits }) => pronunciations.check(traits))
   return (request: SpeechRequest, { standsIn, traits: magpie }: Edition<"magpie">) => {
+    const { maxTextCharacters: maxCharacters, speakable: speakableByDefault } = live.now()
     const voices = standsIn === true && standIn !== undefined ? standIn.voices : listed
     return plan(request, { magpie, voices, maxCharacters, speakable, speakableByDefault, pronunciations })
   }
@@ -167,7 +168,7 @@ const make = Effect.gen(function* () {
   const billing = yield* Billing
   const encoders = yield* Encoders
   const sharing = yield* Sharing
-  const { paces } = yield* Settings
+  const live = yield* LiveSettings
   const speakAs = Effect.fnUntraced(function* (
     edition: Edition<"magpie">,
     request: SpeechRequest,
@@ -203,7 +204,7 @@ const make = Effect.gen(function* () {
       hold = yield* billing.reserve(usage, { again: true })
     }
     const synthesizer = synthesizerOf(edition, priority, replaceable)
-    const take = synthesize(planned, synthesizer, encoders, paces)
+    const take = synthesize(planned, synthesizer, encoders, live.now().paces)
     const shared = (request.cacheControl === "use" ? sharing : alone).take<SpeechFailure>(key, take.bytes)
     const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
     const join = flights.join({

@@ -5,7 +5,7 @@ import { isEnglish } from "../embedded/English.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import type { Edition } from "../health/Fleet.ts"
 import { isOut } from "../health/LastResort.ts"
-import { Settings } from "../Settings.ts"
+import { LiveSettings } from "../LiveSettings.ts"
 import type { SpeechFailure } from "./SpeechError.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
 import { VoiceList } from "./VoiceList.ts"
@@ -36,7 +36,7 @@ export interface StandIn {
 export const makeStandIn = Effect.gen(function* () {
   const guard = yield* EngineGuard
   const voices = yield* VoiceList
-  const { voices: ownAliases } = yield* Settings
+  const live = yield* LiveSettings
   const { answers, member } = guard.lastResort("magpie")
   if (member === undefined) return undefined
 
@@ -45,11 +45,15 @@ export const makeStandIn = Effect.gen(function* () {
     ...index,
     resolve: (wanted) => index.resolve(wanted) ?? index.resolve(usualVoice),
   }
-  const aliases = new Map(Object.entries(ownAliases).map(([alias, voice]) => [alias.toLowerCase(), voice]))
+  const meant = (voice: string) => {
+    const name = voice.trim().toLowerCase()
+    const alias = Object.entries(live.now().voices).find(([alias]) => alias.toLowerCase() === name)
+    return alias?.[1] ?? voice
+  }
   const edition: Edition<"magpie"> = { traits: member.client, members: new Set([member.id]), standsIn: true }
 
   const speaks = ({ language, voice }: SpeechRequest) => {
-    const listed = voices.last()?.resolve(voice) ?? parseVoice(aliases.get(voice.trim().toLowerCase()) ?? voice)
+    const listed = voices.last()?.resolve(voice) ?? parseVoice(meant(voice))
     return isEnglish(language ?? listed.language ?? "en")
   }
 

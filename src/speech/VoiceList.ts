@@ -2,7 +2,7 @@ import { Clock, Context, Duration, Effect, Exit, Fiber, Layer } from "effect"
 import { indexVoices, type VoiceIndex } from "../audio/VoiceIndex.ts"
 import type { EngineId } from "../health/EngineId.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
-import { Settings } from "../Settings.ts"
+import { LiveSettings } from "../LiveSettings.ts"
 import { Fleet } from "../health/Fleet.ts"
 import type { EngineError } from "../upstream/EngineError.ts"
 
@@ -44,39 +44,46 @@ const makeListings = Effect.gen(function* () {
   }
 
   return {
-    /** The index of all that was listed so far, with this. */
-    add: (answers: ReadonlyMap<EngineId, ReadonlyArray<string>>, aliases: Readonly<Record<string, string>>) => {
+    add: (answers: ReadonlyMap<EngineId, ReadonlyArray<string>>) => {
       for (const [engine, voices] of answers) lists.set(engine, new Set(voices))
-      return indexVoices(
+    },
+    /** The index of all that was listed so far. */
+    index: (aliases: Readonly<Record<string, string>>) =>
+      indexVoices(
         fleet.of("magpie").flatMap(({ id }) => [...(lists.get(id) ?? [])]),
         aliases,
-      )
-    },
+      ),
     isWhole: () => lists.size === fleet.of("magpie").length,
     speakers,
   }
 })
 
+const tellUnknown = ({ unknown }: VoiceIndex) =>
+  unknown.length === 0
+    ? Effect.void
+    : Effect.logWarning(
+        `Aliases of AVIARY_VOICES stand for voices that the engine does not list, and are not taken: ${unknown.join(", ")}.`,
+      )
+
 const make = Effect.gen(function* () {
   const guard = yield* EngineGuard
-  const { voices: ownAliases } = yield* Settings
+  const live = yield* LiveSettings
   const scope = yield* Effect.scope
-  const { add, isWhole, speakers } = yield* makeListings
+  const { add, index, isWhole, speakers } = yield* makeListings
   let last: VoiceIndex | undefined
   let answered: { readonly exit: Exit.Exit<VoiceIndex, EngineError>; readonly believedUntil: bigint } | undefined
+  let aliases = live.now().voices
   let underWay: Fiber.Fiber<VoiceIndex, EngineError> | undefined
 
   const list = guard
     .ask("magpie", (client) => client.voices)
     .pipe(
-      Effect.map((answers) => add(answers, ownAliases)),
-      Effect.tap(({ unknown }) =>
-        unknown.length === 0 || last !== undefined
-          ? Effect.void
-          : Effect.logWarning(
-              `Aliases of AVIARY_VOICES stand for voices that the engine does not list, and are not taken: ${unknown.join(", ")}.`,
-            ),
-      ),
+      Effect.map((answers) => {
+        add(answers)
+        aliases = live.now().voices
+        return index(aliases)
+      }),
+      Effect.tap((found) => (last === undefined ? tellUnknown(found) : Effect.void)),
       Effect.onExit((exit) =>
         Effect.map(Clock.monotonicTimeNanos, (now) => {
           const life = Exit.isFailure(exit) ? believed.failed : isWhole() ? believed.whole : believed.partial
@@ -101,13 +108,25 @@ const make = Effect.gen(function* () {
     return Fiber.join(underWay)
   })
 
+  /** What was listed last, with the aliases of now. */
+  const current = (found: VoiceIndex) => {
+    if (live.now().voices === aliases) return Effect.succeed(found)
+    aliases = live.now().voices
+    last = index(aliases)
+    return Effect.as(tellUnknown(last), last)
+  }
+
   const service: Voices = {
-    known: Effect.flatMap(listing, (wait) => (last === undefined ? wait : Effect.succeed(last))),
+    known: Effect.flatMap(listing, (wait) => (last === undefined ? wait : current(last))),
     latest: Effect.flatMap(listing, (wait) => {
       const before = last
       if (before === undefined) return wait
       const unlessItCame = () => Effect.succeed(before)
-      return wait.pipe(Effect.timeoutOrElse({ duration: patience, orElse: unlessItCame }), Effect.catch(unlessItCame))
+      return wait.pipe(
+        Effect.timeoutOrElse({ duration: patience, orElse: unlessItCame }),
+        Effect.catch(unlessItCame),
+        Effect.flatMap((newest) => current(last ?? newest)),
+      )
     }),
     last: () => last,
     speakers,

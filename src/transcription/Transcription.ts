@@ -123,7 +123,7 @@ const makeDecode = Effect.gen(function* () {
     let refusal: BillingError | ScratchError | undefined
     let room: Taken | undefined
     const maxSeconds = Effect.gen(function* () {
-      const means = yield* affordable({ seconds: Math.ceil(decoder.maxSeconds) })
+      const means = yield* affordable({ seconds: Math.ceil(decoder.maxSeconds()) })
       const left = space.left(account)
       const seconds = Math.min(means.seconds, Math.floor(left.bytes / recordingBytes(1)))
       refusal = seconds < means.seconds ? left.refusal : means.refusal

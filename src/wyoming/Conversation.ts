@@ -6,6 +6,7 @@ import { Payer } from "../billing/Payer.ts"
 import type { ApiError } from "../contract/ApiError.ts"
 import { Errors } from "../contract/Errors.ts"
 import type { RoomError } from "../http/RoomErrors.ts"
+import { LiveSettings } from "../LiveSettings.ts"
 import { Settings } from "../Settings.ts"
 import { codePoints } from "../speech/SpokenText.ts"
 import type { WyomingEvent } from "./Frames.ts"
@@ -105,10 +106,10 @@ export const makeHearingHandlers = Effect.gen(function* () {
 
 /** `synthesize`, and `synthesize-start`, `-chunk` and `-stop` for a text that is still arriving. */
 export const makeSpeakingHandlers = Effect.gen(function* () {
-  const { maxTextCharacters } = yield* Settings
+  const live = yield* LiveSettings
   const paying = yield* makePaying
   const speak = yield* makeSpeaking
-  const longestStream = mostWaiting * maxTextCharacters
+  const longestStream = () => mostWaiting * live.now().maxTextCharacters
 
   return ({ isLeaving, jobs, send }: Talk): Handlers => {
     let streaming: { readonly voice: WantedVoice; readonly pieces: ReturnType<typeof makeSpokenPieces> } | undefined
@@ -127,7 +128,7 @@ export const makeSpeakingHandlers = Effect.gen(function* () {
       synthesize: (event) =>
         streaming === undefined ? say(textIn(event.data["text"]) ?? "", voiceIn(event)) : Effect.void,
       "synthesize-start": (event) => {
-        streaming = { voice: voiceIn(event), pieces: makeSpokenPieces(maxTextCharacters) }
+        streaming = { voice: voiceIn(event), pieces: makeSpokenPieces(live.now().maxTextCharacters) }
         streamed = 0
         return Effect.void
       },
@@ -135,7 +136,7 @@ export const makeSpeakingHandlers = Effect.gen(function* () {
         if (streaming === undefined) return Effect.void
         const text = textIn(data["text"]) ?? ""
         streamed += codePoints(text)
-        if (streamed > longestStream) return Errors.textTooLong(streamed, longestStream)
+        if (streamed > longestStream()) return Errors.textTooLong(streamed, longestStream())
         return sayAll(streaming.pieces.add(text), streaming.voice)
       },
       "synthesize-stop": Effect.fnUntraced(function* () {

@@ -2,8 +2,8 @@ import { Effect, FileSystem, Stream } from "effect"
 import { spoolFailed } from "../audio/DecodeError.ts"
 import { wavHeader } from "../audio/WavHeader.ts"
 import { Errors } from "../contract/Errors.ts"
+import { LiveSettings } from "../LiveSettings.ts"
 import { Scratch } from "../scratch/Scratch.ts"
-import { Settings } from "../Settings.ts"
 import { Transcription } from "../transcription/Transcription.ts"
 import type { WyomingEvent } from "./Frames.ts"
 
@@ -36,10 +36,11 @@ type SpoolFault = ReturnType<typeof spoolFailed> | ReturnType<typeof Errors.body
 export const makeListening = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const { space, uploads } = yield* Scratch
-  const { uploadMaxBytes } = yield* Settings
+  const live = yield* LiveSettings
   const transcription = yield* Transcription
 
   const arrive = Effect.fnUntraced(function* (account: string | undefined, first: WyomingEvent) {
+    const { uploadMaxBytes } = live.now()
     const room = yield* space.take(account, { uploads: 1, bytes: uploadMaxBytes })
     const spooled = Effect.mapError((error: { readonly cause?: unknown }) => spoolFailed(error.cause))
     const path = yield* spooled(uploads.file)

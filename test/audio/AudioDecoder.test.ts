@@ -206,23 +206,26 @@ layer(decoder(), live)("AudioDecoder", (it) => {
   )
 })
 
-layer(decoder({ maxSeconds: 5, timeLimit: "30 seconds" }), live)("AudioDecoder with a limit of 5 seconds", (it) => {
-  it.effect("refuses longer audio", () =>
-    Effect.gen(function* () {
-      const { reason } = yield* refused(silence("long.wav", 6))
-      expect(reason).toMatchObject({ _tag: "TooLong", limitSeconds: 5 })
-      expect((yield* decode(silence("fits.wav", 5))).samples).toBe(80_000)
-    }),
-  )
+layer(decoder({ maxSeconds: () => 5, timeLimit: "30 seconds" }), live)(
+  "AudioDecoder with a limit of 5 seconds",
+  (it) => {
+    it.effect("refuses longer audio", () =>
+      Effect.gen(function* () {
+        const { reason } = yield* refused(silence("long.wav", 6))
+        expect(reason).toMatchObject({ _tag: "TooLong", limitSeconds: 5 })
+        expect((yield* decode(silence("fits.wav", 5))).samples).toBe(80_000)
+      }),
+    )
 
-  it.effect.skipIf(!hasFfmpeg)("refuses longer audio that ffmpeg decodes", () =>
-    Effect.gen(function* () {
-      const path = join(folder, "long.m4a")
-      spawnSync("ffmpeg", ["-y", "-f", "lavfi", "-i", "sine=d=6", "-c:a", "aac", path])
-      expect((yield* refused(path)).reason._tag).toBe("TooLong")
-    }),
-  )
-})
+    it.effect.skipIf(!hasFfmpeg)("refuses longer audio that ffmpeg decodes", () =>
+      Effect.gen(function* () {
+        const path = join(folder, "long.m4a")
+        spawnSync("ffmpeg", ["-y", "-f", "lavfi", "-i", "sine=d=6", "-c:a", "aac", path])
+        expect((yield* refused(path)).reason._tag).toBe("TooLong")
+      }),
+    )
+  },
+)
 
 layer(decoder({ ffmpeg: join(folder, "no-such-program") }), live)("AudioDecoder without ffmpeg", (it) => {
   const needy = [

@@ -3,16 +3,16 @@ import { expect, layer } from "@effect/vitest"
 import { ConfigProvider, Effect, FileSystem, Option } from "effect"
 import { join } from "node:path"
 import { withSettings } from "../../src/cli/SettingFlags.ts"
-import { SettingsInForce } from "../../src/SettingSources.ts"
+import { LiveSettings } from "../../src/LiveSettings.ts"
 import { Settings } from "../../src/Settings.ts"
 
 const none = { config: Option.none(), port: Option.none(), host: Option.none(), dataDir: Option.none() }
 
 /** The settings in force, and where each that is not as by default came from. */
 const inForce = Effect.gen(function* () {
-  const values = yield* Settings
-  const said = yield* SettingsInForce
-  return { values, said: said.filter(({ origin }) => origin !== "default") }
+  const { inForce, now } = yield* LiveSettings
+  const values = { ...now(), ...(yield* Settings) }
+  return { values, said: inForce().filter(({ origin }) => origin !== "default") }
 }).pipe(Effect.provide(Settings.layer))
 
 const written = Effect.fnUntraced(function* (name: string, text: string) {
@@ -81,8 +81,24 @@ en = [1.5, 20]
       expect(values.port).toBe(83)
       const broken = yield* written("broken.toml", "port = \n")
       const refused = (path: string) => Effect.flip(withSettings({ ...none, config: Option.some(path) }, inForce))
-      expect((yield* refused(broken)).message).toMatch(/broken\.toml is not valid TOML: [^\n]+$/)
+      expect((yield* refused(broken)).message).toMatch(/broken\.toml, line 1, is not valid TOML: [^\n]+$/)
       expect((yield* refused("/nowhere/aviary.toml")).message).toMatch(/cannot be read from .* \(NotFound\)\.$/)
+    }),
+  )
+
+  it.effect.each([
+    ["aviary.toml", "port = 1\n\n[paces]\nen = [20, 1]\n", 3, "AVIARY_PACES"],
+    ["aviary.toml", '[magpie]\n# here\nurl = "spark"\n', 3, "AVIARY_MAGPIE_URL"],
+    ["aviary.toml", 'magpie.url = "spark"\n', 1, "AVIARY_MAGPIE_URL"],
+    ["aviary.toml", '[recording]\nmax-duration = "soon"\n', 2, "AVIARY_RECORDING_MAX_DURATION"],
+    [".env", "# mine\nexport AVIARY_PORT=high\n", 2, "AVIARY_PORT"],
+  ] as const)("a value of %s that is not accepted is told with its line: %j", ([name, text, line, setting]) =>
+    Effect.gen(function* () {
+      const path = yield* written(name, text)
+      const refused = Effect.flip(withSettings({ ...none, config: Option.some(path) }, inForce))
+      expect((yield* Effect.provide(refused, environment({}))).message).toMatch(
+        new RegExp(`^${path.replaceAll(".", "\\.")}, line ${line}: ${setting}=`),
+      )
     }),
   )
 })

@@ -104,10 +104,12 @@ layer(NimTest.layer, { excludeTestServices: true })("check", (it) => {
     Effect.gen(function* () {
       const detail = "AVIARY_ACESS is no setting. Did you mean AVIARY_ACCESS?"
       expect((yield* inspect([], { AVIARY_ACESS: "keys" })).findings).toMatchObject([{ state: "bad", detail }])
-      const toml = file("misspelled.toml", 'acess = "keys"\n')
-      expect((yield* inspect(["--config", toml])).findings).toMatchObject([{ state: "bad", detail }])
+      const toml = file("misspelled.toml", '# mine\nacess = "keys"\n')
+      const inToml = { state: "bad", detail: `${toml}, line 2: ${detail}` }
+      expect((yield* inspect(["--config", toml])).findings).toMatchObject([inToml])
       const env = file("misspelled.env", "AVIARY_ACESS=keys\nOTHER=1\n")
-      expect((yield* inspect(["--config", env])).findings).toMatchObject([{ state: "bad", detail }])
+      const inEnv = { state: "bad", detail: `${env}, line 1: ${detail}` }
+      expect((yield* inspect(["--config", env])).findings).toMatchObject([inEnv])
     }),
   )
 

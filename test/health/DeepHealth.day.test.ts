@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import type { JournalRecord } from "../../src/health/RestartJournal.ts"
+import type { LiveSettings } from "../../src/LiveSettings.ts"
 import { Settings } from "../../src/Settings.ts"
 import { seededRandom } from "../support/seededRandom.ts"
 import { healthRoom, SickEngine } from "../support/sickEngine.ts"
@@ -59,7 +60,7 @@ it.effect("the schedule, requests and an operator together get no more", () =>
 
 /** A day (or less) of gateways that follow each other at random moments, ended or killed. */
 const gateways = Effect.fnUntraced(function* (seed: number, hours: number) {
-  const readSettings = yield* Settings
+  const readSettings = yield* Effect.context<Settings | LiveSettings>()
   const random = seededRandom(seed)
   const engine = Object.assign(hopeless(), { restartMillis: random(20_000) })
   const end = hours * 60 * minute

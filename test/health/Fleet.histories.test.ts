@@ -1,10 +1,11 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Logger, Stream } from "effect"
+import { type Context, Effect, Exit, Fiber, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Admission } from "../../src/health/Admission.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { Fleet } from "../../src/health/Fleet.ts"
 import type { JournalRecord } from "../../src/health/RestartJournal.ts"
+import type { LiveSettings } from "../../src/LiveSettings.ts"
 import { Settings } from "../../src/Settings.ts"
 import { type Dice, makeDice } from "../support/dice.ts"
 import { MoodyEngine, moods, powerOf, probesOf } from "../support/moodyEngine.ts"
@@ -54,7 +55,7 @@ const call = Effect.fnUntraced(function* (dice: Dice, content: string) {
 })
 
 /** Three engines for two minutes, with what happens to them and who calls, all of it decided by the seed. */
-const history = Effect.fnUntraced(function* (seed: number, read: Settings["Service"]) {
+const history = Effect.fnUntraced(function* (seed: number, read: Context.Context<Settings | LiveSettings>) {
   const dice = makeDice(seed)
   const engines = [1, 2, 3].map(() =>
     Object.assign(new MoodyEngine(), { callMillis: 100 + dice.below(1_500), restartMillis: dice.below(3_000) }),
@@ -126,7 +127,7 @@ it.effect(
   `${histories} random histories of three engines: no call twice on one, no restart beyond the budget, nobody forgotten, and none refused while one engine is well`,
   () =>
     Effect.gen(function* () {
-      const read = yield* Effect.provide(Settings, settings)
+      const read = yield* Effect.provide(Effect.context<Settings | LiveSettings>(), settings)
       const total = { calls: 0, moved: 0, restarts: 0, stops: 0 }
       for (let seed = 1; seed <= histories; seed++) {
         const seen = yield* history(seed, read)

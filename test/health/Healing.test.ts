@@ -1,11 +1,12 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger, Stream } from "effect"
+import { type Context, Effect, Fiber, Layer, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { EngineStates } from "../../src/health/EngineStates.ts"
 import { RestartBudget } from "../../src/health/RestartBudget.ts"
 import type { JournalRecord } from "../../src/health/RestartJournal.ts"
+import type { LiveSettings } from "../../src/LiveSettings.ts"
 import { Settings } from "../../src/Settings.ts"
 import { withWallClock } from "../support/wallClock.ts"
 import { seededRandom } from "../support/seededRandom.ts"
@@ -183,7 +184,7 @@ for (const [what, lingerMillis] of [
 }
 
 /** One wedge, one restart whose old process lives on for a while, and everybody asking at random meanwhile. */
-const oneWedge = Effect.fnUntraced(function* (seed: number, readSettings: Settings["Service"]) {
+const oneWedge = Effect.fnUntraced(function* (seed: number, readSettings: Context.Context<Settings | LiveSettings>) {
   const random = seededRandom(seed)
   const engine = lingering(1 + random(9_000), {
     loadMillis: random(2) * random(60_000),
@@ -213,7 +214,7 @@ const oneWedge = Effect.fnUntraced(function* (seed: number, readSettings: Settin
 
 it.effect("over 40 seeds one wedge is one restart, whoever asks and however long the old process lives on", () =>
   Effect.gen(function* () {
-    const settings = yield* Settings
+    const settings = yield* Effect.context<Settings | LiveSettings>()
     for (let seed = 0; seed < 40; seed++) yield* oneWedge(seed, settings)
   }).pipe(Effect.provide(Settings.layerTest({ parakeetConcurrency: "3" })), quiet),
 )

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs"
 import { join, posix } from "node:path"
 import { expect, it } from "vitest"
 import { NimFault } from "../../src/nim/NimFault.ts"
+import { canChange } from "../../src/SettingKinds.ts"
 import { table } from "../../src/Settings.ts"
 import { files, read, root } from "./Tree.ts"
 
@@ -15,18 +16,21 @@ Settings are environment variables. One that is set but empty counts as unset.
 \`aviary --config aviary.toml\` reads them from a file as well: \`url\` of the table \`[magpie]\` is \`AVIARY_MAGPIE_URL\`, what is JSON here is a table there, and
 a list stands for what is separated by commas here, or for the words of a restart command. A file with another ending holds lines of \`NAME=value\`. The environment wins over
 the file, and the flags \`--port\`, \`--host\` and \`--data-dir\` over both. \`aviary check\` looks at all of it, and at the engines, without starting anything.
-A value that is not accepted stops the start with one line that names the setting, the value and what is accepted.
+A value that is not accepted stops the start with one line that names the setting, the value and what is accepted, and the line of the file.
 So does a name that begins with \`AVIARY_\` and is none of these, or is one of these but for two slips; the line names the nearest one.
+Settings that change "while it runs" are taken from the file again at SIGHUP, or by \`aviary settings reload\`: see
+[Changing settings while it runs](operations.md#changing-settings-while-it-runs).
 What Kubernetes sets for a Service called \`aviary\`, \`AVIARY_PORT=tcp://…\` too, counts as unset.
 
-| name | default | accepts | meaning |
-|---|---|---|---|
+| name | default | accepts | changes | meaning |
+|---|---|---|---|---|
 ${Object.values(table)
   .map((one) =>
     [
       `\`${one.name}\``,
       one.default === undefined ? "unset" : one.default === "" ? "none" : `\`${one.default}\``,
       cell(one.accepts) + (one.secret ? "; never shown" : ""),
+      canChange<unknown>(one) ? "while it runs" : "at a restart",
       cell(one.meaning),
     ].join(" | "),
   )

@@ -23,6 +23,7 @@ import { Restarter } from "../../src/health/Restarter.ts"
 import { RestartJournal } from "../../src/health/RestartJournal.ts"
 import { AdminToken } from "../../src/http/access/AdminToken.ts"
 import * as Server from "../../src/http/Server.ts"
+import type { LiveSettings } from "../../src/LiveSettings.ts"
 import { Scratch } from "../../src/scratch/Scratch.ts"
 import { Settings } from "../../src/Settings.ts"
 import { Speech, type Spoken } from "../../src/speech/Speech.ts"
@@ -51,11 +52,11 @@ type Rooms =
 export interface Parts {
   readonly engines?: Layer.Layer<Engines>
   /** The two programs; they are given the engines and settings. */
-  readonly programs?: Layer.Layer<Programs, unknown, Engines | Settings>
+  readonly programs?: Layer.Layer<Programs, unknown, Engines | Settings | LiveSettings>
   /** The same as a whole: in `startAviary` the one build that `programs` is of. */
-  readonly rooms?: Layer.Layer<Rooms, unknown, Engines | Settings>
+  readonly rooms?: Layer.Layer<Rooms, unknown, Engines | Settings | LiveSettings>
   /** The voice list that the routes ask, where it is not to be one of its own, without a guard. */
-  readonly voices?: Layer.Layer<VoiceList, unknown, Engines | Settings>
+  readonly voices?: Layer.Layer<VoiceList, unknown, Engines | Settings | LiveSettings>
   /** As in the environment; the port is a free one unless said otherwise. */
   readonly settings?: Parameters<typeof Settings.layerTest>[0]
   /** Where log lines go; nowhere unless said otherwise. */
@@ -99,7 +100,7 @@ export const testEngines: Layer.Layer<Engines> = Layer.merge(MagpieClient.layerT
 export const testPrograms: Layer.Layer<Programs> = Layer.merge(speechOf(), transcriptionOf())
 
 /** A cache and a ledger in memory, and engines whose every probe passes and that nothing restarts. */
-export const testRooms: Layer.Layer<Rooms, unknown, Engines | Settings> = Layer.mergeAll(
+export const testRooms: Layer.Layer<Rooms, unknown, Engines | Settings | LiveSettings> = Layer.mergeAll(
   AdminToken.layer.pipe(Layer.provide(NodeServices.layer)),
   Layer.mergeAll(Billing.layer, Access.layer, Accounts.layer).pipe(Layer.provide(SqliteLedger.layerMemory)),
   AtomicCache.layerMemory,
@@ -127,7 +128,7 @@ export const startGateway = Effect.fnUntraced(function* (parts: Parts = {}) {
   const programs = (parts.programs ?? testPrograms).pipe(Layer.provide(engines))
   const fleet = Fleet.layer.pipe(Layer.provide(engines))
   const guard = EngineGuard.layerOpen.pipe(Layer.provide(fleet))
-  const voices: Layer.Layer<VoiceList, unknown, Engines | EngineGuard | Fleet | Settings> =
+  const voices: Layer.Layer<VoiceList, unknown, Engines | EngineGuard | Fleet | Settings | LiveSettings> =
     parts.voices ?? VoiceList.layer
   const rooms = (parts.rooms ?? testRooms).pipe(Layer.provide(engines))
   const gateway = Server.layer.pipe(

@@ -1,4 +1,4 @@
-import { Clock, Effect, Layer, Stream } from "effect"
+import { Clock, type Context, Effect, Layer, Stream } from "effect"
 import { Admission } from "../../src/health/Admission.ts"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import type { EngineId } from "../../src/health/EngineId.ts"
@@ -11,6 +11,7 @@ import { Quarantine } from "../../src/health/Quarantine.ts"
 import { RestartBudget } from "../../src/health/RestartBudget.ts"
 import { Restarter } from "../../src/health/Restarter.ts"
 import { type JournalRecord, RestartJournal } from "../../src/health/RestartJournal.ts"
+import type { LiveSettings } from "../../src/LiveSettings.ts"
 import { Neighbours } from "../../src/scratch/Neighbours.ts"
 import { Settings } from "../../src/Settings.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
@@ -84,7 +85,7 @@ export const healthRoom = (
   options: {
     readonly settings?: Parameters<typeof Settings.layerTest>[0]
     /** Settings read once, for many rooms. */
-    readonly readSettings?: Settings["Service"]
+    readonly readSettings?: Context.Context<Settings | LiveSettings>
     readonly journal?: Array<JournalRecord>
     readonly scheduled?: boolean
     readonly restarter?: "none"
@@ -130,7 +131,7 @@ export const healthRoom = (
     Layer.provideMerge(
       options.readSettings === undefined
         ? Settings.layerTest(options.settings)
-        : Layer.succeed(Settings, options.readSettings),
+        : Layer.succeedContext(options.readSettings),
     ),
   )
 }

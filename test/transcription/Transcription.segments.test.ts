@@ -22,7 +22,7 @@ const segments: ReadonlyArray<Segment> = [
 /** Ten seconds of recording, and whether it is still there. */
 const recordings = { open: 0 }
 const decoder = Layer.succeed(AudioDecoder, {
-  maxSeconds: 7_200,
+  maxSeconds: () => 7_200,
   decode: (path) =>
     Effect.acquireRelease(
       Effect.sync(() => (recordings.open++, { path, samples: 160_000, sha256: "0".repeat(64) })),

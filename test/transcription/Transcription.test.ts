@@ -17,7 +17,7 @@ import { oneOfEach } from "../support/fleet.ts"
 /** Every upload is an hour of audio, of which no more is decoded than is asked for. */
 const asked: Array<number> = []
 const endless = Layer.succeed(AudioDecoder, {
-  maxSeconds: 7_200,
+  maxSeconds: () => 7_200,
   decode: (_path, maxSeconds = Effect.succeed(7_200)) =>
     Effect.flatMap(maxSeconds, (seconds) => (asked.push(seconds), Effect.fail(tooLong(seconds)))),
 })

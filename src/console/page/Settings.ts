@@ -1,11 +1,11 @@
 import { useState } from "preact/hooks"
-import type { GatewayReport, SettingReport } from "../../contract/AdminSettingsGroup.ts"
+import type { GatewayReport, ReloadReport, SettingReport } from "../../contract/AdminSettingsGroup.ts"
 import { useAsked } from "./asking.ts"
 import { call } from "./call.ts"
 import { clients } from "./clients.ts"
 import { ago, moment } from "./format.ts"
 import { html } from "./html.ts"
-import { Copy, Notice, Pill, Table, Tile } from "./parts.ts"
+import { Copy, Notice, Pill, type Question, Table, Tile, useQuestion } from "./parts.ts"
 import { current } from "./session.ts"
 
 const valueOf = ({ origin, secret, value }: SettingReport) =>
@@ -27,25 +27,47 @@ const About = ({ models, node, startedAt, version }: GatewayReport) => html`
   </dl>
 `
 
-const List = ({ settings }: GatewayReport) => {
+const listed = (names: ReadonlyArray<string>) => (names.length === 0 ? "nothing" : names.join(", "))
+
+const reload = (again: () => void): Question => ({
+  title: "Read the file of settings again?",
+  text: "The file of --config, with what can change while the gateway runs. It counts as a whole: one that is not valid changes nothing.",
+  button: "Read again",
+  act: async () => {
+    const { changed, file, needsRestart } = await call<ReloadReport>("/admin/settings/reload", { method: "POST" })
+    if (file === null) return "There is no file: the gateway was started without --config."
+    again()
+    return `Read ${file}. Changed: ${listed(changed)}. Not before a restart: ${listed(needsRestart)}.`
+  },
+})
+
+const List = ({
+  ask,
+  again,
+  settings,
+}: GatewayReport & { readonly ask: (question: Question) => void; readonly again: () => void }) => {
   const [all, setAll] = useState(false)
   const shown = all ? settings : settings.filter(({ origin }) => origin !== "default")
   return html`
     <section class="card">
       <div class="row spread">
         <h2>Settings</h2>
-        <button type="button" class="small" aria-pressed=${all} onClick=${() => setAll(!all)}>
-          ${all ? "Only what is set" : `All ${settings.length}`}
-        </button>
+        <div class="row">
+          <button type="button" class="small" onClick=${() => ask(reload(again))}>Read again …</button>
+          <button type="button" class="small" aria-pressed=${all} onClick=${() => setAll(!all)}>
+            ${all ? "Only what is set" : `All ${settings.length}`}
+          </button>
+        </div>
       </div>
       <${Table}
         caption=${all ? "Every setting" : "What is not as by default"}
-        head=${["Name", "Value", "From", "Meaning"]}
+        head=${["Name", "Value", "From", "Changes", "Meaning"]}
         empty="Everything is as by default."
         rows=${shown.map((one) => [
           html`<code>${one.name}</code>`,
           valueOf(one),
           html`<${Pill} kind=${one.origin === "default" ? "unknown" : "recovering"}>${one.origin}</${Pill}>`,
+          one.live ? "while it runs" : "at a restart",
           html`${one.meaning} <span class="quiet">Accepts ${one.accepts}.</span>`,
         ])}
       />
@@ -77,11 +99,12 @@ const Clients = () => {
 /** What this gateway is, how it is set up, and how to use it. */
 export const Settings = () => {
   const found = useAsked(() => call<GatewayReport>("/admin/settings"), [])
+  const { ask, dialog } = useQuestion()
   return html`
     <h1>Settings</h1>
     <${Notice} error=${found.error} />
     ${found.data === undefined ? html`<dl class="tiles waiting"></dl>` : html`<${About} ...${found.data} />`}
     <${Clients} />
-    ${found.data === undefined ? null : html`<${List} ...${found.data} />`}
+    ${found.data === undefined ? null : html`<${List} ...${found.data} ask=${ask} again=${found.again} />`} ${dialog}
   `
 }

@@ -5,7 +5,7 @@ import { Errors } from "../../contract/Errors.ts"
 import type { ListedVoice } from "../../contract/AudioGroup.ts"
 import type { Model } from "../../contract/ModelsGroup.ts"
 import { Fleet } from "../../health/Fleet.ts"
-import { Settings } from "../../Settings.ts"
+import { LiveSettings } from "../../LiveSettings.ts"
 import type { EngineKind } from "../../upstream/EngineKind.ts"
 import { withoutSecrets } from "../../telemetry/Secrets.ts"
 import { VoiceList } from "../../speech/VoiceList.ts"
@@ -42,6 +42,20 @@ const listedVoices = ({ aliases, bases }: VoiceIndex): ReadonlyArray<ListedVoice
     variants,
   }))
 
+/** The operator's own names, as they are now, each in lower case with what it stands for. */
+const namesIn = (live: LiveSettings["Service"]) => {
+  const read = (of: Readonly<Record<string, string>>) => ({
+    of,
+    names: new Map(Object.entries(of).map(([alias, name]) => [alias.toLowerCase(), name])),
+  })
+  let own = read({})
+  return (): ReadonlyMap<string, string> => {
+    const { models } = live.now()
+    if (own.of !== models) own = read(models)
+    return own.names
+  }
+}
+
 const make = Effect.gen(function* () {
   const fleet = yield* Fleet
   // A server may say only later what its model is.
@@ -65,10 +79,10 @@ const make = Effect.gen(function* () {
     kind,
     shutdown_date: null,
   })
-  const { models: ownAliases } = yield* Settings
-  const own = new Map(Object.entries(ownAliases).map(([alias, name]) => [alias.toLowerCase(), name]))
+  const live = yield* LiveSettings
+  const ownNames = namesIn(live)
   /** What one of the operator's names stands for; any other as it is. */
-  const meant = (id: string) => own.get(id.toLowerCase()) ?? id
+  const meant = (id: string) => ownNames().get(id.toLowerCase()) ?? id
   const is = (id: string, name: string) => id.toLowerCase() === name.toLowerCase()
   const isSpeech = (id: string) =>
     modelsOf("magpie").some((name) => is(id, name)) || speaks.test(id) || others.tts.test(id)
@@ -83,7 +97,8 @@ const make = Effect.gen(function* () {
     return transcribes.test(name) || others.stt.test(name) ? first("parakeet") : name
   }
 
-  const aliasesOf = (fits: (id: string) => boolean) => Object.keys(ownAliases).filter((alias) => fits(meant(alias)))
+  const aliasesOf = (fits: (id: string) => boolean) =>
+    Object.keys(live.now().models).filter((alias) => fits(meant(alias)))
   const named = () => ({
     tts: [...modelsOf("magpie"), ...openAiNames.tts, ...aliasesOf(isSpeech)],
     stt: [...modelsOf("parakeet"), ...openAiNames.stt, ...aliasesOf(isTranscription)],

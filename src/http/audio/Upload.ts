@@ -4,6 +4,7 @@ import { anonymous } from "../../billing/Account.ts"
 import type { ApiError } from "../../contract/ApiError.ts"
 import { Errors } from "../../contract/Errors.ts"
 import { TranscriptionFields } from "../../contract/TranscriptionForm.ts"
+import { LiveSettings } from "../../LiveSettings.ts"
 import { Scratch } from "../../scratch/Scratch.ts"
 import { Settings } from "../../Settings.ts"
 import { currentCaller } from "../access/CurrentCaller.ts"
@@ -41,28 +42,29 @@ const errorOf = (fault: Multipart.MultipartError, uploadMaxBytes: number): ApiEr
 /** Reads the fields of a form, whose one file goes to the path `target`. */
 const makeReader = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const { uploadMaxBytes } = yield* Settings
+  const limitsOf = (uploadMaxBytes: number) =>
+    Multipart.limitsServices({
+      maxParts,
+      maxFieldSize: maxFieldBytes,
+      maxTotalSize: uploadMaxBytes,
+      // The default takes a file for a field where its content type is JSON.
+      fieldMimeTypes: [],
+    })
 
-  const limits = Multipart.limitsServices({
-    maxParts,
-    maxFieldSize: maxFieldBytes,
-    maxTotalSize: uploadMaxBytes,
-    // The default takes a file for a field where its content type is JSON.
-    fieldMimeTypes: [],
-  })
-
-  const told = (fault: Multipart.MultipartError) => errorOf(fault, uploadMaxBytes)
-
-  const spool = (file: Multipart.File, to: string) =>
-    Stream.run(file.content, fs.sink(to)).pipe(
-      Effect.mapError((fault) => (Multipart.isMultipartError(fault) ? told(fault) : Errors.storageUnavailable())),
-    )
-
-  return Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, target: string) {
+  return Effect.fnUntraced(function* (
+    request: HttpServerRequest.HttpServerRequest,
+    target: string,
+    uploadMaxBytes: number,
+  ) {
+    const told = (fault: Multipart.MultipartError) => errorOf(fault, uploadMaxBytes)
+    const spool = (file: Multipart.File, to: string) =>
+      Stream.run(file.content, fs.sink(to)).pipe(
+        Effect.mapError((fault) => (Multipart.isMultipartError(fault) ? told(fault) : Errors.storageUnavailable())),
+      )
     const fields = makeFormFields()
     let received = Option.none<Multipart.File>()
     yield* request.multipartStream.pipe(
-      Stream.provideContext(limits),
+      Stream.provideContext(limitsOf(uploadMaxBytes)),
       Stream.mapError(told),
       // Where a delimiter comes before any part header, effect 4.1's parser passes on a field that it knows nothing of, and
       // its Node adapter throws.
@@ -96,10 +98,10 @@ const maxJsonUpload = 256 * 1024 * 1024
 const makeJsonReader = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const { uploads } = yield* Scratch
-  const uploadMaxBytes = Math.min((yield* Settings).uploadMaxBytes, maxJsonUpload)
   const unwrap = yield* makeJsonUpload
 
-  return Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, target: string) {
+  return Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, target: string, mostBytes: number) {
+    const uploadMaxBytes = Math.min(mostBytes, maxJsonUpload)
     const whole = yield* Effect.mapError(uploads.file, Errors.storageUnavailable)
     let bytes = 0
     const bounded = Stream.mapEffect(request.stream, (chunk) => {
@@ -130,11 +132,13 @@ const isForm = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
  */
 export const makeUploads = Effect.gen(function* () {
   const { space, uploads } = yield* Scratch
-  const { uploadMaxBytes, uploadTimeout } = yield* Settings
+  const { uploadTimeout } = yield* Settings
+  const live = yield* LiveSettings
   const readForm = yield* makeReader
   const readJson = yield* makeJsonReader
 
   const receive = Effect.fn("http.receive")(function* (request: HttpServerRequest.HttpServerRequest) {
+    const { uploadMaxBytes } = live.now()
     if (Number(request.headers["content-length"]) > uploadMaxBytes) {
       return yield* Errors.bodyTooLarge(uploadMaxBytes)
     }
@@ -143,7 +147,7 @@ export const makeUploads = Effect.gen(function* () {
     const bytes = Number(request.headers["content-length"] ?? uploadMaxBytes) * (isForm(request) ? 1 : 2)
     yield* space.take(accountId === anonymous ? undefined : accountId, { uploads: 1, bytes })
     const target = yield* Effect.mapError(uploads.file, Errors.storageUnavailable)
-    const fields = yield* (isForm(request) ? readForm : readJson)(request, target)
+    const fields = yield* (isForm(request) ? readForm : readJson)(request, target, uploadMaxBytes)
     const decoded = yield* Effect.mapError(decodeFields(fields), schemaFault)
     return { path: target, fields: decoded } satisfies Upload
   })
