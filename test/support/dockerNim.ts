@@ -6,14 +6,15 @@ import { root, systemLibraries } from "./dockerBase.ts"
 import { copyPrograms, type DockerDaemon, type DockerFailed, importFolder } from "./dockerDaemon.ts"
 import { freePort } from "./freePort.ts"
 
-const image = "nim:test"
+/** The name of the image below. */
+export const nimImage = "nim:test"
 
 /** An image that holds the libraries this checkout needs and nothing else: Node and the checkout are mounted into it. */
 export const importNimImage = Effect.fnUntraced(function* (daemon: DockerDaemon) {
   const folder = mkdtempSync(join(daemon.home, "nim-"))
   copyPrograms(folder, systemLibraries())
   for (const name of ["tmp", "usr/bin", "etc"]) mkdirSync(join(folder, name), { recursive: true })
-  yield* importFolder(daemon, folder, image)
+  yield* importFolder(daemon, folder, nimImage)
 })
 
 /**
@@ -38,7 +39,7 @@ export const startDockerNim = Effect.fnUntraced(function* (daemon: DockerDaemon,
     daemon.docker(
       ...["run", "--detach", `--name=${name}`, "--network=host", "--read-only", "--tmpfs=/tmp"],
       ...[`--volume=${realpathSync(process.execPath)}:/usr/bin/node:ro`, `--volume=${root}:${root}:ro`],
-      ...[image, "/usr/bin/node", join(root, "src/main.ts"), "nim", `--port=${port}`, "--faults"],
+      ...[nimImage, "/usr/bin/node", join(root, "src/main.ts"), "nim", `--port=${port}`, "--faults"],
     ),
     () => Effect.ignore(daemon.docker("rm", "--force", name)),
   )
