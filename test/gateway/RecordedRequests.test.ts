@@ -304,6 +304,37 @@ layer(aviary, { excludeTestServices: true, timeout: "2 minutes" })("RecordedRequ
     }),
   )
 
+  it.effect.each(["verbose_json", "json"])(
+    "Subtitle Edit's form of .NET, which puts no name into quotes, asks %s for words and segments at once",
+    (format) =>
+      Effect.gen(function* () {
+        const field = (name: string, value: string) =>
+          `--s1\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name=${name}\r\n\r\n${value}\r\n`
+        const body = Buffer.concat([
+          Buffer.from(
+            "--s1\r\nContent-Type: audio/wav\r\nContent-Disposition: form-data; name=file; filename=329c7fae.wav; filename*=utf-8''329c7fae.wav\r\n\r\n",
+          ),
+          wav,
+          Buffer.from(
+            `\r\n${[
+              field("model", "whisper-large-v3-turbo"),
+              field("language", "en"),
+              field("response_format", format),
+              field('"timestamp_granularities[]"', "segment"),
+              field('"timestamp_granularities[]"', "word"),
+            ].join("")}--s1--\r\n`,
+          ),
+        ])
+        const headers = { ...bearer, "content-type": 'multipart/form-data; boundary="s1"' }
+        const answer = yield* jsonOf(yield* send({ path: "/v1/audio/transcriptions", body, headers }))
+        heardWell(answer["text"])
+        if (format === "verbose_json") {
+          expect((answer["segments"] as ReadonlyArray<unknown>).length).toBeGreaterThan(0)
+          expect((answer["words"] as ReadonlyArray<unknown>).length).toBeGreaterThan(5)
+        }
+      }),
+  )
+
   it.effect("a form of aiohttp says a type for each field, before its name", () =>
     Effect.gen(function* () {
       const upload = form(

@@ -75,6 +75,7 @@ const readerOf = (file: number, onRead: () => void): ReadAt => {
 }
 
 const sourceFor = (whole: ReadAt, maxSeconds: number): AudioSource => {
+  if (whole(0, 1).length === 0) throw undecodable("The file is empty.")
   const sniffed = sniffContainer(whole)
   if (sniffed === undefined) throw undecodable("The file is not audio in a known format.")
   const { container, start } = sniffed

@@ -24,6 +24,17 @@ it("stops between two pieces once it is aborted", async () => {
   expect(statSync(output).size).toBeLessThan(200_000)
 })
 
+it("says of a file without a byte that it is empty, and not that its format is unknown", async () => {
+  const asked = {
+    input: file("empty.wav", new Uint8Array(0)),
+    output: file("none.wav", new Uint8Array(0)),
+    maxSeconds: 1,
+  }
+  await expect(decodeFile(asked, new AbortController().signal)).rejects.toMatchObject({
+    reason: { _tag: "Undecodable", message: expect.stringMatching(/^The file is empty\. Accepted are /) },
+  })
+})
+
 it("does not bring back an output that was removed", async () => {
   const output = join(folder, "removed.wav")
   const { signal } = new AbortController()
