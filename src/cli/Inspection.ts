@@ -1,10 +1,13 @@
-import { Clock, DateTime, Duration, Effect, FileSystem, Option, Redacted, Schema } from "effect"
+import { Clock, DateTime, Duration, Effect, FileSystem, Option, Redacted, Result, Schema } from "effect"
 import { execFile } from "node:child_process"
-import { connect } from "node:net"
 import { delimiter, join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { FreeBytes } from "../cache/Reserve.ts"
+import { DatabaseError } from "../database/DatabaseError.ts"
+import { inspectDatabase } from "../database/Database.ts"
+import { readDatabaseUrl } from "../database/DatabaseUrl.ts"
 import { openModelFolder } from "../embedded/ModelFolder.ts"
+import { inspectContainer, makeDockerClient } from "../health/DockerRestart.ts"
 import { engineId, engineName } from "../health/EngineId.ts"
 import { type MemberSettings, readMembers } from "../health/MemberSettings.ts"
 import type { RestartTarget } from "../health/RestartTarget.ts"
@@ -14,7 +17,7 @@ import type { EngineAddress } from "../upstream/EngineAddress.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
 import { ParakeetClient } from "../upstream/ParakeetClient.ts"
-import { place } from "./StartBlock.ts"
+import { place } from "./EnginePlace.ts"
 
 /** One thing that was looked at. `warning`: works, but not as somebody may expect. */
 export interface Finding {
@@ -94,24 +97,38 @@ const sqliteLedger = Effect.fnUntraced(function* (path: string) {
   )
 })
 
-const reaches = (host: string, port: number) =>
-  Effect.callback<boolean>((resume) => {
-    const socket = connect({ host, port })
-    socket.once("connect", () => resume(Effect.succeed(true)))
-    socket.once("error", () => resume(Effect.succeed(false)))
-    return Effect.sync(() => socket.destroy())
-  }).pipe(Effect.timeoutOption("2 seconds"), Effect.map(Option.getOrElse(() => false)), Effect.scoped)
+/** How long a database may take to answer: longer than connecting takes anywhere. */
+const databasePatience = "10 seconds"
 
 const ledger = Effect.gen(function* () {
   const { databaseUrl, dataDir } = yield* Settings
   if (databaseUrl === undefined) return yield* sqliteLedger(join(resolve(dataDir), "ledger.sqlite"))
-  const { hostname, port } = URL.parse(Redacted.value(databaseUrl)) ?? { hostname: "", port: "" }
-  const at = `${hostname}:${port === "" ? 5432 : port}`
-  const there = yield* reaches(hostname, Number(port === "" ? 5432 : port))
+  return yield* inspectDatabase(databaseUrl).pipe(
+    Effect.timeoutOrElse({
+      duration: databasePatience,
+      orElse: () =>
+        Effect.fail(new DatabaseError({ message: `The database did not answer within ${databasePatience}.` })),
+    }),
+    Effect.match({
+      onSuccess: ({ accounts, place, version }) =>
+        finding(
+          "ledger",
+          "good",
+          `PostgreSQL ${version}, ${place}: ${accounts === undefined ? "its tables will be made at the first start" : `${accounts} accounts`}`,
+        ),
+      onFailure: ({ message }) => finding("ledger", "bad", message),
+    }),
+  )
+})
+
+/** The ledger of a gateway that has opened it. */
+const openLedger = Effect.map(Settings, ({ databaseUrl, dataDir }) => {
+  const read = databaseUrl === undefined ? undefined : readDatabaseUrl(Redacted.value(databaseUrl))
+  if (read === undefined) return finding("ledger", "good", `SQLite, ${join(resolve(dataDir), "ledger.sqlite")}`)
   return finding(
     "ledger",
-    there ? "good" : "bad",
-    `PostgreSQL at ${at}: ${there ? "somebody listens" : "NOBODY ANSWERS"}`,
+    "good",
+    `PostgreSQL, ${Result.match(read, { onSuccess: ({ place }) => place, onFailure: String })}`,
   )
 })
 
@@ -189,8 +206,7 @@ const located = Effect.fnUntraced(function* (program: string) {
 
 const restart = (what: string, target: RestartTarget) =>
   Effect.gen(function* () {
-    const { dockerHost } = yield* Settings
-    const fs = yield* FileSystem.FileSystem
+    const { dockerCertPath, dockerHost } = yield* Settings
     if (target.kind === "none") return finding(what, "good", "nothing: a wedge is told of and not mended")
     if (target.kind === "command") {
       const path = yield* located(target.program)
@@ -200,16 +216,16 @@ const restart = (what: string, target: RestartTarget) =>
         `${target.program}: ${path ?? "no such program on the PATH"} (not run)`,
       )
     }
-    const socket = /^unix:\/\/(.+)$/.exec(dockerHost)?.[1]
-    const there =
-      socket === undefined || (yield* Effect.isSuccess(fs.access(socket, { readable: true, writable: true })))
-    const container = `container ${target.container} over ${dockerHost}`
-    return finding(
-      what,
-      there ? "good" : "bad",
-      there ? `${container} (not restarted)` : `${container}: the socket cannot be used`,
-    )
-  })
+    const { container } = target
+    const client = yield* makeDockerClient(dockerHost, dockerCertPath)
+    return yield* Effect.match(inspectContainer({ client, host: dockerHost, container }), {
+      onSuccess: (leftAlone) =>
+        leftAlone === undefined
+          ? finding(what, "good", `container ${container} over ${dockerHost}, which runs (not restarted)`)
+          : finding(what, "warning", `container ${container} over ${dockerHost}: it ${leftAlone}`),
+      onFailure: ({ message }) => finding(what, "bad", message),
+    })
+  }).pipe(Effect.scoped)
 
 const ffmpeg = Effect.gen(function* () {
   const path = yield* located("ffmpeg")
@@ -233,12 +249,33 @@ const clock = Effect.gen(function* () {
   return finding("clock", late ? "bad" : "good", late ? `${said} is before this program was installed` : said)
 })
 
+const restarts = (kind: EngineKind, members: ReadonlyArray<MemberSettings>) =>
+  Effect.forEach(members, (member, index) => restart(`restarts of ${nameOf(kind, members, index)}`, member.restart))
+
+/** What a start says beside its engines, in short: who is restarted how, but not who is not. */
+export const besideEngines = Effect.gen(function* () {
+  const magpies = yield* readMembers("magpie")
+  const parakeets = yield* readMembers("parakeet")
+  const isRestarted = [...magpies, ...parakeets].some((member) => member.restart.kind !== "none")
+  const found = yield* Effect.all(
+    [
+      Effect.all([settings, openLedger, disk]),
+      isRestarted ? restarts("magpie", magpies) : Effect.succeed([]),
+      isRestarted ? restarts("parakeet", parakeets) : Effect.succeed([]),
+      Effect.map(ffmpeg, (one) => [one]),
+    ],
+    { concurrency: "unbounded" },
+  )
+  return found.flat().map((one) => {
+    const engine = /^restarts of (.+)$/.exec(one.what)?.[1]
+    return engine === undefined ? one : { ...one, what: "restarts", detail: `${engine}: ${one.detail}` }
+  })
+})
+
 /** Everything that can be looked at without starting or changing anything. Fails where the settings are not valid. */
 export const inspect = Effect.gen(function* () {
   const magpies = yield* readMembers("magpie")
   const parakeets = yield* readMembers("parakeet")
-  const restarts = (kind: EngineKind, members: ReadonlyArray<MemberSettings>) =>
-    Effect.forEach(members, (member, index) => restart(`restarts of ${nameOf(kind, members, index)}`, member.restart))
   const found = yield* Effect.all(
     [
       Effect.all([settings, dataDirectory, disk, ledger]),

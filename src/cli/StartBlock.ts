@@ -1,55 +1,16 @@
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { resolve } from "node:path"
 import { engineName } from "../health/EngineId.ts"
 import { isAsleep } from "../health/EngineState.ts"
 import { DeepHealth } from "../health/DeepHealth.ts"
 import { Fleet, type Member } from "../health/Fleet.ts"
 import { AdminToken } from "../http/access/AdminToken.ts"
-import type { EngineProtocol } from "../upstream/EngineAddress.ts"
 import { withoutCredentials } from "../upstream/EngineUrl.ts"
-import type { EngineFailure } from "../upstream/EngineFailure.ts"
 import { Neighbours } from "../scratch/Neighbours.ts"
 import { Settings } from "../Settings.ts"
+import { place } from "./EnginePlace.ts"
+import { besideEngines } from "./Inspection.ts"
 import { program } from "./Program.ts"
-
-/** How long the start waits for an engine to say that it is ready. */
-const patience = "2 seconds"
-
-const protocolNames: Readonly<Record<EngineProtocol, string>> = { nim: "a NIM", openai: "OpenAI's protocol" }
-
-interface Client {
-  readonly place?: string
-  readonly protocol?: EngineProtocol | undefined
-  readonly ready: Effect.Effect<void, { readonly reason: EngineFailure }>
-}
-
-/** Where an engine is, what is spoken to it, and whether it answers there. */
-export const place = (url: URL | undefined, client: Client) =>
-  url === undefined
-    ? Effect.succeed(client.place ?? "inside this process, English only")
-    : client.ready.pipe(
-        Effect.match({ onSuccess: () => "ready", onFailure: ({ reason }) => trouble(reason) }),
-        Effect.timeoutOption(patience),
-        Effect.map(
-          (state) =>
-            `${withoutCredentials(url).href}${client.protocol === undefined ? "" : `, ${protocolNames[client.protocol]}`}: ${Option.getOrElse(state, () => `NO ANSWER within ${patience}`)}`,
-        ),
-      )
-
-const trouble = (reason: EngineFailure): string => {
-  switch (reason._tag) {
-    case "EngineUnreachable":
-      return "NOBODY ANSWERS there yet"
-    case "EngineTimedOut":
-      return "NO ANSWER in time"
-    case "EngineLoading":
-      return "still loading its model"
-    case "EngineRejected":
-    case "EngineMalformed":
-    case "EngineCut":
-      return `answers, but NOT READY: ${reason.message}`
-  }
-}
 
 /** A line for each engine of a kind; of several, its name. */
 const places = Effect.fnUntraced(function* (members: ReadonlyArray<Member>) {
@@ -80,9 +41,10 @@ export const startBlock = Effect.fnUntraced(function* (address: string) {
   const settings = yield* Settings
   const token = yield* AdminToken
   const fleet = yield* Fleet
-  const [magpies, parakeets] = yield* Effect.all([places(fleet.of("magpie")), places(fleet.of("parakeet"))], {
-    concurrency: 2,
-  })
+  const [magpies, parakeets, beside] = yield* Effect.all(
+    [places(fleet.of("magpie")), places(fleet.of("parakeet")), besideEngines],
+    { concurrency: "unbounded" },
+  )
   const others = yield* (yield* Neighbours).count
   const key = settings.access === "keys" ? ` -H "authorization: Bearer $OPENAI_API_KEY"` : ""
   const forKeys = [
@@ -99,6 +61,9 @@ export const startBlock = Effect.fnUntraced(function* (address: string) {
     ...titled("text to speech", [...magpies, ...lastResort(fleet.group("magpie", true))]),
     ...titled("speech to text", [...parakeets, ...lastResort(fleet.group("parakeet", true))]),
     `  data             ${resolve(settings.dataDir)}`,
+    ...beside.flatMap(({ detail, state, what }, index) =>
+      titled(beside[index - 1]?.what === what ? "" : what, [state === "good" ? detail : `LOOK AT IT: ${detail}`]),
+    ),
     ...(others === 0
       ? []
       : [`  shared with      ${others} other ${others === 1 ? "gateway" : "gateways"} on the same ledger`]),

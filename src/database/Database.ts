@@ -1,5 +1,5 @@
 import { PgConnection, PgPool, PgTypes } from "@effect/sql-pg"
-import { Context, Duration, Effect, Layer, Redacted, Result, Schedule, type Scope, Semaphore } from "effect"
+import { Context, Duration, Effect, Layer, Predicate, Redacted, Result, Schedule, type Scope, Semaphore } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { randomUUID } from "node:crypto"
 import { Settings } from "../Settings.ts"
@@ -88,27 +88,63 @@ const configOf = ({ connection, tls }: DatabaseAddress, encrypted: boolean): PgP
 
 const refusesTls = (error: SqlError) => error.reason.message.includes("refused TLS")
 
-/** The configuration that connects, of those that the URL allows; and the schema up to date. */
-const open = Effect.fnUntraced(function* (address: DatabaseAddress) {
-  const first = configOf(address, address.tls.use !== false)
-  const prepare = (config: PgPool.Config) =>
-    PgConnection.make(config).pipe(Effect.flatMap(migrate), Effect.scoped, Effect.as(config))
-  return yield* Effect.catch(prepare(first), (error) =>
-    error._tag === "SqlError" && address.tls.optional && refusesTls(error)
-      ? prepare(configOf(address, false))
+/** What is done on a connection by the first configuration that connects, of those that the URL allows. */
+const connected = <A, E>(
+  address: DatabaseAddress,
+  work: (connection: PgConnection.PgConnection) => Effect.Effect<A, E | SqlError>,
+) => {
+  const by = (config: PgPool.Config) =>
+    PgConnection.make(config).pipe(
+      Effect.flatMap(work),
+      Effect.scoped,
+      Effect.map((done) => ({ config, done })),
+    )
+  return Effect.catch(by(configOf(address, address.tls.use !== false)), (error) =>
+    Predicate.isTagged(error, "SqlError") && address.tls.optional && refusesTls(error)
+      ? by(configOf(address, false))
       : Effect.fail(error),
   )
+}
+
+/** The configuration that connects; and the schema up to date. */
+const open = (address: DatabaseAddress) => Effect.map(connected(address, migrate), ({ config }) => config)
+
+const addressOf = (url: Redacted.Redacted<string>) => {
+  const read = readDatabaseUrl(Redacted.value(url))
+  return Result.isFailure(read)
+    ? Effect.fail(new DatabaseError({ message: `AVIARY_DATABASE_URL cannot be used: ${read.failure}.` }))
+    : Effect.succeed(read.success)
+}
+
+const cannotBeUsed = ({ place }: DatabaseAddress, error: SqlError) =>
+  new DatabaseError({ message: `The database ${place} cannot be used: ${saidBy(error).message}.` })
+
+/**
+ * Connects and asks, changing nothing: where it is, which version answers, and how many accounts there are; undefined where no gateway
+ * has used it yet.
+ */
+export const inspectDatabase = Effect.fnUntraced(function* (url: Redacted.Redacted<string>) {
+  const address = yield* addressOf(url)
+  const ask = Effect.fnUntraced(function* (connection: PgConnection.PgConnection) {
+    const query = queryOn(connection)
+    const [server] = yield* query(
+      "SELECT current_setting('server_version') AS version, to_regclass('aviary.accounts') IS NOT NULL AS used",
+    )
+    const [counted] = server!["used"] === true ? yield* query("SELECT count(*) AS accounts FROM aviary.accounts") : []
+    return {
+      place: address.place,
+      version: String(server!["version"]),
+      accounts: counted?.["accounts"] as number | undefined,
+    }
+  })
+  const found = yield* Effect.mapError(connected(address, ask), (error) => cannotBeUsed(address, error))
+  return found.done
 })
 
 const make = Effect.fnUntraced(function* (url: Redacted.Redacted<string>) {
   const { databaseWait } = yield* Settings
-  const read = readDatabaseUrl(Redacted.value(url))
-  if (Result.isFailure(read))
-    return yield* new DatabaseError({ message: `AVIARY_DATABASE_URL cannot be used: ${read.failure}.` })
-  const address = read.success
-
-  const cannot = (error: SqlError) =>
-    new DatabaseError({ message: `The database ${address.place} cannot be used: ${saidBy(error).message}.` })
+  const address = yield* addressOf(url)
+  const cannot = (error: SqlError) => cannotBeUsed(address, error)
   const config = yield* open(address).pipe(
     Effect.tapError((error) =>
       error._tag === "SqlError" && isAway(error) && Duration.isPositive(databaseWait)

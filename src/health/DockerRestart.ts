@@ -68,57 +68,62 @@ const readCertificates = Effect.fnUntraced(function* (folder: string) {
   return { ca: yield* read("ca.pem"), cert: yield* read("cert.pem"), key: yield* read("key.pem") }
 })
 
-/** Restarts the one `container`, if it runs: what somebody stopped, or what is starting, is left alone. */
-export const makeDockerRestart = (options: {
+/** The one container that is asked about. */
+interface Asked {
   readonly client: HttpClient.HttpClient
   readonly host: string
   readonly container: string
-  readonly timeout: Duration.Duration
-}): RestartBackend => {
-  const { client, host, container, timeout } = options
-  const failed = (message: string, attempted: boolean) =>
-    new HealthError({ reason: new RestartFailed({ message, attempted }) })
+}
 
-  const inspect = Effect.gen(function* () {
-    const response = yield* client.get(`/containers/${container}/json`)
-    if (response.status !== 200) return yield* refused(response, "inspected", false)
-    return (yield* HttpClientResponse.schemaBodyJson(Inspected)(response)).State
+const failed = (message: string, attempted: boolean) =>
+  new HealthError({ reason: new RestartFailed({ message, attempted }) })
+
+const refused = Effect.fnUntraced(function* (
+  { container, host }: Asked,
+  response: HttpClientResponse.HttpClientResponse,
+  what: string,
+  attempted: boolean,
+) {
+  const text = yield* complaintIn(response)
+  return yield* failed(
+    `The container ${container} cannot be ${what} by Docker at ${host} (status ${response.status})${text}`.slice(
+      0,
+      500,
+    ),
+    attempted,
+  )
+})
+
+/** Why the container would be left alone now, to end a sentence about it with; undefined where it runs. Changes nothing. */
+export const inspectContainer = (asked: Asked): Effect.Effect<string | undefined, HealthError> =>
+  Effect.gen(function* () {
+    const response = yield* asked.client.get(`/containers/${asked.container}/json`)
+    if (response.status !== 200) return yield* refused(asked, response, "inspected", false)
+    return whyLeftAlone((yield* HttpClientResponse.schemaBodyJson(Inspected)(response)).State)
   }).pipe(
     Effect.catchTag("HttpClientError", (error) =>
-      failed(`Docker at ${host} cannot be reached: ${causeOf(error)}`, false),
+      failed(`Docker at ${asked.host} cannot be reached: ${causeOf(error)}`, false),
     ),
     Effect.catchTag("SchemaError", () =>
-      failed(`Docker at ${host} answered something else than a container's state`, false),
+      failed(`Docker at ${asked.host} answered something else than a container's state`, false),
     ),
     Effect.timeoutOrElse({
       duration: inspectTimeout,
-      orElse: () => failed(`Docker at ${host} does not answer`, false),
+      orElse: () => failed(`Docker at ${asked.host} does not answer`, false),
     }),
   )
 
-  const refused = Effect.fnUntraced(function* (
-    response: HttpClientResponse.HttpClientResponse,
-    what: string,
-    attempted: boolean,
-  ) {
-    const text = yield* complaintIn(response)
-    return yield* failed(
-      `The container ${container} cannot be ${what} by Docker at ${host} (status ${response.status})${text}`.slice(
-        0,
-        500,
-      ),
-      attempted,
-    )
-  })
+/** Restarts the one `container`, if it runs: what somebody stopped, or what is starting, is left alone. */
+export const makeDockerRestart = (options: Asked & { readonly timeout: Duration.Duration }): RestartBackend => {
+  const { client, host, container, timeout } = options
 
   const restart = Effect.gen(function* () {
-    const state = yield* inspect
-    const leaveAlone = whyLeftAlone(state)
+    const leaveAlone = yield* inspectContainer(options)
     if (leaveAlone !== undefined) {
       return yield* new HealthError({ reason: new NotRunning({ message: `The container ${container} ${leaveAlone}` }) })
     }
     const response = yield* client.post(`/containers/${container}/restart?t=${stopSeconds}`)
-    if (response.status !== 204) return yield* refused(response, "restarted", response.status >= 500)
+    if (response.status !== 204) return yield* refused(options, response, "restarted", response.status >= 500)
     return `Docker restarted the container ${container}`
   })
 

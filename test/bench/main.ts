@@ -17,6 +17,7 @@ import { entries, keys, voices } from "./cases/Hits.ts"
 import { latency } from "./cases/Latency.ts"
 import { identical, listening } from "./cases/Listeners.ts"
 import { coldStart, loop } from "./cases/Starts.ts"
+import { tracing } from "./cases/Tracing.ts"
 import { transfers } from "./cases/Transfers.ts"
 import { transcription, uploads } from "./cases/Uploads.ts"
 import { DataDirs } from "./Gateway.ts"
@@ -34,6 +35,7 @@ const { values } = parseArgs({
 const all = [
   ...transfers,
   keys,
+  tracing,
   latency,
   listening,
   identical,

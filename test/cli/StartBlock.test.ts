@@ -17,7 +17,10 @@ import { testEngines } from "../support/gateway.ts"
 
 const urls = { magpieUrl: "http://spark:9000", parakeetUrl: "http://spark:9001" }
 
-type Urls = Pick<NonNullable<Parameters<typeof Settings.layerTest>[0]>, "magpieUrl" | "magpieUrls" | "parakeetUrl">
+type Urls = Pick<
+  NonNullable<Parameters<typeof Settings.layerTest>[0]>,
+  "magpieUrl" | "magpieUrls" | "parakeetUrl" | "parakeetRestart"
+>
 
 const blockOf = (access: string, engines = testEngines, neighbours = Neighbours.layerNone, at: Urls = urls) => {
   const settings = Settings.layerTest({ access, adminToken: "the-operator-s-own", ...at })
@@ -48,6 +51,20 @@ it.effect("says that another gateway works on the same ledger, where one does", 
     const shared = Layer.succeed(Neighbours, { alone: Effect.succeed(false), count: Effect.succeed(1) })
     expect(yield* blockOf("open", testEngines, shared)).toMatch(/^ +shared with +1 other gateway on the same ledger$/m)
     expect(yield* blockOf("open")).not.toContain("shared with")
+  }),
+)
+
+it.effect("says in short what check says beside the engines: settings, ledger, disk, restarts, ffmpeg", () =>
+  Effect.gen(function* () {
+    const plain = yield* blockOf("open")
+    expect(plain).toMatch(/^ +settings +4 of \d+ are set, from environment; the rest is as by default$/m)
+    expect(plain).toMatch(/^ +ledger +SQLite, .*ledger\.sqlite$/m)
+    for (const title of ["disk", "ffmpeg"]) expect(plain).toMatch(new RegExp(`^ +${title} +\\S`, "m"))
+    expect(plain).not.toContain("restarts")
+    const missing = { ...urls, parakeetRestart: 'command:["no-such-program-anywhere"]' }
+    const block = yield* blockOf("open", testEngines, Neighbours.layerNone, missing)
+    expect(block).toMatch(/^ +restarts +Magpie: nothing: a wedge is told of and not mended$/m)
+    expect(block).toMatch(/^ +LOOK AT IT: Parakeet: no-such-program-anywhere: no such program on the PATH/m)
   }),
 )
 

@@ -1,12 +1,15 @@
 import { afterAll, expect } from "vitest"
 import { layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { check } from "../../src/cli/check.ts"
 import { runCommand } from "../support/commandLine.ts"
+import { fakeDocker, running } from "../support/dockerEngine.ts"
 import { NimTest } from "../support/nim.ts"
+import { databaseAt } from "../support/postgres.ts"
+import { newDatabase } from "../support/sharedPostgres.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "aviary-check-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -97,6 +100,50 @@ layer(NimTest.layer, { excludeTestServices: true })("check", (it) => {
       expect(of("restarts of Parakeet")).toMatchObject({ state: "bad" })
       expect(error).toBe("not ready: restarts of Parakeet")
       expect(readdirSync(folder)).not.toContain("ran")
+    }),
+  )
+
+  it.effect("asks Docker about a container, and restarts nothing", () =>
+    Effect.gen(function* () {
+      const { docker, host } = yield* fakeDocker()
+      const settings = { AVIARY_DOCKER_HOST: host, AVIARY_PARAKEET_RESTART: "docker:parakeet" }
+      const found = (environment: Record<string, string> = {}) =>
+        Effect.map(inspect([], { ...settings, ...environment }), ({ of }) => of("restarts of Parakeet"))
+      expect(yield* found()).toMatchObject({ state: "good", detail: expect.stringContaining("which runs") })
+      docker.state = { ...running, Running: false, Status: "exited" }
+      expect(yield* found()).toMatchObject({
+        state: "warning",
+        detail: expect.stringContaining("it does not run (exited)"),
+      })
+      expect(yield* found({ AVIARY_PARAKEET_RESTART: "docker:parrot" })).toMatchObject({
+        state: "bad",
+        detail: expect.stringContaining("No such container: parrot"),
+      })
+      const gone = { AVIARY_DOCKER_HOST: `unix://${join(folder, "docker.sock")}` }
+      expect(yield* found(gone)).toMatchObject({ state: "bad", detail: expect.stringContaining("cannot be reached") })
+      expect(new Set(docker.calls)).toEqual(new Set(["GET /containers/parakeet/json", "GET /containers/parrot/json"]))
+    }),
+  )
+
+  it.effect("asks the database that is to be the ledger, and makes nothing in it", () =>
+    Effect.gen(function* () {
+      const url = yield* newDatabase
+      const ledger = (AVIARY_DATABASE_URL: string) =>
+        Effect.map(inspect([], { AVIARY_DATABASE_URL }), ({ of }) => of("ledger"))
+      const made = expect.stringMatching(/^PostgreSQL \d+.*127\.0\.0\.1.*: its tables will be made at the first start$/)
+      expect(yield* ledger(url)).toMatchObject({ state: "good", detail: made })
+      expect(yield* ledger(url)).toMatchObject({ state: "good", detail: made })
+      yield* Effect.scoped(Layer.build(databaseAt(url)))
+      expect(yield* ledger(url)).toMatchObject({ state: "good", detail: expect.stringMatching(/: \d+ accounts$/) })
+      const other = new URL(url)
+      other.pathname = "/nobody-made-this"
+      expect(yield* ledger(other.href)).toMatchObject({
+        state: "bad",
+        detail: expect.stringContaining('database "nobody-made-this" does not exist'),
+      })
+      // Somebody listens there, and is no PostgreSQL.
+      other.port = (yield* NimTest).url.port
+      expect(yield* ledger(other.href)).toMatchObject({ state: "bad" })
     }),
   )
 
