@@ -46,7 +46,10 @@ export const hashKey = (text: Redacted.Redacted<string>): Redacted.Redacted<stri
 export const hintOf = (text: Redacted.Redacted<string>): string => Redacted.value(text).slice(-4)
 
 /** Why a key may not be used at `now` (Unix milliseconds), or undefined. */
-export const unusable = (key: ApiKey, now: number): KeyRevoked | KeyExpired | undefined => {
+export const unusable = (
+  key: Pick<ApiKey, "id" | "revokedAt" | "expiresAt">,
+  now: number,
+): KeyRevoked | KeyExpired | undefined => {
   if (key.revokedAt !== null) return new KeyRevoked({ keyId: key.id, at: key.revokedAt })
   if (key.expiresAt !== null && key.expiresAt <= now) return new KeyExpired({ keyId: key.id, at: key.expiresAt })
   return undefined

@@ -20,6 +20,9 @@ export const isBroken = (error: SqlError): boolean => {
   return code === undefined ? error.reason._tag === "ConnectionError" : /^(08|57P0[1-5]$|25P0[34]$)/.test(code)
 }
 
+/** Whether others had locked what was asked for, for longer than a statement waits. */
+export const isLocked = (error: SqlError): boolean => saidBy(error).code === "55P03"
+
 /** Whether the same may go well when it is asked again, since only others' work was in the way. */
 export const isCollision = ({ reason }: SqlError): boolean =>
   reason._tag === "SerializationError" || reason._tag === "DeadlockError"

@@ -8,7 +8,7 @@ import { startPostgres } from "../support/postgres.ts"
 import { replayOn } from "../support/postgresHistories.ts"
 
 const [histories = "10000", first = "0"] = process.argv.slice(2)
-const atOnce = 100
+const perDatabase = 100
 
 const started = Date.now()
 const differences: Array<string> = []
@@ -16,11 +16,17 @@ await Effect.runPromise(
   Effect.gen(function* () {
     // The rules are what is compared here, not what a disk keeps.
     const { database } = yield* startPostgres(["fsync=off", "full_page_writes=off"])
-    for (let done = 0; done < Number(histories); done += atOnce) {
-      const url = yield* database
-      differences.push(...(yield* replayOn(url, Number(first) + done, Math.min(atOnce, Number(histories) - done))))
-      if ((done / atOnce) % 10 === 0) console.log(`${done + atOnce} histories: ${differences.length} differences`)
-    }
+    let done = 0
+    const some = (from: number) =>
+      Effect.gen(function* () {
+        const count = Math.min(perDatabase, Number(histories) - from)
+        differences.push(...(yield* replayOn(yield* database, Number(first) + from, count)))
+        done += count
+        if (done % 1_000 === 0) console.log(`${done} histories: ${differences.length} differences`)
+      })
+    const starts = Array.from({ length: Math.ceil(Number(histories) / perDatabase) }, (_, index) => index * perDatabase)
+    // A database each: what is overdue is looked for in all of it.
+    yield* Effect.forEach(starts, some, { concurrency: 4, discard: true })
   }).pipe(Effect.scoped),
 )
 console.log(

@@ -26,12 +26,28 @@ export const replayOn = (url: string, first: number, count: number) =>
     const writer = yield* makeGroupWriter(false)
     const look = (one: Asked) => database.use((connection) => run(connection, answerTo(one)))
     const differences: Array<string> = []
-    for (const { group, answers } of asked) {
-      const found = group.every(({ name }) => queries.has(name))
-        ? yield* Effect.forEach(group, look)
-        : yield* writer.write(group)
+    const compare = (group: ReadonlyArray<Asked>, answers: ReadonlyArray<Answered>, found: ReadonlyArray<Answered>) => {
       const [here, there] = [found.map(comparable), answers.map(comparable)].map((all) => JSON.stringify(all))
       if (here !== there) differences.push(`${JSON.stringify(group)}: ${here} instead of ${there}`)
     }
+    // Questions between two changes wait for each other no more than for an answer each.
+    let questions: typeof asked = []
+    const askThem = Effect.suspend(() => {
+      const these = questions
+      questions = []
+      return Effect.forEach(
+        these,
+        ({ answers, group }) => Effect.map(Effect.forEach(group, look), (found) => compare(group, answers, found)),
+        { concurrency: "unbounded", discard: true },
+      )
+    })
+    for (const one of asked) {
+      if (one.group.every(({ name }) => queries.has(name))) questions.push(one)
+      else {
+        yield* askThem
+        compare(one.group, one.answers, yield* writer.write(one.group))
+      }
+    }
+    yield* askThem
     return differences
   }).pipe(Effect.scoped, Effect.provide(databaseAt(url)), Effect.orDie)

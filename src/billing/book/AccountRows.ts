@@ -24,14 +24,9 @@ export const refuseClosed = (row: Row, refused: string): void => {
 
 const live = "SELECT coalesce(sum(amount), 0) AS held FROM holds WHERE account_id = ? AND state = 'held'"
 
-/** Sum of the live holds of an account; with `dueAfter`, of those that expire later. */
-export function* heldBy(accountId: string, dueAfter = 0): Rule<number> {
-  return (yield* one(`${live} AND expires_at > ?`, accountId, dueAfter))?.["held"] as number
-}
-
-/** The same of one of its keys. */
-export function* heldByKey(accountId: string, keyId: string, dueAfter = 0): Rule<number> {
-  return (yield* one(`${live} AND key_id = ? AND expires_at > ?`, accountId, keyId, dueAfter))?.["held"] as number
+/** Sum of the live holds of an account. */
+function* heldBy(accountId: string): Rule<number> {
+  return (yield* one(live, accountId))?.["held"] as number
 }
 
 export function* toAccount(row: Row, now: number): Rule<Account> {

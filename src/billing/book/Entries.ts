@@ -1,10 +1,10 @@
 import type { LedgerEntry } from "../LedgerEntry.ts"
-import { change, one, type Row, type Rule } from "./Statement.ts"
+import { one, type Row, type Rule, write } from "./Statement.ts"
 
 let month = { from: 0, until: 0, name: "" }
 
 /** The UTC calendar month of a moment: `2026-11`. Kept from one to the next: every charge asks, and a date costs as much as a statement. */
-const monthOf = (at: number): string => {
+export const monthOf = (at: number): string => {
   if (at < month.from || at >= month.until) {
     const date = new Date(at)
     const [year, index] = [date.getUTCFullYear(), date.getUTCMonth()]
@@ -32,33 +32,50 @@ export const toEntry = (row: Row): LedgerEntry =>
     reason: row["reason"],
   }) as LedgerEntry
 
-/** Appends an entry and moves the running balance with it. The cast: `node:sqlite` binds every number as REAL. */
-export function* append(entry: Omit<LedgerEntry, "id" | "balance">): Rule<LedgerEntry> {
+type NewEntry = Omit<LedgerEntry, "id" | "balance">
+
+const insert = `INSERT INTO entries (operation_id, at, account_id, key_id, hold_id, kind, amount, balance, usage, model, quantity, served, rate_version, reason)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+const valuesOf = (entry: NewEntry, balance: number) => [
+  entry.operationId,
+  entry.at,
+  entry.accountId,
+  entry.keyId,
+  entry.holdId,
+  entry.kind,
+  entry.amount,
+  balance,
+  entry.usage,
+  entry.model,
+  entry.quantity,
+  entry.served,
+  entry.rateVersion,
+  entry.reason,
+]
+
+/** Moves the running balance; answers with what it is then. The cast: `node:sqlite` binds every number as REAL. */
+function* move({ accountId, amount }: NewEntry): Rule<number> {
   const moved = yield* one(
     "UPDATE accounts SET balance = balance + CAST(? AS BIGINT) WHERE id = ? RETURNING balance",
-    entry.amount,
-    entry.accountId,
+    amount,
+    accountId,
   )
-  const balance = moved?.["balance"] as number
-  const row = yield* one(
-    `INSERT INTO entries (operation_id, at, account_id, key_id, hold_id, kind, amount, balance, usage, model, quantity, served, rate_version, reason)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-    entry.operationId,
-    entry.at,
-    entry.accountId,
-    entry.keyId,
-    entry.holdId,
-    entry.kind,
-    entry.amount,
-    balance,
-    entry.usage,
-    entry.model,
-    entry.quantity,
-    entry.served,
-    entry.rateVersion,
-    entry.reason,
-  )
+  return moved?.["balance"] as number
+}
+
+/** Appends an entry, moving the running balance with it, and answers with it. */
+export function* append(entry: NewEntry): Rule<LedgerEntry> {
+  const balance = yield* move(entry)
+  const row = yield* one(`${insert} RETURNING id`, ...valuesOf(entry, balance))
   return { ...entry, id: row?.["id"] as number, balance }
+}
+
+/** The same, of which nothing but the balance is wanted. */
+export function* enter(entry: NewEntry): Rule<number> {
+  const balance = yield* move(entry)
+  yield* write(insert, ...valuesOf(entry, balance))
+  return balance
 }
 
 /** Operation ids of the two entries that a hold can make. */
@@ -74,10 +91,10 @@ export function* entryOf(operationId: string): Rule<LedgerEntry | undefined> {
 const addTo = "ON CONFLICT (subject, month) DO UPDATE SET spent = spending.spent + excluded.spent"
 
 /** Counts `amount` into the month's spending of an account and a key. */
-export const spend = (accountId: string, keyId: string | null, at: number, amount: number): Rule<number> =>
+export const spend = (accountId: string, keyId: string | null, at: number, amount: number): Rule<void> =>
   keyId === null
-    ? change(`INSERT INTO spending (subject, month, spent) VALUES (?, ?, ?) ${addTo}`, accountId, monthOf(at), amount)
-    : change(
+    ? write(`INSERT INTO spending (subject, month, spent) VALUES (?, ?, ?) ${addTo}`, accountId, monthOf(at), amount)
+    : write(
         `INSERT INTO spending (subject, month, spent) VALUES (?1, ?3, ?4), (?2, ?3, ?4) ${addTo}`,
         accountId,
         keyId,

@@ -3,13 +3,13 @@ import type { Hold, Settlement } from "../Hold.ts"
 import type { Answer, Question } from "../Operations.ts"
 import { price } from "../RateCard.ts"
 import { billedQuantity, type Part, type Usage } from "../Usage.ts"
-import { append, chargeId, entryOf, refundId, spend } from "./Entries.ts"
+import { chargeId, enter, entryOf, refundId, spend } from "./Entries.ts"
 import { earlier, forget, remember } from "./Idempotency.ts"
 import { cardAt, cardOf } from "./Rates.ts"
 import { Refusal } from "./Refusal.ts"
 import type { Rules } from "./Rules.ts"
-import { shortfall } from "./Shortfall.ts"
-import { all, change, one, type Row, type Rule, type Sql } from "./Statement.ts"
+import { meansOf, shortfall } from "./Shortfall.ts"
+import { all, change, one, type Row, type Rule, type Sql, write } from "./Statement.ts"
 
 /** How long an ended hold can still answer what became of it, in milliseconds. */
 const endedHoldAge = 30 * 24 * 60 * 60 * 1000
@@ -43,8 +43,8 @@ const toHold = (row: Row, replay?: { readonly claim: string; readonly outcome: s
   outcome: replay?.outcome ?? null,
 })
 
-const expire = (id: string, now: number): Rule<number> =>
-  change(
+const expire = (id: string, now: number): Rule<void> =>
+  write(
     "UPDATE holds SET state = 'expired', reason = 'its owner is gone', ended_at = ? WHERE id = ? AND state = 'held'",
     now,
     id,
@@ -58,12 +58,12 @@ const expireOverdueOf = (accountId: string, now: number): Rule<number> =>
   )
 
 /** While a request has a claim to a charge, no other that failed has it paid back. */
-const layClaim = (claimant: string, holdId: string): Rule<number> =>
-  change("INSERT INTO claims (claimant, hold_id) VALUES (?, ?) ON CONFLICT DO NOTHING", claimant, holdId)
+const layClaim = (claimant: string, holdId: string): Rule<void> =>
+  write("INSERT INTO claims (claimant, hold_id) VALUES (?, ?) ON CONFLICT DO NOTHING", claimant, holdId)
 
 /** Until its answer is out, or `due` is over and a crash has kept it back. */
-const awaitDelivery = (claimant: string, due: number): Rule<number> =>
-  change("INSERT INTO undelivered (claimant, due) VALUES (?, ?) ON CONFLICT DO NOTHING", claimant, due)
+const awaitDelivery = (claimant: string, due: number): Rule<void> =>
+  write("INSERT INTO undelivered (claimant, due) VALUES (?, ?) ON CONFLICT DO NOTHING", claimant, due)
 
 function* hold({ holdId }: Question<"hold">): Rule<Hold | null> {
   const row = yield* holdRow(holdId)
@@ -78,50 +78,57 @@ function* holds({ limit }: Question<"holds">): Rule<ReadonlyArray<Hold>> {
 function* afford(input: Question<"afford">): Rule<null> {
   if ((yield* earlier(input))?.was === "paid") return null
   const amount = price(yield* cardAt(input.now), input.usage, input.served)
-  let refusal = yield* shortfall(input, amount)
+  let refusal = shortfall(input, yield* meansOf(input, null), amount)
   // As if what is overdue had expired.
-  if (refusal !== undefined) refusal = yield* shortfall(input, amount, input.now)
+  if (refusal !== undefined) refusal = shortfall(input, yield* meansOf(input, null, input.now), amount)
   if (refusal !== undefined) throw new Refusal(refusal)
   return null
 }
 
 function* reserve(input: Question<"reserve">): Rule<Hold> {
-  const same = yield* holdRow(input.holdId)
-  if (same !== undefined) return toHold(same)
+  let means = yield* meansOf(input, input.holdId)
+  if (means.reserved) return toHold((yield* holdRow(input.holdId)) as Row)
   const before = yield* earlier(input)
   if (before?.was === "paid" && input.again !== true) {
     yield* layClaim(input.holdId, before.id)
     yield* awaitDelivery(input.holdId, input.expiresAt)
     return toHold(before.hold, { claim: input.holdId, outcome: before.outcome })
   }
-  if (before?.was === "overdue") yield* expire(before.id, input.now)
+  if (before?.was === "overdue") {
+    yield* expire(before.id, input.now)
+    means = yield* meansOf(input, input.holdId)
+  }
   // What a client has paid for a part is counted in when it repeats the request, however often it fails in between.
   const repeats = before?.was === "part" ? before.id : before?.was === "paid" ? null : (before?.hold["repeats"] ?? null)
 
   const card = yield* cardAt(input.now)
   const amount = price(card, input.usage, input.served ?? "MISS")
-  let refusal = yield* shortfall(input, amount)
+  let refusal = shortfall(input, means, amount)
   if (refusal !== undefined && (yield* expireOverdueOf(input.accountId, input.now)) > 0)
-    refusal = yield* shortfall(input, amount)
+    refusal = shortfall(input, yield* meansOf(input, input.holdId), amount)
   if (refusal !== undefined) throw new Refusal(refusal)
 
-  const made = yield* one(
+  const { accountId, expiresAt, holdId, keyId, now, usage } = input
+  yield* write(
     `INSERT INTO holds (id, account_id, key_id, usage, model, size, amount, rate_version, state, created_at, expires_at, repeats)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'held', ?, ?, ?) RETURNING *`,
-    input.holdId,
-    input.accountId,
-    input.keyId,
-    input.usage.kind,
-    input.usage.model,
-    input.usage.kind === "speech" ? input.usage.characters : input.usage.audioMillis,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'held', ?, ?, ?)`,
+    holdId,
+    accountId,
+    keyId,
+    usage.kind,
+    usage.model,
+    usage.kind === "speech" ? usage.characters : usage.audioMillis,
     amount,
     card.version,
-    input.now,
-    input.expiresAt,
+    now,
+    expiresAt,
     repeats as string | null,
   )
   yield* remember(input)
-  return toHold(made as Row)
+  return {
+    ...{ id: holdId, claim: holdId, accountId, keyId, usage, amount, rateVersion: card.version },
+    ...{ state: "held", reason: null, createdAt: now, expiresAt, replayed: false, outcome: null },
+  }
 }
 
 /** Pays a charge back, once; says whether it did. */
@@ -129,7 +136,7 @@ function* refund(hold: Row, reason: string, now: number): Rule<boolean> {
   const holdId = hold["id"] as string
   const charge = yield* entryOf(chargeId(holdId))
   if (charge === undefined || (yield* entryOf(refundId(holdId))) !== undefined) return false
-  yield* append({
+  yield* enter({
     ...charge,
     operationId: refundId(holdId),
     at: now,
@@ -158,9 +165,16 @@ function* paidPart(hold: Row): Rule<PaidPart | undefined> {
   return { hold: before, amount: Math.abs(charge.amount), quantity: charge.quantity ?? 0 }
 }
 
-/** Settled before: answers as then, unless it was paid back since. */
-function* settledBefore(hold: Row, served: Settlement["served"]): Rule<Settlement> {
-  const holdId = hold["id"] as string
+/** `repeatable`: whether it has an idempotency key. */
+const endAsSettled = `UPDATE holds SET state = 'settled', reason = ?, ended_at = ? WHERE id = ? AND state = 'held'
+  RETURNING *, (SELECT count(*) FROM idempotency WHERE hold_id = holds.id) AS repeatable`
+
+/** What settling comes to of a hold that has ended. Settled before: answers as then, unless it was paid back since. */
+function* endedBefore(holdId: string, served: Settlement["served"]): Rule<Settlement> {
+  const hold = yield* holdRow(holdId)
+  if (hold === undefined) throw ended(holdId, "unknown", "no such hold")
+  if (hold["state"] !== "settled")
+    throw ended(holdId, hold["state"] as "released" | "expired", hold["reason"] as string)
   const charge = yield* entryOf(chargeId(holdId))
   const refunded = yield* entryOf(refundId(holdId))
   if (refunded !== undefined || charge === undefined) throw ended(holdId, "refunded", refunded?.reason ?? "")
@@ -176,10 +190,9 @@ function* settledBefore(hold: Row, served: Settlement["served"]): Rule<Settlemen
 }
 
 function* settle({ holdId, served, outcome, part, now }: Question<"settle">): Rule<Settlement> {
-  const hold = yield* holdRow(holdId)
-  if (hold === undefined) throw ended(holdId, "unknown", "no such hold")
-  if (hold["state"] === "settled") return yield* settledBefore(hold, served)
-  if (hold["state"] !== "held") throw ended(holdId, hold["state"] as "released" | "expired", hold["reason"] as string)
+  const reason = part === undefined ? null : `the client left with ${percent(part)} of it`
+  const hold = yield* one(endAsSettled, reason, now, holdId)
+  if (hold === undefined) return yield* endedBefore(holdId, served)
 
   const [accountId, keyId] = [hold["account_id"] as string, hold["key_id"] as string | null]
   const usage = usageOf(hold)
@@ -188,15 +201,15 @@ function* settle({ holdId, served, outcome, part, now }: Question<"settle">): Ru
   // Never more than was held, whatever it was held for: no balance passes its floor.
   const due = Math.min(price(yield* cardOf(rateVersion), usage, served, part), hold["amount"] as number)
   const amount = Math.max(due, before?.amount ?? 0)
-  const reason = part === undefined ? null : `the client left with ${percent(part)} of it`
-  yield* change("UPDATE holds SET state = 'settled', reason = ?, ended_at = ? WHERE id = ?", reason, now, holdId)
   if (part === undefined) {
-    if ((yield* change("UPDATE idempotency SET outcome = ? WHERE hold_id = ?", outcome, holdId)) > 0)
+    if (hold["repeatable"] !== 0) {
+      yield* write("UPDATE idempotency SET outcome = ? WHERE hold_id = ?", outcome, holdId)
       yield* layClaim(holdId, holdId)
+    }
     yield* awaitDelivery(holdId, hold["expires_at"] as number)
   }
   if (before !== undefined) yield* refund(before.hold, "repeated", now)
-  const charge = yield* append({
+  const balance = yield* enter({
     operationId: chargeId(holdId),
     at: now,
     accountId,
@@ -212,7 +225,7 @@ function* settle({ holdId, served, outcome, part, now }: Question<"settle">): Ru
     reason,
   })
   yield* spend(accountId, keyId, now, amount)
-  return { holdId, accountId, amount, balance: charge.balance, served, settledAt: now, replayed: false }
+  return { holdId, accountId, amount, balance, served, settledAt: now, replayed: false }
 }
 
 function* charge(input: Question<"charge">): Rule<Answer<"charge">> {
@@ -225,7 +238,7 @@ function* charge(input: Question<"charge">): Rule<Answer<"charge">> {
 const markDelivered: Sql = ({ members }) => `DELETE FROM undelivered WHERE claimant IN (${members("?")})`
 
 function* delivered({ claims }: Question<"delivered">): Rule<null> {
-  yield* change(markDelivered, JSON.stringify(claims))
+  yield* write(markDelivered, JSON.stringify(claims))
   return null
 }
 
@@ -234,12 +247,12 @@ function* release({ holdId, reason, refund: payBack, now }: Question<"release">)
   const charged = (claimed?.["hold_id"] as string | undefined) ?? holdId
   const hold = yield* holdRow(charged)
   if (hold?.["state"] === "held") {
-    yield* change("UPDATE holds SET state = 'released', reason = ?, ended_at = ? WHERE id = ?", reason, now, holdId)
+    yield* write("UPDATE holds SET state = 'released', reason = ?, ended_at = ? WHERE id = ?", reason, now, holdId)
     return { done: "released" }
   }
-  if (payBack) yield* change("DELETE FROM undelivered WHERE claimant = ?", holdId)
+  if (payBack) yield* write("DELETE FROM undelivered WHERE claimant = ?", holdId)
   if (!payBack || hold?.["state"] !== "settled") return { done: "nothing" }
-  yield* change("DELETE FROM claims WHERE claimant = ?", holdId)
+  yield* write("DELETE FROM claims WHERE claimant = ?", holdId)
   if ((yield* one("SELECT 1 FROM claims WHERE hold_id = ?", charged)) !== undefined) return { done: "nothing" }
   return { done: (yield* refund(hold, reason, now)) ? "refunded" : "nothing" }
 }

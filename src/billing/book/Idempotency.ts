@@ -2,7 +2,7 @@ import { IdempotencyConflict, IdempotencyInProgress } from "../BillingError.ts"
 import type { Reserve } from "../Operations.ts"
 import { entryOf, refundId } from "./Entries.ts"
 import { Refusal } from "./Refusal.ts"
-import { change, one, type Row, type Rule } from "./Statement.ts"
+import { change, one, type Row, type Rule, write } from "./Statement.ts"
 
 /** How long an idempotency key is remembered, in milliseconds. */
 const rememberedFor = 24 * 60 * 60 * 1000
@@ -43,7 +43,7 @@ export function* earlier({
 /** Lets requests with the same idempotency key find the hold of this one. */
 export function* remember({ holdId, accountId, idempotency, now }: Reserve): Rule<void> {
   if (idempotency === null) return
-  yield* change(
+  yield* write(
     `INSERT INTO idempotency (account_id, key, fingerprint, hold_id, created_at) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (account_id, key) DO UPDATE
      SET fingerprint = excluded.fingerprint, hold_id = excluded.hold_id, created_at = excluded.created_at, outcome = NULL`,

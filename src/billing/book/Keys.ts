@@ -22,7 +22,7 @@ const toKey = (row: Row): ApiKey => ({
   priority: row["priority"] as Priority,
 })
 
-export function* keyById(id: string): Rule<ApiKey> {
+function* keyById(id: string): Rule<ApiKey> {
   const row = yield* one("SELECT * FROM keys WHERE id = ?", id)
   if (row === undefined) throw new Refusal(new UnknownKey({ keyId: id }))
   return toKey(row)

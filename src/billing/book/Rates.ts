@@ -2,7 +2,7 @@ import { UnknownRates } from "../BillingError.ts"
 import type { RateCard } from "../RateCard.ts"
 import { Refusal } from "./Refusal.ts"
 import type { Rules } from "./Rules.ts"
-import { all, change, one, type Row, type Rule } from "./Statement.ts"
+import { all, change, kept, one, type Row, type Rule } from "./Statement.ts"
 
 /** Which versions take over from `old`, once they hold. By the time that each says it would be all that begin later. */
 const takesOver = `CASE
@@ -36,11 +36,11 @@ const toCard = (row: Row): RateCard => ({
  * was published to hold at once is not undone by a clock that ran ahead then and says now that it has not begun.
  */
 export function* cardAt(now: number): Rule<RateCard> {
-  return toCard((yield* one(inForce, now)) as Row)
+  return toCard((yield* kept(inForce, now)) as Row)
 }
 
 export function* cardOf(version: number): Rule<RateCard> {
-  return toCard((yield* one("SELECT *, NULL AS valid_until FROM rates WHERE version = ?", version)) as Row)
+  return toCard((yield* kept("SELECT *, NULL AS valid_until FROM rates WHERE version = ?", version)) as Row)
 }
 
 const instant = (millis: number) => new Date(millis).toISOString()

@@ -11,11 +11,15 @@ export type Value = string | number | null
  */
 export type Sql = string | ((dialect: Dialect) => string)
 
-/** @property want the first row or undefined, all rows, how many rows were changed, or nothing */
+/**
+ * @property want the first row or undefined, all rows, how many rows were changed, or nothing
+ * - `kept` the first row, which may be one that the same statement found before in the transaction: nothing but what runs alone changes it
+ * - `later` nothing now: a database that is far away is not waited for, and where it throws this out the transaction fails
+ */
 export interface Statement {
   readonly sql: Sql
   readonly values: ReadonlyArray<Value>
-  readonly want: "one" | "all" | "changes" | "nothing"
+  readonly want: "one" | "kept" | "all" | "changes" | "later" | "nothing"
 }
 
 /**
@@ -28,6 +32,11 @@ export function* one(sql: Sql, ...values: ReadonlyArray<Value>): Rule<Row | unde
   return (yield { sql, values, want: "one" }) as Row | undefined
 }
 
+/** As `one`, of what stays as it is for a transaction. */
+export function* kept(sql: Sql, ...values: ReadonlyArray<Value>): Rule<Row | undefined> {
+  return (yield { sql, values, want: "kept" }) as Row | undefined
+}
+
 export function* all(sql: Sql, ...values: ReadonlyArray<Value>): Rule<ReadonlyArray<Row>> {
   return (yield { sql, values, want: "all" }) as ReadonlyArray<Row>
 }
@@ -35,6 +44,11 @@ export function* all(sql: Sql, ...values: ReadonlyArray<Value>): Rule<ReadonlyAr
 /** Answers with the number of rows changed. */
 export function* change(sql: Sql, ...values: ReadonlyArray<Value>): Rule<number> {
   return (yield { sql, values, want: "changes" }) as number
+}
+
+/** Changes something that the rule has no more to do with. */
+export function* write(sql: Sql, ...values: ReadonlyArray<Value>): Rule<void> {
+  yield { sql, values, want: "later" }
 }
 
 /** What takes no values: where a transaction begins and ends. */

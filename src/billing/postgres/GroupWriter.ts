@@ -11,7 +11,10 @@ import type { Answered, Asked } from "../Operations.ts"
 import { attempt, type Attempt } from "./PostgresBook.ts"
 import { reasonOf } from "./PostgresDialect.ts"
 
-/** How long a group is tried while the database is away, in milliseconds: while nothing was done, and while it may have been. */
+/**
+ * How long a group is tried while the database is away, in milliseconds: while nothing was done, and while it may have been. As long as
+ * the latter while others are in the way.
+ */
 const patience = { clear: 3_000, doubtful: 20_000 }
 
 /** Longer than any statement may take: the way to the database is gone. */
@@ -94,7 +97,7 @@ const makeCertain = (once: Try, noteDone: (aheadMillis: number) => Effect.Effect
         case "thrown":
           return { error: made.error }
         case "collided":
-          if (++collisions > mostCollisions) return { error: made.error }
+          if (++collisions > mostCollisions || now - began > patience.doubtful) return { error: made.error }
           yield* Effect.sleep((yield* Random.next) * 10 * collisions)
           break
         case "broken": {

@@ -1,12 +1,12 @@
 import type { PgConnection } from "@effect/sql-pg"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Fiber } from "effect"
 import { SqlError } from "effect/sql/SqlError"
-import { isBroken, isCollision, saidBy } from "../../database/DatabaseError.ts"
+import { isBroken, isCollision, isLocked, saidBy } from "../../database/DatabaseError.ts"
 import { queryOn } from "../../database/Database.ts"
 import { answerTo } from "../book/Book.ts"
 import type { Answered, Asked, Question } from "../Operations.ts"
 import { byAccount, concernedBy } from "./Concerned.ts"
-import { run } from "./Runner.ts"
+import { run, type Transaction } from "./Runner.ts"
 
 /**
  * How one try at a group went.
@@ -53,6 +53,20 @@ export const askedAt = (asked: Asked, now: number): Asked => {
   return { name: asked.name, input: moved }
 }
 
+const commit = Effect.fnUntraced(function* (
+  connection: PgConnection.PgConnection,
+  answers: ReadonlyArray<Answered>,
+  aheadMillis: number,
+) {
+  const committed = yield* Effect.result(connection.query("COMMIT"))
+  if (committed._tag === "Success") {
+    if (committed.success.command === "COMMIT") return { _tag: "done", answers, aheadMillis } as const
+    return { _tag: "thrown", error: "the transaction was rolled back" } as const
+  }
+  if (isBroken(committed.failure)) return { _tag: "broken", error: saidBy(committed.failure).message, answers } as const
+  return yield* committed.failure
+})
+
 /**
  * Tries to do what is asked in one durable transaction, on a connection that nobody else uses meanwhile. The group's `id` is written with
  * it: asked again with the same, it is done once.
@@ -85,19 +99,22 @@ export const attempt = (
 
   const answerAll = Effect.fnUntraced(function* (now: number, accounts: ReadonlyMap<string, string>) {
     const answers: Array<Answered> = []
+    // Prices are changed by a group that has all accounts to itself.
+    const within: Transaction | undefined = concerned.all ? undefined : { later: [], kept: new Map() }
     const inOrder = (chain: ReadonlyArray<readonly [number, Asked]>) =>
       Effect.forEach(
         chain,
         ([index, one]) =>
-          Effect.map(run(connection, answerTo(byClock ? askedAt(one, now) : one)), (answer) => {
+          Effect.map(run(connection, answerTo(byClock ? askedAt(one, now) : one), within), (answer) => {
             answers[index] = answer
           }),
         { discard: true },
       )
     const chains = concerned.all ? [asked.map((one, index) => [index, one] as const)] : byAccount(asked, accounts)
     const ends = yield* Effect.forEach(chains, (chain) => Effect.result(inOrder(chain)), { concurrency: "unbounded" })
+    const later = yield* Effect.forEach(within?.later ?? [], (sent) => Effect.result(Fiber.join(sent)))
     // After one has failed, the others are told no more than that.
-    const errors = ends.flatMap((end) => (end._tag === "Failure" ? [end.failure] : []))
+    const errors = [...ends, ...later].flatMap((end) => (end._tag === "Failure" ? [end.failure] : []))
     const [error] = [...errors.filter((one) => !isAftermath(one)), ...errors]
     if (error !== undefined) return yield* Effect.fail(error)
     if (asked.some(({ name }) => name === "reap")) yield* query(forgetGroups)
@@ -118,21 +135,16 @@ export const attempt = (
       new Map(known.map((row) => [row["hold"] as string, row["account"] as string])),
     )
     committing(answers)
-    const committed = yield* Effect.result(connection.query("COMMIT"))
-    if (committed._tag === "Success") {
-      if (committed.success.command === "COMMIT") return { _tag: "done", answers, aheadMillis } as const
-      return { _tag: "thrown", error: "the transaction was rolled back" } as const
-    }
-    if (isBroken(committed.failure))
-      return { _tag: "broken", error: saidBy(committed.failure).message, answers } as const
-    return yield* committed.failure
+    return yield* commit(connection, answers, aheadMillis)
   })
 
   return Effect.catch(transact, (error) => {
     if (error instanceof SqlError && isBroken(error))
       return Effect.succeed<Attempt>({ _tag: "broken", error: saidBy(error).message, answers: undefined })
     const attempted: Attempt =
-      error instanceof SqlError && isCollision(error) ? { _tag: "collided", error } : { _tag: "thrown", error }
+      error instanceof SqlError && (isCollision(error) || isLocked(error))
+        ? { _tag: "collided", error }
+        : { _tag: "thrown", error }
     return Effect.as(Effect.ignore(query("ROLLBACK")), attempted)
   })
 }

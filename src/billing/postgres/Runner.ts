@@ -1,5 +1,5 @@
 import type { PgConnection } from "@effect/sql-pg"
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { parameters } from "../../database/Database.ts"
 import type { Rule, Sql, Statement } from "../book/Statement.ts"
@@ -19,22 +19,55 @@ const numbered = (text: string): string => {
 
 const textOf = (sql: Sql): string => numbered(typeof sql === "string" ? sql : sql(postgresDialect))
 
-const execute = (connection: PgConnection.PgConnection, { sql, values, want }: Statement) =>
+/** Statements of a transaction that nobody has waited for yet, and rows that stay as they are for as long as it. */
+export interface Transaction {
+  readonly later: Array<Fiber.Fiber<unknown, SqlError>>
+  readonly kept: Map<string, Fiber.Fiber<unknown, SqlError>>
+}
+
+const ask = (connection: PgConnection.PgConnection, { sql, values, want }: Statement) =>
   Effect.map(connection.query(textOf(sql), parameters(values)), ({ rows, rowCount }): unknown => {
     switch (want) {
       case "one":
+      case "kept":
         return rows[0]
       case "all":
         return rows
       case "changes":
         return rowCount
+      case "later":
       case "nothing":
         return undefined
     }
   })
 
-/** Runs a rule on a connection, waiting for each statement. Fails with what the rule throws or does not catch. */
-export const run = <A>(connection: PgConnection.PgConnection, rule: Rule<A>): Effect.Effect<A, unknown> => {
+/** Sent before anything else is, so that statements keep their order; whoever asked first may end before the others that wait for it. */
+const sendNow = Effect.forkDetach({ startImmediately: true })
+
+const execute = (connection: PgConnection.PgConnection, statement: Statement, within: Transaction | undefined) => {
+  if (within === undefined) return ask(connection, statement)
+  if (statement.want === "later")
+    return Effect.map(sendNow(ask(connection, statement)), (sent) => void within.later.push(sent))
+  if (statement.want !== "kept") return ask(connection, statement)
+  const name = JSON.stringify([textOf(statement.sql), ...statement.values])
+  const known = within.kept.get(name)
+  if (known !== undefined) return Fiber.join(known)
+  return Effect.flatMap(sendNow(ask(connection, statement)), (sent) => {
+    within.kept.set(name, sent)
+    return Fiber.join(sent)
+  })
+}
+
+/**
+ * Runs a rule on a connection, waiting for each statement that it wants something of. Fails with what the rule throws or does not catch.
+ *
+ * @param within without it all statements are waited for, and each is asked anew
+ */
+export const run = <A>(
+  connection: PgConnection.PgConnection,
+  rule: Rule<A>,
+  within?: Transaction,
+): Effect.Effect<A, unknown> => {
   const go = (next: () => IteratorResult<Statement, A>): Effect.Effect<A, unknown> =>
     Effect.suspend(() => {
       let step: IteratorResult<Statement, A>
@@ -44,7 +77,7 @@ export const run = <A>(connection: PgConnection.PgConnection, rule: Rule<A>): Ef
         return Effect.fail(error)
       }
       if (step.done === true) return Effect.succeed(step.value)
-      return Effect.flatMap(Effect.exit(execute(connection, step.value)), (exit) =>
+      return Effect.flatMap(Effect.exit(execute(connection, step.value, within)), (exit) =>
         Exit.isSuccess(exit)
           ? go(() => rule.next(exit.value))
           : Effect.flatMap(Effect.flip(exit as Exit.Exit<never, SqlError>), (error) => go(() => rule.throw(error))),

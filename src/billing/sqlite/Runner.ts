@@ -30,11 +30,14 @@ export class Runner {
     const text = typeof sql === "string" ? sql : sql(sqliteDialect)
     switch (want) {
       case "one":
+      case "kept":
         return this.#prepare(text).get(...values)
       case "all":
         return this.#prepare(text).all(...values)
       case "changes":
         return Number(this.#prepare(text).run(...values).changes)
+      case "later":
+        return void this.#prepare(text).run(...values)
       case "nothing":
         // Of some errors, such as a full disk, SQLite has rolled back by itself.
         if (text === sqliteDialect.rollback && !this.#db.isTransaction) return undefined
