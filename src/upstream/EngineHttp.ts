@@ -1,11 +1,12 @@
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeStream from "@effect/platform-node/NodeStream"
-import { Clock, Duration, Effect, Option, Redacted, type Scope, Stream } from "effect"
-import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
-import type { Duplex } from "node:stream"
+import { Cause, Clock, Duration, Effect, Option, Redacted, References, type Scope, Stream } from "effect"
+import { type HttpBody, HttpClientRequest, HttpTraceContext } from "effect/http"
+import { type Duplex, Readable } from "node:stream"
+import type { ReadableStream } from "node:stream/web"
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
 import type { Settings } from "../Settings.ts"
 import { keepSecret } from "../telemetry/Secrets.ts"
+import { type Asked, type Exchange, makeEngineConnections } from "./EngineConnections.ts"
 import { errorBodyLimit, errorBodyMessage } from "./EngineErrorBody.ts"
 import {
   EngineCut,
@@ -69,39 +70,85 @@ export const makeEngineHttp = Effect.fnUntraced(function* (
   const authorization = key === undefined ? authorizationOf(baseUrl) : `Bearer ${Redacted.value(key)}`
   // Engines repeat a key that they refuse. A short one is no secret, and hiding it would blot out words.
   if (key !== undefined && Redacted.value(key).length >= shortestSecret) keepSecret(Redacted.value(key))
-  const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({
-    connect: { timeout: connectMillis },
-    // One connection per call. A kept-alive one can be closed by the engine just as a call is written to it, which looks
-    // like a dead engine and must not be repeated: the call may be what killed it.
-    pipelining: 0,
-  })
-  const base = withoutCredentials(baseUrl).href.replace(/\/+(v1\/*)?$/, "")
+  const base = new URL(withoutCredentials(baseUrl).href.replace(/\/+(v1\/*)?$/, ""))
+  const connections = yield* makeEngineConnections(base.origin, connectMillis)
   const headers = { "accept-encoding": "identity", ...(authorization !== undefined && { authorization }) }
-  const http = (yield* NodeHttpClient.makeUndici.pipe(
-    Effect.provideService(NodeHttpClient.Dispatcher, dispatcher),
-  )).pipe(
-    HttpClient.mapRequest((request) =>
-      HttpClientRequest.setHeaders(HttpClientRequest.prependUrl(request, base), headers),
-    ),
-    HttpClient.withScope,
-  )
+  const below = base.pathname === "/" ? "" : base.pathname
+
+  const failureOf = (ended: NonNullable<ReturnType<Exchange["ended"]>>, began: boolean): EngineFailure => {
+    const error = ended === "whole" ? new Error("it ended before it had begun") : ended.error
+    return error instanceof EngineTimedOut ? error : transportFailure(error, began, connectMillis)
+  }
+
+  const ask = (request: HttpClientRequest.HttpClientRequest, { wait, watch }: Clocks, traceHeaders: Headers) =>
+    Effect.gen(function* () {
+      const { body, contentType } = bodyOf(request.body)
+      const exchange = yield* connections({
+        method: request.method,
+        path: below + request.url,
+        headers: { ...request.headers, ...contentType, ...headers, ...traceHeaders },
+        body,
+      })
+      yield* Effect.forkScoped(watch(exchange))
+      while (exchange.status() === undefined) {
+        const ended = exchange.ended()
+        if (ended !== undefined) return yield* failureOf(ended, false)
+        yield* wait(exchange, "first byte")
+      }
+      return exchange
+    })
 
   const call: EngineHttp["call"] = Effect.fnUntraced(function* (request, clocks) {
-    const within = yield* startClocks(clocks)
-    const response = yield* http.execute(request).pipe(
-      Effect.mapError((error) => transportFailure(error.reason.cause, false, connectMillis)),
-      within("first byte"),
-    )
-    const raw = Stream.transformPull(
-      Stream.mapError(response.stream, (error) => transportFailure(error.reason.cause, true, connectMillis)),
-      (pull) => Effect.succeed(within("idle")(pull)),
-    )
-    const body = yield* uncompressed(response, raw)
-    if (response.status >= 200 && response.status < 300) return accepted(response, body)
-    return yield* Effect.flatMap(readBounded(body, errorBodyLimit), (text) => rejection(response, text))
+    const started = yield* startClocks(clocks)
+    const exchange = yield* inClientSpan(request.method, base, (traceHeaders) => ask(request, started, traceHeaders))
+    const more: Effect.Effect<Pieces, EngineFailure | Cause.Done> = Effect.suspend(() => {
+      const pieces = exchange.take()
+      if (pieces !== undefined) return Effect.succeed(pieces)
+      const ended = exchange.ended()
+      if (ended === undefined) return Effect.andThen(started.wait(exchange, "idle"), more)
+      return ended === "whole" ? Cause.done() : Effect.fail(failureOf(ended, true))
+    })
+    const answer = { status: exchange.status()!, header: exchange.header }
+    const body = yield* uncompressed(answer, Stream.fromPull(Effect.succeed(more)))
+    if (answer.status >= 200 && answer.status < 300) return accepted(answer, body)
+    return yield* Effect.flatMap(readBounded(body, errorBodyLimit), (text) => rejection(answer, text))
   })
   return { call }
 })
+
+type Pieces = readonly [Uint8Array, ...Array<Uint8Array>]
+type Headers = Readonly<Record<string, string>>
+type Clocks = Effect.Success<ReturnType<typeof startClocks>>
+
+/** The head of an answer. */
+type Answered = Pick<Exchange, "header"> & { readonly status: number }
+
+/** Runs `ask` in a span, which the engine is told of, where traces are collected. */
+const inClientSpan = <E, R>(
+  method: string,
+  { hostname, port }: URL,
+  ask: (traceHeaders: Headers) => Effect.Effect<Exchange, E, R>,
+) =>
+  Effect.withFiber<Exchange, E, R>((fiber) => {
+    if (!fiber.getRef(References.TracerEnabled)) return ask({})
+    const attributes = { "http.request.method": method, "server.address": hostname, "server.port": Number(port) }
+    return Effect.useSpan(method, { kind: "client", attributes }, (span) =>
+      Effect.tap(ask(HttpTraceContext.toHeaders(span)), (exchange) =>
+        Effect.sync(() => span.attribute("http.response.status_code", exchange.status())),
+      ),
+    )
+  })
+
+/** What is sent, and a header for it that the request has not. */
+const bodyOf = (body: HttpBody.HttpBody): { readonly body: Asked["body"]; readonly contentType: Headers } => {
+  if (body._tag === "Uint8Array") return { body: body.body, contentType: {} }
+  if (body._tag !== "FormData") return { body: null, contentType: {} }
+  const form = new Response(body.formData)
+  return {
+    body: Readable.fromWeb(form.body as ReadableStream),
+    contentType: { "content-type": form.headers.get("content-type")! },
+  }
+}
 
 const decoders: Readonly<Record<string, () => Duplex>> = {
   gzip: () => createGunzip(),
@@ -112,10 +159,10 @@ const decoders: Readonly<Record<string, () => Duplex>> = {
 
 /** Undoes what an engine, or a proxy before it, has compressed though it was asked not to: else it would be played as noise. */
 const uncompressed = (
-  response: HttpClientResponse.HttpClientResponse,
+  { header }: Answered,
   body: EngineAnswer["body"],
 ): Effect.Effect<EngineAnswer["body"], EngineMalformed> => {
-  const encoding = (response.headers["content-encoding"] ?? "identity").trim().toLowerCase()
+  const encoding = (header("content-encoding") ?? "identity").trim().toLowerCase()
   if (encoding === "identity" || encoding === "") return Effect.succeed(body)
   const decoder = decoders[encoding]
   if (decoder === undefined)
@@ -133,51 +180,63 @@ const uncompressed = (
 
 type Phase = "first byte" | "idle"
 
-/** Runs `wait` within the clock of its phase and what is left of the total. It counts only while the engine is waited for. */
+/** Waits for news of a call that is waited for no longer than `clocks` say. It counts only while the engine is waited for. */
 const startClocks = Effect.fnUntraced(function* (clocks: CallClocks) {
   const clock = yield* Clock.Clock
-  const start = clock.monotonicTimeNanosUnsafe()
+  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const limits = { "first byte": Duration.toMillis(clocks.firstByte), idle: Duration.toMillis(clocks.idle) }
+  const shortest = Math.min(limits["first byte"], limits.idle)
   const totalMillis = Duration.toMillis(clocks.total)
-  return (phase: Phase) =>
-    <A, E, R>(wait: Effect.Effect<A, E, R>) =>
-      Effect.suspend(() => {
-        const spent = Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6
-        const left = Math.max(0, totalMillis - spent)
-        const limit = Duration.toMillis(phase === "idle" ? clocks.idle : clocks.firstByte)
-        // Made when it is time: it takes a stack trace.
-        const timedOut = () =>
-          limit < left
-            ? new EngineTimedOut({ phase, afterMillis: limit })
-            : new EngineTimedOut({ phase: "total", afterMillis: totalMillis })
-        return Effect.timeoutOrElse(wait, { duration: Math.min(limit, left), orElse: () => Effect.fail(timedOut()) })
+  const end = now() + totalMillis
+  let waiting: { readonly phase: Phase; readonly since: number } | undefined
+
+  /** Looks when the time of what is waited for would be over: one fiber for the whole call. */
+  const watch = (exchange: Exchange): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const limit = waiting === undefined ? shortest : limits[waiting.phase]
+      const until = (waiting?.since ?? now()) + limit
+      const left = Math.min(until, end) - now()
+      if (left > 0) return Effect.andThen(Effect.sleep(left), watch(exchange))
+      if (waiting === undefined) return Effect.andThen(Effect.sleep(shortest), watch(exchange))
+      const { phase } = waiting
+      const timedOut =
+        until < end
+          ? new EngineTimedOut({ phase, afterMillis: limit })
+          : new EngineTimedOut({ phase: "total", afterMillis: totalMillis })
+      return Effect.sync(() => exchange.breakOff(timedOut))
+    })
+
+  const wait = (exchange: Exchange, phase: Phase) =>
+    Effect.suspend(() => {
+      waiting = { phase, since: now() }
+      return Effect.map(exchange.change, () => {
+        waiting = undefined
       })
+    })
+  return { watch, wait }
 })
 
-const mediaTypeOf = (response: HttpClientResponse.HttpClientResponse) =>
-  (response.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase()
+const mediaTypeOf = ({ header }: Answered) => (header("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase()
 
-const sampleRateOf = (response: HttpClientResponse.HttpClientResponse) => {
-  const said = /;\s*rate=(\d{4,6})\b/i.exec(response.headers["content-type"] ?? "")?.[1]
+const sampleRateOf = ({ header }: Answered) => {
+  const said = /;\s*rate=(\d{4,6})\b/i.exec(header("content-type") ?? "")?.[1]
   return said === undefined ? undefined : Number(said)
 }
 
-const accepted = (response: HttpClientResponse.HttpClientResponse, body: EngineAnswer["body"]): EngineAnswer => ({
-  mediaType: mediaTypeOf(response),
-  sampleRate: sampleRateOf(response),
-  bounded: "content-length" in response.headers || (response.headers["transfer-encoding"] ?? "").includes("chunked"),
+const accepted = (answer: Answered, body: EngineAnswer["body"]): EngineAnswer => ({
+  mediaType: mediaTypeOf(answer),
+  sampleRate: sampleRateOf(answer),
+  bounded:
+    answer.header("content-length") !== undefined || (answer.header("transfer-encoding") ?? "").includes("chunked"),
   body,
 })
 
 // A 503 from a NIM means that it is loading, unless it says something else.
 const notLoading = /cuda|cublas|cudnn|unhealthy|exhausted|overload|capacity|busy|too many|queue|quota/i
 
-const rejection = (
-  response: HttpClientResponse.HttpClientResponse,
-  body: string,
-): Effect.Effect<never, EngineFailure> => {
-  const { status } = response
+const rejection = ({ header, status }: Answered, body: string): Effect.Effect<never, EngineFailure> => {
   if (status < 400) {
-    const location = response.headers["location"]
+    const location = header("location")
     return Effect.fail(
       new EngineMalformed({
         message: `answered ${status}${location === undefined ? "" : `, a redirect to ${location}`}`,

@@ -69,7 +69,8 @@ const server = createServer((request, response) => {
   })
   request.on("end", () => answer(request, response, body))
 })
-server.keepAliveTimeout = 0
+// Said in every answer, so that connections are used again by whoever goes by what is said.
+server.keepAliveTimeout = 65_000
 server.listen(0, "127.0.0.1", () => {
   const address = server.address()
   if (address !== null && typeof address === "object") console.log(`listening on http://127.0.0.1:${address.port}`)

@@ -109,13 +109,51 @@ describe("makeEngineHttp", () => {
     }),
   )
 
-  it.live("uses a connection for one call only", () =>
+  const kept = (seconds: number) =>
+    `HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\nkeep-alive: timeout=${seconds}\r\n\r\nok`
+
+  it.live("uses a connection for one call only, unless the engine says for how long it keeps it", () =>
     Effect.gen(function* () {
-      const server = yield* rawServer((head) => ok(/^connection: .*$/im.exec(head)?.[0] ?? ""), true)
-      const http = yield* makeEngineHttp(server.url, { connectTimeout })
-      expect([yield* get(http), yield* get(http)]).toEqual(["connection: close", "connection: close"])
-      expect(server.connections()).toBe(2)
+      const silent = yield* rawServer(() => ok("ok"), true)
+      const plain = yield* makeEngineHttp(silent.url, { connectTimeout })
+      yield* Effect.repeat(get(plain), { times: 2 })
+      expect(silent.connections()).toBe(3)
+
+      const saying = yield* rawServer(() => kept(60), true)
+      const keeping = yield* makeEngineHttp(saying.url, { connectTimeout })
+      yield* Effect.repeat(get(keeping), { times: 2 })
+      expect(saying.connections()).toBe(1)
+      // Two at once do not wait for each other.
+      yield* Effect.all([get(keeping), get(keeping)], { concurrency: "unbounded" })
+      expect(saying.connections()).toBe(2)
+
+      const hasty = yield* rawServer(() => kept(1), true)
+      const careful = yield* makeEngineHttp(hasty.url, { connectTimeout })
+      yield* Effect.repeat(get(careful), { times: 2 })
+      expect(hasty.connections()).toBe(3)
     }),
+  )
+
+  it.live(
+    "calls on a new connection where the engine has closed the kept one, and where the call before was left",
+    () =>
+      Effect.gen(function* () {
+        const closing = yield* rawServer(() => kept(60))
+        const http = yield* makeEngineHttp(closing.url, { connectTimeout })
+        expect(yield* get(http)).toBe("ok")
+        yield* Effect.sync(() => closing.open()).pipe(
+          Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (open) => open === 0 }),
+          Effect.timeout("1 minute"),
+        )
+        expect(yield* get(http)).toBe("ok")
+        expect(closing.connections()).toBe(2)
+
+        const long = yield* rawServer(() => kept(60).replace("length: 2", "length: 9999"), true)
+        const leaving = yield* makeEngineHttp(long.url, { connectTimeout })
+        const head = Effect.scoped(Effect.asVoid(leaving.call(HttpClientRequest.get("/"), clocks)))
+        yield* Effect.repeat(head, { times: 1 })
+        expect(long.connections()).toBe(2)
+      }),
   )
 
   it.live("closes the connection with the scope, also of an answer that nobody read", () =>

@@ -1,0 +1,191 @@
+import { Client, type Dispatcher } from "@effect/platform-node/Undici"
+import { Effect, type Scope } from "effect"
+import type { Readable } from "node:stream"
+
+/** What is asked of an engine; `path` from the root of its server. */
+export interface Asked extends Pick<Dispatcher.DispatchOptions, "method" | "path"> {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array | Readable | null
+}
+
+/** Milliseconds before an engine gives up a connection that nobody uses, as it has said, from which on it is not used any more. */
+const marginMillis = 1_000
+
+/** An engine is not read any further while so many bytes of its answer wait. */
+const heldBytes = 262_144
+
+/**
+ * One call and its answer.
+ *
+ * - `change`: waits for news
+ * - `status`, `headers`: of the answer, once its head has come
+ * - `take`: the bytes that are there; undefined where there are none yet
+ * - `ended`: `whole`, or why it broke off
+ * - `breakOff`: ends it, unless it has ended
+ */
+export interface Exchange {
+  readonly change: Effect.Effect<void>
+  readonly status: () => number | undefined
+  readonly header: (name: string) => string | undefined
+  readonly take: () => readonly [Uint8Array, ...Array<Uint8Array>] | undefined
+  readonly ended: () => "whole" | { readonly error: unknown } | undefined
+  readonly breakOff: (error: unknown) => void
+}
+
+const abandoned = new Error("nobody waits for the answer any more")
+
+/** Whether an engine keeps the connection after the answer, and says so for longer than a moment. */
+const isKept = (header: Exchange["header"]) =>
+  Number(/\btimeout=(\d+)/i.exec(header("keep-alive") ?? "")?.[1] ?? 0) * 1_000 > marginMillis
+
+/** What has come of an answer, and whoever waits for more. */
+const makeIncoming = () => {
+  let status: number | undefined
+  let headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>> = {}
+  let ended: ReturnType<Exchange["ended"]>
+  let chunks: Array<Uint8Array> = []
+  let held = 0
+  let wake: (() => void) | undefined
+
+  return {
+    status: () => status,
+    header: (name: string) => {
+      const value = headers[name]
+      return typeof value === "string" ? value : value?.join(", ")
+    },
+    ended: () => ended,
+    head: (code: number, fields: typeof headers) => {
+      status = code
+      headers = fields
+      wake?.()
+    },
+    /** Whether there is room for more. */
+    add: (chunk: Uint8Array) => {
+      chunks.push(chunk)
+      held += chunk.length
+      wake?.()
+      return held <= heldBytes
+    },
+    end: (how: NonNullable<typeof ended>) => {
+      ended ??= how
+      wake?.()
+    },
+    /** `resume` is run where there was no room for more. */
+    take: (resume: () => void) => {
+      const [first, ...more] = chunks
+      if (first === undefined) return undefined
+      const wasFull = held > heldBytes
+      chunks = []
+      held = 0
+      // What has come meanwhile is read at once.
+      if (wasFull) resume()
+      return [first, ...more] as const
+    },
+    /** Calls back once there is news, unless it is called off. */
+    listen: (onNews: () => void) => {
+      const known = status
+      const stop = () => void (wake = undefined)
+      wake = () => {
+        if (ended === undefined && chunks.length === 0 && status === known) return
+        stop()
+        onNews()
+      }
+      wake()
+      return stop
+    },
+  }
+}
+
+/** Asks on a connection. `onEnd` is told whether the engine keeps it. */
+const begin = (client: Client, asked: Asked, onEnd: (kept: boolean) => void): Exchange => {
+  const incoming = makeIncoming()
+  let controller: Dispatcher.DispatchController | undefined
+  let isLeft = false
+
+  const end = (how: "whole" | { readonly error: unknown }) => {
+    if (incoming.ended() !== undefined) return
+    onEnd(how === "whole" && isKept(incoming.header))
+    incoming.end(how)
+  }
+  const handler: Dispatcher.DispatchHandler = {
+    onRequestStart: (started) => {
+      controller = started
+      if (isLeft) started.abort(abandoned)
+    },
+    onResponseStart: (_, code, headers) => {
+      if (code >= 200) incoming.head(code, headers)
+    },
+    onResponseData: (reading, chunk) => {
+      if (!incoming.add(chunk)) reading.pause()
+    },
+    onResponseEnd: () => end("whole"),
+    onResponseError: (_, error) => end({ error }),
+  }
+  try {
+    client.dispatch({ ...asked, headersTimeout: 0, bodyTimeout: 0 }, handler)
+  } catch (error) {
+    end({ error })
+  }
+
+  const exchange: Exchange = {
+    change: Effect.callback<void>((resume) => {
+      const stop = incoming.listen(() => resume(Effect.void))
+      return Effect.sync(stop)
+    }),
+    status: incoming.status,
+    header: incoming.header,
+    take: () => incoming.take(() => controller?.resume()),
+    ended: incoming.ended,
+    breakOff: (why) => {
+      if (incoming.ended() !== undefined) return
+      end({ error: why })
+      isLeft = true
+      controller?.abort(abandoned)
+    },
+  }
+  return exchange
+}
+
+/**
+ * The connections to one engine, which go with the scope.
+ *
+ * A call has one of its own, and after it the connection is closed, unless the engine has said for how long it keeps it: then it is used again
+ * within that time. Of one without such a word nobody knows when the engine closes it: just as a call is written to it, it would look like a
+ * dead engine, and the call must not be repeated, since it may be what killed it.
+ */
+export const makeEngineConnections = Effect.fnUntraced(function* (origin: string, connectMillis: number) {
+  const idle: Array<Client> = []
+  const all = new Set<Client>()
+
+  const drop = (client: Client) => {
+    const at = idle.indexOf(client)
+    if (at !== -1) idle.splice(at, 1)
+    all.delete(client)
+    void client.destroy()
+  }
+
+  const connect = () => {
+    const client = new Client(origin, {
+      connect: { timeout: connectMillis },
+      keepAliveTimeoutThreshold: marginMillis,
+    })
+    all.add(client)
+    // One that a call has been given already connects anew for it.
+    return client.on("disconnect", () => void (idle.includes(client) && drop(client)))
+  }
+
+  yield* Effect.addFinalizer(() => Effect.sync(() => all.forEach((client) => drop(client))))
+
+  /** The call is broken off with the scope. */
+  return (asked: Asked): Effect.Effect<Exchange, never, Scope.Scope> =>
+    Effect.uninterruptible(
+      Effect.suspend(() => {
+        const client = idle.pop() ?? connect()
+        const exchange = begin(client, asked, (kept) => (kept ? idle.push(client) : drop(client)))
+        return Effect.as(
+          Effect.addFinalizer(() => Effect.sync(() => exchange.breakOff(abandoned))),
+          exchange,
+        )
+      }),
+    )
+})
