@@ -11,6 +11,7 @@ import { makeHoldReaper } from "./HoldReaper.ts"
 import { Ledger } from "./Ledger.ts"
 import type { Question, Serving as Servings, UsageQuery, UsageRow } from "./Operations.ts"
 import { Payer } from "./Payer.ts"
+import { makeRenewals } from "./Renewals.ts"
 import type { Abandoned, Served, Usage } from "./Usage.ts"
 
 /**
@@ -95,18 +96,6 @@ const kept = (outcome: string | undefined) =>
 const certainly = <A>(change: Effect.Effect<A, BillingError>) =>
   Effect.retry(change, { while: isLost, times: 2, schedule: Schedule.spaced("200 millis") })
 
-/** Puts a hold's expiry off every third of its time, for as long as it lives. */
-const renewing = (ledger: Ledger["Service"], { id }: Hold, holdMillis: number) =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    ledger.run("renew", { holdId: id, expiresAt: now + holdMillis, now }),
-  ).pipe(
-    Effect.catch((error) =>
-      Effect.as(Effect.logWarning("A hold could not be renewed; it is tried again", error.message), { live: true }),
-    ),
-    Effect.delay(holdMillis / 3),
-    Effect.repeat({ while: ({ live }) => live }),
-  )
-
 /** Asks until it is known whether the charge was made. Where that cannot be known, it is paid back. */
 const chargeForCertain = <A extends Pick<Settlement, "replayed" | "served">>(
   made: Effect.Effect<A, BillingError>,
@@ -123,10 +112,16 @@ const chargeForCertain = <A extends Pick<Settlement, "replayed" | "served">>(
     )
   })
 
+/** Those of open scopes, and which of them are renewed. */
+interface Claims {
+  readonly open: Map<string, Claim>
+  readonly renewed: Set<string>
+  readonly holdMillis: number
+}
+
 /** How claims are laid and closed. */
 const makeLaying = (
-  open: Map<string, Claim>,
-  holdMillis: number,
+  { holdMillis, open, renewed }: Claims,
   ends: ReturnType<typeof makeClaimEnds>,
   out: Effect.Success<typeof makeDelivered>,
 ) => {
@@ -134,6 +129,7 @@ const makeLaying = (
     Effect.suspend(() => {
       const claim = open.get(id)
       open.delete(id)
+      renewed.delete(id)
       return claim === undefined ? Effect.void : ends.close(id, claim, exit)
     })
 
@@ -160,12 +156,12 @@ const makeLaying = (
 /** Reserving, settling and what is noted in between, of the `open` claims. */
 const makeCharging = (
   ledger: Ledger["Service"],
-  open: Map<string, Claim>,
-  holdMillis: number,
+  claims: Claims,
   ends: ReturnType<typeof makeClaimEnds>,
   out: Effect.Success<typeof makeDelivered>,
 ) => {
-  const { close, lay } = makeLaying(open, holdMillis, ends, out)
+  const { open, renewed } = claims
+  const { close, lay } = makeLaying(claims, ends, out)
 
   const reserve = Effect.fnUntraced(function* (usage: Usage, { served, again }: Reservation = {}) {
     const laid = yield* lay(usage)
@@ -179,7 +175,7 @@ const makeCharging = (
       .run("reserve", asked)
       .pipe(Effect.tapError((error) => Effect.sync(() => isLost(error) || claim.happens("refused"))))
     if (hold.replayed) claim.happens("replayed")
-    else yield* Effect.forkScoped(renewing(ledger, hold, holdMillis))
+    else renewed.add(hold.id)
     return hold
   })
 
@@ -241,9 +237,10 @@ const make = Effect.gen(function* () {
 
   /** Claims of open scopes. */
   const open = new Map<string, Claim>()
+  const renewed = yield* makeRenewals(holdMillis)
   const out = yield* makeDelivered
   const ends = makeClaimEnds(ledger, abandoned, out.note)
-  const { close, ...charging } = makeCharging(ledger, open, holdMillis, ends, out)
+  const { close, ...charging } = makeCharging(ledger, { open, renewed, holdMillis }, ends, out)
 
   const reap = yield* makeHoldReaper(holdMillis, () => Array.from(open.keys()))
   yield* Effect.addFinalizer(() => Effect.andThen(ends.again, out.flush))

@@ -4,7 +4,7 @@ import type { Pcm } from "../audio/Pcm.ts"
 /** Long enough that a step in the waveform is no click, too short to be heard as a fade. */
 const fadeMs = 5
 
-const faded = (samples: Int16Array, gain: (position: number) => number): Int16Array =>
+const scaled = (samples: Int16Array, gain: (position: number) => number): Int16Array =>
   samples.map((sample, index) => Math.round(sample * gain((index + 0.5) / samples.length)))
 
 /**
@@ -14,7 +14,9 @@ const faded = (samples: Int16Array, gain: (position: number) => number): Int16Ar
 export const fadeSeams = <E>(
   audio: Stream.Stream<Pcm, E>,
   seams: { readonly opening: boolean; readonly closing: boolean },
-): Stream.Stream<Pcm, E> =>
+): Stream.Stream<Pcm, E> => (seams.opening || seams.closing ? faded(audio, seams) : audio)
+
+const faded: typeof fadeSeams = (audio, seams) =>
   Stream.suspend(() => {
     let held: Pcm | undefined
     let started = !seams.opening
@@ -26,7 +28,7 @@ export const fadeSeams = <E>(
           started = true
           const head = samples.subarray(0, width)
           samples = joined(
-            faded(head, (at) => at),
+            scaled(head, (at) => at),
             samples.subarray(head.length),
           )
         }
@@ -38,7 +40,9 @@ export const fadeSeams = <E>(
       }),
       Stream.concat(
         Stream.suspend(() =>
-          held === undefined ? Stream.empty : Stream.succeed({ ...held, samples: faded(held.samples, (at) => 1 - at) }),
+          held === undefined
+            ? Stream.empty
+            : Stream.succeed({ ...held, samples: scaled(held.samples, (at) => 1 - at) }),
         ),
       ),
     )

@@ -80,12 +80,12 @@ export const synthesize = (
   )
   const pcm = parts.length === 0 ? Stream.succeed(silence) : inOrder(parts)
   const counted = Stream.tap(pcm, (chunk) => Effect.sync(() => (played += durationMs(chunk) / stretched)))
-  const nothing = new SpeechError({ reason: new Unspeakable({ voice: plan.voice, language: plan.language }) })
-  const quickly = utterances.reduce((sum, one) => sum + quickestMs(one, paces) / stretched, 0)
-  const heard = Effect.suspend(() => (played === 0 ? Effect.fail(nothing) : Effect.void))
+  const nothing = () => new SpeechError({ reason: new Unspeakable({ voice: plan.voice, language: plan.language }) })
+  const quickly = () => utterances.reduce((sum, one) => sum + quickestMs(one, paces) / stretched, 0)
+  const heard = Effect.suspend(() => (played === 0 ? Effect.fail(nothing()) : Effect.void))
   return {
     ...encode(Stream.concat(counted, Stream.fromEffectDrain(heard)), plan, stretched, encoders),
-    foresee: (made) => (played === 0 ? made : (made / played) * quickly),
+    foresee: (made) => (played === 0 ? made : (made / played) * quickly()),
     durationMs: () => Math.round(played),
   }
 }
@@ -115,7 +115,7 @@ const judged = (
     const said = asHeard(utterance)
     const bounds = plausible(said, paces)
     const verdict = Effect.suspend(() => {
-      const word = judge({ ...said, durationMs: heard }, paces)
+      const word = judge({ ...said, durationMs: heard }, paces, bounds)
       return word === "complete" ? Effect.void : Effect.fail(incomplete(word, heard, bounds))
     })
     return magpie.synthesize(utterance, begun).pipe(

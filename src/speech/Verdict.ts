@@ -70,9 +70,12 @@ export const plausible = (
  * The one decision whether what an engine made can be the whole of what it was asked for. Silence is, of a text in
  * scripts that the voice may skip.
  */
-export const judge = (evidence: Evidence, overrides?: Readonly<Record<string, Pace>>): Verdict => {
+export const judge = (
+  evidence: Evidence,
+  overrides?: Readonly<Record<string, Pace>>,
+  { longest, shortest } = plausible(evidence, overrides),
+): Verdict => {
   if (evidence.durationMs === 0) return mustSound(evidence.text, evidence.language) ? "empty" : "complete"
-  const { shortest, longest } = plausible(evidence, overrides)
   if (evidence.durationMs < shortest) return "too short"
   if (evidence.durationMs > longest) return "too long"
   return "complete"
