@@ -92,6 +92,7 @@ export interface Vad {
   readonly front: (externalBuffer: boolean) => { readonly start: number; readonly samples: Float32Array }
   readonly pop: () => void
   readonly flush: () => void
+  readonly reset: () => void
 }
 
 /** CommonJS around a native addon: loading it, making what it offers and every method belong in a `nativeCall`. */

@@ -5,8 +5,8 @@ import { type EmbeddedError, embeddedError } from "./EmbeddedError.ts"
 import { SpeechFinderRpcs } from "./SpeechFinderRpcs.ts"
 import type { Stretch } from "./Stretches.ts"
 
-/** Recordings that are searched at a time, by turns. */
-const concurrency = 8
+/** Recordings that are searched at a time, by turns; what searches takes 12 MB for each. */
+const concurrency = 2
 
 const make = Effect.gen(function* () {
   // Most recordings are heard whole, so a gateway may never need the thread.
@@ -27,7 +27,8 @@ const make = Effect.gen(function* () {
         Effect.map(RcRef.get(threads), (pool) =>
           pool
             .stream((client) => client.Find({ path, samples }, { streamBufferSize: 16 }))
-            .pipe(Stream.mapError(embeddedError)),
+            // To the end, however slowly its speech is heard: others wait for the place.
+            .pipe(Stream.mapError(embeddedError), Stream.buffer({ capacity: "unbounded" })),
         ),
       ),
   })

@@ -1,4 +1,4 @@
-import { Stream } from "effect"
+import { Effect, Stream } from "effect"
 import { type FileHandle, open } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { recordingSampleRate } from "../audio/Recording.ts"
@@ -41,6 +41,18 @@ const makeVad = (): Vad =>
     4 * longStretch,
   )
 
+/** Those that search nothing. Each takes half a second to make, and 12 MB of which the garbage collector knows nothing. */
+const idle: Array<Vad> = []
+
+const vadOfScope = Effect.acquireRelease(
+  Effect.sync(() => idle.pop() ?? nativeCall(makeVad)),
+  (vad) =>
+    Effect.sync(() => {
+      nativeCall(() => vad.reset())
+      idle.push(vad)
+    }),
+)
+
 /** Opens the WAV file of a recording. */
 export const openRecording = (path: string): Promise<FileHandle> => open(path)
 
@@ -57,27 +69,28 @@ export const stretches = <E>(
   read: (from: number, to: number) => Stream.Stream<Float32Array, E>,
   samples: number,
 ): Stream.Stream<Stretch, E> =>
-  Stream.suspend(() => {
-    const vad = nativeCall(makeVad)
-    return Stream.range(0, Math.ceil(samples / blockSamples) - 1).pipe(
-      Stream.flatMap((n) => read(n * blockSamples, Math.min((n + 1) * blockSamples, samples))),
-      Stream.map((block) =>
-        nativeCall(() => {
-          for (let i = 0; i < block.length; i += vadWindow) vad.acceptWaveform(block.subarray(i, i + vadWindow))
-          return [...found(vad)]
-        }),
-      ),
-      Stream.concat(
-        Stream.sync(() =>
+  Stream.unwrap(
+    Effect.map(vadOfScope, (vad) =>
+      Stream.range(0, Math.ceil(samples / blockSamples) - 1).pipe(
+        Stream.flatMap((n) => read(n * blockSamples, Math.min((n + 1) * blockSamples, samples))),
+        Stream.map((block) =>
           nativeCall(() => {
-            vad.flush()
+            for (let i = 0; i < block.length; i += vadWindow) vad.acceptWaveform(block.subarray(i, i + vadWindow))
             return [...found(vad)]
           }),
         ),
+        Stream.concat(
+          Stream.sync(() =>
+            nativeCall(() => {
+              vad.flush()
+              return [...found(vad)]
+            }),
+          ),
+        ),
+        Stream.flattenIterable,
       ),
-      Stream.flattenIterable,
-    )
-  })
+    ),
+  )
 
 function* found(vad: Vad): Generator<Stretch> {
   while (!vad.isEmpty()) {
