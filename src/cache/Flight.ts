@@ -15,6 +15,7 @@ import type { Trouble } from "./Trouble.ts"
  *
  * @property mode `use` what is there; `refresh` makes the entry anew, following whoever is just making it; `bypass` flies alone and leaves nothing behind
  * @property produce the encoded audio; interrupting it ends the engine's work. Its chunks are shared and may not be altered later
+ * @property urgency of whoever wants it, 0 the most urgent; whoever joins later and is in more of a hurry raises it
  * @property foresee bytes that the whole plausibly has, when so many are made; whatever it says, it is taken for at least those
  * @property describe the verdict on what `produce` made, run once it has ended: a failure fails the flight, a success commits it. `length` in bytes
  * @property head what the entry begins with instead, now that its length is known; exactly as long as what it replaces. Undefined: it stays as it was
@@ -23,6 +24,7 @@ export interface FlightPlan<E> {
   readonly key: CacheKey
   readonly mode: "use" | "refresh" | "bypass"
   readonly produce: Stream.Stream<Uint8Array, E>
+  readonly urgency?: { readonly rank: () => number; readonly raise: (rank: number) => void }
   readonly foresee?: (made: number) => number
   readonly describe: (made: { readonly length: number }) => Effect.Effect<Description, E>
   readonly head?: (made: { readonly length: number }) => Uint8Array | undefined
@@ -31,6 +33,7 @@ export interface FlightPlan<E> {
 /**
  * One synthesis under way.
  *
+ * @property urgency as in its plan
  * @property seats how many listen; whoever takes one counts it in the same step in which the flight was looked up
  * @property stage `looking` for an entry that came just now, `making` the audio, `keeping` what is complete, `ended`
  * @property insisted whether somebody wants it made even if there is an entry; heeded until `looking` is over
@@ -42,6 +45,7 @@ export interface FlightPlan<E> {
 export interface Flight<E> {
   readonly key: CacheKey
   readonly mode: FlightPlan<E>["mode"]
+  readonly urgency: FlightPlan<E>["urgency"] | undefined
   seats: number
   stage: "looking" | "making" | "keeping" | "ended"
   insisted: boolean
@@ -132,6 +136,7 @@ export const makeFlight = <E>(
   const flight: Flight<E> = {
     key: plan.key,
     mode: plan.mode,
+    urgency: plan.urgency,
     seats: 0,
     stage: "looking",
     insisted: options.insisted,

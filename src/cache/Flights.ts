@@ -125,6 +125,7 @@ const make = Effect.gen(function* () {
           if (joined !== undefined) {
             joined.seats += 1
             joined.insisted ||= insist
+            if (plan.urgency !== undefined) joined.urgency?.raise(plan.urgency.rank())
           }
           const flight = joined ?? (yield* start(plan, insist))
           const leave = yield* sit(flight)

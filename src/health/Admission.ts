@@ -1,5 +1,5 @@
 import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, type Scope } from "effect"
-import { type Priority, usualPriority } from "../billing/Priority.ts"
+import { type Urgency, usualPriority } from "../billing/Priority.ts"
 import { LiveSettings } from "../LiveSettings.ts"
 import { Settings } from "../Settings.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
@@ -19,12 +19,12 @@ import { isWaking, makeRefusal } from "./Refusal.ts"
  * What a call needs of an engine.
  *
  * @property begun part of an answer that its client already receives: it goes first, and the line's length does not turn it away
- * @property priority of whoever asks; absent: the usual one
+ * @property urgency of whoever asks, which may rise while it waits; absent: the usual one
  * @property holdMillis how long it waits for an engine that recovers; for one that starts it waits in any case
  */
 export interface TurnOptions extends Choice {
   readonly begun?: boolean | undefined
-  readonly priority?: Priority | undefined
+  readonly urgency?: Urgency | undefined
   readonly holdMillis?: number | undefined
 }
 
@@ -51,8 +51,8 @@ interface Turnstile {
 }
 
 /** What a failed call is made again with stands in front: it has waited before. */
-const laneOf = ({ begun, priority = usualPriority, tried }: TurnOptions): Lane =>
-  begun === true ? "begun" : tried !== undefined && tried.size > 0 ? "first" : priority
+const laneOf = ({ begun, tried, urgency }: TurnOptions): Lane =>
+  begun === true ? "begun" : tried !== undefined && tried.size > 0 ? "first" : (urgency?.now() ?? usualPriority)
 
 /** The gates of all engines, one line for each kind, and when each engine was needed last. */
 const makeLines = Effect.gen(function* () {
@@ -212,9 +212,18 @@ const makeTurn = Effect.fnUntraced(function* (made: Effect.Success<typeof makeLi
       }
     })
 
+  /** The same, further in front as soon as somebody more urgent waits for it too. */
+  const waitRising = (kind: EngineKind, options: TurnOptions) => (place: Place) =>
+    Effect.suspend(() => {
+      const { urgency } = options
+      if (place.given !== undefined || urgency === undefined) return wait(kind, options)(place)
+      const forget = urgency.onRise(() => lineFor(kind, options).raise(place, laneOf(options)))
+      return Effect.ensuring(wait(kind, options)(place), Effect.sync(forget))
+    })
+
   return (kind: EngineKind, options: TurnOptions = {}) => {
     const wish = { lane: laneOf(options), could: could(options), may: maySend(kind, options) }
-    return Effect.tapError(hold(lineFor(kind, options), wish, wait(kind, options), true), ({ reason }) =>
+    return Effect.tapError(hold(lineFor(kind, options), wish, waitRising(kind, options), true), ({ reason }) =>
       Metric.update(
         Metric.withAttributes(Metrics.engineRefusals, {
           engine: outlook(kind, options).record.engine,

@@ -231,7 +231,7 @@ const make = Effect.gen(function* () {
 export class EngineGuard extends Context.Service<EngineGuard, Guard>()("aviary/health/EngineGuard") {
   static readonly layer = Layer.effect(EngineGuard, make)
 
-  /** Lets everything through to the first of its kind: for programs run without the health room. */
+  /** Lets everything through to the first of its kind that can do it: for programs run without the health room. */
   static readonly layerOpen = Layer.effect(
     EngineGuard,
     Effect.map(Fleet, ({ of }): Guard => ({
@@ -241,7 +241,10 @@ export class EngineGuard extends Context.Service<EngineGuard, Guard>()("aviary/h
         const [first] = of(kind)
         return Effect.map(question(first.client), (answer) => new Map([[first.id, answer]]))
       },
-      stream: (kind, stream) => stream(of(kind)[0].client),
+      stream: (kind, stream, { among } = {}) => {
+        const able = of(kind).find(({ id }) => among?.has(id) !== false)
+        return stream((able ?? of(kind)[0]).client)
+      },
     })),
   )
 }

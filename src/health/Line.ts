@@ -1,4 +1,4 @@
-import type { Priority } from "../billing/Priority.ts"
+import { priorities, type Priority } from "../billing/Priority.ts"
 import type { EngineId } from "./EngineId.ts"
 
 /**
@@ -11,7 +11,6 @@ export type Lane = "begun" | "first" | Priority
 const passedOverMost = { live: Number.POSITIVE_INFINITY, normal: 3, bulk: 15 }
 
 const lanes: ReadonlyArray<Lane> = ["begun", "first", "live", "normal", "bulk"]
-const priorities = ["live", "normal", "bulk"] as const
 
 /** The lanes whose waiters go before a newcomer's in `lane`, its own among them. */
 const upTo = (lane: Lane) => lanes.slice(0, lanes.indexOf(lane) + 1)
@@ -59,7 +58,7 @@ export interface Wish {
  * @property wake called when the turn came, or when something happened that is worth another look
  */
 export interface Place {
-  readonly wish: Wish
+  wish: Wish
   given: Gate | undefined
   stirred: boolean
   wake: (() => void) | undefined
@@ -73,6 +72,7 @@ export interface Place {
  * - `take`: whether the turn came; from then on it is the caller's. Before that it is taken back when the engine can no longer serve.
  * - `leave`: gives up a place, and its turn if it came.
  * - `release`: gives a turn back.
+ * - `raise`: puts a place that still waits at the end of a lane that goes before its own.
  * - `stir`: something changed that `may` depends on.
  * - `waiting`: how many wait that an engine could serve; without it, how many at all.
  * - `ahead`: how many wait that would go before a newcomer in `lane`.
@@ -82,6 +82,7 @@ export interface Line {
   readonly take: (place: Place) => Gate | undefined
   readonly leave: (place: Place) => void
   readonly release: (gate: Gate) => void
+  readonly raise: (place: Place, lane: Lane) => void
   readonly stir: () => void
   readonly waiting: (engine?: EngineId) => number
   readonly ahead: (lane: Lane) => number
@@ -197,6 +198,13 @@ export const makeLine = (gates: ReadonlyArray<Gate>): Line => {
       if (given !== undefined) release(given)
     },
     release,
+    raise: (place, lane) => {
+      const isHigher = lanes.indexOf(lane) < lanes.indexOf(place.wish.lane)
+      if (!isHigher || !waiters[place.wish.lane].has(place)) return
+      remove(place)
+      place.wish = { ...place.wish, lane }
+      waiters[lane].add(place)
+    },
     stir: () => {
       revoke()
       serve()

@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import type { Priority } from "../billing/Priority.ts"
+import type { Urgency } from "../billing/Priority.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { type Edition, Fleet } from "../health/Fleet.ts"
 import { mayDoElsewhere } from "../health/WedgeRules.ts"
@@ -55,7 +55,7 @@ export const makeEditions = Effect.fnUntraced(function* (standIn: StandIn | unde
 export const makeSynthesizer = Effect.gen(function* () {
   const guard = yield* EngineGuard
   const voices = yield* VoiceList
-  return ({ members, standsIn, traits }: Edition<"magpie">, priority: Priority | undefined, replaceable: boolean) => ({
+  return ({ members, standsIn, traits }: Edition<"magpie">, urgency: Urgency, replaceable: boolean) => ({
     maxCharacters: traits.maxCharacters,
     supportsSpeed: traits.supportsSpeed,
     ...(traits.audible !== undefined && { audible: traits.audible }),
@@ -64,7 +64,7 @@ export const makeSynthesizer = Effect.gen(function* () {
       const having = [...members].filter((id) => speakers?.has(id) ?? true)
       const among = having.length === 0 ? members : new Set(having)
       return guard.stream("magpie", (client) => client.synthesize(utterance), {
-        ...{ begun, among, priority },
+        ...{ begun, among, urgency },
         standIn: standsIn,
         // Nothing else can go on with what it has begun.
         replaceable: replaceable && !begun,

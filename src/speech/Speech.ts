@@ -5,6 +5,7 @@ import { Billing } from "../billing/Billing.ts"
 import type { Hold } from "../billing/Hold.ts"
 import type { Payable } from "../billing/Payable.ts"
 import { Payer } from "../billing/Payer.ts"
+import { makeUrgency } from "../billing/Priority.ts"
 import type { Served, Usage } from "../billing/Usage.ts"
 import { AtomicCache } from "../cache/AtomicCache.ts"
 import type { Entry } from "../cache/Entry.ts"
@@ -169,15 +170,12 @@ const make = Effect.gen(function* () {
   const encoders = yield* Encoders
   const sharing = yield* Sharing
   const live = yield* LiveSettings
-  const speakAs = Effect.fnUntraced(function* (
-    edition: Edition<"magpie">,
-    request: SpeechRequest,
-    replaceable: boolean,
-  ) {
+  type Asked = Parameters<typeof prepare>
+  const speakAs = Effect.fnUntraced(function* (edition: Asked[0], request: Asked[1], replaceable: boolean) {
     const prepared = yield* prepare(edition, request)
     const { about, planned, usage } = prepared
     const { key } = about
-    const { priority } = yield* Payer
+    const urgency = makeUrgency((yield* Payer).priority)
     const charging = chargingFor(billing, planned)
     const hitOf = (
       { bytes, metadata: { durationMs, length, sha256 } }: Entry,
@@ -203,13 +201,14 @@ const make = Effect.gen(function* () {
       if (kept !== undefined) return hitOf(kept.entry, hold, kept.prepared.about)
       hold = yield* billing.reserve(usage, { again: true })
     }
-    const synthesizer = synthesizerOf(edition, priority, replaceable)
+    const synthesizer = synthesizerOf(edition, urgency, replaceable)
     const take = synthesize(planned, synthesizer, encoders, live.now().paces)
     const shared = (request.cacheControl === "use" ? sharing : alone).take<SpeechFailure>(key, take.bytes)
     const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
     const join = flights.join({
       key,
       mode: request.cacheControl,
+      urgency,
       produce: shared.bytes,
       head: () => shared.made()?.head ?? take.head(),
       foresee: (made) => (shared.followed() ? shared.total() : take.foresee(made)),

@@ -1,7 +1,7 @@
 import { Duration, Effect, Metric, Stream } from "effect"
 import { type DecodedRecording, type Recording, recordingSampleRate } from "../audio/Recording.ts"
 import type { Segment } from "../audio/Segment.ts"
-import type { Priority } from "../billing/Priority.ts"
+import { makeUrgency, type Priority } from "../billing/Priority.ts"
 import { isEnglish } from "../embedded/English.ts"
 import { SpeechFinder } from "../embedded/SpeechFinder.ts"
 import type { Stretch } from "../embedded/Stretches.ts"
@@ -15,6 +15,7 @@ import type { Listening } from "../upstream/Listening.ts"
 import { makePartFiles } from "./PartFiles.ts"
 import { type Part, partsOf, wholeOf } from "./Parts.ts"
 import { makePlacing } from "./Placing.ts"
+import { ableTo, commonAbilities } from "./Supported.ts"
 import type { TranscriptionFailure } from "./TranscriptionError.ts"
 import { makeWordTimes } from "./WordTimes.ts"
 
@@ -91,13 +92,12 @@ const broken = (error: Parameters<typeof embeddedFailure>[0]) => errorOf("parake
 
 /** The parts that a recording is heard in, as they are found. */
 const makeParts = Effect.gen(function* () {
-  const parakeet = (yield* Fleet).traits("parakeet")
+  const fleet = yield* Fleet
   const finder = yield* SpeechFinder
   const longPart = Duration.toSeconds((yield* Settings).parakeetPart)
 
   return (recording: Recording, { early, times, words }: Asked) => {
-    // Asked for each time: what a server can tell is known once it has answered.
-    const { abilities } = parakeet
+    const abilities = commonAbilities(fleet)
     const placed = (times === true && !abilities.times) || (words === true && !abilities.words && !abilities.times)
     const seconds = placed || (early === true && !abilities.streams) ? Math.min(shortPart, longPart) : longPart
     const longest = seconds * recordingSampleRate
@@ -113,7 +113,8 @@ const makeParts = Effect.gen(function* () {
 /** The call for a part: by an engine, or by the one inside where no engine can take it and what is asked for is within its reach. */
 const makeCall = Effect.gen(function* () {
   const guard = yield* EngineGuard
-  const parakeet = (yield* Fleet).traits("parakeet")
+  const fleet = yield* Fleet
+  const parakeet = fleet.traits("parakeet")
   const { member, orElse } = guard.lastResort("parakeet")
 
   /** English text with its times, and no more. */
@@ -125,7 +126,11 @@ const makeCall = Effect.gen(function* () {
 
   return (file: Recording, asked: Asked, options: GuardOptions, replaced: (model: string) => void) => {
     const replaceable = isWithinReach(asked)
-    const own = guard.stream("parakeet", (client) => client.transcribe(file, asked), { ...options, replaceable })
+    const own = guard.stream("parakeet", (client) => client.transcribe(file, asked), {
+      ...options,
+      among: ableTo(asked, fleet.of("parakeet")),
+      replaceable,
+    })
     if (!replaceable) return own
     const inside = guard.stream(
       "parakeet",
@@ -160,7 +165,7 @@ export const makeHearing = Effect.gen(function* () {
       Stream.unwrap(
         Effect.map(partFile(recording, part), (file) => {
           let count = 0
-          const options = { content: recording.sha256, begun: number > 0, priority: asked.priority }
+          const options = { content: recording.sha256, begun: number > 0, urgency: makeUrgency(asked.priority) }
           const call = callFor(file, asked, options, (model) => (standIn = model)).pipe(
             Stream.filter(({ text }) => text.trim() !== ""),
             Stream.mapEffect((segment) =>

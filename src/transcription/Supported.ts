@@ -1,17 +1,17 @@
 import { Effect } from "effect"
 import { languageName } from "../audio/Language.ts"
+import type { Engines, Member } from "../health/Fleet.ts"
 import type { ParakeetClient } from "../upstream/ParakeetClient.ts"
-import type { Listening } from "../upstream/Listening.ts"
+import type { Abilities, Listening } from "../upstream/Listening.ts"
 import { TranscriptionError, Unsupported } from "./TranscriptionError.ts"
 
-const unsupported = (param: string, message: string) =>
-  Effect.fail(new TranscriptionError({ reason: new Unsupported({ param, message }) }))
+type Traits = Pick<ParakeetClient["Service"], "abilities" | "language">
 
-/** Fails where what is asked for is neither the engine's to tell nor the gateway's to find. */
-export const checkSupported = (
-  asked: Listening,
-  { abilities, language }: Pick<ParakeetClient["Service"], "abilities" | "language">,
-): Effect.Effect<void, TranscriptionError> => {
+const unsupported = (param: string, message: string) =>
+  new TranscriptionError({ reason: new Unsupported({ param, message }) })
+
+/** Why what is asked for is neither this engine's to tell nor the gateway's to find; undefined where it is. */
+const lack = (asked: Listening, { abilities, language }: Traits): TranscriptionError | undefined => {
   if (asked.translate === true && !abilities.translates) {
     return unsupported(
       "model",
@@ -31,5 +31,34 @@ export const checkSupported = (
       `the speech-to-text engine here tells no times of words, and the gateway finds those of English only, not of ${spoken}. Leave out "word".`,
     )
   }
-  return Effect.void
+  return undefined
+}
+
+/** Fails where none of the engines has what is asked for. */
+export const checkSupported = (
+  asked: Listening,
+  engines: ReadonlyArray<Traits>,
+): Effect.Effect<void, TranscriptionError> => {
+  const lacks = engines.map((engine) => lack(asked, engine))
+  const [first] = lacks
+  return first === undefined || lacks.includes(undefined) ? Effect.void : Effect.fail(first)
+}
+
+/** Those of several engines that have what is asked for; undefined where all have it, or none. */
+export const ableTo = (asked: Listening, members: ReadonlyArray<Member<"parakeet">>) => {
+  const able = members.filter(({ client }) => lack(asked, client) === undefined)
+  return able.length === 0 || able.length === members.length ? undefined : new Set(able.map(({ id }) => id))
+}
+
+/** What can be expected whichever engine answers. Of a server it is known once it has answered, so it is asked for each time. */
+export const commonAbilities = ({ of }: Pick<Engines, "of">): Abilities => {
+  const all = of("parakeet").map(({ client }) => client.abilities)
+  const have = (ability: keyof Abilities) => all.every((one) => one[ability])
+  return {
+    streams: have("streams"),
+    times: have("times"),
+    words: have("words"),
+    speakers: have("speakers"),
+    translates: have("translates"),
+  }
 }

@@ -144,7 +144,9 @@ const makeDecode = Effect.gen(function* () {
 })
 
 const make = Effect.gen(function* () {
-  const parakeet = (yield* Fleet).traits("parakeet")
+  const fleet = yield* Fleet
+  const parakeet = fleet.traits("parakeet")
+  const parakeets = fleet.of("parakeet").map(({ client }) => client)
   const billing = yield* Billing
   const hear = yield* makeHear
   const decode = yield* makeDecode
@@ -155,7 +157,7 @@ const make = Effect.gen(function* () {
       : billing.left(hold, { served: "MISS", handed: Math.min(handed, of), of })
 
   const transcribe = Effect.fn("Transcription.transcribe")(function* (request: TranscriptionRequest) {
-    yield* checkSupported(request, parakeet)
+    yield* checkSupported(request, parakeets)
     // The recording is done with once it is heard; the hold only when the client has the answer.
     const hearing = yield* Scope.fork(yield* Effect.scope)
     const recording = yield* Scope.provide(decode(request.path), hearing)
@@ -190,7 +192,7 @@ const make = Effect.gen(function* () {
     }
     // A server may show only when it is asked what it cannot do.
     const heardHere = Effect.tapError(hear(recording, request, keep, Scope.close(hearing, Exit.void)), () =>
-      checkSupported(request, parakeet),
+      checkSupported(request, parakeets),
     )
     const { segments, standIn, unheardMs } = yield* Effect.onError(heardHere, release)
     const heard = { language: parakeet.language(request.language), durationSeconds: seconds }

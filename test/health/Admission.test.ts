@@ -1,6 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { makeUrgency } from "../../src/billing/Priority.ts"
 import { Admission } from "../../src/health/Admission.ts"
 import { EngineStates } from "../../src/health/EngineStates.ts"
 import { Settings } from "../../src/Settings.ts"
@@ -228,4 +229,26 @@ it.effect(
       assert.strictEqual(yield* gate.waiting("parakeet"), 0)
     }).pipe(admission({ parakeetConcurrency: "1" })),
   5_000,
+)
+
+it.effect("who waits goes further in front as soon as somebody more urgent waits for the same", () =>
+  Effect.gen(function* () {
+    const gate = yield* Admission
+    const first = yield* held
+    const order: Array<string> = []
+    const urgency = { bulk: makeUrgency("bulk"), normal: makeUrgency("normal") }
+    const one = (name: "bulk" | "normal") =>
+      Effect.scoped(
+        Effect.andThen(
+          gate.turn("parakeet", { urgency: urgency[name] }),
+          Effect.sync(() => void order.push(name)),
+        ),
+      )
+    const fibers = [yield* Effect.forkChild(one("bulk")), yield* Effect.forkChild(one("normal"))]
+    yield* TestClock.adjust("1 second")
+    urgency.bulk.raise(makeUrgency("live").rank())
+    yield* Scope.close(first, Exit.void)
+    yield* Effect.forEach(fibers, Fiber.join)
+    assert.deepStrictEqual(order, ["bulk", "normal"])
+  }).pipe(admission({ parakeetConcurrency: "1" })),
 )

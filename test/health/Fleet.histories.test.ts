@@ -1,6 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { type Context, Effect, Exit, Fiber, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { makeUrgency } from "../../src/billing/Priority.ts"
 import { Admission } from "../../src/health/Admission.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { Fleet } from "../../src/health/Fleet.ts"
@@ -49,7 +50,7 @@ const call = Effect.fnUntraced(function* (dice: Dice, content: string) {
       asked.push(of("parakeet").find((member) => member.client === client)!.id)
       return client.transcribe({ path: "", samples: 1 })
     },
-    { content, priority },
+    { content, urgency: makeUrgency(priority) },
   )
   const fiber = yield* Effect.forkChild(Effect.exit(Stream.runDrain(stream)))
   return { asked, fiber, left: false } satisfies Told

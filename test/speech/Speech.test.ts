@@ -1,8 +1,10 @@
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Effect, Fiber, Layer, Stream } from "effect"
+import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { anonymous } from "../../src/billing/Account.ts"
 import { paid } from "../../src/billing/Payable.ts"
 import { Payer } from "../../src/billing/Payer.ts"
+import type { Priority, Urgency } from "../../src/billing/Priority.ts"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { Flights } from "../../src/cache/Flights.ts"
 import { OwnedKeys } from "../../src/cache/OwnedKeys.ts"
@@ -242,5 +244,58 @@ it.effect("every engine call of a speech but the first is the rest of a begun an
       yield* Stream.runDrain(paid(yield* speak({ ...request, text })))
     }).pipe(Effect.scoped, Effect.provide(program))
     assert.deepStrictEqual(begun, [false, true, true])
+  }),
+)
+
+it.effect("a speech that nobody was in a hurry for is hurried by whoever joins it and is", () =>
+  Effect.gen(function* () {
+    const asked: Array<Urgency> = []
+    const [called, raised, mayBegin] = [
+      yield* Deferred.make<void>(),
+      yield* Deferred.make<void>(),
+      yield* Deferred.make<void>(),
+    ]
+    const guard = Layer.effect(
+      EngineGuard,
+      Effect.map(EngineGuard, (open) => ({
+        ...open,
+        stream: (kind, stream, options) => {
+          if (options?.urgency !== undefined) {
+            asked.push(options.urgency)
+            options.urgency.onRise(() => Deferred.doneUnsafe(raised, Effect.void))
+          }
+          Deferred.doneUnsafe(called, Effect.void)
+          return Stream.concat(Stream.fromEffectDrain(Deferred.await(mayBegin)), open.stream(kind, stream, options))
+        },
+      })),
+    ).pipe(Layer.provide(EngineGuard.layerOpen))
+    const program = Speech.layer.pipe(
+      Layer.provide(Flights.layer),
+      Layer.provide([AtomicCache.layerMemory, OwnedKeys.layerShared, guard]),
+      Layer.provide(Fleet.layerMagpie),
+      Layer.provide(MagpieClient.layerTest()),
+      Layer.provideMerge(billingRoom),
+      Layer.provide(Settings.layerTest()),
+    )
+    yield* Effect.gen(function* () {
+      const { speak } = yield* Speech
+      const hear = (priority: Priority) =>
+        Effect.scoped(Effect.flatMap(speak(request), (spoken) => Stream.runDrain(paid(spoken)))).pipe(
+          Effect.provideService(Payer, { accountId: anonymous, keyId: null, idempotency: null, priority }),
+          Effect.forkChild,
+        )
+      const fibers = [yield* hear("bulk")]
+      yield* Deferred.await(called)
+      assert.strictEqual(asked[0]!.now(), "bulk")
+      fibers.push(yield* hear("live"))
+      yield* Deferred.await(raised)
+      fibers.push(yield* hear("normal"))
+      yield* Deferred.succeed(mayBegin, undefined)
+      yield* Effect.forEach(fibers, Fiber.join)
+      assert.deepStrictEqual(
+        asked.map((urgency) => urgency.now()),
+        ["live"],
+      )
+    }).pipe(Effect.provide(program))
   }),
 )

@@ -10,15 +10,15 @@ it.effect.each([
   [{ speakers: true }, "response_format", /does not tell speakers apart.*verbose_json/],
   [{ words: true, language: "de" }, "timestamp_granularities", /not of german/],
 ] as const satisfies ReadonlyArray<readonly [Listening, string, RegExp]>)(
-  "%j is refused where the engine cannot, with what to do instead",
+  "%j is refused where no engine can, with what to do instead",
   ([asked, param, message]) =>
     Effect.gen(function* () {
-      const { reason } = yield* Effect.flip(checkSupported(asked, engine()))
+      const { reason } = yield* Effect.flip(checkSupported(asked, [engine(), engine()]))
       expect(reason).toMatchObject({ param, message: expect.stringMatching(message) })
-      yield* checkSupported(asked, engine({ ...textAlone, words: true, speakers: true, translates: true }))
+      yield* checkSupported(asked, [engine(), engine({ ...textAlone, words: true, speakers: true, translates: true })])
     }),
 )
 
 it.effect("times of English words are asked of any engine, in the language that it listens for", () =>
-  checkSupported({ words: true }, engine()),
+  checkSupported({ words: true }, [engine()]),
 )
