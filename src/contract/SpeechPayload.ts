@@ -1,4 +1,5 @@
 import { Schema, SchemaGetter } from "effect"
+import { languageField } from "./LanguageField.ts"
 import { defaultFormat, formatNames, formatsAccepted } from "../audio/format/AudioFormat.ts"
 
 /** What a client is told a field accepts, both of a value of the wrong type and of one out of range. */
@@ -39,7 +40,7 @@ const optional = <S extends Schema.Top>(schema: S, annotations: Accepts & { read
 const formats: Accepts = { message: formatsAccepted }
 const speeds: Accepts = { message: "expected a number from 0.25 to 4" }
 const streams: Accepts = { message: 'expected one of "audio", "sse"' }
-const languages: Accepts = { message: "expected a BCP 47 language tag such as en-US" }
+const languages: Accepts = { message: "expected a language such as en-US" }
 const sampleRates: Accepts = { message: "expected a whole number from 8000 to 48000" }
 
 /** The body of `POST /v1/audio/speech`. Unknown fields are ignored, as OpenAI does. */
@@ -71,9 +72,9 @@ export const SpeechPayload = Schema.Struct({
     description:
       "`sse`: as events `speech.audio.delta` and `speech.audio.done`, whose usage counts the characters that are charged for in place of tokens. Either way audio leaves as it is made.",
   }),
-  language: optional(Schema.String.check(Schema.isPattern(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, languages)), {
+  language: optional(languageField, {
     ...languages,
-    description: "BCP 47, such as `en-US`. Default: the voice's own.",
+    description: "In any spelling: `en-US`, `en_GB`, `german`. Left out, empty or `auto`: the voice's own.",
   }),
   sample_rate_hz: optional(
     lenientNumber(sampleRates).check(

@@ -1,18 +1,22 @@
-import { Schema } from "effect"
-import { readLanguage } from "../audio/Language.ts"
+import { Schema, SchemaGetter } from "effect"
+import { languageField } from "./LanguageField.ts"
 
-const language = Schema.String.annotate({
+const language = languageField.annotate({
   description:
     "In any spelling: `en`, `en-US`, `en_GB`, `english`. Empty or `auto` counts as absent: the engine's own default then.",
-}).check(
-  Schema.makeFilter((written) => readLanguage(written) !== "unreadable", {
-    message: "expected a language such as en, en-US or english",
-  }),
-)
+})
 
 /** What the answer may be. */
 const transcriptFormats = ["json", "text", "srt", "vtt", "verbose_json", "diarized_json"] as const
 export type TranscriptFormat = (typeof transcriptFormats)[number]
+
+/** A part of a list, in any case. */
+const granularity = Schema.String.pipe(
+  Schema.decodeTo(Schema.Literals(["word", "segment"]).annotate({ message: 'expected one of "word", "segment"' }), {
+    decode: SchemaGetter.transform((written: string) => written.toLowerCase() as "word" | "segment"),
+    encode: SchemaGetter.transform((name: "word" | "segment"): string => name),
+  }),
+)
 
 const oneOf = (names: ReadonlyArray<string>) => `expected one of ${names.map((name) => `"${name}"`).join(", ")}`
 
@@ -53,7 +57,7 @@ export const TranscriptionFields = Schema.Struct({
     }),
   ),
   timestamp_granularities: Schema.optionalKey(
-    Schema.Array(Schema.Literals(["word", "segment"]).annotate({ message: oneOf(["word", "segment"]) })).annotate({
+    Schema.Array(granularity).annotate({
       description:
         "For `verbose_json`: `word` adds `words`, which the engine tells or, in English, the gateway finds. Segments are always there.",
     }),
@@ -77,7 +81,7 @@ export const listFields: ReadonlySet<string> = new Set([
 
 /** Whether the client reads events. OpenAI ignores `stream` for `whisper-1`, and clients leave it on for that model. */
 export const asksForEvents = ({ model, stream }: TranscriptionFields): boolean =>
-  model !== "whisper-1" && /^(true|1|yes|on)$/i.test(stream ?? "")
+  model.toLowerCase() !== "whisper-1" && /^(true|1|yes|on)$/i.test(stream ?? "")
 
 /** The form as the documentation shows it. */
 export const TranscriptionForm = Schema.Struct({

@@ -7,6 +7,7 @@ import type { Settings } from "../Settings.ts"
 import { type EngineError, errorOf } from "./EngineError.ts"
 import type { EngineAddress } from "./EngineAddress.ts"
 import { EngineMalformed, isMissing } from "./EngineFailure.ts"
+import { engineLanguage } from "./EngineLanguage.ts"
 import { type CallClocks, isText, makeEngineHttp, readiness, readWhole, unexpectedAnswer } from "./EngineHttp.ts"
 import { formBytes } from "./FormBytes.ts"
 import { readPcm } from "./PcmReader.ts"
@@ -43,7 +44,13 @@ const form = (route: Route, { language, sounds = noSounds, text: said, voice }: 
   const text = ssmlOf(said, sounds)
   return HttpClientRequest.post(route).pipe(
     HttpClientRequest.setBody(
-      formBytes({ text, language, voice, sample_rate_hz: String(sampleRate), encoding: "LINEAR_PCM" }),
+      formBytes({
+        text,
+        language: engineLanguage(language),
+        voice,
+        sample_rate_hz: String(sampleRate),
+        encoding: "LINEAR_PCM",
+      }),
     ),
   )
 }

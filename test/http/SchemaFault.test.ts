@@ -27,7 +27,7 @@ describe("a speech request", () => {
     [{ speed: "" }, "speed", "invalid_value", "from 0.25 to 4"],
     [{ speed: "5" }, "speed", "invalid_value", "from 0.25 to 4"],
     [{ speed: true }, "speed", "invalid_value", "from 0.25 to 4"],
-    [{ language: "english!" }, "language", "invalid_value", "such as en-US"],
+    [{ language: "klingonish" }, "language", "invalid_value", "such as en, en-US or english"],
     [{ sample_rate_hz: 7_999 }, "sample_rate_hz", "invalid_value", "from 8000 to 48000"],
     [{ sample_rate_hz: 22_050.5 }, "sample_rate_hz", "invalid_value", "from 8000 to 48000"],
   ])("%j names the field and what it accepts", (change, param, code, accepted) => {

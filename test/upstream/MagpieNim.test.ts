@@ -1,10 +1,11 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
+import { NimEngines } from "../../src/nim/NimEngines.ts"
 import type { NimFault } from "../../src/nim/NimFault.ts"
 import { Settings } from "../../src/Settings.ts"
 import type { EngineFailure } from "../../src/upstream/EngineFailure.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
-import { fakeSampleRate, fakeSamplesPerCharacter, fakeVoices, NimTest } from "../support/nim.ts"
+import { fakeEngines, fakeSampleRate, fakeSamplesPerCharacter, fakeVoices, NimTest } from "../support/nim.ts"
 
 // Against a real server over loopback: what is promised here is about bytes and connections.
 // The clocks are generous, but for the one that a test waits for: this machine may be busy.
@@ -315,6 +316,26 @@ layer(NimTest.layer, { excludeTestServices: true })("MagpieClient.layerNim", (it
       ),
     )
   }
+
+  it.effect("asks for a language with its region, which a NIM knows only", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const listening = Layer.effect(
+        NimEngines,
+        Effect.map(NimEngines, (engines) => ({
+          ...engines,
+          synthesize: (given) => {
+            asked.push(given.language)
+            return engines.synthesize(given)
+          },
+        })),
+      ).pipe(Layer.provide(fakeEngines))
+      yield* Effect.forEach(["en", "es", "de-DE"], (language) => speak({ language })).pipe(
+        Effect.provide(clientWith({}).pipe(Layer.provide(NimTest.layerWith(listening)))),
+      )
+      expect(asked).toEqual(["en-US", "es-US", "de-DE"])
+    }),
+  )
 
   it.effect("relays what the engine says of an unknown voice", () =>
     withFaults(

@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import type { Headers, HttpServerRequest } from "effect/http"
 import type { SpeechPayload } from "../../contract/SpeechPayload.ts"
 import { defaultFormat } from "../../audio/format/AudioFormat.ts"
+import { readLanguage } from "../../audio/Language.ts"
 import { Speech } from "../../speech/Speech.ts"
 import type { SpeechRequest } from "../../speech/SpeechRequest.ts"
 import { codePoints } from "../../speech/SpokenText.ts"
@@ -29,6 +30,11 @@ const voiceOf = ({ voice }: SpeechPayload): string => {
   return name === undefined || name.trim() === "" ? defaultVoice : name
 }
 
+const languageOf = ({ language }: SpeechPayload): string | undefined => {
+  const read = readLanguage(language ?? "")
+  return typeof read === "string" ? undefined : read.tag
+}
+
 const speakableOf = (headers: Headers.Headers): SpeechRequest["speakable"] => {
   const said = headers["x-aviary-speakable"]?.trim().toLowerCase()
   return said === "on" || said === "off" ? said : undefined
@@ -51,7 +57,7 @@ const speechRequest = (payload: SpeechPayload, headers: Headers.Headers): Speech
   instructions: payload.instructions ?? undefined,
   format: payload.response_format ?? defaultFormat,
   speed: payload.speed ?? 1,
-  language: payload.language ?? undefined,
+  language: languageOf(payload),
   sampleRate: payload.sample_rate_hz ?? undefined,
   speakable: speakableOf(headers),
   cacheControl: cacheControl(headers),

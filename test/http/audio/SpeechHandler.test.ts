@@ -78,6 +78,21 @@ describe("the program is asked for", () => {
     }),
   )
 
+  it.live("a language in any spelling, or the voice's own", () =>
+    Effect.gen(function* () {
+      for (const [language, tag] of [
+        ["en_GB", "en-GB"],
+        ["German", "de"],
+        ["EN-us", "en-US"],
+        ["auto", undefined],
+        ["", undefined],
+        [null, undefined],
+      ]) {
+        expect((yield* asked({ language })).language).toBe(tag)
+      }
+    }),
+  )
+
   it.live.each([
     ["no-cache", "refresh"],
     ["max-age=0", "refresh"],

@@ -174,6 +174,7 @@ layer(gateway, { excludeTestServices: true })("an answer", (it) => {
         ["chunking_strategy[type]", "server_vad"],
         ["chunking_strategy", "auto"],
         ["response_format", ""],
+        ["timestamp_granularities[]", "Word"],
       ])
       expect(response.status).toBe(200)
       expect(requests.at(-1)).toMatchObject({
