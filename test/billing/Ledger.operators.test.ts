@@ -296,4 +296,41 @@ for (const [name, layer] of ledgers)
         assert.deepStrictEqual(yield* ledger.run("verify", {}), [])
       }).pipe(Effect.provide(layer)),
     )
+
+    it.live("a statement is narrowed by kind, by key, by time, and by all of them at once", () =>
+      Effect.gen(function* () {
+        const { ledger } = yield* openedLedger
+        const limits = { requestsPerMinute: null, charactersPerMinute: null, monthlyCap: null }
+        for (const id of ["k1", "k2"])
+          yield* ledger.run("addKey", {
+            ...{ id, accountId: "a", name: id, hint: "", hash: id, limits, expiresAt: null, now: 2 },
+          })
+        const charge = (holdId: string, keyId: string | null, now: number) =>
+          chargeIn(ledger, {
+            ...{ holdId, accountId: "a", keyId, usage: { ...hundred, characters: 10 }, expiresAt: now + 9 },
+            ...{ idempotency: null, served: "MISS", now },
+          })
+        yield* charge("1", "k1", 10)
+        yield* charge("2", "k2", 20)
+        yield* charge("3", "k1", 30)
+        yield* charge("4", null, 40)
+        yield* ledger.run("post", {
+          ...{ operationId: "x", accountId: "a", kind: "adjustment", amount: 5, reason: "why", now: 50 },
+        })
+        const of = (query: Partial<Question<"statement">>) =>
+          Effect.map(ledger.run("statement", { accountId: "a", before: null, limit: 10, ...query }), (entries) =>
+            entries.map(({ holdId, kind }) => holdId ?? kind),
+          )
+        assert.deepStrictEqual(yield* of({}), ["adjustment", "4", "3", "2", "1", "deposit"])
+        assert.deepStrictEqual(yield* of({ kind: "charge" }), ["4", "3", "2", "1"])
+        assert.deepStrictEqual(yield* of({ kind: "refund" }), [])
+        assert.deepStrictEqual(yield* of({ keyId: "k1" }), ["3", "1"])
+        assert.deepStrictEqual(yield* of({ keyId: "nobody's" }), [])
+        assert.deepStrictEqual(yield* of({ from: 20, until: 40 }), ["3", "2"])
+        assert.deepStrictEqual(yield* of({ kind: "charge", keyId: "k1", from: 11, until: 31 }), ["3"])
+        assert.deepStrictEqual(yield* of({ keyId: "k1", limit: 1 }), ["3"])
+        const [newest] = yield* ledger.run("statement", { accountId: "a", before: null, limit: 1, keyId: "k1" })
+        assert.deepStrictEqual(yield* of({ keyId: "k1", before: newest!.id }), ["1"])
+      }).pipe(Effect.provide(layer)),
+    )
   })

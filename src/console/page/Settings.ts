@@ -81,15 +81,18 @@ const Clients = () => {
     <section class="card">
       <h2>Point a client here</h2>
       <p>
-        ${keys ? "A key is asked for: put one of the Money page where it says $OPENAI_API_KEY." : "No key is asked for; clients that insist on one may send any."}
+        ${keys ? "A key is asked for: put one of the Money page where it says sk-… or $OPENAI_API_KEY." : "No key is asked for; clients that insist on one may send any."}
+      </p>
+      <p class="quiet">
+        From a container, this machine is host.docker.internal and not 127.0.0.1. What each client can and cannot do is
+        in docs/clients.md.
       </p>
       ${clients(location.origin).map(
-        ({ lines, name, note }) =>
+        ({ lines, name }) =>
           html` <details>
             <summary>${name}</summary>
             <div class="row end"><${Copy} text=${lines} /></div>
             <pre tabindex="0"><code>${lines}</code></pre>
-            ${note === undefined ? null : html`<p class="quiet">${note}</p>`}
           </details>`,
       )}
     </section>
