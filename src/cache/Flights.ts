@@ -1,4 +1,4 @@
-import { Context, Effect, FiberSet, Layer, Metric, Option, type Scope, type Stream } from "effect"
+import { Context, Effect, FiberSet, Layer, Metric, Option, Scope, type Stream } from "effect"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { AtomicCache } from "./AtomicCache.ts"
@@ -104,7 +104,8 @@ const make = Effect.gen(function* () {
       if (flight.seats === 0 && (flight.stage === "looking" || flight.stage === "making")) unlist(flight)
       return Effect.andThen(flight.left, count(0, -1))
     })
-    yield* Effect.addFinalizer(() => leave)
+    // Not `Effect.addFinalizer`, which copies what the request carries.
+    yield* Scope.addFinalizer(yield* Effect.scope, leave)
     yield* count(0, 1)
     return leave
   })

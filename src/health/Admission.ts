@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Scope } from "effect"
 import { type Urgency, usualPriority } from "../billing/Priority.ts"
 import { LiveSettings } from "../LiveSettings.ts"
 import { Settings } from "../Settings.ts"
@@ -89,7 +89,7 @@ const makeLines = Effect.gen(function* () {
         }
         const { id } = gate
         const since = yield* elapsedMillis
-        yield* Effect.addFinalizer((exit) =>
+        yield* Scope.addFinalizerExit(yield* Effect.scope, (exit) =>
           Effect.map(elapsedMillis, (now) => {
             if (counts && Exit.isSuccess(exit)) pace.answered(id, now - since)
             if (counts) neededAt.set(id, now)

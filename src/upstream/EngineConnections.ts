@@ -1,5 +1,5 @@
 import { Client, type Dispatcher } from "@effect/platform-node/Undici"
-import { Effect, type Scope } from "effect"
+import { Effect, Scope } from "effect"
 import type { Readable } from "node:stream"
 
 /** What is asked of an engine; `path` from the root of its server. */
@@ -182,8 +182,9 @@ export const makeEngineConnections = Effect.fnUntraced(function* (origin: string
       Effect.suspend(() => {
         const client = idle.pop() ?? connect()
         const exchange = begin(client, asked, (kept) => (kept ? idle.push(client) : drop(client)))
+        const leave = Effect.sync(() => exchange.breakOff(abandoned))
         return Effect.as(
-          Effect.addFinalizer(() => Effect.sync(() => exchange.breakOff(abandoned))),
+          Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, leave)),
           exchange,
         )
       }),

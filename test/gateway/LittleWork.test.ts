@@ -62,17 +62,18 @@ const perRequest = (all: Record<string, number>) =>
  * At most so many of each, a request. Room is left for pieces that arrive one by one on a busy machine; what is done once a request has none.
  */
 const mostOfMiss = {
-  // A machine that takes minutes for this asks the engine for its voices and its health meanwhile.
-  connections: 1.5,
-  clientWrites: 20,
-  fileOpens: 5,
-  fileWrites: 10,
-  // The file, and the folder that has its new name.
-  fileSyncs: 4,
+  // The engine keeps its connection. A machine that takes minutes for this asks it for its voices and its health meanwhile.
+  connections: 0.5,
+  clientWrites: 16,
+  // The look for an entry, the file, its folder and, while that is new, the one above.
+  fileOpens: 4.5,
+  fileWrites: 1.5,
+  // The file, its folder and, while that is new, the one above.
+  fileSyncs: 3.5,
   // Reserved, and charged; what is out is said with the next, or on a slow machine before it.
   commits: 3,
-  messages: 12,
-  fibers: 100,
+  messages: 9,
+  fibers: 40,
 }
 const mostOfHit = {
   connections: 0.5,
