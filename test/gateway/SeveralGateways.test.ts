@@ -29,11 +29,12 @@ it.live(
 )
 
 it.live(
-  "identical requests at once are one engine call with the same bytes for all; of a lost owner's nobody gets half",
+  "identical requests at once are one engine call with the same bytes for all; of a lost owner's nobody gets half, and of a silent one's all is made elsewhere",
   () =>
     Effect.gen(function* () {
-      const { first, later, second } = yield* followFlights(12)
+      const { fallen, first, later, second } = yield* followFlights(12)
       assert.deepStrictEqual(first, { calls: 1, whole: 12, different: 0, kinds: 1 })
+      assert.deepStrictEqual(fallen, { others: 8, meanwhile: 8, whole: 12, different: 0, kinds: 1 })
       assert.deepStrictEqual([second.half, second.errors, second.whole + second.broken], [0, [], 12])
       assert.deepStrictEqual(later, [true, true])
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),

@@ -6,12 +6,15 @@ import { fakeEngines, NimTest } from "./nim.ts"
 /**
  * A fake NIM that counts how often it was asked to say each text; probes, which say one of their own, are counted apart.
  *
- * @param hold what the engine waits for after the first tenth of a second of every speech
+ * @param begin what the engine waits for before every speech, and `hold` after its first tenth of a second
  */
 export const countedNim = Effect.fnUntraced(function* (
-  options: Partial<NimOptions> & { readonly hold?: (text: string) => Effect.Effect<void> } = {},
+  options: Partial<NimOptions> & {
+    readonly begin?: (text: string) => Effect.Effect<void>
+    readonly hold?: (text: string) => Effect.Effect<void>
+  } = {},
 ) {
-  const { hold = () => Effect.void, ...rest } = options
+  const { begin = () => Effect.void, hold = () => Effect.void, ...rest } = options
   const calls = new Map<string, number>()
   const counted = Layer.effect(
     NimEngines,
@@ -21,7 +24,8 @@ export const countedNim = Effect.fnUntraced(function* (
         Stream.suspend(() => {
           calls.set(asked.text, (calls.get(asked.text) ?? 0) + 1)
           let chunks = 0
-          return Stream.tap(engines.synthesize(asked), () => (++chunks === 3 ? hold(asked.text) : Effect.void))
+          const said = Stream.tap(engines.synthesize(asked), () => (++chunks === 3 ? hold(asked.text) : Effect.void))
+          return Stream.unwrap(Effect.as(begin(asked.text), said))
         }),
     })),
   ).pipe(Layer.provide(fakeEngines))

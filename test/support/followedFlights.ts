@@ -15,17 +15,29 @@ const until = (holds: () => boolean) =>
   })
 
 /**
- * `requests` identical ones at once, spread over three gateways; then the same of another text, whose owner is killed in the middle.
+ * `requests` identical ones at once, spread over three gateways; then the same of another text, whose owner stands still before it has any of
+ * it, and of a third, whose owner is killed in the middle.
  *
- * @property calls engine calls for the first
+ * @property calls engine calls for it
  * @property whole answers that ended cleanly, of each; `different` those of them that are not the same bytes as the others
- * @property broken answers of the second that broke off, or never began
+ * @property meanwhile whole answers of the others while the owner stood still
+ * @property broken answers of the third that broke off, or never began
  */
 export const followFlights = Effect.fnUntraced(function* (requests: number) {
-  const [firstGoes, secondGoes] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+  const [firstGoes, secondGoes, silentGoes] = yield* Effect.all([
+    Deferred.make<void>(),
+    Deferred.make<void>(),
+    Deferred.make<void>(),
+  ])
   const held = { [text("whole")]: firstGoes, [text("lost")]: secondGoes }
   const begun = new Set<string>()
+  const silent = text("silent")
   const nim = yield* countedNim({
+    begin: (asked) => {
+      if (asked !== silent) return Effect.void
+      begun.add(asked)
+      return Deferred.await(silentGoes)
+    },
     hold: (asked) =>
       Effect.suspend(() => {
         begun.add(asked)
@@ -40,14 +52,22 @@ export const followFlights = Effect.fnUntraced(function* (requests: number) {
   const all = sql("SELECT max(seen_at) FROM gateways")
   yield* until(() => sql(`SELECT count(*) FROM gateways WHERE seen_at > ${all}`) === "3")
 
-  const ask = (input: string) => {
+  const ask = (input: string, over: () => void = () => {}) => {
     const agent = new Agent({ keepAlive: false })
     return Array.from({ length: requests }, (_, index) =>
       hear(agent, `${gateways[index % 3]!.now().url}/v1/audio/speech`, {
         body: { model: "tts-1", voice: "alloy", input, response_format: "mp3" },
-      }),
+      }).finally(over),
     )
   }
+  const flights = () => new Set(sql("SELECT key FROM flights").split("\n"))
+  /** Which gateway makes what was not made `before`. */
+  const owning = Effect.fnUntraced(function* (before: ReadonlySet<string>) {
+    const [key] = [...flights()].filter((one) => !before.has(one))
+    const owner = sql(`SELECT url FROM flights WHERE key = '${key}'`)
+    const found = gateways.find(({ now }) => owner.includes(String(now().port)))
+    return found ?? (yield* Effect.die(`no gateway is ${owner}`))
+  })
   const digests = (answers: ReadonlyArray<Awaited<ReturnType<typeof hear>>>) => {
     const whole = answers.filter(({ clean }) => clean)
     const kinds = new Map<string, number>()
@@ -65,19 +85,31 @@ export const followFlights = Effect.fnUntraced(function* (requests: number) {
   const answers = yield* Effect.promise(() => Promise.all(asking))
   const first = { calls: nim.callsOf(whole), ...digests(answers) }
 
+  let answered = 0
+  const beforeSilent = flights()
+  const askingSilent = ask(silent, () => answered++)
+  yield* until(() => begun.has(silent))
+  const still = yield* owning(beforeSilent)
+  still.now().signal("SIGSTOP")
+  yield* Deferred.succeed(silentGoes, undefined)
+  const others = askingSilent.filter((_, index) => gateways[index % 3] !== still).length
+  yield* until(() => answered >= others)
+  const meanwhile = answered
+  still.now().signal("SIGCONT")
+  const silentAnswers = yield* Effect.promise(() => Promise.all(askingSilent))
+  const fallen = { others, meanwhile, ...digests(silentAnswers) }
+
   const lost = text("lost")
+  const beforeLost = flights()
   const askingAgain = ask(lost)
   yield* until(() => begun.has(lost))
-  // What is done already keeps its row for longer.
-  const owner = sql("SELECT url FROM flights WHERE lease_until BETWEEN now_millis() AND now_millis() + 10000")
-  const owning = gateways.find(({ now }) => owner.includes(String(now().port)))
-  if (owning === undefined) return yield* Effect.die(`no gateway is ${owner}`)
-  yield* owning.kill
+  const killed = yield* owning(beforeLost)
+  yield* killed.kill
   yield* Deferred.succeed(secondGoes, undefined)
   const after = yield* Effect.promise(() => Promise.all(askingAgain))
   const second = digests(after)
   // Whoever asks from now on gets it whole.
-  const alive = gateways.filter((one) => one !== owning)
+  const alive = gateways.filter((one) => one !== killed)
   const agent = new Agent()
   const later = yield* Effect.promise(() =>
     Promise.all(
@@ -92,6 +124,7 @@ export const followFlights = Effect.fnUntraced(function* (requests: number) {
   const wholeBytes = answers.find(({ clean }) => clean)?.body.length ?? 0
   return {
     first,
+    fallen,
     second: {
       ...second,
       broken: after.filter(({ clean }) => !clean).length,
