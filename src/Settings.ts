@@ -107,6 +107,11 @@ export const table = {
     "",
     "Origins of web pages that may use the gateway from a browser (CORS). With open access, pages of other origins are refused.",
   ),
+  unbilledHits: oneOf("on", "off")(
+    "AVIARY_UNBILLED_HITS",
+    "off",
+    "Whether requests without a key are served from the cache, unbilled, while the ledger cannot be reached. For open access; with keys nobody is.",
+  ),
   ...wyomingSettings,
   listings: oneOf("open", "keys")(
     "AVIARY_LISTINGS",

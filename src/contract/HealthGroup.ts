@@ -30,7 +30,10 @@ const reason = Schema.optionalKey(Schema.String).annotate({
 const Writable = Schema.Struct({ ready: Schema.Boolean, reason })
 
 const storage = Schema.Struct({
-  ledger: Writable.annotate({ description: "Whether anybody can be charged. If not, nothing is served." }),
+  ledger: Writable.annotate({
+    description:
+      "Whether anybody can be charged. If not, nothing is served, but what is in the cache where AVIARY_UNBILLED_HITS says so.",
+  }),
   data: Writable.annotate({
     description: "Whether uploads can be written to the data directory. If not, the gateway is unready.",
   }),

@@ -2,6 +2,7 @@ import { type Cause, Context, Effect, Layer, Option, type Scope, Stream } from "
 import { Encoders } from "../audio/Encoders.ts"
 import { contentTypeOf } from "../audio/format/AudioFormat.ts"
 import { Billing } from "../billing/Billing.ts"
+import { makeUnbilled } from "../billing/Unbilled.ts"
 import type { Hold } from "../billing/Hold.ts"
 import type { Payable } from "../billing/Payable.ts"
 import { Payer } from "../billing/Payer.ts"
@@ -85,20 +86,27 @@ const chargingFor =
       handed === "all" ? billing.delivered(hold) : billing.left(hold, { served, handed, of: whole.total() }),
   })
 
+/** What a hit is where nobody can be charged for it, and may have it all the same. */
+const freeHit = ({ bytes, metadata: { length, sha256 }, whole }: Entry, of: Prepared["about"]): Spoken => ({
+  ...{ ...of, cache: "HIT", length, sha256, whole },
+  ...{ bytes: bytes(), settle: Effect.void, delivered: () => Effect.void },
+})
+
 /** What is in memory is charged at once, all else when it has left. */
-const paidHit = Effect.fnUntraced(function* (
-  entry: Entry,
-  billing: Billing["Service"],
-  usage: Usage,
-  hit: (entry: Entry, hold: Hold) => Spoken,
-) {
-  const { metadata, whole } = entry
-  if (whole === undefined) return hit(entry, yield* billing.reserve(usage, { served: "HIT" }))
-  const hold = yield* billing.charge(usage, "HIT")
-  const found = hit(entry, hold)
-  if (hold.replayed) return found
-  yield* spoken(() => metadata)
-  return { ...found, settle: Effect.void, whole }
+const makePaidHit = Effect.gen(function* () {
+  const billing = yield* Billing
+  const unbilled = yield* makeUnbilled
+  const paid = Effect.fnUntraced(function* (entry: Entry, usage: Usage, hit: (hold: Hold) => Spoken) {
+    const { metadata, whole } = entry
+    if (whole === undefined) return hit(yield* billing.reserve(usage, { served: "HIT" }))
+    const hold = yield* billing.charge(usage, "HIT")
+    const found = hit(hold)
+    if (hold.replayed) return found
+    yield* spoken(() => metadata)
+    return { ...found, settle: Effect.void, whole }
+  })
+  return (entry: Entry, { about, usage }: Prepared, hit: (hold: Hold) => Spoken) =>
+    unbilled(paid(entry, usage, hit), () => freeHit(entry, about))
 })
 
 /** What decides how a request is read, whichever edition speaks it. */
@@ -167,6 +175,7 @@ const make = Effect.gen(function* () {
   const cache = yield* AtomicCache
   const flights = yield* Flights
   const billing = yield* Billing
+  const paidHit = yield* makePaidHit
   const encoders = yield* Encoders
   const sharing = yield* Sharing
   const live = yield* LiveSettings
@@ -190,7 +199,7 @@ const make = Effect.gen(function* () {
 
     if (request.cacheControl === "use") {
       const found = yield* cache.get(key)
-      if (Option.isSome(found)) return yield* paidHit(found.value, billing, usage, hit)
+      if (Option.isSome(found)) return yield* paidHit(found.value, prepared, (hold) => hit(found.value, hold))
     }
 
     let hold = yield* billing.reserve(usage)

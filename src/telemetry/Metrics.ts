@@ -142,6 +142,11 @@ export const flightListeners = Metric.gauge("aviary_flight_listeners", {
 
 export const charges = counter("aviary_charges_total", "Requests charged.", { cache: cacheWords })
 
+export const unbilledHits = counter(
+  "aviary_unbilled_hits_total",
+  "Requests served from the cache for nothing, since the ledger could not be reached.",
+)
+
 export const refunds = counter("aviary_refunds_total", "Charges paid back, since the answer could not be finished.")
 
 export const holdsExpired = counter("aviary_holds_expired_total", "Holds whose gateway had died before they ended.")

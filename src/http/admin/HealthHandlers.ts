@@ -6,6 +6,7 @@ import { Fleet, type Member } from "../../health/Fleet.ts"
 import { type EngineState, isAsleep, isUsable } from "../../health/EngineState.ts"
 import type { EngineKind } from "../../upstream/EngineKind.ts"
 import { cachedFor } from "../../telemetry/Elapsed.ts"
+import { Settings } from "../../Settings.ts"
 import { makeStorageReadiness } from "./StorageReadiness.ts"
 
 /** How long readiness waits for an engine's answer. Orchestrators give a probe one to a few seconds. */
@@ -78,6 +79,8 @@ export const HealthHandlers = handlersOf(
       )
     })
     const storage = yield* makeStorageReadiness
+    const { access, unbilledHits } = yield* Settings
+    const servesUnbilled = access === "open" && unbilledHits === "on"
     const engines = Effect.all(
       { magpie: yield* makeReady("magpie"), parakeet: yield* makeReady("parakeet") },
       { concurrency: 2 },
@@ -91,10 +94,10 @@ export const HealthHandlers = handlersOf(
           // One half out takes nothing from the other, so the gateway as a whole stays in its balancer's pool.
           const engine = query.for === undefined ? asked.speech || asked.transcription : asked[query.for]
           // Without the cache requests are served all the same.
-          const serves = engine && storage.ledger.ready && storage.data.ready
+          const serves = engine && (storage.ledger.ready || servesUnbilled) && storage.data.ready
           if (!serves) return { status: "unready" as const, engines, storage }
           return {
-            status: magpie.ready && parakeet.ready ? ("ready" as const) : ("degraded" as const),
+            status: magpie.ready && parakeet.ready && storage.ledger.ready ? ("ready" as const) : ("degraded" as const),
             engines,
             storage,
           }
