@@ -1,5 +1,5 @@
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { anonymous } from "../../src/billing/Account.ts"
 import { paid } from "../../src/billing/Payable.ts"
@@ -49,6 +49,44 @@ const cached = Effect.fnUntraced(function* (balance: number) {
   const charges = Effect.map(world.books, ({ entries }) => entries.filter((entry) => !entry.startsWith("adjustment")))
   return { ...world, hear, charges }
 })
+
+it.effect(
+  "an emotion is spoken where the engine lists it, by the voice's name or by instructions, and otherwise ignored",
+  () => {
+    const asked: Array<string> = []
+    const { synthesize } = Context.get(
+      Effect.runSync(Effect.scoped(Layer.build(MagpieClient.layerTest()))),
+      MagpieClient,
+    )
+    const magpie = MagpieClient.layerTest({
+      voices: Effect.succeed(["Test.EN-US.Mia", "Test.EN-US.Mia.Angry"]),
+      synthesize: (utterance) => {
+        asked.push(utterance.voice)
+        return synthesize(utterance)
+      },
+    })
+    return Effect.gen(function* () {
+      const { speak } = yield* Speech
+      for (const wish of [
+        { voice: "Mia.Angry" },
+        { voice: "mia", instructions: "Speak in an angry tone." },
+        { voice: "mia", instructions: "Speak like a happy child." },
+        { voice: "Mia.Happy" },
+        { voice: "Mia" },
+      ]) {
+        const wanted = { ...request, ...wish, cacheControl: "bypass" } as const
+        yield* Effect.scoped(Effect.flatMap(speak(wanted), ({ bytes }) => Stream.runDrain(bytes)))
+      }
+      assert.deepStrictEqual(asked, [
+        "Test.EN-US.Mia.Angry",
+        "Test.EN-US.Mia.Angry",
+        "Test.EN-US.Mia",
+        "Test.EN-US.Mia",
+        "Test.EN-US.Mia",
+      ])
+    }).pipe(Effect.provide(speechOver(AtomicCache.layerMemory, magpie)))
+  },
+)
 
 describe("a hit", () => {
   it.effect("is charged before its first byte, and nothing more when it is handed over", () =>

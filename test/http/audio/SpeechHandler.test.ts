@@ -67,6 +67,7 @@ describe("the program is asked for", () => {
         speed: 1.5,
         language: "es-US",
         sample_rate_hz: 16_000,
+        instructions: "Speak angrily.",
       }
       expect(yield* asked(body)).toMatchObject({
         voice: "Mia",
@@ -74,6 +75,7 @@ describe("the program is asked for", () => {
         speed: 1.5,
         language: "es-US",
         sampleRate: 16_000,
+        instructions: "Speak angrily.",
       })
     }),
   )
