@@ -8,6 +8,7 @@ import { type Answer, heardText, heardTimes, heardWords, json, openAiServer, ton
 
 const sampleRate = 24_000
 const listens = "Systran/faster-distil-whisper-small.en"
+const listensToo = "Systran/faster-whisper-large-v3"
 const speaks = "speaches-ai/Kokoro-82M-v1.0-ONNX"
 const voices = [
   { name: "af_heart", language: "en-us", gender: "female", id: "af_heart" },
@@ -17,6 +18,7 @@ const voices = [
 const models = {
   data: [
     { id: listens, object: "model", owned_by: "Systran", language: ["en"], task: "automatic-speech-recognition" },
+    { id: listensToo, object: "model", owned_by: "Systran", language: ["en"], task: "automatic-speech-recognition" },
     { id: speaks, object: "model", owned_by: "speaches-ai", task: "text-to-speech", sample_rate: sampleRate, voices },
   ],
   object: "list",
@@ -48,7 +50,8 @@ const speak: Answer = ({ fields }, response) => {
 
 const listen: Answer = ({ fields, file }, response) => {
   if (file === undefined) return detail(response, 422, missing("file"))
-  if (fields["model"] !== listens) return detail(response, 404, notInstalled(fields["model"]))
+  if (fields["model"] !== listens && fields["model"] !== listensToo)
+    return detail(response, 404, notInstalled(fields["model"]))
   const { language, response_format: format = "json" } = fields as Readonly<Record<string, string | undefined>>
   if (language !== undefined && !/^[a-z]{2}$/.test(language)) return detail(response, 500, "Internal Server Error")
   if (format === "json") return json(response, 200, { text: heardText })
