@@ -54,11 +54,23 @@ const startPrometheus = Effect.fnUntraced(function* (target: string) {
       ),
     )
   return {
+    rules: Effect.map(ask("rules"), ({ data }) =>
+      ((data?.groups ?? []) as ReadonlyArray<{ readonly rules: ReadonlyArray<Rule> }>).flatMap(({ rules }) => rules),
+    ),
     alerts: Effect.map(ask("alerts"), ({ data }) => (data?.alerts ?? []) as ReadonlyArray<Alert>),
     query: (expr: string) =>
       Effect.map(ask(`query?query=${encodeURIComponent(expr)}`), ({ data }) => (data?.result ?? []) as Array<unknown>),
   }
 })
+
+/** A rule that Prometheus has loaded; `lastEvaluation` begins with the year 1 where there was none yet. */
+interface Rule {
+  readonly name: string
+  readonly type: "alerting" | "recording"
+  readonly health: "ok" | "err" | "unknown"
+  readonly lastError?: string
+  readonly lastEvaluation: string
+}
 
 interface Alert {
   readonly labels: Readonly<Record<string, string>>
@@ -79,6 +91,9 @@ const queries = () => {
   )
 }
 
+/** What operators are to be told of, in the order of the file. */
+const alarms = Array.from(readFileSync(rules, "utf8").matchAll(/^ *- alert: (\w+)$/gm), ([, name]) => name!)
+
 const transcribe = (url: string) =>
   Effect.promise(async () => {
     const form = new FormData()
@@ -89,7 +104,7 @@ const transcribe = (url: string) =>
 
 layer(NodeServices.layer, { excludeTestServices: true })("Alerts", (it) => {
   it.effect.skipIf(!hasPrometheus && process.env["CI"] !== "true")(
-    "a real Prometheus finds nothing wrong, raises the alarm of a wedge, and answers every query of the dashboard",
+    "a real Prometheus finds nothing wrong, evaluates every rule, raises the alarm of a wedge, and answers every query of the dashboard",
     () =>
       Effect.gen(function* () {
         const nim = yield* NimTest
@@ -104,6 +119,14 @@ layer(NodeServices.layer, { excludeTestServices: true })("Alerts", (it) => {
         const whole = Effect.flatMap(postSpeech(gateway.url), (one) => Effect.promise(() => one.arrayBuffer()))
         yield* whole
         yield* until(prometheus.query('up{job="aviary"} == 1'), (found) => found.length > 0)
+        // Each rule of the file is loaded, and was evaluated over what the gateway shows.
+        const evaluated = yield* until(
+          prometheus.rules,
+          (loaded) => loaded.length > 0 && loaded.every(({ lastEvaluation }) => !lastEvaluation.startsWith("0001")),
+        )
+        expect(evaluated.map(({ health, lastError = "", name, type }) => [name, type, health, lastError])).toEqual(
+          alarms.map((name) => [name, "alerting", "ok", ""]),
+        )
         expect(yield* prometheus.alerts).toEqual([])
         yield* whole
         yield* transcribe(gateway.url)
@@ -126,6 +149,14 @@ layer(NodeServices.layer, { excludeTestServices: true })("Alerts", (it) => {
         }
 
         const metrics = yield* Effect.promise(() => fetch(`${gateway.url}/metrics`).then((answer) => answer.text()))
+        // A rule over a metric that is called otherwise would be evaluated for ever, and never tell.
+        const watched = new Set(Array.from(readFileSync(rules, "utf8").matchAll(/\baviary_\w+/g), ([name]) => name))
+        const types = new Set(
+          Array.from(metrics.matchAll(/^# TYPE (\w+) (\w+)$/gm), ([, name, type]) =>
+            type === "histogram" ? `${name}_bucket` : name!,
+          ),
+        )
+        expect([...watched].filter((name) => !types.has(name))).toEqual([])
         const checked = spawnSync("promtool", ["check", "metrics"], { input: metrics, encoding: "utf8" })
         expect([checked.status, checked.stdout, checked.stderr]).toEqual([0, "", ""])
       }).pipe(Effect.provide(NimTest.layer)),

@@ -47,6 +47,8 @@ const pages = [
   { name: "Settings", shows: "td code" },
 ] as const
 
+type Width = [name: string, options: (typeof widths)[keyof typeof widths]]
+
 describe.skipIf(skipsBrowser)("ConsoleShows", () => {
   layer(Layer.provideMerge(Chromium.layer, NodeServices.layer), { excludeTestServices: true, timeout: "3 minutes" })(
     "in a real browser",
@@ -71,7 +73,7 @@ describe.skipIf(skipsBrowser)("ConsoleShows", () => {
               await spoken.arrayBuffer()
               expect((await fetch(`${url}/v1/audio/speech`, speechOf(hostile))).status).toBe(400)
             })
-            for (const [width, options] of Object.entries(widths)) {
+            const look = Effect.fnUntraced(function* ([width, options]: Width) {
               const { faults, page } = yield* openConsole(browser, url, options)
               yield* Effect.promise(async () => {
                 await goTo(page, "Live")
@@ -96,7 +98,9 @@ describe.skipIf(skipsBrowser)("ConsoleShows", () => {
                 ).toEqual([true, 0])
                 expect([width, faults]).toEqual([width, []])
               })
-            }
+            })
+            // Two windows of one browser: each has a process of its own.
+            yield* Effect.forEach(Object.entries(widths), look, { concurrency: "unbounded" })
           }),
       )
 

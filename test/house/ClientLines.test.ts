@@ -2,41 +2,30 @@ import { expect, it } from "vitest"
 import { read } from "./Tree.ts"
 
 /** A block of a page, below the heading of its client. */
-const block = /^```(\w+)\n([\s\S]*?)\n```$/gm
-
-const languages: Readonly<Record<string, string>> = {
-  ts: "JavaScript",
-  python: "Python",
-  sh: "shell",
-  yaml: "settings",
-}
+const block = /^```\w+\n([\s\S]*?)\n```$/gm
 
 /** Every client of the page that has lines to copy; the page's own first block is of no client. */
 const sections = read("docs/clients.md")
   .split(/^## /m)
   .slice(1)
-  .flatMap((section) => {
-    const [heading] = section.split("\n", 1)
-    const blocks = Array.from(section.matchAll(block), ([, language, lines]) => ({
-      language: language!,
-      lines: lines!,
-    }))
-    return blocks.map(({ language, lines }, index) => ({
-      name: blocks.length === 1 ? heading! : `${heading}, ${languages[language]}${sameBefore(blocks, index)}`,
-      lines,
-    }))
-  })
+  .map((section) => ({
+    name: section.split("\n", 1)[0]!,
+    blocks: Array.from(section.matchAll(block), ([, lines]) => lines!),
+  }))
+  .filter(({ blocks }) => blocks.length > 0)
 
-function sameBefore(blocks: ReadonlyArray<{ readonly language: string }>, index: number): string {
-  const same = blocks.slice(0, index).filter(({ language }) => language === blocks[index]!.language).length
-  return same === 0 ? "" : ` ${same + 1}`
-}
-
-const quoted = (text: string) => `\`${text.replace(/[\\`]|\$(?=\{)/g, "\\$&")}\``
+/** What looks like an import of the page's own is none. */
+const quoted = (text: string) =>
+  `\`${text.replace(/[\\`]|\$(?=\{)/g, "\\$&").replace(/\b(from |import\()"/g, String.raw`$1\x22`)}\``
 
 const written = `/** The lines to copy of docs/clients.md, by client; a test of the house writes them. */
-export const clientLines: ReadonlyArray<{ readonly name: string; readonly lines: string }> = [
-${sections.map(({ lines, name }) => `  {\n    name: ${JSON.stringify(name)},\n    lines: ${quoted(lines)},\n  },\n`).join("")}]
+export const clientLines: ReadonlyArray<{ readonly name: string; readonly blocks: ReadonlyArray<string> }> = [
+${sections
+  .map(({ blocks, name }) => {
+    const listed = blocks.map((lines) => `      ${quoted(lines)},\n`).join("")
+    return `  {\n    name: ${JSON.stringify(name)},\n    blocks: [\n${listed}    ],\n  },\n`
+  })
+  .join("")}]
 `
 
 // After a change of the page: npm test -- test/house/ClientLines.test.ts -u

@@ -36,6 +36,8 @@ const options = ({ lines, write }: Drawn, width: number): UPlot.Options => {
     width,
     height,
     legend: { live: true },
+    // The last time of the axis is as wide as this, by half.
+    padding: [null, 28, null, null],
     cursor: { sync: { key: "aviary" }, drag: { x: false, y: false } },
     scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.1] } },
     axes: [

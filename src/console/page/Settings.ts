@@ -17,6 +17,10 @@ const valueOf = ({ origin, secret, value }: SettingReport) =>
         ? "none"
         : html`<code>${value}</code>`
 
+/** What is between backticks, as code. */
+const withCode = (text: string) =>
+  text.split("`").map((part, index) => (index % 2 === 0 ? part : html`<code>${part}</code>`))
+
 const About = ({ models, node, startedAt, version }: GatewayReport) => html`
   <dl class="tiles">
     <${Tile} name="Version" value=${version} />
@@ -68,7 +72,9 @@ const List = ({
           valueOf(one),
           html`<${Pill} kind=${one.origin === "default" ? "unknown" : "recovering"}>${one.origin}</${Pill}>`,
           one.live ? "while it runs" : "at a restart",
-          html`${one.meaning} <span class="quiet">Accepts ${one.accepts}.</span>`,
+          html`<span class="meaning"
+            >${withCode(one.meaning)} <span class="quiet">Accepts ${withCode(one.accepts)}.</span></span
+          >`,
         ])}
       />
     </section>
@@ -88,11 +94,14 @@ const Clients = () => {
         in docs/clients.md.
       </p>
       ${clients(location.origin).map(
-        ({ lines, name }) =>
+        ({ blocks, name }) =>
           html` <details>
             <summary>${name}</summary>
-            <div class="row end"><${Copy} text=${lines} /></div>
-            <pre tabindex="0"><code>${lines}</code></pre>
+            ${blocks.map(
+              (lines) =>
+                html`<div class="row end"><${Copy} text=${lines} /></div>
+                  <pre tabindex="0"><code>${lines}</code></pre>`,
+            )}
           </details>`,
       )}
     </section>
