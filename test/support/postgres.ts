@@ -23,6 +23,15 @@ const unprivileged = () => {
   return { uid: id("-u"), gid: id("-g") }
 }
 
+/** Lets the server, and nobody else, read these. */
+export const giveToServer = (paths: ReadonlyArray<string>) => {
+  const { gid, uid } = unprivileged()
+  for (const path of paths) {
+    chmodSync(path, 0o700)
+    if (uid !== undefined) chownSync(path, uid, gid)
+  }
+}
+
 /**
  * @property url of a database of its own, made by `database`
  * @property kill ends the server and all its children at once, as a crash does; `start` starts it anew on the same port and data
@@ -51,8 +60,7 @@ export const startPostgres = (options: ReadonlyArray<string> = []): Effect.Effec
     const folder = yield* Effect.acquireRelease(
       Effect.sync(() => {
         const made = mkdtempSync(join(tmpdir(), "aviary-pg-"))
-        chmodSync(made, 0o700)
-        if (user.uid !== undefined) chownSync(made, user.uid, user.gid)
+        giveToServer([made])
         return made
       }),
       (made) => Effect.sync(() => rmSync(made, { recursive: true, force: true })),
