@@ -86,7 +86,7 @@ const mostOfHit = {
   messages: 6,
 }
 const mostFromDisk = { ...mostOfHit, commits: 3, messages: 8, fileOpens: 2, fileReads: 8, fibers: 45 }
-const mostFromMemory = { ...mostOfHit, fileOpens: 0.5, fileReads: 0.5, fibers: 20 }
+const mostFromMemory = { ...mostOfHit, fileOpens: 0.5, fileReads: 0.5, fibers: 12 }
 
 const expectWithin = (found: Record<string, number>, most: Record<string, number>) => {
   const beyond = Object.entries(most).filter(([name, limit]) => !(found[name]! <= limit))

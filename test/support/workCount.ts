@@ -5,7 +5,7 @@
 // - `connections`: that the gateway opened
 // - `fileWrites`, `fileSyncs`, `fileOpens`, `fileReads`: calls about files, whichever they are, but for standard output
 // - `commits`: transactions of the ledger, each of which is on the disk when it ends
-// - `messages`: sent from one thread to another
+// - `messages`: sent from one thread to another; what an owner sends to its thread counts twice
 import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import { Socket } from "node:net"
