@@ -77,11 +77,17 @@ export class Programs implements AsyncDisposable {
   }
 }
 
+/** Milliseconds that a program may take to stop in peace. */
+const stopMillis = 5_000
+
+/** As a user ends it: what it keeps for its next start is there then. */
 const end = async (child: ReturnType<typeof spawn>): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return
   const closed = once(child, "close")
-  child.kill("SIGKILL")
+  child.kill("SIGTERM")
+  const late = setTimeout(() => child.kill("SIGKILL"), stopMillis)
   await closed
+  clearTimeout(late)
 }
 
 const answers = async (url: string): Promise<string> => {
