@@ -3,6 +3,7 @@ import { encodedSampleRate } from "../audio/format/AudioFormat.ts"
 import type { Encoders } from "../audio/Encoders.ts"
 import { noBytes } from "../audio/format/Format.ts"
 import { durationMs, type Pcm } from "../audio/Pcm.ts"
+import { throughPieces } from "../audio/Pieces.ts"
 import { noSounds, sounding } from "../audio/Sounds.ts"
 import type { StreamEncoder } from "../audio/StreamEncoder.ts"
 import type { Utterance } from "../upstream/Utterance.ts"
@@ -79,12 +80,18 @@ export const synthesize = (
     }),
   )
   const pcm = parts.length === 0 ? Stream.succeed(silence) : inOrder(parts)
-  const counted = Stream.tap(pcm, (chunk) => Effect.sync(() => (played += durationMs(chunk) / stretched)))
   const nothing = () => new SpeechError({ reason: new Unspeakable({ voice: plan.voice, language: plan.language }) })
   const quickly = () => utterances.reduce((sum, one) => sum + quickestMs(one, paces) / stretched, 0)
-  const heard = Effect.suspend(() => (played === 0 ? Effect.fail(nothing()) : Effect.void))
+  const counted = throughPieces(
+    (chunk: Pcm) =>
+      Effect.sync(() => {
+        played += durationMs(chunk) / stretched
+        return chunk
+      }),
+    Effect.suspend(() => (played === 0 ? Effect.fail(nothing()) : Effect.undefined)),
+  )
   return {
-    ...encode(Stream.concat(counted, Stream.fromEffectDrain(heard)), plan, stretched, encoders),
+    ...encode(counted(pcm), plan, stretched, encoders),
     foresee: (made) => (played === 0 ? made : (made / played) * quickly()),
     durationMs: () => Math.round(played),
   }
@@ -118,13 +125,11 @@ const judged = (
       const word = judge({ ...said, durationMs: heard }, paces, bounds)
       return word === "complete" ? Effect.void : Effect.fail(incomplete(word, heard, bounds))
     })
-    return magpie.synthesize(utterance, begun).pipe(
-      Stream.tap((chunk) => {
-        heard += durationMs(chunk)
-        return heard > bounds.longest ? verdict : Effect.void
-      }),
-      Stream.concat(Stream.fromEffectDrain(verdict)),
-    )
+    const within = (chunk: Pcm) => {
+      heard += durationMs(chunk)
+      return heard > bounds.longest ? Effect.as(verdict, chunk) : Effect.succeed(chunk)
+    }
+    return throughPieces(within, Effect.as(verdict, undefined))(magpie.synthesize(utterance, begun))
   })
 
 /** The error of a verdict that is not `complete`; `heard` in milliseconds. */

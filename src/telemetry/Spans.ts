@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Option, References, type Scope, Tracer } from "effect"
+import { Clock, Context, Effect, Option, References, type Scope, Stream, Tracer } from "effect"
 
 /** What a span says: numbers and names of the gateway's own, never what a client wrote or said. */
 type Attributes = Readonly<Record<string, string | number>>
@@ -24,6 +24,18 @@ export const tracedFn =
   <Args extends ReadonlyArray<unknown>, A, E, R>(made: (...args: Args) => Effect.Effect<A, E, R>) =>
   (...args: Args): Effect.Effect<A, E, R> =>
     traced(name)(made(...args))
+
+/** The stream that `made` gives, in a span of its own where traces are collected. */
+export const tracedStream =
+  (name: string, attributes: Attributes) =>
+  <A, E, R, E2, R2>(made: Effect.Effect<Stream.Stream<A, E, R>, E2, R2>) =>
+    Stream.unwrap(
+      Effect.withFiber<Stream.Stream<A, E | E2, R | Exclude<R2, Scope.Scope>>, E2, R2>((fiber) =>
+        fiber.getRef(References.TracerEnabled)
+          ? Effect.succeed(Stream.withSpan(Stream.unwrap(made), name, { attributes }))
+          : made,
+      ),
+    )
 
 /** The span of the request, or whatever else began here, that the span at hand is a part of. */
 const outermost = (context: Context.Context<never>): Tracer.Span | undefined => {

@@ -30,7 +30,10 @@ export const makeMagpieAt = Effect.fnUntraced(function* (address: EngineAddress,
     },
     takesIpa: () => known() === nim,
     voices: Effect.flatMap(client, ({ voices }) => voices),
-    synthesize: (utterance: Utterance) => Stream.unwrap(Effect.map(client, (one) => one.synthesize(utterance))),
+    synthesize: (utterance: Utterance) =>
+      protocol() === undefined
+        ? Stream.unwrap(Effect.map(client, (one) => one.synthesize(utterance)))
+        : known().synthesize(utterance),
     ready: Effect.flatMap(client, ({ ready }) => ready),
   }
 })

@@ -4,6 +4,7 @@ import type { Pcm } from "../audio/Pcm.ts"
 import { noSounds } from "../audio/Sounds.ts"
 import { ssmlOf } from "../audio/Ssml.ts"
 import type { Settings } from "../Settings.ts"
+import { tracedStream } from "../telemetry/Spans.ts"
 import { type EngineError, errorOf } from "./EngineError.ts"
 import type { EngineAddress } from "./EngineAddress.ts"
 import { EngineMalformed, isMissing } from "./EngineFailure.ts"
@@ -107,9 +108,8 @@ export const makeMagpieNim = Effect.fnUntraced(function* (address: EngineAddress
     takesIpa: () => true,
     voices: Effect.suspend(voices).pipe(Effect.mapError(errorOf("magpie")), Effect.withSpan("MagpieClient.voices")),
     synthesize: (utterance: Utterance): Stream.Stream<Pcm, EngineError> =>
-      Stream.unwrap(speak(utterance)).pipe(
+      tracedStream("MagpieClient.synthesize", { voice: utterance.voice })(speak(utterance)).pipe(
         Stream.mapError(errorOf("magpie")),
-        Stream.withSpan("MagpieClient.synthesize", { attributes: { voice: utterance.voice } }),
       ),
     ready: readiness(http, settings.connectTimeout).pipe(
       Effect.mapError(errorOf("magpie")),

@@ -3,6 +3,7 @@ import { HttpClientRequest } from "effect/http"
 import type { Pcm } from "../audio/Pcm.ts"
 import { parseVoice, voiceAliases } from "../audio/Voice.ts"
 import type { Settings } from "../Settings.ts"
+import { tracedStream } from "../telemetry/Spans.ts"
 import type { EngineAddress } from "./EngineAddress.ts"
 import { type EngineError, errorOf } from "./EngineError.ts"
 import { type EngineFailure, EngineMalformed, isMissing } from "./EngineFailure.ts"
@@ -124,9 +125,8 @@ export const makeMagpieOpenAi = Effect.fnUntraced(function* (address: EngineAddr
     supportsSpeed: false,
     voices: voices.pipe(Effect.mapError(errorOf("magpie")), Effect.withSpan("MagpieClient.voices")),
     synthesize: (utterance: Utterance): Stream.Stream<Pcm, EngineError> =>
-      Stream.unwrap(speak(utterance)).pipe(
+      tracedStream("MagpieClient.synthesize", { voice: utterance.voice })(speak(utterance)).pipe(
         Stream.mapError(errorOf("magpie")),
-        Stream.withSpan("MagpieClient.synthesize", { attributes: { voice: utterance.voice } }),
       ),
     ready: server.ready.pipe(Effect.mapError(errorOf("magpie")), Effect.withSpan("MagpieClient.ready")),
     learned: Effect.asVoid(server.model),

@@ -1,5 +1,6 @@
 import { Effect, Result, Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
+import { throughPieces } from "../audio/Pieces.ts"
 import { parseWav, type WavLayout } from "../audio/Wav.ts"
 import { channelSamples, toInt16 } from "../audio/WavSamples.ts"
 import { EngineCut, type EngineFailure, EngineMalformed } from "./EngineFailure.ts"
@@ -154,14 +155,9 @@ export const readPcm = (
 ): Stream.Stream<Pcm, EngineFailure> =>
   Stream.suspend(() => {
     const reader = makePcmReader(options)
-    return bytes.pipe(
-      Stream.mapEffect((piece) => Effect.fromResult(reader.push(piece))),
-      Stream.filter((pcm) => pcm !== undefined),
-      Stream.concat(
-        Stream.suspend(() => {
-          const failure = reader.end()
-          return failure === undefined ? Stream.empty : Stream.fail(failure)
-        }),
-      ),
-    )
+    const end = Effect.suspend(() => {
+      const failure = reader.end()
+      return failure === undefined ? Effect.undefined : Effect.fail(failure)
+    })
+    return throughPieces((piece: Uint8Array) => Effect.fromResult(reader.push(piece)), end)(bytes)
   })
