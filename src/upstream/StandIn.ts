@@ -15,6 +15,10 @@ import type { Utterance } from "./Utterance.ts"
 /** Follows the name of a model that stands in for another: so no entry of the cache is taken for one of an engine with the same model. */
 const mark = "-fallback"
 
+const trades: { readonly [K in EngineKind]: string } = { magpie: "voice", parakeet: "recognizer" }
+
+const rounded = (time: Duration.Duration) => Duration.format(Duration.millis(Math.round(Duration.toMillis(time))))
+
 /** The engine inside, loaded by the first call that needs it and kept from then on. Where that fails the next call tries again. */
 const onceNeeded = Effect.fnUntraced(function* <I, S>(
   kind: EngineKind,
@@ -28,7 +32,7 @@ const onceNeeded = Effect.fnUntraced(function* <I, S>(
     Effect.map((context) => Context.get(context, tag)),
     Effect.mapError((error) => errorOf(kind)(embeddedFailure(error))),
     Effect.timed,
-    Effect.tap(([took]) => Effect.logInfo(`the embedded engine for ${kind} is loaded, in ${Duration.format(took)}`)),
+    Effect.tap(([took]) => Effect.logInfo(`the embedded ${trades[kind]} is loaded, in ${rounded(took)}`)),
     Effect.map(([, loaded]) => loaded),
   )
   return Effect.suspend(() => {
