@@ -250,6 +250,15 @@ describe.skipIf(skipsBrowser)("ConsoleShows", () => {
             await page.getByRole("button", { name: "Statement" }).click()
             await page.getByLabel("Account").selectOption({ label: "Home" })
             await page.getByRole("cell", { name: "Living room" }).first().waitFor()
+            await goTo(page, "Settings")
+            await page.getByRole("button", { name: "Read again …" }).click()
+            const dialog = page.getByRole("dialog")
+            await dialog.getByRole("button", { name: "Read again", exact: true }).click()
+            await dialog.getByText("There is no file: the gateway was started without --config.").waitFor()
+            await dialog.getByRole("button", { name: "Close" }).click()
+            // Lines to copy are those of the page in docs/, with this gateway's own address.
+            await page.getByText("Open WebUI", { exact: true }).click()
+            await page.getByText(`AUDIO_TTS_OPENAI_API_BASE_URL=${url}/v1`).waitFor()
             expect(faults).toEqual([])
           })
         }),
