@@ -72,7 +72,7 @@ export const transcribe = (url: string, wav: Uint8Array<ArrayBuffer>): Effect.Ef
     return { status: response.status, headers: response.headers, body: (await response.json()) as Answer["body"] }
   })
 
-/** Looks again and again, for at most 20 seconds, until `holds`. */
+/** Looks again and again, for at most two minutes, until `holds`. */
 export const eventually = <A, E, R>(look: Effect.Effect<A, E, R>, holds: (seen: A) => boolean) =>
   look.pipe(
     Effect.repeat({ until: holds, schedule: Schedule.spaced("20 millis") }),
