@@ -24,7 +24,7 @@ export interface SharedLoad {
  * @property refused answers that said that there is no money
  * @property cut answers that broke off, or never began, and cost nothing
  * @property unavailable answers with status 503
- * @property forgiven clean answers that were paid back all the same: their gateway was killed before it told that they were out
+ * @property forgiven clean answers that were paid back all the same: their gateway was killed before it noted that they were out, or was not back in time
  * @property faults whatever was not as it must be
  */
 export interface SharedFigures {
@@ -44,8 +44,11 @@ const texts = Array.from(
   (_, index) => `${"Several gateways, one truth. ".repeat(1 + (index % 3))}${"x".repeat(index)}`,
 )
 
-/** Longer than an answer takes that is charged: a charge that is overdue and not known to be out is taken for one that a crash kept back. */
-const usualHoldMillis = 10_000
+/**
+ * Longer than a gateway takes to start again on a busy machine: until then nobody but its data directory knows which answers were out, and
+ * a charge that is overdue and not known to be out is taken for one that a crash kept back.
+ */
+const usualHoldMillis = 30_000
 
 /** An account with a key; everything costs one micro-unit a code point. */
 const openPaying = Effect.fnUntraced(function* (several: Several, deposit: number) {
