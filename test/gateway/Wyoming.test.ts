@@ -14,6 +14,7 @@ import { Settings } from "../../src/Settings.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
 import { ParakeetClient } from "../../src/upstream/ParakeetClient.ts"
 import { WyomingServer } from "../../src/wyoming/WyomingServer.ts"
+import { startAviary } from "../support/aviary.ts"
 import { rates } from "../support/billing.ts"
 import { humanSpeech } from "../support/humanSpeech.ts"
 import { type Received, wyomingClient } from "../support/wyomingClient.ts"
@@ -21,21 +22,29 @@ import { wordErrors } from "../support/wordErrors.ts"
 
 type Written = NonNullable<Parameters<typeof Settings.layerTest>[0]>
 
+/** With `TEST_BEHIND_AVIARY` in the environment the engines of another gateway, as in `startAviary`. */
+const behind = Effect.gen(function* () {
+  if (process.env["TEST_BEHIND_AVIARY"] === undefined) return {}
+  const { url } = yield* startAviary(undefined, { embeddedRecognizer: "tiny" })
+  return { magpieUrl: url, parakeetUrl: url }
+})
+
 /** The whole gateway but for its HTTP server, on a free port. */
 const wyoming = (settings: Written, own?: Layer.Layer<MagpieClient | ParakeetClient>) =>
   Layer.unwrap(
-    Effect.map(
-      Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped({ prefix: "aviary-test-" })),
-      (dataDir) =>
-        WyomingServer.layer.pipe(
-          Layer.provideMerge(services),
-          Layer.provide(own ?? engines),
-          Layer.provideMerge(
-            Settings.layerTest({ dataDir, wyomingPort: "0", embeddedRecognizer: "tiny", ...settings }),
-          ),
-          Layer.provide(Logger.layer([])),
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const dataDir = yield* fs.makeTempDirectoryScoped({ prefix: "aviary-test-" })
+      const urls = own === undefined ? yield* behind : {}
+      return WyomingServer.layer.pipe(
+        Layer.provideMerge(services),
+        Layer.provide(own ?? engines),
+        Layer.provideMerge(
+          Settings.layerTest({ dataDir, wyomingPort: "0", embeddedRecognizer: "tiny", ...urls, ...settings }),
         ),
-    ),
+        Layer.provide(Logger.layer([])),
+      )
+    }),
   ).pipe(Layer.provideMerge(NodeServices.layer))
 
 const connected = Effect.flatMap(WyomingServer, ({ port }) => wyomingClient(port!))
