@@ -53,18 +53,28 @@ const level = 0.1
 /** What is very quiet may be noise: it is not made louder than by so much. */
 const mostGain = 8
 
-const levelled = (samples: Float32Array): Float32Array => {
+/** Root mean square below which nobody speaks: -60 dB of full scale. */
+const quietest = 0.001
+
+const loudnessOf = (samples: Float32Array): number => {
   let energy = 0
   for (const sample of samples) energy += sample * sample
-  if (energy === 0) return samples
-  const gain = Math.min(mostGain, level / Math.sqrt(energy / samples.length))
+  return Math.sqrt(energy / samples.length)
+}
+
+const levelled = (samples: Float32Array, loudness: number): Float32Array => {
+  if (loudness === 0) return samples
+  const gain = Math.min(mostGain, level / loudness)
   return samples.map((sample) => Math.max(-1, Math.min(1, sample * gain)))
 }
 
 /** The text in `audio`, 16 kHz from -1 to 1; empty for silence and noise. */
 export const recognize = (recognizer: OfflineRecognizer, audio: Float32Array): string => {
-  const samples = levelled(audio)
+  const loudness = loudnessOf(audio)
+  const samples = levelled(audio, loudness)
   const text = recognized(recognizer, [silence, samples])
+  // Base makes nothing of some 10 seconds of clear speech, and all of them a tenth of a second later.
+  if (text === "") return loudness < quietest ? "" : recognized(recognizer, [samples, silence])
   if (!repeatsItself(text, samples.length / sampleRate)) return text
   // Audio that ends within a word can set it off ("a more, a more, a more …"); silence behind it instead ended all of 7.
   const again = recognized(recognizer, [samples, silence])

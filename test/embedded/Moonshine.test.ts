@@ -90,7 +90,7 @@ layer(Layer.merge(Moonshine.layer, NodeServices.layer), { excludeTestServices: t
         concurrency: "unbounded",
       })
       const segments = yield* Stream.runCollect(moonshine.listen(humanSpeech[1].recording)).pipe(
-        Effect.timeout("12 seconds"),
+        Effect.timeout("45 seconds"),
       )
       assert.strictEqual(segments.length, 1)
     }),

@@ -49,3 +49,21 @@ it("keeps what it heard first where the second time was no better", () => {
   const { recognizer } = recognizerOf(({ behind }) => (behind > 0 ? "no, no, no, no, no, no" : "No, no, no."))
   expect(recognize(recognizer, speech)).toBe("No, no, no.")
 })
+
+it("listens once more, with silence behind, where it made nothing of what is loud enough to be speech", () => {
+  const { recognizer, calls } = recognizerOf(({ behind }) => (behind > 0 ? "The hogs were fed." : ""))
+  expect(recognize(recognizer, speech)).toBe("The hogs were fed.")
+  expect(calls()).toBe(2)
+})
+
+it("listens once to what nobody says anything in", () => {
+  const { recognizer, calls } = recognizerOf(() => "")
+  expect(recognize(recognizer, new Float32Array(2 * second))).toBe("")
+  expect(
+    recognize(
+      recognizer,
+      speech.map((sample) => sample / 20),
+    ),
+  ).toBe("")
+  expect(calls()).toBe(2)
+})
