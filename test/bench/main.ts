@@ -12,6 +12,7 @@ import { writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { type Bench, prepare } from "./Bench.ts"
+import { allCores } from "./cases/AllCores.ts"
 import { encoders } from "./cases/Encoders.ts"
 import { entries, keys, voices } from "./cases/Hits.ts"
 import { latency } from "./cases/Latency.ts"
@@ -46,6 +47,7 @@ const all = [
   entries,
   coldStart,
   loop,
+  allCores,
 ]
 const cases = all.filter(
   ({ limited = false, name }) => name.includes(values.case) && (limited || !values.quick || values.case !== ""),
