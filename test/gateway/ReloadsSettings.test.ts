@@ -57,7 +57,7 @@ type Gateway = Effect.Success<ReturnType<typeof started>>
 const said = ({ output }: Gateway, text: string) =>
   Effect.sync(output).pipe(
     Effect.repeat({ until: (all) => all.includes(text), schedule: Schedule.spaced("20 millis") }),
-    Effect.timeout("30 seconds"),
+    Effect.timeout("60 seconds"),
   )
 
 const speak = (

@@ -237,6 +237,21 @@ layer(NodeServices.layer, { excludeTestServices: true })("Traces", (it) => {
         shares.push(covered(trace))
       }
       expect(Math.max(...shares)).toBeGreaterThan(0.8)
+
+      // Who joins a speech under way has a trace of its own, which shows that it waited and what it got.
+      yield* nim.setFaults([{ kind: "slow", millis: 60 }])
+      const fresh = speak(url, { "cache-control": "no-cache" })
+      const both = yield* Effect.all([fresh, fresh], { concurrency: 2 })
+      expect(both.map(({ cache }) => cache).toSorted()).toEqual(["COALESCED", "MISS"])
+      const joined = yield* traceOf(collector.spans, "COALESCED")
+      expect(outside(joined)).toEqual([])
+      expect(inTurn(joined, ["Access.authenticate", "Billing.reserve", "Flights.join", "Billing.settle"])).toEqual([])
+      expect(joined.all.map(({ name }) => name)).not.toContain("Flight.fly")
+      expect(joined.root.attributes).toMatchObject({
+        "aviary.characters": secret.length,
+        "aviary.audio_seconds": expect.closeTo((secret.length * fakeSamplesPerCharacter) / fakeSampleRate, 2),
+        "aviary.ended": "whole",
+      })
     }),
   )
 
