@@ -136,6 +136,22 @@ const covered = ({ all, root }: Trace): number => {
   return Number(sum) / Number(root.end - root.start)
 }
 
+/** Who joins a speech under way has a trace of its own, which shows that it waited and what it got. */
+const joining = Effect.fnUntraced(function* (url: string, spans: () => ReadonlyArray<CollectedSpan>) {
+  const fresh = speak(url, { "cache-control": "no-cache" })
+  const both = yield* Effect.all([fresh, fresh], { concurrency: 2 })
+  expect(new Set(both.map(({ cache }) => cache))).toEqual(new Set(["COALESCED", "MISS"]))
+  const joined = yield* traceOf(spans, "COALESCED")
+  expect(outside(joined)).toEqual([])
+  expect(inTurn(joined, ["Access.authenticate", "Billing.reserve", "Flights.join", "Billing.settle"])).toEqual([])
+  expect(joined.all.map(({ name }) => name)).not.toContain("Flight.fly")
+  expect(joined.root.attributes).toMatchObject({
+    "aviary.characters": secret.length,
+    "aviary.audio_seconds": expect.closeTo((secret.length * fakeSamplesPerCharacter) / fakeSampleRate, 2),
+    "aviary.ended": "whole",
+  })
+})
+
 layer(NodeServices.layer, { excludeTestServices: true })("Traces", (it) => {
   it.effect("a speech is one trace from the front door to its settlement, and a hit a shorter one", () =>
     Effect.gen(function* () {
@@ -238,20 +254,8 @@ layer(NodeServices.layer, { excludeTestServices: true })("Traces", (it) => {
       }
       expect(Math.max(...shares)).toBeGreaterThan(0.8)
 
-      // Who joins a speech under way has a trace of its own, which shows that it waited and what it got.
       yield* nim.setFaults([{ kind: "slow", millis: 60 }])
-      const fresh = speak(url, { "cache-control": "no-cache" })
-      const both = yield* Effect.all([fresh, fresh], { concurrency: 2 })
-      expect(both.map(({ cache }) => cache).toSorted()).toEqual(["COALESCED", "MISS"])
-      const joined = yield* traceOf(collector.spans, "COALESCED")
-      expect(outside(joined)).toEqual([])
-      expect(inTurn(joined, ["Access.authenticate", "Billing.reserve", "Flights.join", "Billing.settle"])).toEqual([])
-      expect(joined.all.map(({ name }) => name)).not.toContain("Flight.fly")
-      expect(joined.root.attributes).toMatchObject({
-        "aviary.characters": secret.length,
-        "aviary.audio_seconds": expect.closeTo((secret.length * fakeSamplesPerCharacter) / fakeSampleRate, 2),
-        "aviary.ended": "whole",
-      })
+      yield* joining(url, collector.spans)
     }),
   )
 
