@@ -54,14 +54,14 @@ export interface Disk {
     call: (fs: FileSystem.FileSystem) => Effect.Effect<A, PlatformError.PlatformError>,
   ) => Effect.Effect<A, CacheError>
   /**
-   * Writes `bytes` to a new file at `temp` and gives it its name once the disk has them all. The name lasts, too, but for the reason in
-   * `unsynced`. All of it is one run, which removes the file where it fails, or where nobody waits any more for it to get its name.
+   * Writes `bytes` to a new file at `temp` and gives it its name once the disk has them all. The name lasts, too, unless it answers why not.
+   * All of it is one run, which removes the file where it fails, or where nobody waits any more for it to get its name.
    */
   readonly writeNew: (
     bytes: Uint8Array,
     temp: string,
     named: { readonly path: string; readonly folder: string },
-  ) => Effect.Effect<Stamp & { readonly unsynced: CacheError | undefined }, CacheError>
+  ) => Effect.Effect<CacheError | undefined, CacheError>
   readonly stat: (path: string) => Effect.Effect<Stamp, CacheError>
   /** Makes a rename or a new name in `directory` survive a loss of power. */
   readonly syncDirectory: (directory: string) => Effect.Effect<void, CacheError>
@@ -124,7 +124,6 @@ const makeWriteNew = (fs: FileSystem.FileSystem): Disk["writeNew"] => {
     const file = yield* fs.open(temp, { flag: "wx+", mode: 0o600 })
     yield* file.writeAll(bytes)
     yield* file.sync
-    return stamp(yield* file.stat)
   }, Effect.scoped)
 
   const syncFolder = (folder: string) =>
@@ -137,12 +136,10 @@ const makeWriteNew = (fs: FileSystem.FileSystem): Disk["writeNew"] => {
       let isLeft = false
       const leave = () => void (isLeft = true)
       const call = Effect.gen(function* () {
-        const written = yield* Effect.mapError(write(bytes, temp), CacheError.fromPlatform)
-        if (written.size !== bytes.length)
-          return yield* CacheError.broken(`the file has ${written.size} bytes instead of ${bytes.length}`)
+        yield* Effect.mapError(write(bytes, temp), CacheError.fromPlatform)
         if (isLeft) return yield* CacheError.broken("nobody waits for it any more")
         yield* Effect.mapError(fs.rename(temp, path), CacheError.fromPlatform)
-        return { ...written, unsynced: yield* syncFolder(folder) }
+        return yield* syncFolder(folder)
       }).pipe(Effect.onError(() => Effect.ignore(fs.remove(temp, { force: true }))))
       return walkAway(call, patience.writing, () => CacheError.timedOut("write", patience.writing)).pipe(
         Effect.onError(() => Effect.sync(leave)),

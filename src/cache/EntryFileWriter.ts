@@ -9,11 +9,14 @@ import { rehash } from "./EntryChecksum.ts"
 import type { EntryFolders } from "./EntryFolders.ts"
 import { encodeFooter, maxFooterBytes, type Metadata } from "./EntryFormat.ts"
 
-/** A writer whose `commit` also tells the identity and size in bytes of the file that is now the entry. */
+/** A writer whose `commit` also tells the size in bytes of the file that is now the entry, and its identity, where that was asked for. */
 export interface FileWriter extends Omit<EntryWriter, "commit"> {
   readonly commit: (
     ...args: Parameters<EntryWriter["commit"]>
-  ) => Effect.Effect<{ readonly metadata: Metadata; readonly identity: string; readonly size: number }, CacheError>
+  ) => Effect.Effect<
+    { readonly metadata: Metadata; readonly identity: string | undefined; readonly size: number },
+    CacheError
+  >
 }
 
 interface Options {
@@ -101,8 +104,8 @@ const commitKept = Effect.fnUntraced(function* (
     folders.write(temp, key, file.subarray(0, total)),
   )
   // Someone removed the folder under us.
-  const { identity, size } = yield* whenGone(() => Effect.andThen(scratch.lost, write))(write)
-  return { metadata, identity, size }
+  yield* whenGone(() => Effect.andThen(scratch.lost, write))(write)
+  return { metadata, identity: undefined, size: total }
 })
 
 export const openWriter = Effect.fnUntraced(function* (

@@ -44,6 +44,12 @@ export const makeEntryFiles = (options: {
 
   return {
     open,
+    /** Whether there is a file to open, which most often there is not: a look costs a fraction of an `open` that fails. */
+    exists: (key: CacheKey) =>
+      Effect.orElseSucceed(
+        disk.run("reading", "access", (fs) => fs.exists(pathOf(key))),
+        () => true,
+      ),
     write: (key: CacheKey) => openWriter({ disk, folders, scratch, maxBytes, keptBytes }, key),
     /** Whether it was there. */
     remove: (key: CacheKey) =>

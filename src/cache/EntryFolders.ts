@@ -61,14 +61,13 @@ export const makeEntryFolders = (options: {
     write: Effect.fnUntraced(function* (temp: string, key: CacheKey, bytes: Uint8Array) {
       const named = { path: pathOf(key), folder: shardOf(key) }
       const write = Effect.andThen(makeShard(key), disk.writeNew(bytes, temp, named))
-      const { unsynced, ...stamp } = yield* Effect.catch(write, (error) =>
+      const unsynced = yield* Effect.catch(write, (error) =>
         // Of the file at `temp` it would be the folder there that is gone.
         error.kind === "ENOENT" && error.operation === "rename"
           ? Effect.andThen(foldersGone, write)
           : Effect.fail(error),
       )
       if (unsynced !== undefined) yield* options.onUnsynced(unsynced)
-      return stamp
     }),
     shards: Effect.map(namesIn(layout), (names) => names.filter((name) => /^[0-9a-f]{2}$/.test(name))),
     keysIn: (shard: string) =>

@@ -57,6 +57,7 @@ export const makeGet = Effect.fnUntraced(function* (
   const get = Effect.fnUntraced(function* (key: CacheKey) {
     if (!options.enabled) return Option.none<Entry>()
     const hot = yield* fromMemory(key)
+    if (Option.isNone(hot) && recency.get(key) === undefined && !(yield* files.exists(key))) return hot
     const found = Option.isSome(hot) ? hot : yield* fromDisk(key)
     if (Option.isNone(found)) return found
     const { length, created } = found.value.metadata

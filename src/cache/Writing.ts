@@ -23,7 +23,8 @@ export const makeWrite = (
       commit: Effect.fnUntraced(function* (...args: Parameters<typeof writer.commit>) {
         const { metadata, identity, size } = yield* whenFull(writer.commit(...args))
         memory.forget(key)
-        verified.set(key, `${identity}:${metadata.sha256}`)
+        if (identity === undefined) verified.delete(key)
+        else verified.set(key, `${identity}:${metadata.sha256}`)
         recency.put(key, { size, created: metadata.created, used: metadata.created })
         if (recency.bytes > maxBytes) yield* trim()
         else yield* gauge

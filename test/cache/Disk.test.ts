@@ -87,10 +87,7 @@ describe("a call to the disk", () => {
       yield* Effect.yieldNow
       expect([memory.opened(), memory.names()]).toEqual([0, []])
       faulty.plan(() => undefined)
-      expect(yield* disk.writeNew(audio(1), "/d/f", named)).toMatchObject({
-        size: audio(1).length,
-        unsynced: undefined,
-      })
+      expect(yield* disk.writeNew(audio(1), "/d/f", named)).toBeUndefined()
       expect(memory.names()).toEqual(["/named/f"])
     }))
 })

@@ -65,8 +65,8 @@ const mostOfMiss = {
   // The engine keeps its connection. A machine that takes minutes for this asks it for its voices and its health meanwhile.
   connections: 0.5,
   clientWrites: 16,
-  // The look for an entry, the file, its folder and, while that is new, the one above.
-  fileOpens: 4.5,
+  // The file, its folder and, while that is new, the one above.
+  fileOpens: 3.5,
   fileWrites: 1.5,
   // The file, its folder and, while that is new, the one above.
   fileSyncs: 3.5,

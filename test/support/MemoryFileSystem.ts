@@ -176,6 +176,7 @@ export const makeMemoryFileSystem = (pause: Effect.Effect<void> = Effect.void): 
       ),
     stat: (path) =>
       call(() => (directories.has(path) ? Effect.succeed(infoOf(undefined)) : Effect.map(find("stat", path), infoOf))),
+    exists: (path) => call(() => Effect.succeed(directories.has(path) || files.has(path))),
     utimes: (path, _, mtime) =>
       call(() => Effect.map(find("utimes", path), (inode) => void (inode.mtime = Number(mtime) * 1_000))),
   })
