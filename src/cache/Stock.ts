@@ -3,8 +3,27 @@ import * as Metrics from "../telemetry/Metrics.ts"
 import type { CacheKey } from "./CacheKey.ts"
 import type { EntryFiles } from "./EntryFiles.ts"
 import { makeMemoryTier } from "./MemoryTier.ts"
-import { makeReaders } from "./Readers.ts"
 import { makeRecency } from "./Recency.ts"
+
+/**
+ * Which entries are being read.
+ *
+ * - `add`: counts a reader at once; what it returns counts it off again
+ */
+const makeReaders = () => {
+  const readers = new Map<CacheKey, number>()
+  return {
+    has: (key: CacheKey): boolean => readers.has(key),
+    add: (key: CacheKey): Effect.Effect<void> => {
+      readers.set(key, (readers.get(key) ?? 0) + 1)
+      return Effect.sync(() => {
+        const left = (readers.get(key) ?? 1) - 1
+        if (left === 0) readers.delete(key)
+        else readers.set(key, left)
+      })
+    },
+  }
+}
 
 /**
  * The entries and what is known about them in this life of the cache.
