@@ -110,6 +110,11 @@ export class BillingError extends Schema.TaggedError<BillingError>()("BillingErr
   static readonly unavailable = (kind: LedgerUnavailable["kind"], message: string): BillingError =>
     new BillingError({ reason: new LedgerUnavailable({ kind, message }) })
 
+  /** Others are in the way of what was asked, so that nothing was done: it may be asked again later. */
+  get isLocked(): boolean {
+    return this.reason._tag === "LedgerUnavailable" && this.reason.kind === "locked"
+  }
+
   override get message(): string {
     return "message" in this.reason && this.reason.message !== "" ? this.reason.message : this.reason._tag
   }

@@ -9,9 +9,8 @@ interface Waiting {
   left: boolean
 }
 
-/** Operations that may wait, and operations in one transaction. */
+/** Operations that may wait. */
 const capacity = 10_000
-const groupSize = 512
 
 const lost = Exit.fail(BillingError.unavailable("lost", "the ledger was closed"))
 const overloaded = Exit.fail(
@@ -24,9 +23,12 @@ export const exitOf = (answered: Answered): Exit.Exit<unknown, BillingError> =>
 /**
  * Lets concurrent operations share a transaction: while one is on its way to the disk, the next gathers. Each waits for its own.
  * One that is interrupted before its group is sent is not made; afterwards it is made all the same.
+ *
+ * @param size operations in one transaction, at most
  */
 export const gather = Effect.fnUntraced(function* (
   send: (group: ReadonlyArray<Asked>) => Effect.Effect<ReadonlyArray<Answered>, BillingError>,
+  size = 512,
 ): Effect.fn.Return<(asked: Asked) => Effect.Effect<unknown, BillingError>, never, Scope.Scope> {
   const waiting: Array<Waiting> = []
   let wake: (() => void) | undefined
@@ -50,7 +52,7 @@ export const gather = Effect.fnUntraced(function* (
   })
 
   const sendSome = Effect.uninterruptibleMask((restore) => {
-    const group = waiting.splice(0, groupSize).filter((one) => !one.left)
+    const group = waiting.splice(0, size).filter((one) => !one.left)
     return group.length === 0 ? Effect.void : answerGroup(group, (asked) => restore(send(asked)))
   })
 

@@ -45,6 +45,12 @@ export const makeHoldReaper = Effect.fnUntraced(function* (holdMillis: number, o
   // Alone on a ledger in the data directory, a gateway that starts knows that whoever held something is gone: what a crash kept back
   // is paid back at once. On a ledger elsewhere, neighbours in the data directory are not all there are.
   const neighbours = yield* Effect.serviceOption(Neighbours)
-  yield* reap(Option.isSome(neighbours) && (yield* neighbours.value.alone))
+  yield* reap(Option.isSome(neighbours) && (yield* neighbours.value.alone)).pipe(
+    // Among others that are busy there is nothing that cannot wait for the next round.
+    Effect.catchIf(
+      (error) => error.isLocked,
+      ({ message }) => Effect.logWarning("What is overdue could not be looked for; it is tried again", message),
+    ),
+  )
   return Effect.flatMap(setAhead, (millis) => (millis > holdMillis / 3 ? keepOpen : reap()))
 })

@@ -64,6 +64,16 @@ const make = Effect.gen(function* () {
   yield* Effect.flatMap(
     Effect.orElseSucceed(folder.files, (): ReadonlyArray<string> => []),
     inherit,
+  ).pipe(
+    // They stay, and are told by whoever sweeps them.
+    Effect.catchIf(
+      (error) => error.isLocked,
+      ({ message }) =>
+        Effect.logWarning(
+          "The ledger could not be told what was out when a gateway was killed; it is tried again",
+          message,
+        ),
+    ),
   )
   yield* Effect.ignore(folder.sweep)
 

@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Billing } from "../../src/billing/Billing.ts"
 import { Neighbours } from "../../src/scratch/Neighbours.ts"
-import { billingRoom, hundred, openWorld } from "../support/billing.ts"
+import { billingRoom, down, hundred, openWorld } from "../support/billing.ts"
 
 /** What a crash leaves: two charges, one of them known to be out. */
 const crashed = Effect.gen(function* () {
@@ -39,5 +39,18 @@ it.effect.each([
     const neighbours = Layer.succeed(Neighbours, { alone: Effect.succeed(alone), count: Effect.succeed(0) })
     yield* Layer.build(Layer.fresh(Billing.layer).pipe(Layer.provide(neighbours)))
     assert.deepInclude(yield* world.books, { ...expected, held: expected.held * 100 })
+  }).pipe(Effect.scoped, Effect.provide(billingRoom)),
+)
+
+it.effect("a ledger that others keep locked while a gateway starts: it starts, and looks again a minute later", () =>
+  Effect.gen(function* () {
+    const { world, ask } = yield* crashed
+    yield* world.ledger.run("reserve", { ...ask, holdId: "held", expiresAt: 2 })
+    world.faults.set("reap", down("locked"))
+    yield* Layer.build(Layer.fresh(Billing.layer).pipe(Layer.provide(Neighbours.layerNone)))
+    assert.deepInclude(yield* world.books, { held: 100 })
+    world.faults.delete("reap")
+    yield* TestClock.adjust("61 seconds")
+    assert.deepInclude(yield* world.books, { held: 0 })
   }).pipe(Effect.scoped, Effect.provide(billingRoom)),
 )

@@ -17,6 +17,9 @@ import { askedAt } from "./PostgresBook.ts"
 import { reasonOf } from "./PostgresDialect.ts"
 import { run } from "./Runner.ts"
 
+/** Operations in one transaction: other gateways wait for its accounts, and a busy machine takes some milliseconds for each. */
+const groupSize = 128
+
 /** A query changes nothing, so it is asked again where its connection is lost. */
 const again = Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 20 }))
 const isLost = (error: unknown) => error instanceof SqlError && isBroken(error)
@@ -33,7 +36,7 @@ const make = Effect.fnUntraced(function* ({ currency, clock = "database" }: Opti
   const database = yield* Database
   const byClock = clock === "database"
   const writer = yield* makeGroupWriter(byClock)
-  const change = yield* gather(writer.write)
+  const change = yield* gather(writer.write, groupSize)
   const knownKeys = yield* makeAnnouncedKeys
   const doubt = makeLedgerDoubt(change)
 
