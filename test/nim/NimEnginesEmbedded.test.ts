@@ -26,7 +26,7 @@ const sounds = new Map([
   ["qwfp", "ˈweɪtɪŋ"],
 ])
 
-layer(clients, { excludeTestServices: true, timeout: "30 seconds" })("nimEnginesEmbedded", (it) => {
+layer(clients, { excludeTestServices: true, timeout: "3 minutes" })("nimEnginesEmbedded", (it) => {
   it.effect("hears through both clients what it said, also by its sounds", () =>
     Effect.gen(function* () {
       const magpie = yield* MagpieClient
