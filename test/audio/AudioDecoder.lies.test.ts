@@ -51,7 +51,7 @@ const decode = Effect.fnUntraced(function* (bytes: Uint8Array, name = "lie") {
   return { outcome, seconds: (system + user) / 1_000_000, megabytes: (peak - rss) / 1_000_000 }
 })
 
-const decoders = decoderIn(spool, { maxSeconds: () => 900, timeLimit: "60 seconds" })
+const decoders = decoderIn(spool, { maxSeconds: () => 900, timeLimit: "3 minutes" })
 
 layer(decoders.pipe(Layer.provideMerge(NodeServices.layer)), { excludeTestServices: true })("AudioDecoder", (it) => {
   const frames = (count: number, rate: (at: number) => number, channels = 1) =>

@@ -12,7 +12,7 @@ const [, { recording, text }] = humanSpeech
 
 layer(
   Layer.merge(ParakeetClient.layerEmbedded, NodeServices.layer).pipe(
-    Layer.provide(Settings.layerTest({ parakeetTimeout: "3 seconds" })),
+    Layer.provide(Settings.layerTest({ parakeetTimeout: "8 seconds" })),
   ),
   { excludeTestServices: true },
 )("ParakeetClient.layerEmbedded", (it) => {
