@@ -102,8 +102,11 @@ const begin = (client: Client, asked: Asked, onEnd: (kept: boolean) => void): Ex
   let controller: Dispatcher.DispatchController | undefined
   let isLeft = false
 
+  let isOver = false
   const end = (how: "whole" | { readonly error: unknown }) => {
-    if (incoming.ended() !== undefined) return
+    // Dropping the connection breaks its call off once more, at once and with an error of its own.
+    if (isOver) return
+    isOver = true
     onEnd(how === "whole" && isKept(incoming.header))
     incoming.end(how)
   }
