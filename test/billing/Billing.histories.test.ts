@@ -39,6 +39,8 @@ it.live(
     Effect.gen(function* () {
       const url = yield* newDatabase
       assert.deepStrictEqual(yield* replayOn(url, 0, waitedFor), [])
+      // Two answers were kept back until the same moment: they are paid back in the same order.
+      assert.deepStrictEqual(yield* replayOn(yield* newDatabase, 29_802, 1), [])
     }),
   { timeout: 120_000 },
 )

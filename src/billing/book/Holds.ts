@@ -275,12 +275,16 @@ function* reap({ limit, now, alone = false }: Question<"reap">): Rule<Answer<"re
   )
   const overdue = alone ? Number.MAX_SAFE_INTEGER : now
   const due = yield* all(
-    "SELECT id FROM holds WHERE state = 'held' AND expires_at <= ? ORDER BY expires_at LIMIT ?",
+    "SELECT id FROM holds WHERE state = 'held' AND expires_at <= ? ORDER BY expires_at, id LIMIT ?",
     overdue,
     limit,
   )
   for (const { id } of due) yield* expire(id as string, now)
-  const keptBack = yield* all("SELECT claimant FROM undelivered WHERE due <= ? ORDER BY due LIMIT ?", overdue, limit)
+  const keptBack = yield* all(
+    "SELECT claimant FROM undelivered WHERE due <= ? ORDER BY due, claimant LIMIT ?",
+    overdue,
+    limit,
+  )
   let refunded = 0
   for (const { claimant } of keptBack) {
     const reason = "its answer was kept back by a crash"
