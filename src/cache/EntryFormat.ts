@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { Option, Schema } from "effect"
 import { CacheKey } from "./CacheKey.ts"
+import { unixMillis } from "../telemetry/UnixMillis.ts"
 
 /**
  * What the maker of an entry says about it.
@@ -27,7 +28,7 @@ export const Metadata = Schema.Struct({
   keyVersion: Schema.Int,
   length: Schema.Int.annotate({ description: "Size of the audio, in bytes." }),
   sha256: Schema.String,
-  created: Schema.Finite.annotate({ description: "Unix time in milliseconds." }),
+  created: unixMillis,
 })
 export type Metadata = typeof Metadata.Type
 

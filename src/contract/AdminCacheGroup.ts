@@ -6,6 +6,7 @@ import { Metadata } from "../cache/EntryFormat.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { integer, knownFieldsOnly } from "./OperatorFields.ts"
+import { unixMillis } from "../telemetry/UnixMillis.ts"
 
 const CacheReport = CacheStats.annotate({ identifier: "CacheReport" })
 export type CacheReport = typeof CacheReport.Type
@@ -24,8 +25,6 @@ const CacheEntry = Schema.Struct({
   created,
 }).annotate({ identifier: "CacheEntry" })
 export type CacheEntry = typeof CacheEntry.Type
-
-const unixMillis = Schema.Finite.annotate({ description: "Unix time in milliseconds." })
 
 const CacheVoices = Schema.Struct({
   voices: Schema.Array(

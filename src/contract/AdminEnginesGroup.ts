@@ -6,8 +6,7 @@ import { TimelineEvent } from "../health/TimelineEvent.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
 import { knownFieldsOnly } from "./OperatorFields.ts"
-
-const unixMillis = Schema.Finite.annotate({ description: "Unix time in milliseconds." })
+import { unixMillis } from "../telemetry/UnixMillis.ts"
 
 /** The last day of one engine; of each kind of event it has the members that such an event has. */
 const EngineTimeline = Schema.Struct({

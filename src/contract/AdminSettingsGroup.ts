@@ -2,6 +2,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { AdminAccess } from "./AdminAccess.ts"
 import { errorsWith } from "./ErrorEnvelope.ts"
+import { unixMillis } from "../telemetry/UnixMillis.ts"
 
 const SettingReport = Schema.Struct({
   name: Schema.String,
@@ -22,7 +23,7 @@ export type SettingReport = typeof SettingReport.Type
 const GatewayReport = Schema.Struct({
   version: Schema.String,
   node: Schema.String,
-  startedAt: Schema.Finite.annotate({ description: "Unix time in milliseconds." }),
+  startedAt: unixMillis,
   currency: Schema.String,
   models: Schema.Struct({ speech: Schema.String, transcription: Schema.String }),
   settings: Schema.Array(SettingReport),

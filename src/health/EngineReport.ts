@@ -1,8 +1,7 @@
 import { Schema } from "effect"
 import { EngineId } from "./EngineId.ts"
 import { EngineState } from "./EngineState.ts"
-
-const unixMillis = Schema.Finite.annotate({ description: "Unix time in milliseconds." })
+import { unixMillis } from "../telemetry/UnixMillis.ts"
 
 export const StateChange = Schema.Struct({
   at: unixMillis,

@@ -1,9 +1,10 @@
 import { Schema } from "effect"
 import { EngineState } from "./EngineState.ts"
+import { unixMillis } from "../telemetry/UnixMillis.ts"
 
 /** One thing that happened to an engine; `detail` says why, or what was found. */
 export const TimelineEvent = Schema.Struct({
-  at: Schema.Finite.annotate({ description: "Unix time in milliseconds." }),
+  at: unixMillis,
   kind: Schema.Literals(["state", "probe", "restart"]),
   from: Schema.optionalKey(EngineState.annotate({ description: "Of a change of state." })),
   to: Schema.optionalKey(EngineState.annotate({ description: "Of a change of state." })),

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
+import { unixMillis } from "./UnixMillis.ts"
 
 const millis = Schema.Finite
-const unixMillis = Schema.Finite.annotate({ description: "Unix time in milliseconds." })
 const maybe = Schema.optionalKey(Schema.String)
 
 /** A request that is being answered. Never what was said. */
