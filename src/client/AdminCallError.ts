@@ -1,8 +1,7 @@
 import { Effect, Schema } from "effect"
 import { HttpClientError } from "effect/http"
 import { ErrorEnvelope } from "../contract/ErrorEnvelope.ts"
-import { schemaFault } from "../http/SchemaFault.ts"
-
+import { schemaFault } from "../http/RequestFault.ts"
 /**
  * The gateway did not do what it was asked; `message` says why, in its own words where there are any.
  *

@@ -1,24 +1,29 @@
 import { Cause, Clock, Context, Effect, Exit, Option, References, Scope, Stream, type Tracer } from "effect"
-import { HttpBody, HttpServerError, HttpServerRequest, HttpServerResponse as Response } from "effect/http"
+import { type Headers, HttpBody, HttpServerError, HttpServerRequest, HttpServerResponse as Response } from "effect/http"
 import { IncomingMessage } from "node:http"
-import { Errors } from "../contract/Errors.ts"
-import type { Traffic } from "../telemetry/Traffic.ts"
-import { withoutSecrets } from "../telemetry/Secrets.ts"
+import type { ApiError } from "../contract/ApiError.ts"
 import type { BrowserRules } from "./access/BrowserRules.ts"
-import { errorResponse } from "./ErrorResponse.ts"
-import { hostFault } from "./connection/HostHeader.ts"
-import { causeFault, maxJsonBytes } from "./RequestFault.ts"
+import { millisOf } from "../telemetry/Elapsed.ts"
+import { errorResponse } from "./ErrorAnswers.ts"
+import { Errors } from "../contract/Errors.ts"
 import type { KnownRoutes } from "./KnownRoutes.ts"
 import { hasRest } from "./connection/NodeResponse.ts"
-import { requestId } from "./RequestId.ts"
-import { codeOf, logBegun, loggable, logRequest } from "./RequestLog.ts"
-import { CurrentNotes, type RequestNotes } from "./RequestNotes.ts"
-import { countRequest } from "./RequestMetrics.ts"
-import { beginSpan, endSpan } from "./RequestSpan.ts"
-import { begunRequest } from "./RequestWatch.ts"
-import { secured } from "./SecurityHeaders.ts"
-import { demandUtf8 } from "./StrictText.ts"
-import { millisOf } from "../telemetry/Elapsed.ts"
+import { causeFault, maxJsonBytes } from "./RequestFault.ts"
+import {
+  beginSpan,
+  begunRequest,
+  codeOf,
+  countRequest,
+  CurrentNotes,
+  endSpan,
+  logBegun,
+  loggable,
+  logRequest,
+  requestId,
+  type RequestNotes,
+} from "./RequestRecord.ts"
+import { withoutSecrets } from "../telemetry/Secrets.ts"
+import type { Traffic } from "../telemetry/Traffic.ts"
 
 type App = Effect.Effect<Response.HttpServerResponse, unknown, HttpServerRequest.HttpServerRequest | Scope.Scope>
 
@@ -77,6 +82,76 @@ export const frontDoor = Effect.fnUntraced(function* (
     }),
   )
 })
+
+/** RFC 9110, 7.2 and RFC 3986, 3.2.2: a name or an address, and a port. As everywhere, one that is empty is none. */
+const wellFormed = /^(\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(:\d{0,5})?$/i
+
+/**
+ * Why the `Host` of a request is refused (RFC 9112, 3.2): two servers on its way could each believe another one. Of two Node
+ * shows the first, so the headers are looked at as they were sent.
+ */
+const hostFault = (request: HttpServerRequest.HttpServerRequest): Option.Option<ApiError> => {
+  const source: unknown = request.source
+  if (!(source instanceof IncomingMessage)) return Option.none()
+  const { rawHeaders } = source
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!
+    if (name.length === 4 && name.toLowerCase() === "host") hosts++
+  }
+  const { host } = source.headers
+  const absent = host === undefined && source.httpVersion !== "1.0"
+  return absent || hosts > 1 || (host !== undefined && !wellFormed.test(host))
+    ? Option.some(Errors.invalidHost())
+    : Option.none()
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
+/**
+ * From now on the text of `request` has to be UTF-8. The framework puts U+FFFD in the place of bytes that are not, and a voice would
+ * speak it. RFC 8259, 8.1: JSON is UTF-8. The error is a defect where the framework reads the text, and has its place in
+ * the catalogue all the same.
+ */
+const demandUtf8 = (request: HttpServerRequest.HttpServerRequest): void => {
+  const decode = (bytes: ArrayBuffer) => {
+    try {
+      return Effect.succeed(utf8.decode(bytes))
+    } catch {
+      return Effect.die(Errors.invalidUtf8())
+    }
+  }
+  // The request's own: an object with the request as its prototype is slow at everything. The bytes are prepared for when they are
+  // wanted, since many requests have none.
+  Object.defineProperty(request, "text", {
+    value: Effect.flatMap(
+      Effect.suspend(() => request.arrayBuffer),
+      decode,
+    ),
+  })
+}
+
+/** For whatever a browser shows or embeds: nothing is sniffed, framed, loaded, or told where it came from. */
+const browserHeaders = {
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-frame-options": "DENY",
+} satisfies Headers.Input
+
+/** `response` with them and with `more`; a page says itself what it may load. */
+const secured = (
+  response: Response.HttpServerResponse,
+  more: Readonly<Record<string, string>>,
+): Response.HttpServerResponse => {
+  const own = response.headers["content-security-policy"]
+  return Response.setHeaders(response, {
+    ...browserHeaders,
+    ...(own === undefined ? {} : { "content-security-policy": own }),
+    ...more,
+  })
+}
 
 const failed = Effect.fnUntraced(function* (
   cause: Cause.Cause<unknown>,

@@ -8,8 +8,7 @@ import { Sharing } from "../cache/Sharing.ts"
 import { Errors } from "../contract/Errors.ts"
 import { peerPath } from "../upstream/PeerFlight.ts"
 import { encodeFrame } from "../upstream/PeerFrames.ts"
-import { errorResponse } from "./ErrorResponse.ts"
-
+import { errorResponse } from "./ErrorAnswers.ts"
 /** The first address at which another machine may reach this one. */
 const ownAddress = () =>
   Object.values(networkInterfaces())

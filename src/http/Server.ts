@@ -12,7 +12,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import * as ConsoleRoute from "../console/ConsoleRoute.ts"
 import { Api } from "../contract/Api.ts"
 import { Traffic } from "../telemetry/Traffic.ts"
-import * as AdminAccess from "./access/AdminAccess.ts"
+import { adminAccess } from "./access/AdminToken.ts"
 import { AdminAccountsHandlers } from "./admin/AdminAccountsHandlers.ts"
 import { AdminCacheHandlers } from "./admin/AdminCacheHandlers.ts"
 import { AdminEnginesHandlers } from "./admin/AdminEnginesHandlers.ts"
@@ -26,11 +26,10 @@ import { makeBrowserRules } from "./access/BrowserRules.ts"
 import * as DocsRoute from "./admin/DocsRoute.ts"
 import { frontDoor } from "./FrontDoor.ts"
 import { HealthHandlers } from "./admin/HealthHandlers.ts"
-import * as KeyAccess from "./access/KeyAccess.ts"
+import { callerAccess } from "./access/Caller.ts"
 import { KnownRoutes } from "./KnownRoutes.ts"
 import * as MetricsRoute from "./admin/MetricsRoute.ts"
-import { Models } from "./audio/Models.ts"
-import { ModelsHandlers } from "./audio/ModelsHandlers.ts"
+import { Models, ModelsHandlers } from "./audio/Models.ts"
 import * as PeerRoute from "./PeerRoute.ts"
 import { asRequest, ofRequests } from "./RequestContext.ts"
 import { maxJsonBytes } from "./RequestFault.ts"
@@ -47,7 +46,7 @@ const Routes = Layer.mergeAll(
   Layer.provide([AudioHandlers, ModelsHandlers, HealthHandlers, AdminEnginesHandlers, AdminCacheHandlers]),
   Layer.provide([OrganizationHandlers, AdminAccountsHandlers, AdminKeysHandlers, AdminRatesHandlers]),
   Layer.provide([AdminTrafficHandlers, AdminSettingsHandlers, ConsoleHandlers]),
-  Layer.provide([AdminAccess.layer, KeyAccess.layer]),
+  Layer.provide([adminAccess, callerAccess]),
   Layer.provide(Models.layer),
 )
 

@@ -1,7 +1,7 @@
 import { Cause, Effect, Exit, Option, Queue, Stream } from "effect"
 import { Errors } from "../contract/Errors.ts"
 import { Fleet } from "../health/Fleet.ts"
-import { makeRoomErrors } from "../http/RoomErrors.ts"
+import { makeRoomErrors } from "../http/ErrorAnswers.ts"
 import { Settings } from "../Settings.ts"
 import { VoiceList } from "../speech/VoiceList.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { DeepHealth } from "../../src/health/DeepHealth.ts"
 import { EngineGuard } from "../../src/health/EngineGuard.ts"
 import { EngineStates } from "../../src/health/EngineStates.ts"
-import { makeRoomErrors, type RoomError } from "../../src/http/RoomErrors.ts"
+import { makeRoomErrors, type RoomError } from "../../src/http/ErrorAnswers.ts"
 import { MoodyEngine, moods, type Mood, powerOf, probesOf } from "../support/moodyEngine.ts"
 import { healthRoom, SickEngine } from "../support/sickEngine.ts"
 

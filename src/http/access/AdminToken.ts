@@ -1,5 +1,8 @@
 import { Context, Effect, FileSystem, Layer, Path, Redacted, Schema } from "effect"
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
+import { AdminAccess } from "../../contract/AdminAccess.ts"
+import { errorResponse } from "../ErrorAnswers.ts"
+import { Errors } from "../../contract/Errors.ts"
 import { adminTokenPrefix, keepSecret } from "../../telemetry/Secrets.ts"
 import { shortestAdminToken } from "../../SettingKinds.ts"
 import { Settings } from "../../Settings.ts"
@@ -95,3 +98,14 @@ const makeOnce = Effect.fnUntraced(function* (path: string) {
   }).pipe(Effect.mapError(unwritable))
   return yield* read(path)
 })
+
+/** Answers 401 whatever does not bring the admin token. */
+export const adminAccess = Layer.effect(
+  AdminAccess,
+  Effect.map(AdminToken, ({ matches }) =>
+    AdminAccess.of({
+      admin: (handler, { credential }) =>
+        matches(credential) ? handler : Effect.succeed(errorResponse(Errors.adminOnly())),
+    }),
+  ),
+)

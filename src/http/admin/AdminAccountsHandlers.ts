@@ -9,7 +9,7 @@ import type { StatementQuery } from "../../billing/Operations.ts"
 import type { LiveHold } from "../../contract/AdminAccountsGroup.ts"
 import { Api } from "../../contract/Api.ts"
 import { Settings } from "../../Settings.ts"
-import { makeAnswer } from "../Answer.ts"
+import { makeAnswer } from "../ErrorAnswers.ts"
 import { statementCsv, statementPages } from "./StatementCsv.ts"
 
 const usualPage = 100

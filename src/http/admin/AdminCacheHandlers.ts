@@ -8,7 +8,7 @@ import { CacheKey } from "../../cache/CacheKey.ts"
 import { Api } from "../../contract/Api.ts"
 import { Errors } from "../../contract/Errors.ts"
 import { Settings } from "../../Settings.ts"
-import { makeAnswer } from "../Answer.ts"
+import { makeAnswer } from "../ErrorAnswers.ts"
 import { inFairTurns } from "../FairTurns.ts"
 import { byVoice, firstByAge, savingsOf } from "./CacheSummary.ts"
 

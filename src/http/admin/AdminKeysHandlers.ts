@@ -3,8 +3,7 @@ import { HttpEffect, HttpServerResponse } from "effect/http"
 import { handlersOf } from "../RequestContext.ts"
 import { Accounts } from "../../billing/Accounts.ts"
 import { Api } from "../../contract/Api.ts"
-import { makeAnswer } from "../Answer.ts"
-
+import { makeAnswer } from "../ErrorAnswers.ts"
 const unstored = HttpEffect.appendPreResponseHandler((_, response) =>
   Effect.succeed(HttpServerResponse.setHeader(response, "cache-control", "no-store")),
 )

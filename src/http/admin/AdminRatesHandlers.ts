@@ -3,8 +3,7 @@ import { handlersOf } from "../RequestContext.ts"
 import { Accounts } from "../../billing/Accounts.ts"
 import { Api } from "../../contract/Api.ts"
 import { Settings } from "../../Settings.ts"
-import { makeAnswer } from "../Answer.ts"
-
+import { makeAnswer } from "../ErrorAnswers.ts"
 /** `/admin/rates`. */
 export const AdminRatesHandlers = handlersOf(
   Api,

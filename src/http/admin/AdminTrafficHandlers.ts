@@ -4,8 +4,8 @@ import { handlersOf } from "../RequestContext.ts"
 import { Api } from "../../contract/Api.ts"
 import { Errors } from "../../contract/Errors.ts"
 import { Traffic } from "../../telemetry/Traffic.ts"
-import { Closing } from "../connection/Closing.ts"
-import { errorResponse } from "../ErrorResponse.ts"
+import { Closing } from "../connection/NodeServer.ts"
+import { errorResponse } from "../ErrorAnswers.ts"
 import { makeLiveEvents } from "./LiveEvents.ts"
 
 /** Listeners of `/admin/live` at a time: each is told something every second. */

@@ -11,9 +11,8 @@ import { EngineState, isAsleep, isUsable } from "../../health/EngineState.ts"
 import { Settings } from "../../Settings.ts"
 import * as Metrics from "../../telemetry/Metrics.ts"
 import { AdminToken, matching } from "../access/AdminToken.ts"
-import { errorResponse } from "../ErrorResponse.ts"
-import { startErrorCounters } from "../RequestMetrics.ts"
-
+import { errorResponse } from "../ErrorAnswers.ts"
+import { startErrorCounters } from "../RequestRecord.ts"
 /** `GET /metrics`, in Prometheus' text format 0.0.4, for whom `AVIARY_METRICS` names. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {

@@ -5,7 +5,7 @@ import type { UsageQuery, UsageRow } from "../../billing/Operations.ts"
 import { Api } from "../../contract/Api.ts"
 import { ApiError } from "../../contract/ApiError.ts"
 import { Settings } from "../../Settings.ts"
-import { makeAnswer } from "../Answer.ts"
+import { makeAnswer } from "../ErrorAnswers.ts"
 import { Models } from "../audio/Models.ts"
 import { usageBuckets } from "./UsageBuckets.ts"
 

@@ -2,8 +2,43 @@ import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequ
 import { Cause, Effect, Exit, Scope, Stream } from "effect"
 import { HttpServerError, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerResponse } from "node:http"
-import { paid, type Payable } from "../../billing/Payable.ts"
 import { inFairTurns } from "../FairTurns.ts"
+import { paid, type Payable } from "../../billing/Payable.ts"
+import { note } from "../RequestRecord.ts"
+
+/** What answered where no engine of its kind could; `voice` where it speaks. */
+interface StandIn {
+  readonly model: string
+  readonly voice?: string
+}
+
+/**
+ * Tells the client, and the request's line in the log, that the engine inside answers in an engine's place. Which of several engines
+ * answers is told to nobody: they are alike.
+ */
+export const engineHeader = Effect.fnUntraced(function* (standIn: StandIn | undefined) {
+  if (standIn === undefined) return {}
+  const { model, voice } = standIn
+  yield* note({ engine: `embedded, ${model}`, ...(voice !== undefined && { voice }) })
+  const parameters = [["model", model] as const, ...(voice === undefined ? [] : [["voice", voice] as const])]
+  return { "x-aviary-engine": ["embedded", ...parameters.map(([name, value]) => `${name}="${value}"`)].join("; ") }
+})
+
+/** The model that heard in an engine's place, as `engineHeader` takes it. */
+export const standInOf = (model: string | undefined): StandIn | undefined =>
+  model === undefined ? undefined : { model }
+
+const encoder = new TextEncoder()
+
+/** One of OpenAI's events. Server-sent events are ended by line breaks, of which JSON has none: it writes those of a text as `\n`. */
+export const eventOf = (data: object): Uint8Array => encoder.encode(`data: ${JSON.stringify(data)}\n\n`)
+
+/** How the answer begins that events follow. */
+export const eventStream = {
+  contentType: "text/event-stream",
+  // nginx would collect what it passes on.
+  headers: { "cache-control": "no-cache", "x-accel-buffering": "no" },
+}
 
 const nothing = new Uint8Array()
 

@@ -1,13 +1,16 @@
 import { Clock, Context, Duration, Effect, Layer, Option } from "effect"
-import type { VoiceIndex } from "../../audio/VoiceIndex.ts"
+import { Api } from "../../contract/Api.ts"
 import type { ApiError } from "../../contract/ApiError.ts"
-import { Errors } from "../../contract/Errors.ts"
 import type { ListedVoice } from "../../contract/AudioGroup.ts"
-import type { Model } from "../../contract/ModelsGroup.ts"
+import type { EngineKind } from "../../upstream/EngineKind.ts"
+import { makeAnswer } from "../ErrorAnswers.ts"
+import { Errors } from "../../contract/Errors.ts"
 import { Fleet } from "../../health/Fleet.ts"
 import { LiveSettings } from "../../LiveSettings.ts"
-import type { EngineKind } from "../../upstream/EngineKind.ts"
+import type { Model } from "../../contract/ModelsGroup.ts"
+import { handlersOf } from "../RequestContext.ts"
 import { withoutSecrets } from "../../telemetry/Secrets.ts"
+import type { VoiceIndex } from "../../audio/VoiceIndex.ts"
 import { VoiceList } from "../../speech/VoiceList.ts"
 
 /** How long a listing waits for Magpie before it leaves the voices out. */
@@ -159,3 +162,17 @@ export class Models extends Context.Service<
 >()("aviary/http/Models") {
   static readonly layer = Layer.effect(Models, make)
 }
+
+/** `/v1/models`. */
+export const ModelsHandlers = handlersOf(
+  Api,
+  "models",
+  Effect.fnUntraced(function* (handlers) {
+    const models = yield* Models
+    const answer = yield* makeAnswer
+    return handlers
+      .handle("list", () => Effect.map(models.list, (data) => ({ object: "list" as const, data })))
+      .handle("retrieve", ({ params }) => answer(models.find(params.id)))
+      .handle("retrieveOwned", ({ params }) => answer(models.find(`${params.owner}/${params.name}`)))
+  }),
+)

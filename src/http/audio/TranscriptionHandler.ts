@@ -7,17 +7,13 @@ import { Payer } from "../../billing/Payer.ts"
 import { Errors } from "../../contract/Errors.ts"
 import { asksForEvents, type TranscriptFormat, type TranscriptionFields } from "../../contract/TranscriptionForm.ts"
 import { type Transcribed, Transcription, type TranscriptionRequest } from "../../transcription/Transcription.ts"
-import { currentCaller } from "../access/CurrentCaller.ts"
-import { deliverCharged } from "./Delivery.ts"
-import { engineHeader, standInOf } from "./EngineHeader.ts"
+import { currentCaller, makeRateLimits, paying } from "../access/Caller.ts"
+import { deliverCharged, engineHeader, standInOf } from "./Delivery.ts"
 import { Models } from "./Models.ts"
-import { paying } from "../access/Paying.ts"
-import { makeRateLimits } from "../access/RateLimits.ts"
-import { note } from "../RequestNotes.ts"
+import { note } from "../RequestRecord.ts"
 import { rendered } from "./TranscriptAnswer.ts"
 import { makeTranscriptEvents } from "./TranscriptEvents.ts"
 import { makeUploads } from "./Upload.ts"
-
 /** What is asked of the program. Where segments lie is of no use to who gets the text alone. */
 const transcriptionRequest = (
   path: string,

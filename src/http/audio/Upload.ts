@@ -1,16 +1,98 @@
-import { Cause, Duration, Effect, FileSystem, Option, Schema, Stream } from "effect"
+import { Cause, Duration, Effect, FileSystem, Option, RcRef, Schema, Stream } from "effect"
 import { type HttpServerRequest, Multipart } from "effect/http"
 import { anonymous } from "../../billing/Account.ts"
 import type { ApiError } from "../../contract/ApiError.ts"
+import { currentCaller } from "../access/Caller.ts"
 import { Errors } from "../../contract/Errors.ts"
-import { TranscriptionFields } from "../../contract/TranscriptionForm.ts"
+import { JsonUploadRpcs } from "./JsonUploadRpcs.ts"
 import { LiveSettings } from "../../LiveSettings.ts"
+import { schemaFault } from "../RequestFault.ts"
 import { Scratch } from "../../scratch/Scratch.ts"
 import { Settings } from "../../Settings.ts"
-import { currentCaller } from "../access/CurrentCaller.ts"
-import { schemaFault } from "../SchemaFault.ts"
-import { makeFormFields } from "./FormFields.ts"
-import { makeJsonUpload } from "./JsonUpload.ts"
+import { listFields, TranscriptionFields } from "../../contract/TranscriptionForm.ts"
+import { make as makePool, workerUrl } from "../../workers/WorkerPool.ts"
+
+/** What clients send for a field that their user left out. */
+const absent = /^\s*(null|none|undefined)?\s*$/i
+
+const jsonList = (written: string): ReadonlyArray<string> | undefined => {
+  if (!written.trim().startsWith("[")) return undefined
+  try {
+    const list: unknown = JSON.parse(written)
+    return Array.isArray(list) ? list.map(String) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The fields of a form as one record. Of a name that comes several times the first one counts, unless it is a list's: those come as
+ * `name[]`, `name[0]` or `name`, separated by commas or as JSON.
+ */
+export const makeFormFields = () => {
+  const single = new Map<string, string>()
+  const lists = new Map<string, Array<string>>()
+  return {
+    add: (key: string, value: string): void => {
+      const name = key.replace(/\[[^\]]*\]$/, "")
+      if (absent.test(value)) return
+      if (!listFields.has(name)) {
+        if (!single.has(name)) single.set(name, value)
+        return
+      }
+      const members = jsonList(value) ?? value.split(",")
+      const list = lists.get(name) ?? []
+      lists.set(name, [...list, ...members.map((member) => member.trim()).filter((member) => !absent.test(member))])
+    },
+    has: (name: string): boolean => single.has(name),
+    all: (): Readonly<Record<string, unknown>> => ({
+      ...Object.fromEntries(single),
+      ...Object.fromEntries([...lists].filter(([, list]) => list.length > 0)),
+      ...(single.has("response_format")
+        ? { response_format: single.get("response_format")!.trim().toLowerCase() }
+        : {}),
+    }),
+  }
+}
+
+/**
+ * Takes a recording out of JSON, as Open WebUI can send it: `{"model": …, "input_audio": {"data": base64, "format": "wav"}}`. In a
+ * thread, since 25 MiB of it take the event loop a tenth of a second.
+ */
+const makeJsonUpload = Effect.gen(function* () {
+  const threads = yield* RcRef.make({
+    acquire: makePool(JsonUploadRpcs, {
+      url: workerUrl("JsonUploadWorker", import.meta.url),
+      size: 1,
+      resourceLimits: { maxOldGenerationSizeMb: 512 },
+    }),
+    idleTimeToLive: "5 minutes",
+  })
+
+  /** The other fields of the JSON in the file `input`; the recording goes to `output`. */
+  return Effect.fnUntraced(function* (input: string, output: string) {
+    const unwrapped = Effect.flatMap(RcRef.get(threads), (pool) =>
+      pool.run((client) => client.Unwrap({ input, output })),
+    )
+    return yield* Effect.scoped(unwrapped).pipe(
+      Effect.catchTag("WorkerLost", Errors.invalidJson),
+      Effect.catchTag("JsonUploadFault", ({ fault }) => {
+        switch (fault) {
+          case "json":
+            return Errors.invalidJson()
+          case "body":
+            return Errors.invalidBody()
+          case "data":
+            return Errors.missingParameter("input_audio.data")
+          case "base64":
+            return Errors.invalidValue("input_audio.data", "expected a recording in base64")
+          case "disk":
+            return Errors.storageUnavailable()
+        }
+      }),
+    )
+  })
+})
 
 const maxParts = 64
 const maxFieldBytes = 64 * 1024

@@ -2,10 +2,8 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Socket } from "node:net"
 import type { ApiError } from "../../contract/ApiError.ts"
 import { Errors } from "../../contract/Errors.ts"
-import { isLingering, linger } from "./Linger.ts"
-import { responseOn } from "./NodeResponse.ts"
-import { requestId } from "../RequestId.ts"
-
+import { isLingering, linger, responseOn } from "./NodeResponse.ts"
+import { requestId } from "../RequestRecord.ts"
 const errorOf = (code: string | undefined): ApiError => {
   switch (code) {
     case "HPE_HEADER_OVERFLOW":

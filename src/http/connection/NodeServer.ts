@@ -2,12 +2,16 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Deferred, Duration, Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { createServer, type Server } from "node:http"
-import { Settings } from "../../Settings.ts"
-import { Closing } from "./Closing.ts"
 import { answerClientErrors } from "./ClientError.ts"
 import { answerHalfClosed } from "./HalfClosed.ts"
 import { NodeResponse } from "./NodeResponse.ts"
+import { Settings } from "../../Settings.ts"
 import { cutStalledReaders } from "../StalledReaders.ts"
+
+/** Ends when the server begins to close: for answers that would never end by themselves. Without a server of ours it never does. */
+export const Closing = Context.Reference<Effect.Effect<void>>("aviary/http/connection/Closing", {
+  defaultValue: () => Effect.never,
+})
 
 /**
  * Once a server has been told to close, Node lets go of idle connections only at that moment. One whose last request ends

@@ -1,14 +1,18 @@
-import { Duration } from "effect"
-import type { DecodeError } from "../audio/DecodeError.ts"
-import type { BillingError } from "../billing/BillingError.ts"
+import { Duration, Effect } from "effect"
+import { HttpServerResponse } from "effect/http"
 import type { ApiError } from "../contract/ApiError.ts"
-import { Errors } from "../contract/Errors.ts"
-import type { HealthError } from "../health/HealthError.ts"
-import type { SpaceTaken } from "../scratch/ScratchSpace.ts"
-import type { SpeechError, SpeechFailure } from "../speech/SpeechError.ts"
-import type { TranscriptionFailure } from "../transcription/TranscriptionError.ts"
+import type { BillingError } from "../billing/BillingError.ts"
+import type { DecodeError } from "../audio/DecodeError.ts"
 import type { EngineFailure } from "../upstream/EngineFailure.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
+import { Errors } from "../contract/Errors.ts"
+import type { HealthError } from "../health/HealthError.ts"
+import { reasonWords } from "../telemetry/ReasonWords.ts"
+import { note } from "./RequestRecord.ts"
+import type { SpaceTaken } from "../scratch/ScratchSpace.ts"
+import { Settings } from "../Settings.ts"
+import type { SpeechError, SpeechFailure } from "../speech/SpeechError.ts"
+import type { TranscriptionFailure } from "../transcription/TranscriptionError.ts"
 
 /** Milliseconds after which a ledger that was locked or full is worth another try. */
 const ledgerRetryAfter = 5_000
@@ -182,3 +186,33 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
     }
   }
 }
+
+/**
+ * What belongs to a status or a code. After a 408 the rest of the request may still come, and after one without a clear host
+ * nobody knows whose the next is: the connection is over (RFC 9110, 15.5.9, 15.5.2; RFC 9112, 11.2).
+ */
+const headersOf: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  401: { "www-authenticate": 'Bearer realm="aviary"' },
+  408: { connection: "close" },
+  invalid_host: { connection: "close" },
+}
+
+/** `error` on the wire. */
+export const errorResponse = (error: ApiError): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.jsonUnsafe(error.envelope, {
+    status: error.status,
+    headers: { ...error.headers, ...headersOf[error.status], ...headersOf[error.code] },
+  })
+
+/** Turns an error, a room's or the contract's own, into the error response. */
+export const makeAnswer = Effect.map(Settings, (settings) => {
+  const errorOf = makeRoomErrors(settings)
+  return <A, E extends RoomError | ApiError, R>(
+    asked: Effect.Effect<A, E, R>,
+  ): Effect.Effect<A | HttpServerResponse.HttpServerResponse, never, R> =>
+    Effect.catch(asked, (error: RoomError | ApiError) =>
+      error._tag === "ApiError"
+        ? Effect.succeed(errorResponse(error))
+        : Effect.as(note({ why: reasonWords(error.reason) }), errorResponse(errorOf(error))),
+    )
+})

@@ -1,6 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { Accounts } from "../../../src/billing/Accounts.ts"
+import { goDuration } from "../../../src/http/access/Caller.ts"
 import { startGateway } from "../../support/gateway.ts"
 
 type Settings = NonNullable<Parameters<typeof startGateway>[0]>["settings"]
@@ -155,3 +156,15 @@ it.live("counts a recording as a request without text, and a text by its code po
     expect((yield* ask("POST", "/v1/audio/transcriptions", bearer, form)).status).toBe(429)
   }),
 )
+
+it.each([
+  [0, "0ms"],
+  [11.2, "12ms"],
+  [999, "999ms"],
+  [1_000, "1s"],
+  [59_001, "1m0s"],
+  [360_000, "6m0s"],
+  [3_661_000, "1h1m1s"],
+])("%d milliseconds are written %s, as Go and OpenAI do", (millis, written) => {
+  expect(goDuration(millis)).toBe(written)
+})

@@ -1,11 +1,30 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Redacted, References } from "effect"
+import { Cause, Effect, Layer, Logger, Redacted, References } from "effect"
 import { Accounts } from "../../src/billing/Accounts.ts"
-import { Speech } from "../../src/speech/Speech.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineUnreachable } from "../../src/upstream/EngineFailure.ts"
+import { loggable, requestId, whyBroken } from "../../src/http/RequestRecord.ts"
+import { Speech } from "../../src/speech/Speech.ts"
 import { postSpeech } from "../support/aviary.ts"
 import { startGateway, transcriptionOf } from "../support/gateway.ts"
+
+it.each(["a", "550e8400-e29b-41d4-a716-446655440000", "req_1.2:3", "x".repeat(64)])(
+  "keeps the client's %s",
+  (given) => {
+    expect(requestId(given)).toBe(given)
+  },
+)
+
+it.each([undefined, "", "x".repeat(65), "a b", "a\tb", "ü", "<script>", "a\r\nx: y", "sk-aviary-abc"])(
+  "replaces %j",
+  (given) => {
+    expect(requestId(given)).toMatch(/^req_[0-9a-f]{32}$/)
+  },
+)
+
+it("never repeats itself", () => {
+  expect(requestId(undefined)).not.toBe(requestId(undefined))
+})
 
 const away = new EngineError({
   engine: "magpie",
@@ -76,3 +95,15 @@ it.live("health checks and metrics are logged for debugging only, which also tel
     }
   }),
 )
+
+it("a cause is logged as it is, and as text without the key if it repeats one", () => {
+  const harmless = Cause.die(new Error("the engine broke off"))
+  expect(loggable(harmless)).toBe(harmless)
+  const text = loggable(Cause.die(new Error("no route for /v1/sk-aviary-abc")))
+  expect(text).toMatch(/^Error: no route for \/v1\/sk-aviary-…\n +at /)
+})
+
+it("an answer that was broken off is told in words on one line, without a stack and without keys", () => {
+  const cause = Cause.combine(Cause.fail(new Error("the engine broke off")), Cause.die(new Error("sk-aviary-abc")))
+  expect(whyBroken(cause)).toBe("the engine broke off; sk-aviary-…")
+})

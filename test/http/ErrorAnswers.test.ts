@@ -1,7 +1,7 @@
 import { Duration } from "effect"
 import { describe, expect, it } from "vitest"
 import * as Decode from "../../src/audio/DecodeError.ts"
-import { makeRoomErrors } from "../../src/http/RoomErrors.ts"
+import { makeRoomErrors } from "../../src/http/ErrorAnswers.ts"
 import * as Speech from "../../src/speech/SpeechError.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
 import * as Engine from "../../src/upstream/EngineFailure.ts"

@@ -1,8 +1,8 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { ErrorEnvelope } from "../../../src/contract/ErrorEnvelope.ts"
-import { startGateway } from "../../support/gateway.ts"
-import { rawConnection } from "../../support/rawHttp.ts"
+import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
+import { startGateway } from "../support/gateway.ts"
+import { rawConnection } from "../support/rawHttp.ts"
 
 const decode = Schema.decodeUnknownSync(ErrorEnvelope)
 
