@@ -84,3 +84,38 @@ export const SuspectedRecording = Schema.Struct({
   untilMillis: unixMillis,
 }).annotate({ identifier: "SuspectedRecording" })
 export type SuspectedRecording = typeof SuspectedRecording.Type
+
+export interface Settling {
+  readonly until: number
+  readonly wasWedged: boolean
+}
+
+/**
+ * What is known about one engine now.
+ *
+ * @property era changes when a restart begins and when it is over: what began in another era is about another process
+ * @property settling until when, in `elapsedMillis`, the process from before the last restart may still answer; absent
+ *   once the engine was seen gone or not ready. `wasWedged`: whether that process was, so that one that works is another
+ * @property life counts how often it became healthy: a call that began in an earlier life says nothing about this one
+ * @property since Unix milliseconds of the last change of state
+ * @property troubledSince when it last stopped being healthy, in Unix milliseconds; absent while it is
+ * @property lastRecoveryMillis from the first sign of the last wedge to the probe that passed
+ * @property startingSince when a request came for it that was stopped, in Unix milliseconds; absent once it is healthy
+ * @property lastStartMillis from the request that started it the last time to the probe that passed
+ */
+export interface EngineRecord {
+  readonly engine: EngineId
+  readonly state: EngineState
+  readonly reason: string
+  readonly since: number
+  readonly life: number
+  readonly era: number
+  readonly settling: Settling | undefined
+  readonly troubledSince: number | undefined
+  readonly lastRecoveryMillis: number | undefined
+  readonly startingSince: number | undefined
+  readonly lastStartMillis: number | undefined
+  readonly changes: ReadonlyArray<StateChange>
+  readonly probes: ReadonlyArray<ProbeReport>
+  readonly restarts: ReadonlyArray<RestartReport>
+}

@@ -1,45 +1,51 @@
-import { Clock, Context, Effect, Layer, Metric, Stream, SubscriptionRef } from "effect"
+import { Clock, Context, Effect, Layer, Metric, type Scope, Stream, SubscriptionRef } from "effect"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { type EngineId, engineName } from "./EngineId.ts"
 import { Fleet } from "./Fleet.ts"
-import type { ProbeReport, RestartReport, StateChange } from "./EngineReport.ts"
-import { Rounds } from "./Rounds.ts"
+import type { EngineRecord, ProbeReport, RestartReport, Settling } from "./EngineReport.ts"
 import { type EngineEvent, type EngineState, isAsleep, next, refusesRequests } from "./EngineState.ts"
 
-interface Settling {
-  readonly until: number
-  readonly wasWedged: boolean
+/** Something that happened to an engine, as another gateway tells it. */
+export interface News {
+  readonly engine: EngineId
+  readonly event: EngineEvent
+  readonly reason: string
 }
 
 /**
- * What is known about one engine now.
+ * Who of several gateways looks after an engine. Where there is one, it does.
  *
- * @property era changes when a restart begins and when it is over: what began in another era is about another process
- * @property settling until when, in `elapsedMillis`, the process from before the last restart may still answer; absent
- *   once the engine was seen gone or not ready. `wasWedged`: whether that process was, so that one that works is another
- * @property life counts how often it became healthy: a call that began in an earlier life says nothing about this one
- * @property since Unix milliseconds of the last change of state
- * @property troubledSince when it last stopped being healthy, in Unix milliseconds; absent while it is
- * @property lastRecoveryMillis from the first sign of the last wedge to the probe that passed
- * @property startingSince when a request came for it that was stopped, in Unix milliseconds; absent once it is healthy
- * @property lastStartMillis from the request that started it the last time to the probe that passed
+ * - `examine`: `look`, unless another gateway is at it: then what that one finds, which `adopt` is given. At most one gateway looks.
+ * - `heal`: `healing`, unless another gateway is at it. Interrupted where the turn was lost: its gateway stood still.
+ * - `tell`: all other gateways learn of it. Returns at once.
+ * - `hear`: what others tell, and what is known of each engine when one begins, or may have missed something.
+ * - `requested`: runs `look` where another gateway wants to know of an engine that this one looks after.
+ * - `abandoned`: runs `takeOver` for engines that nobody looks after, now and then.
  */
-export interface EngineRecord {
-  readonly engine: EngineId
-  readonly state: EngineState
-  readonly reason: string
-  readonly since: number
-  readonly life: number
-  readonly era: number
-  readonly settling: Settling | undefined
-  readonly troubledSince: number | undefined
-  readonly lastRecoveryMillis: number | undefined
-  readonly startingSince: number | undefined
-  readonly lastStartMillis: number | undefined
-  readonly changes: ReadonlyArray<StateChange>
-  readonly probes: ReadonlyArray<ProbeReport>
-  readonly restarts: ReadonlyArray<RestartReport>
+interface Service {
+  readonly examine: (
+    engine: EngineId,
+    look: Effect.Effect<ProbeReport>,
+    adopt: (report: ProbeReport) => Effect.Effect<void>,
+  ) => Effect.Effect<ProbeReport>
+  readonly heal: (engine: EngineId, healing: Effect.Effect<void>) => Effect.Effect<void>
+  readonly tell: (news: News) => Effect.Effect<void>
+  readonly hear: (learn: (news: News) => Effect.Effect<void>) => Effect.Effect<void, never, Scope.Scope>
+  readonly requested: (look: (engine: EngineId) => Effect.Effect<void>) => Effect.Effect<void, never, Scope.Scope>
+  readonly abandoned: (takeOver: (engine: EngineId) => Effect.Effect<void>) => Effect.Effect<void, never, Scope.Scope>
 }
+
+/** See `Service`. */
+export const Rounds = Context.Reference<Service>("aviary/health/Rounds", {
+  defaultValue: () => ({
+    examine: (_, look) => look,
+    heal: (_, healing) => healing,
+    tell: () => Effect.void,
+    hear: () => Effect.void,
+    requested: () => Effect.void,
+    abandoned: () => Effect.void,
+  }),
+})
 
 /** How many changes, probes and restarts are kept of each engine, newest last. */
 const historyLength = 50

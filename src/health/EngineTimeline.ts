@@ -1,6 +1,7 @@
 import { Clock, Context, Effect, Layer, Stream } from "effect"
 import type { EngineId } from "./EngineId.ts"
-import { type EngineRecord, EngineStates } from "./EngineStates.ts"
+import { EngineStates } from "./EngineStates.ts"
+import { type EngineRecord } from "./EngineReport.ts"
 import { Fleet } from "./Fleet.ts"
 import type { TimelineEvent } from "./TimelineEvent.ts"
 

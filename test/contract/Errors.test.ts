@@ -4,7 +4,7 @@ import { ffmpegMissing, tooLong, undecodable } from "../../src/audio/DecodeError
 import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
 import type { ErrorKind } from "../../src/contract/ErrorKind.ts"
 import { Errors } from "../../src/contract/Errors.ts"
-import { explain, explainStart } from "../../src/health/Refusal.ts"
+import { explain, explainStart } from "../../src/health/HealthError.ts"
 import { incomplete } from "../../src/speech/Synthesis.ts"
 
 const kinds = Object.values(Errors) as unknown as ReadonlyArray<ErrorKind>

@@ -5,7 +5,7 @@ import { saidBy } from "../../database/DatabaseError.ts"
 import { EngineId } from "../EngineId.ts"
 import type { EngineEvent } from "../EngineState.ts"
 import type { ProbeReport } from "../EngineReport.ts"
-import { type News, Rounds } from "../Rounds.ts"
+import { type News, Rounds } from "../EngineStates.ts"
 
 /** Milliseconds: how long a gateway that says nothing keeps its turn, how often it says something, and how often others look. */
 const usual = { lease: 6_000, renewal: 2_000, watch: 3_000 }

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Queue, Scope } from "effect"
 import type { ProbeReport } from "../../../src/health/EngineReport.ts"
 import * as PostgresRounds from "../../../src/health/postgres/PostgresRounds.ts"
-import { type News, Rounds } from "../../../src/health/Rounds.ts"
+import { type News, Rounds } from "../../../src/health/EngineStates.ts"
 import { databaseAt } from "../../support/postgres.ts"
 import { newDatabase } from "../../support/sharedPostgres.ts"
 
