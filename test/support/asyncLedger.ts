@@ -6,7 +6,7 @@ import type { Rule } from "../../src/billing/book/Statement.ts"
 import { exitOf } from "../../src/billing/GroupCommit.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"
 import { migrate } from "../../src/billing/sqlite/Migrations.ts"
-import { Runner } from "../../src/billing/sqlite/Runner.ts"
+import { Runner } from "../../src/billing/sqlite/SqliteBook.ts"
 import { sqliteDialect } from "../../src/billing/sqlite/SqliteDialect.ts"
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))

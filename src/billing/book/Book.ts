@@ -2,13 +2,13 @@ import { LedgerUnavailable } from "../BillingError.ts"
 import { type Answered, type Asked, queries } from "../Operations.ts"
 import { accountRules } from "./AccountRules.ts"
 import type { Transactions } from "./Dialect.ts"
+import { holdEndRules } from "./HoldEnds.ts"
 import { holdRules } from "./Holds.ts"
 import { keyRules } from "./Keys.ts"
 import { rateRules } from "./Rates.ts"
 import { Refusal } from "./Refusal.ts"
 import { reports } from "./Reports.ts"
-import type { Rules } from "./Rules.ts"
-import { command, type Rule } from "./Statement.ts"
+import { command, type Rule, type Rules } from "./Statement.ts"
 
 /** All that a ledger does, apart from the database that it is kept in. */
 export interface Book {
@@ -21,7 +21,7 @@ export interface Book {
   readonly commits: () => number
 }
 
-const rules: Rules = { ...holdRules, ...accountRules, ...keyRules, ...rateRules, ...reports }
+const rules: Rules = { ...holdRules, ...holdEndRules, ...accountRules, ...keyRules, ...rateRules, ...reports }
 
 /** Does one operation, within whatever transaction there is. Throws what the database throws, and leaves nothing behind where it refuses. */
 export function* answerTo({ name, input }: Asked): Rule<Answered> {

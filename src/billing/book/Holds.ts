@@ -1,25 +1,28 @@
-import { AlreadyReleased } from "../BillingError.ts"
-import type { Hold, Settlement } from "../Hold.ts"
-import type { Answer, Question } from "../Operations.ts"
+import {
+  type BillingReason,
+  CapReached,
+  IdempotencyConflict,
+  IdempotencyInProgress,
+  InsufficientQuota,
+  InvalidKey,
+  UnknownAccount,
+  UnknownKey,
+} from "../BillingError.ts"
+import { stopped } from "../Account.ts"
+import { unusable } from "../ApiKey.ts"
+import type { Hold } from "../Hold.ts"
+import type { Question, Reserve } from "../Operations.ts"
 import { price } from "../RateCard.ts"
-import { billedQuantity, type Part, type Usage } from "../Usage.ts"
-import { chargeId, enter, entryOf, refundId, spend } from "./Entries.ts"
-import { earlier, forget, remember } from "./Idempotency.ts"
-import { cardAt, cardOf } from "./Rates.ts"
+import type { Usage } from "../Usage.ts"
+import { stateOf, termsOf } from "./AccountRules.ts"
+import { entryOf, monthOf, refundId } from "./Entries.ts"
+import { cardAt } from "./Rates.ts"
 import { Refusal } from "./Refusal.ts"
-import type { Rules } from "./Rules.ts"
-import { meansOf, shortfall } from "./Shortfall.ts"
-import { all, change, one, type Row, type Rule, type Sql, write } from "./Statement.ts"
+import { all, change, one, type Row, type Rule, type Rules, write } from "./Statement.ts"
 
-/** How long an ended hold can still answer what became of it, in milliseconds. */
-const endedHoldAge = 30 * 24 * 60 * 60 * 1000
+export const holdRow = (id: string): Rule<Row | undefined> => one("SELECT * FROM holds WHERE id = ?", id)
 
-/** How far the clocks of gateways on one ledger may be apart, in milliseconds. */
-const clocksDisagree = 60_000
-
-const holdRow = (id: string): Rule<Row | undefined> => one("SELECT * FROM holds WHERE id = ?", id)
-
-const usageOf = (row: Row): Usage => {
+export const usageOf = (row: Row): Usage => {
   const [model, size] = [row["model"] as string, row["size"] as number]
   return row["usage"] === "speech"
     ? { kind: "speech", model, characters: size }
@@ -43,7 +46,7 @@ const toHold = (row: Row, replay?: { readonly claim: string; readonly outcome: s
   outcome: replay?.outcome ?? null,
 })
 
-const expire = (id: string, now: number): Rule<void> =>
+export const expire = (id: string, now: number): Rule<void> =>
   write(
     "UPDATE holds SET state = 'expired', reason = 'its owner is gone', ended_at = ? WHERE id = ? AND state = 'held'",
     now,
@@ -58,12 +61,142 @@ const expireOverdueOf = (accountId: string, now: number): Rule<number> =>
   )
 
 /** While a request has a claim to a charge, no other that failed has it paid back. */
-const layClaim = (claimant: string, holdId: string): Rule<void> =>
+export const layClaim = (claimant: string, holdId: string): Rule<void> =>
   write("INSERT INTO claims (claimant, hold_id) VALUES (?, ?) ON CONFLICT DO NOTHING", claimant, holdId)
 
 /** Until its answer is out, or `due` is over and a crash has kept it back. */
-const awaitDelivery = (claimant: string, due: number): Rule<void> =>
+export const awaitDelivery = (claimant: string, due: number): Rule<void> =>
   write("INSERT INTO undelivered (claimant, due) VALUES (?, ?) ON CONFLICT DO NOTHING", claimant, due)
+
+type Payer = Pick<Reserve, "accountId" | "keyId" | "now">
+
+const live =
+  "SELECT coalesce(sum(amount), 0) FROM holds WHERE account_id = accounts.id AND state = 'held' AND expires_at > ?1"
+const spentBy = (subject: string) => `SELECT spent FROM spending WHERE subject = ${subject} AND month = ?2`
+
+/** Sums are made only where there is a limit that they count against. */
+const ofAccount = `accounts.*, (SELECT count(*) FROM holds WHERE id = ?3) AS reserved,
+  CASE WHEN accounts.kind = 'prepaid' OR accounts.monthly_cap IS NOT NULL THEN (${live}) END AS held,
+  CASE WHEN accounts.monthly_cap IS NOT NULL THEN (${spentBy("accounts.id")}) END AS spent`
+const ofKey = `keys.id AS "keyId", keys.account_id AS "keyAccount", keys.expires_at AS "keyExpiresAt",
+  keys.revoked_at AS "keyRevokedAt", keys.monthly_cap AS "keyCap",
+  CASE WHEN keys.monthly_cap IS NOT NULL THEN (${live} AND key_id = keys.id) END AS "keyHeld",
+  CASE WHEN keys.monthly_cap IS NOT NULL THEN (${spentBy("keys.id")}) END AS "keySpent"`
+
+/** All that decides whether somebody may pay, as it is now: in one statement, since every request waits for it. */
+const withoutKey = `SELECT ${ofAccount} FROM accounts WHERE accounts.id = ?4`
+const withKey = `SELECT ${ofAccount}, ${ofKey} FROM accounts LEFT JOIN keys ON keys.id = ?5 WHERE accounts.id = ?4`
+
+/** @property reserved whether there is the hold that was asked for */
+interface Means {
+  readonly reserved: boolean
+  readonly row: Row | undefined
+}
+
+/** What a payer has. Live holds count; with `dueAfter`, only those that expire later. */
+function* meansOf({ accountId, keyId, now }: Payer, holdId: string | null, dueAfter = 0): Rule<Means> {
+  const values = [dueAfter, monthOf(now), holdId, accountId]
+  const row = yield* keyId === null ? one(withoutKey, ...values) : one(withKey, ...values, keyId)
+  return { row, reserved: row?.["reserved"] === 1 }
+}
+
+/** The account that is to pay, where it and the key may be used. */
+const usable = ({ accountId, keyId, now }: Payer, row: Row | undefined): Row => {
+  if (row === undefined) throw new Refusal(new UnknownAccount({ accountId }))
+  const halt = stopped(accountId, stateOf(row))
+  if (halt !== undefined) throw new Refusal(halt)
+  if (keyId === null) return row
+  if (row["keyId"] === null) throw new Refusal(new UnknownKey({ keyId }))
+  const key = {
+    id: keyId,
+    expiresAt: row["keyExpiresAt"] as number | null,
+    revokedAt: row["keyRevokedAt"] as number | null,
+  }
+  const reason = row["keyAccount"] === accountId ? unusable(key, now) : new InvalidKey()
+  if (reason !== undefined) throw new Refusal(reason)
+  return row
+}
+
+/** Why `needed` more micro-units may not be reserved, or undefined. What costs nothing is always admitted. */
+const shortfall = (payer: Payer, { row: found }: Means, needed: number): BillingReason | undefined => {
+  const row = usable(payer, found)
+  const amountOf = (column: string) => (row[column] as number | null) ?? 0
+  if (needed === 0) return undefined
+  const terms = termsOf(row)
+  if (terms.kind === "prepaid") {
+    const available = amountOf("balance") + terms.overdraft - amountOf("held")
+    if (needed > available) return new InsufficientQuota({ available, needed })
+  } else if (terms.monthlyCap !== null) {
+    const used = amountOf("spent") + amountOf("held")
+    if (used + needed > terms.monthlyCap)
+      return new CapReached({ scope: "account", cap: terms.monthlyCap, used, needed })
+  }
+  const cap = (row["keyCap"] as number | null | undefined) ?? null
+  if (cap !== null) {
+    const used = amountOf("keySpent") + amountOf("keyHeld")
+    if (used + needed > cap) return new CapReached({ scope: "key", cap, used, needed })
+  }
+  return undefined
+}
+
+/** How long an idempotency key is remembered, in milliseconds. */
+const rememberedFor = 24 * 60 * 60 * 1000
+
+/**
+ * The hold of an earlier request with the same idempotency key and what it left.
+ *
+ * - `paid` in full, so that nothing is charged for the same again; `part` its client left and has paid for what it was handed
+ * - `overdue` its owner is gone; `failed` nothing was charged for it
+ */
+interface Earlier {
+  readonly was: "paid" | "part" | "overdue" | "failed"
+  readonly hold: Row
+  readonly id: string
+  readonly outcome: string | null
+}
+
+function* earlier({
+  accountId,
+  idempotency,
+  now,
+}: Pick<Reserve, "accountId" | "idempotency" | "now">): Rule<Earlier | undefined> {
+  if (idempotency === null) return undefined
+  const known = yield* one("SELECT * FROM idempotency WHERE account_id = ? AND key = ?", accountId, idempotency.key)
+  if (known === undefined || (known["created_at"] as number) <= now - rememberedFor) return undefined
+  if (known["fingerprint"] !== idempotency.fingerprint) throw new Refusal(new IdempotencyConflict())
+  const hold = yield* one("SELECT * FROM holds WHERE id = ?", known["hold_id"] as string)
+  if (hold === undefined) return undefined
+  const found = { hold, id: hold["id"] as string, outcome: known["outcome"] as string | null }
+  if (hold["state"] === "held") {
+    if ((hold["expires_at"] as number) > now) throw new Refusal(new IdempotencyInProgress())
+    return { ...found, was: "overdue" }
+  }
+  const charged = hold["state"] === "settled" && (yield* entryOf(refundId(found.id))) === undefined
+  return { ...found, was: !charged ? "failed" : hold["reason"] === null ? "paid" : "part" }
+}
+
+/** Lets requests with the same idempotency key find the hold of this one. */
+function* remember({ holdId, accountId, idempotency, now }: Reserve): Rule<void> {
+  if (idempotency === null) return
+  yield* write(
+    `INSERT INTO idempotency (account_id, key, fingerprint, hold_id, created_at) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (account_id, key) DO UPDATE
+     SET fingerprint = excluded.fingerprint, hold_id = excluded.hold_id, created_at = excluded.created_at, outcome = NULL`,
+    accountId,
+    idempotency.key,
+    idempotency.fingerprint,
+    holdId,
+    now,
+  )
+}
+
+/** Forgets keys that are too old, `limit` at most; answers with how many. */
+export const forget = (now: number, limit: number): Rule<number> =>
+  change(
+    "DELETE FROM idempotency WHERE (account_id, key) IN (SELECT account_id, key FROM idempotency WHERE created_at <= ? LIMIT ?)",
+    now - rememberedFor,
+    limit,
+  )
 
 function* hold({ holdId }: Question<"hold">): Rule<Hold | null> {
   const row = yield* holdRow(holdId)
@@ -85,7 +218,7 @@ function* afford(input: Question<"afford">): Rule<null> {
   return null
 }
 
-function* reserve(input: Question<"reserve">): Rule<Hold> {
+export function* reserve(input: Question<"reserve">): Rule<Hold> {
   let means = yield* meansOf(input, input.holdId)
   if (means.reserved) return toHold((yield* holdRow(input.holdId)) as Row)
   const before = yield* earlier(input)
@@ -131,182 +264,4 @@ function* reserve(input: Question<"reserve">): Rule<Hold> {
   }
 }
 
-/** Pays a charge back, once; says whether it did. */
-function* refund(hold: Row, reason: string, now: number): Rule<boolean> {
-  const holdId = hold["id"] as string
-  const charge = yield* entryOf(chargeId(holdId))
-  if (charge === undefined || (yield* entryOf(refundId(holdId))) !== undefined) return false
-  yield* enter({
-    ...charge,
-    operationId: refundId(holdId),
-    at: now,
-    kind: "refund",
-    amount: Math.abs(charge.amount),
-    reason,
-    quantity: charge.quantity === null ? null : 0 - charge.quantity,
-  })
-  yield* spend(charge.accountId, charge.keyId, charge.at, charge.amount)
-  return true
-}
-
-interface PaidPart {
-  readonly hold: Row
-  readonly amount: number
-  readonly quantity: number
-}
-
-/** What was charged for a part of the request that `hold` repeats, if it stands. */
-function* paidPart(hold: Row): Rule<PaidPart | undefined> {
-  const id = hold["repeats"] as string | null
-  if (id === null) return undefined
-  const before = yield* holdRow(id)
-  const charge = yield* entryOf(chargeId(id))
-  if (before === undefined || charge === undefined || (yield* entryOf(refundId(id))) !== undefined) return undefined
-  return { hold: before, amount: Math.abs(charge.amount), quantity: charge.quantity ?? 0 }
-}
-
-/** `repeatable`: whether it has an idempotency key. */
-const endAsSettled = `UPDATE holds SET state = 'settled', reason = ?, ended_at = ? WHERE id = ? AND state = 'held'
-  RETURNING *, (SELECT count(*) FROM idempotency WHERE hold_id = holds.id) AS repeatable`
-
-/** What settling comes to of a hold that has ended. Settled before: answers as then, unless it was paid back since. */
-function* endedBefore(holdId: string, served: Settlement["served"]): Rule<Settlement> {
-  const hold = yield* holdRow(holdId)
-  if (hold === undefined) throw ended(holdId, "unknown", "no such hold")
-  if (hold["state"] !== "settled")
-    throw ended(holdId, hold["state"] as "released" | "expired", hold["reason"] as string)
-  const charge = yield* entryOf(chargeId(holdId))
-  const refunded = yield* entryOf(refundId(holdId))
-  if (refunded !== undefined || charge === undefined) throw ended(holdId, "refunded", refunded?.reason ?? "")
-  return {
-    holdId,
-    accountId: charge.accountId,
-    amount: Math.abs(charge.amount),
-    balance: charge.balance,
-    served: charge.served ?? served,
-    settledAt: charge.at,
-    replayed: true,
-  }
-}
-
-function* settle({ holdId, served, outcome, part, now }: Question<"settle">): Rule<Settlement> {
-  const reason = part === undefined ? null : `the client left with ${percent(part)} of it`
-  const hold = yield* one(endAsSettled, reason, now, holdId)
-  if (hold === undefined) return yield* endedBefore(holdId, served)
-
-  const [accountId, keyId] = [hold["account_id"] as string, hold["key_id"] as string | null]
-  const usage = usageOf(hold)
-  const rateVersion = hold["rate_version"] as number
-  const before = yield* paidPart(hold)
-  // Never more than was held, whatever it was held for: no balance passes its floor.
-  const due = Math.min(price(yield* cardOf(rateVersion), usage, served, part), hold["amount"] as number)
-  const amount = Math.max(due, before?.amount ?? 0)
-  if (part === undefined) {
-    if (hold["repeatable"] !== 0) {
-      yield* write("UPDATE idempotency SET outcome = ? WHERE hold_id = ?", outcome, holdId)
-      yield* layClaim(holdId, holdId)
-    }
-    yield* awaitDelivery(holdId, hold["expires_at"] as number)
-  }
-  if (before !== undefined) yield* refund(before.hold, "repeated", now)
-  const balance = yield* enter({
-    operationId: chargeId(holdId),
-    at: now,
-    accountId,
-    keyId,
-    holdId,
-    kind: "charge",
-    amount: 0 - amount,
-    usage: usage.kind,
-    model: usage.model,
-    quantity: Math.max(billedQuantity(usage, part), before?.quantity ?? 0),
-    served,
-    rateVersion,
-    reason,
-  })
-  yield* spend(accountId, keyId, now, amount)
-  return { holdId, accountId, amount, balance, served, settledAt: now, replayed: false }
-}
-
-function* charge(input: Question<"charge">): Rule<Answer<"charge">> {
-  const made = yield* reserve(input)
-  if (made.replayed) return { hold: made, settlement: null }
-  const { served, now } = input
-  return { hold: made, settlement: yield* settle({ holdId: made.id, served, outcome: null, now }) }
-}
-
-const markDelivered: Sql = ({ members }) => `DELETE FROM undelivered WHERE claimant IN (${members("?")})`
-
-function* delivered({ claims }: Question<"delivered">): Rule<null> {
-  yield* write(markDelivered, JSON.stringify(claims))
-  return null
-}
-
-function* release({ holdId, reason, refund: payBack, now }: Question<"release">): Rule<Answer<"release">> {
-  const claimed = yield* one("SELECT hold_id FROM claims WHERE claimant = ?", holdId)
-  const charged = (claimed?.["hold_id"] as string | undefined) ?? holdId
-  const hold = yield* holdRow(charged)
-  if (hold?.["state"] === "held") {
-    yield* write("UPDATE holds SET state = 'released', reason = ?, ended_at = ? WHERE id = ?", reason, now, holdId)
-    return { done: "released" }
-  }
-  if (payBack) yield* write("DELETE FROM undelivered WHERE claimant = ?", holdId)
-  if (!payBack || hold?.["state"] !== "settled") return { done: "nothing" }
-  yield* write("DELETE FROM claims WHERE claimant = ?", holdId)
-  if ((yield* one("SELECT 1 FROM claims WHERE hold_id = ?", charged)) !== undefined) return { done: "nothing" }
-  return { done: (yield* refund(hold, reason, now)) ? "refunded" : "nothing" }
-}
-
-function* renew({ holdId, expiresAt }: Question<"renew">): Rule<Answer<"renew">> {
-  const renewed = yield* change(
-    "UPDATE holds SET expires_at = CASE WHEN expires_at < ?1 THEN ?1 ELSE expires_at END WHERE id = ?2 AND state = 'held'",
-    expiresAt,
-    holdId,
-  )
-  return { live: renewed > 0 }
-}
-
-function* reap({ limit, now, alone = false }: Question<"reap">): Rule<Answer<"reap">> {
-  // Made while the clock ran ahead: it would not be due before that time comes again.
-  yield* change(
-    "UPDATE holds SET expires_at = ?1 + expires_at - created_at, created_at = ?1 WHERE state = 'held' AND created_at > ?2",
-    now,
-    now + clocksDisagree,
-  )
-  const overdue = alone ? Number.MAX_SAFE_INTEGER : now
-  const due = yield* all(
-    "SELECT id FROM holds WHERE state = 'held' AND expires_at <= ? ORDER BY expires_at, id LIMIT ?",
-    overdue,
-    limit,
-  )
-  for (const { id } of due) yield* expire(id as string, now)
-  const keptBack = yield* all(
-    "SELECT claimant FROM undelivered WHERE due <= ? ORDER BY due, claimant LIMIT ?",
-    overdue,
-    limit,
-  )
-  let refunded = 0
-  for (const { claimant } of keptBack) {
-    const reason = "its answer was kept back by a crash"
-    const { done } = yield* release({ holdId: claimant as string, reason, refund: true, now })
-    if (done === "refunded") refunded += 1
-  }
-  const old = "SELECT id FROM holds WHERE state <> 'held' AND ended_at <= ? ORDER BY ended_at LIMIT ?"
-  yield* change(`DELETE FROM claims WHERE hold_id IN (${old})`, now - endedHoldAge, limit)
-  const forgottenKeys = yield* forget(now, limit)
-  const forgottenHolds = yield* change(`DELETE FROM holds WHERE id IN (${old})`, now - endedHoldAge, limit)
-  return { expired: due.length, refunded, forgotten: forgottenKeys + forgottenHolds }
-}
-
-type Names = "hold" | "holds" | "reserve" | "afford" | "settle" | "charge" | "delivered" | "release" | "renew" | "reap"
-
-export const holdRules: Rules<Names> = {
-  ...{ hold, holds, reserve, afford, settle, charge },
-  ...{ delivered, release, renew, reap },
-}
-
-/** For people: the charge is from the exact fraction. */
-const percent = ({ handed, of }: Part) => `${Math.max(1, Math.floor((100 * handed) / of))} %`
-
-const ended = (holdId: string, how: AlreadyReleased["how"], reason: string) =>
-  new Refusal(new AlreadyReleased({ holdId, how, reason }))
+export const holdRules: Rules<"hold" | "holds" | "reserve" | "afford"> = { hold, holds, reserve, afford }

@@ -1,10 +1,9 @@
 import type { ApiKey } from "../ApiKey.ts"
 import { UnknownKey } from "../BillingError.ts"
 import { type Priority, usualPriority } from "../Priority.ts"
-import { accountRow, refuseClosed, stateOf } from "./AccountRows.ts"
+import { accountRow, refuseClosed, stateOf } from "./AccountRules.ts"
 import { Refusal } from "./Refusal.ts"
-import type { Rules } from "./Rules.ts"
-import { all, change, one, type Row, type Rule } from "./Statement.ts"
+import { all, change, one, type Row, type Rule, type Rules } from "./Statement.ts"
 
 const toKey = (row: Row): ApiKey => ({
   id: row["id"] as string,

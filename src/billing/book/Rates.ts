@@ -1,8 +1,7 @@
 import { UnknownRates } from "../BillingError.ts"
 import type { RateCard } from "../RateCard.ts"
 import { Refusal } from "./Refusal.ts"
-import type { Rules } from "./Rules.ts"
-import { all, change, kept, one, type Row, type Rule } from "./Statement.ts"
+import { all, change, kept, one, type Row, type Rule, type Rules } from "./Statement.ts"
 
 /** Which versions take over from `old`, once they hold. By the time that each says it would be all that begin later. */
 const takesOver = `CASE

@@ -1,7 +1,6 @@
 import type { Serving, StatementQuery, UsageQuery, UsageRow } from "../Operations.ts"
 import { toEntry } from "./Entries.ts"
-import type { Rules } from "./Rules.ts"
-import { all, change, type Sql } from "./Statement.ts"
+import { all, change, type Rules, type Sql } from "./Statement.ts"
 
 const columns = { account: "account_id", key: "key_id", model: "model", kind: "usage" } as const
 

@@ -1,4 +1,5 @@
 import type { Dialect } from "./Dialect.ts"
+import type { Answer, OperationName, Question } from "../Operations.ts"
 
 /** A line of a result, by column. Whole numbers are `number`s: none passes 2^53. */
 export type Row = Record<string, unknown>
@@ -54,4 +55,9 @@ export function* write(sql: Sql, ...values: ReadonlyArray<Value>): Rule<void> {
 /** What takes no values: where a transaction begins and ends. */
 export function* command(sql: Sql): Rule<void> {
   yield { sql, values: [], want: "nothing" }
+}
+
+/** A rule for each of these operations. */
+export type Rules<Names extends OperationName = OperationName> = {
+  readonly [K in Names]: (input: Question<K>) => Rule<Answer<K>>
 }

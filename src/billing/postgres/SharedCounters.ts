@@ -2,8 +2,7 @@ import { Effect, Layer } from "effect"
 import { Database } from "../../database/Database.ts"
 import { elapsedMillis } from "../../telemetry/Elapsed.ts"
 import { BillingError } from "../BillingError.ts"
-import type { Bucket } from "../Bucket.ts"
-import { Counters } from "../Counters.ts"
+import { type Bucket, Counters } from "../Counters.ts"
 import { reasonOf } from "./PostgresDialect.ts"
 
 /** A gateway takes this part of a limit at a time: so much may lie unused with each, and is refused elsewhere meanwhile. */

@@ -1,8 +1,15 @@
 import { workerData } from "node:worker_threads"
 import { answerQuestions } from "../../workers/AnswerQuestions.ts"
 import type { BillingReason } from "../BillingError.ts"
-import { type LedgerAnswer, type LedgerQuestion, type LedgerWorkerData, sent, takeApart } from "./LedgerThread.ts"
-import { openBook, type SqliteBook } from "./SqliteBook.ts"
+import {
+  type LedgerAnswer,
+  type LedgerQuestion,
+  type LedgerWorkerData,
+  openBook,
+  sent,
+  type SqliteBook,
+  takeApart,
+} from "./SqliteBook.ts"
 import { reasonOf } from "./SqliteDialect.ts"
 
 let book: SqliteBook | undefined

@@ -1,14 +1,89 @@
-import { mkdirSync, openSync, closeSync } from "node:fs"
-import { dirname } from "node:path"
-import { DatabaseSync } from "node:sqlite"
+import { closeSync, mkdirSync, openSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { makeBook } from "../book/Book.ts"
 import { addUp, agree } from "../book/Opening.ts"
 import { Refusal } from "../book/Refusal.ts"
 import { type Answered, type Asked, type OperationName, queries } from "../Operations.ts"
-import { cannotOpen } from "./CannotOpen.ts"
 import { inspect, migrate } from "./Migrations.ts"
-import { Runner } from "./Runner.ts"
 import { reasonOf, sqliteDialect } from "./SqliteDialect.ts"
+import { BillingReason, LedgerUnavailable } from "../BillingError.ts"
+import type { Rule, Statement } from "../book/Statement.ts"
+import { Schema } from "effect"
+
+/** Runs rules on one connection, without a wait. Each text is prepared once, when it is first used. */
+export class Runner {
+  readonly #db: DatabaseSync
+  readonly #prepared = new Map<string, StatementSync>()
+
+  constructor(db: DatabaseSync) {
+    this.#db = db
+  }
+
+  run<A>(rule: Rule<A>): A {
+    let step = rule.next()
+    while (step.done !== true) {
+      let result: unknown
+      try {
+        result = this.execute(step.value)
+      } catch (error) {
+        step = rule.throw(error)
+        continue
+      }
+      step = rule.next(result)
+    }
+    return step.value
+  }
+
+  execute({ sql, values, want }: Statement): unknown {
+    const text = typeof sql === "string" ? sql : sql(sqliteDialect)
+    switch (want) {
+      case "one":
+      case "kept":
+        return this.#prepare(text).get(...values)
+      case "all":
+        return this.#prepare(text).all(...values)
+      case "changes":
+        return Number(this.#prepare(text).run(...values).changes)
+      case "later":
+        return void this.#prepare(text).run(...values)
+      case "nothing":
+        // Of some errors, such as a full disk, SQLite has rolled back by itself.
+        if (text === sqliteDialect.rollback && !this.#db.isTransaction) return undefined
+        return this.#db.exec(text)
+    }
+  }
+
+  #prepare(text: string): StatementSync {
+    const known = this.#prepared.get(text)
+    if (known !== undefined) return known
+    const made = this.#db.prepare(text)
+    this.#prepared.set(text, made)
+    return made
+  }
+}
+
+const elsewhere = "set AVIARY_DATA_DIR to another directory"
+
+/** By kind; a mismatch says itself what to do. */
+const advice: Record<LedgerUnavailable["kind"], string | undefined> = {
+  corrupt: `Restore it from a backup, or move it away, or ${elsewhere}`,
+  newer: `Start the newer Aviary that wrote it, or ${elsewhere}`,
+  locked: `Stop the other program that keeps it locked, or ${elsewhere}`,
+  full: `Make room on its disk, or ${elsewhere}`,
+  failed: `Let this user read and write it and its directory, or ${elsewhere}`,
+  mismatch: undefined,
+  overloaded: undefined,
+  lost: undefined,
+}
+
+/** Why the ledger at `path` does not open, for who starts the gateway: which file, what is wrong with it, what to do. */
+const cannotOpen = (path: string, reason: BillingReason): BillingReason => {
+  if (!(reason instanceof LedgerUnavailable)) return reason
+  const { kind, message } = reason
+  const sentences = [`The ledger ${resolve(path)} cannot be used: ${message}`, advice[kind]].filter(Boolean)
+  return new LedgerUnavailable({ kind, message: `${sentences.join(". ")}.` })
+}
 
 /**
  * @property path of the database, or `:memory:`
@@ -107,3 +182,28 @@ const open = ({
     throw error
   }
 }
+
+/** `workerData` of a ledger's thread. */
+export type LedgerWorkerData = BookOptions
+
+/**
+ * What a ledger's thread is asked: to open the ledger, or to apply a group, for which it opens it if it is not open. That it cannot be
+ * opened is an answer.
+ */
+export type LedgerQuestion = { readonly open: true } | { readonly apply: ReadonlyArray<Asked> }
+
+/** Questions and answers are plain data; reasons are classes, which are taken apart on one side and made again on the other. */
+type Sent = { readonly answer: unknown } | { readonly refused: unknown }
+
+/** @property version another one once another process has changed the ledger */
+export type LedgerAnswer =
+  | { readonly cannotOpen: unknown }
+  | { readonly answered: ReadonlyArray<Sent>; readonly commits: number; readonly version: number }
+
+export const takeApart = Schema.encodeSync(BillingReason)
+export const makeAgain = Schema.decodeUnknownSync(BillingReason)
+
+export const sent = (answered: Answered): Sent =>
+  "refused" in answered ? { refused: takeApart(answered.refused) } : answered
+
+export const received = (one: Sent): Answered => ("refused" in one ? { refused: makeAgain(one.refused) } : one)

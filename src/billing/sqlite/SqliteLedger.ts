@@ -10,8 +10,15 @@ import { Ledger } from "../Ledger.ts"
 import { makeLedgerDoubt } from "../LedgerDoubt.ts"
 import { makeKnownKeys } from "../KnownKeys.ts"
 import { type Answer, type Asked, type OperationName, queries, type Question, reports } from "../Operations.ts"
-import { type LedgerAnswer, type LedgerQuestion, type LedgerWorkerData, makeAgain, received } from "./LedgerThread.ts"
-import { type BookOptions, openBook } from "./SqliteBook.ts"
+import {
+  type BookOptions,
+  type LedgerAnswer,
+  type LedgerQuestion,
+  type LedgerWorkerData,
+  makeAgain,
+  openBook,
+  received,
+} from "./SqliteBook.ts"
 
 type Options = Omit<BookOptions, "readOnly" | "checked">
 
