@@ -130,8 +130,12 @@ export const makeResampler = (from: number, to: number): Resampler => {
     return output
   }
 
+  /** What is held and what comes, side by side; made again only where that is longer than ever before. */
+  let room: Int16Array = new Int16Array(0)
   const joined = (samples: Int16Array): Int16Array => {
-    const available = new Int16Array(held.length + samples.length)
+    const length = held.length + samples.length
+    if (room.length < length) room = new Int16Array(length)
+    const available = room.subarray(0, length)
     available.set(held)
     available.set(samples, held.length)
     return available

@@ -42,13 +42,21 @@ export const toInt16 = (value: number): number => {
   return rounded === rounded ? rounded : 0
 }
 
-/** The channels of the whole frames in `bytes`, between -1 and 1; a frame that is cut off is left out. */
-export const channelSamples = (layout: WavLayout, bytes: Uint8Array): ReadonlyArray<Float32Array> => {
+/**
+ * The channels of the whole frames in `bytes`, between -1 and 1; a frame that is cut off is left out.
+ *
+ * @param into an array for each channel, long enough, of which those answered are the beginnings
+ */
+export const channelSamples = (
+  layout: WavLayout,
+  bytes: Uint8Array,
+  into?: ReadonlyArray<Float32Array>,
+): ReadonlyArray<Float32Array> => {
   const read = sampleReader(layout, new DataView(bytes.buffer, bytes.byteOffset, bytes.length))
   const sampleBytes = layout.bits / 8
   const frames = Math.floor(bytes.length / layout.frameBytes)
   return Array.from({ length: layout.channels }, (_, channel) => {
-    const samples = new Float32Array(frames)
+    const samples = into?.[channel]!.subarray(0, frames) ?? new Float32Array(frames)
     for (let frame = 0; frame < frames; frame++) {
       samples[frame] = read(frame * layout.frameBytes + channel * sampleBytes) / 32_768
     }

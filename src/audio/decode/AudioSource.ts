@@ -2,7 +2,7 @@
  * A piece of decoded audio.
  *
  * @property sampleRate Hz
- * @property channels the samples of each channel, between -1 and 1, all of one length
+ * @property channels the samples of each channel, between -1 and 1, all of one length. Valid until the next piece is asked for
  * @property damaged frames that the decoder could not read
  */
 export interface Decoded {

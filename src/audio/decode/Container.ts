@@ -11,8 +11,8 @@ export interface Sniffed {
   readonly start: number
 }
 
-/** Answers the bytes from `offset`, as many as there are up to `length`. */
-export type ReadAt = (offset: number, length: number) => Uint8Array
+/** Answers the bytes from `offset`, as many as there are up to `length`: the beginning of `into`, where that is given. */
+export type ReadAt = (offset: number, length: number, into?: Uint8Array) => Uint8Array
 
 const text = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
 

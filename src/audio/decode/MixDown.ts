@@ -20,16 +20,41 @@ const silence = 1e-9
 /** By so much another channel must be louder than the one that stands for all, to take its place. */
 const clearlyLouder = 4
 
-/** The mean of `channels`, whose samples lie between -1 and 1. */
-export const meanOf = (channels: ReadonlyArray<Float32Array>): Int16Array => {
-  const scale = 32_768 / channels.length
-  const samples = new Int16Array(channels[0]?.length ?? 0)
-  for (let at = 0; at < samples.length; at++) {
-    let sum = 0
-    for (const channel of channels) sum += channel[at]!
-    samples[at] = toInt16(sum * scale)
+/** Means one after the other in one array, which is made again only where they are longer than ever before. */
+const makeMeans = () => {
+  let all = new Int16Array(0)
+  let length = 0
+  return {
+    /** Adds the mean of `channels`, whose samples lie between -1 and 1. */
+    add: (channels: ReadonlyArray<Float32Array>): void => {
+      const scale = 32_768 / channels.length
+      const count = channels[0]?.length ?? 0
+      if (all.length < length + count) {
+        const longer = new Int16Array(length + count)
+        longer.set(all.subarray(0, length))
+        all = longer
+      }
+      for (let at = 0; at < count; at++) {
+        let sum = 0
+        for (const channel of channels) sum += channel[at]!
+        all[length + at] = toInt16(sum * scale)
+      }
+      length += count
+    },
+    /** Those that were added since it was asked the last time; valid until the next is added. */
+    take: (): Int16Array => {
+      const taken = all.subarray(0, length)
+      length = 0
+      return taken
+    },
   }
-  return samples
+}
+
+/** The mean of `channels`. */
+export const meanOf = (channels: ReadonlyArray<Float32Array>): Int16Array => {
+  const means = makeMeans()
+  means.add(channels)
+  return means.take()
 }
 
 /** Power added up over a block: of each channel, and of their mean. */
@@ -39,7 +64,9 @@ interface Powers {
   readonly mean: number
 }
 
+/** @property room the arrays that `channels` are the beginnings of */
 interface Block {
+  readonly room: ReadonlyArray<Float32Array>
   readonly channels: ReadonlyArray<Float32Array>
   readonly powers: Powers
 }
@@ -91,7 +118,8 @@ const makeChooser = () => {
 }
 
 /**
- * Mixes channels to one. Holds up to a second of audio back, to know what comes before it decides.
+ * Mixes channels to one. Holds up to a second of audio back, to know what comes before it decides. What is answered is valid until it
+ * is asked again: it goes through hours of audio with the same few arrays.
  *
  * - `mix`: what has become certain; the samples are the same however the input is cut into pieces
  * - `flush`: the rest
@@ -101,7 +129,16 @@ export interface Mixer {
   readonly flush: () => Int16Array
 }
 
-const meanMixer: Mixer = { mix: meanOf, flush: () => new Int16Array(0) }
+const makeMeanMixer = (): Mixer => {
+  const { add, take } = makeMeans()
+  return {
+    mix: (channels) => {
+      add(channels)
+      return take()
+    },
+    flush: () => new Int16Array(0),
+  }
+}
 
 /**
  * The mean of the channels, unless they cancel out: a cable with two wires swapped turns one channel of a recording upside down,
@@ -110,37 +147,36 @@ const meanMixer: Mixer = { mix: meanOf, flush: () => new Int16Array(0) }
  * @param sampleRate Hz
  */
 export const makeMixer = (channelCount: number, sampleRate: number): Mixer => {
-  if (channelCount < 2) return meanMixer
+  if (channelCount < 2) return makeMeanMixer()
   const blockFrames = Math.max(1, Math.ceil(sampleRate * blockSeconds))
   const choose = makeChooser()
   const emptyBlock = () => Array.from({ length: channelCount }, () => new Float32Array(blockFrames))
-  let filling = emptyBlock()
+  const { add, take } = makeMeans()
+  let filling: ReadonlyArray<Float32Array> = emptyBlock()
   let filled = 0
   let held: Block | undefined
   let chosen: number | undefined
   let decided = false
 
   /** The last block goes with the one before, since the end of a word may be all that it has. */
-  const mixed = ({ channels, powers }: Block, next: Block | undefined): Int16Array => {
+  const mix = ({ channels, powers }: Block, next: Block | undefined): void => {
     if (next !== undefined || !decided) chosen = choose(together(powers, next?.powers))
     decided = true
-    return meanOf(chosen === undefined ? channels : [channels[chosen]!])
+    add(chosen === undefined ? channels : [channels[chosen]!])
   }
-  /** Ends the block that is being filled, and answers the one before. */
-  const endBlock = (): Int16Array => {
+  /** Ends the block that is being filled, and mixes the one before. */
+  const endBlock = (): void => {
     const channels = filling.map((channel) => channel.subarray(0, filled))
-    const block = { channels, powers: powersOf(channels) }
-    const before = held === undefined ? new Int16Array(0) : mixed(held, block)
+    const block = { room: filling, channels, powers: powersOf(channels) }
+    if (held !== undefined) mix(held, block)
+    filling = held?.room ?? emptyBlock()
     held = block
-    filling = emptyBlock()
     filled = 0
-    return before
   }
 
   return {
     mix: (channels) => {
       const length = channels[0]!.length
-      const parts: Array<Int16Array> = []
       for (let from = 0; from < length;) {
         const count = Math.min(length - from, blockFrames - filled)
         for (const [index, channel] of channels.entries()) {
@@ -148,30 +184,20 @@ export const makeMixer = (channelCount: number, sampleRate: number): Mixer => {
         }
         from += count
         filled += count
-        if (filled === blockFrames) parts.push(endBlock())
+        if (filled === blockFrames) endBlock()
       }
-      return joined(parts)
+      return take()
     },
     flush: () => {
-      const parts = filled === 0 ? [] : [endBlock()]
-      if (held !== undefined) parts.push(mixed(held, undefined))
+      if (filled > 0) endBlock()
+      if (held !== undefined) mix(held, undefined)
       held = undefined
-      return joined(parts)
+      return take()
     },
   }
 }
 
-const joined = (parts: ReadonlyArray<Int16Array>): Int16Array => {
-  const all = new Int16Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
-}
-
-/** `source` mixed to mono. */
+/** `source` mixed to mono. The samples of a piece are valid until the next one is asked for. */
 export async function* mixDown(source: AudioSource): AsyncIterable<Pcm & { readonly damaged: number }> {
   let current: { readonly channelCount: number; readonly sampleRate: number; readonly mixer: Mixer } | undefined
   for await (const { channels, damaged, sampleRate } of source) {

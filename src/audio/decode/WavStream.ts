@@ -11,6 +11,7 @@ export const makeWavStream = () => {
   let known: { readonly layout: WavLayout; readonly mixer: Mixer } | undefined
 
   return {
+    /** What is answered is valid until it is asked again. */
     read: (bytes: Uint8Array): Int16Array => {
       pending = pending.length === 0 ? bytes : Buffer.concat([pending, bytes])
       if (known === undefined) {

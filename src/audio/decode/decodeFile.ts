@@ -58,10 +58,11 @@ const readerOf = (file: number, onRead: () => void): ReadAt => {
     return done
   }
   let reads = 0
-  return (offset, length) => {
+  return (offset, length, into) => {
     if (++reads % 1_024 === 0) onRead()
     // Hostile sizes point past any file, and past what a position may be.
     if (offset >= size) return new Uint8Array(0)
+    if (into !== undefined) return into.subarray(0, fill(into.subarray(0, Math.min(length, size - offset)), offset))
     if (length > window.length / 2) {
       const bytes = new Uint8Array(Math.min(length, size - offset))
       return bytes.subarray(0, fill(bytes, offset))
@@ -79,7 +80,7 @@ const sourceFor = (whole: ReadAt, maxSeconds: number): AudioSource => {
   const sniffed = sniffContainer(whole)
   if (sniffed === undefined) throw undecodable("The file is not audio in a known format.")
   const { container, start } = sniffed
-  const read: ReadAt = (offset, length) => whole(start + offset, length)
+  const read: ReadAt = (offset, length, into) => whole(start + offset, length, into)
   const byFfmpeg = (demuxer: NeedsFfmpeg["demuxer"]) => new NeedsFfmpeg({ demuxer, skipBytes: start })
   switch (container) {
     case "wav":
