@@ -242,7 +242,7 @@ const ffmpeg = Effect.gen(function* () {
 const clock = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const now = yield* Clock.currentTimeMillis
-  const written = yield* Effect.option(fs.stat(new URL(import.meta.url).pathname))
+  const written = yield* Effect.option(fs.stat(import.meta.filename))
   const before = Option.flatMap(written, ({ mtime }) => mtime)
   const late = Option.isSome(before) && now < before.value.getTime() - Duration.toMillis("1 day")
   const said = DateTime.formatIso(DateTime.makeUnsafe(now))

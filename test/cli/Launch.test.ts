@@ -7,10 +7,8 @@ import { globSync, readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
-import { fileURLToPath } from "node:url"
-import { startProcess } from "../support/gatewayProcess.ts"
+import { program, startProcess } from "../support/gatewayProcess.ts"
 
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 const unused = "http://127.0.0.1:1"
 
 /** Whether a thread of a process waits for the other end of a pipe that it opens. */
@@ -24,7 +22,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("aviary, launched", (it
       const dataDir = yield* fs.makeTempDirectoryScoped({ prefix: "aviary-launch-" })
       const [output, code] = yield* Effect.promise(async (abort) => {
         const env = { PATH: process.env["PATH"], AVIARY_PORT: "0", AVIARY_DATA_DIR: dataDir }
-        const child = spawn(process.execPath, [main], { env, signal: abort, killSignal: "SIGKILL" })
+        const child = spawn(process.execPath, [program], { env, signal: abort, killSignal: "SIGKILL" })
         let text = ""
         const said = (chunk: string) => {
           text += chunk
@@ -49,7 +47,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("aviary, launched", (it
         await once(taken, "listening")
         const { port } = taken.address() as { port: number }
         const env = { PATH: process.env["PATH"], AVIARY_PORT: String(port), AVIARY_DATA_DIR: dataDir }
-        const child = spawn(process.execPath, [main], { env, signal: abort, killSignal: "SIGKILL" })
+        const child = spawn(process.execPath, [program], { env, signal: abort, killSignal: "SIGKILL" })
         let text = ""
         child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
         child.stderr.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
@@ -71,7 +69,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("aviary, launched", (it
       execFileSync("mkfifo", [join(dataDir, "ledger.sqlite")])
       const signal = yield* Effect.promise(async (abort) => {
         const env = { PATH: process.env["PATH"], AVIARY_PORT: "0", AVIARY_DATA_DIR: dataDir }
-        const child = spawn(process.execPath, [main], { env, signal: abort, killSignal: "SIGABRT" })
+        const child = spawn(process.execPath, [program], { env, signal: abort, killSignal: "SIGABRT" })
         const closed = once(child, "close")
         while (!waitsForPartner(child.pid!)) await setTimeout(50)
         for (let told = 0; told < times; told++) {

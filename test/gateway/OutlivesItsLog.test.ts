@@ -9,12 +9,10 @@ import { Effect, FileSystem, Schedule } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, openSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { countedNim } from "../support/countedNim.ts"
 import { freePort } from "../support/freePort.ts"
+import { program } from "../support/gatewayProcess.ts"
 import { smallDisk, withoutMounts } from "../support/smallDisk.ts"
-
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 
 const statusOf = (url: string) =>
   Effect.tryPromise(async () => {
@@ -34,7 +32,7 @@ const startWith = Effect.fnUntraced(function* (
   const inherited = Object.entries(process.env).filter(([name]) => !/^(AVIARY_|VITEST|NODE_OPTIONS)/.test(name))
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, [main], {
+      spawn(process.execPath, [program], {
         stdio: ["ignore", stdout, "inherit"],
         env: {
           ...Object.fromEntries(inherited),

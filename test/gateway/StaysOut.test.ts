@@ -263,7 +263,7 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
           // Whoever has ended meanwhile is nobody's secret.
           listed.push(yield* Effect.orElseSucceed(fs.readFileString(`/proc/${pid}/cmdline`), () => ""))
         }
-        expect(listed.filter((line) => line.includes("main.ts"))).not.toEqual([])
+        expect(listed.filter((line) => line.includes("program/main.js"))).not.toEqual([])
         expect(listed.filter((line) => line.includes(adminToken))).toEqual([])
         gateway.signal("SIGTERM")
         expect(yield* gateway.exited).toMatchObject({ code: 0 })

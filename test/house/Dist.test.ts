@@ -1,58 +1,35 @@
-import { execFileSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { readdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { files, read, root } from "./Tree.ts"
+import { installPacked } from "../support/packed.ts"
+import { files, root } from "./Tree.ts"
 
-// What npm publishes is JavaScript built from here, installed where Node strips no types and knows none of our conditions.
+// What other programs import is JavaScript built from here. Program.test.ts has what is run.
 
-const home = mkdtempSync(join(tmpdir(), "aviary-dist-"))
-const installed = join(home, "node_modules", "@aviary-speech", "gateway")
-const run = (file: string, ...args: ReadonlyArray<string>) =>
-  execFileSync(file, args, { cwd: home, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+let installed: ReturnType<typeof installPacked>
 
 /** The output of a program that an embedder could have written. */
 const program = (code: string) => {
-  writeFileSync(join(home, "program.mjs"), code)
-  return run(process.execPath, "program.mjs").trim()
+  writeFileSync(join(installed.home, "program.mjs"), code)
+  return installed.run(process.execPath, "program.mjs").trim()
 }
 
 beforeAll(() => {
-  // A copy of the sources is packed, so that `dist/` of the checkout is left alone.
-  const checkout = join(home, "checkout")
-  for (const path of files.filter((one) => !one.startsWith("test/"))) {
-    mkdirSync(dirname(join(checkout, path)), { recursive: true })
-    cpSync(join(root, path), join(checkout, path))
-  }
-  symlinkSync(join(root, "node_modules"), join(checkout, "node_modules"))
-  const [packed] = JSON.parse(
-    execFileSync("npm", ["pack", "--json", "--pack-destination", home, "--loglevel", "error"], {
-      cwd: checkout,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "inherit"],
-    }).replace(/^[^[{]*/, ""),
-  )
-  mkdirSync(installed, { recursive: true })
-  run("tar", "-xzf", join(home, packed.filename), "-C", installed, "--strip-components=1")
-  for (const name of Object.keys(JSON.parse(read("package.json")).dependencies)) {
-    mkdirSync(dirname(join(home, "node_modules", name)), { recursive: true })
-    symlinkSync(join(root, "node_modules", name), join(home, "node_modules", name))
-  }
+  installed = installPacked()
 })
 
-afterAll(() => rmSync(home, { recursive: true, force: true }))
+afterAll(() => installed?.remove())
 
 it("holds what runs, what explains it and the licence", () => {
-  const names = readdirSync(installed)
-  expect(names).toEqual(expect.arrayContaining(["LICENSE", "README.md", "dist", "docs", "package.json"]))
+  const names = readdirSync(installed.folder)
+  expect(names).toEqual(expect.arrayContaining(["LICENSE", "README.md", "dist", "docs", "package.json", "program"]))
   expect(names).not.toContain("src")
   expect(names).not.toContain("test")
 })
 
 it("everything that is no code comes along", () => {
   const assets = files.filter((path) => path.startsWith("src/") && !path.endsWith(".ts"))
-  const there = readdirSync(join(installed, "dist"), { encoding: "utf8", recursive: true })
+  const there = readdirSync(join(installed.folder, "dist"), { encoding: "utf8", recursive: true })
   expect(assets.filter((path) => !there.includes(path.replace(/^src\//, "")))).toEqual([])
 })
 
@@ -89,11 +66,6 @@ it("worker threads start from the built files", () => {
   expect(Number(samples)).toBeGreaterThan(8_000)
 })
 
-it("its command runs", () => {
-  const { bin, version } = JSON.parse(read("package.json"))
-  expect(run(process.execPath, join(installed, bin.aviary), "--version")).toContain(version)
-})
-
 it("the inside stays inside", () => {
   for (const path of ["workers/WorkerPool", "cli/Cli", "main", "embedded/FliteWorker", "cache/Tape", "http/Delivery"]) {
     expect(program(`import("@aviary-speech/gateway/${path}").catch((error) => console.log(error.code))`)).toBe(
@@ -104,7 +76,7 @@ it("the inside stays inside", () => {
 
 it("its types are there without our compiler options", () => {
   writeFileSync(
-    join(home, "consumer.mts"),
+    join(installed.home, "consumer.mts"),
     `import { Speech } from "@aviary-speech/gateway/speech/Speech"
      import type { SpeechRequest } from "@aviary-speech/gateway/speech/SpeechRequest"
      import { MagpieClient } from "@aviary-speech/gateway/upstream/MagpieClient"
@@ -117,5 +89,7 @@ it("its types are there without our compiler options", () => {
     `,
   )
   const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024", "--skipLibCheck"]
-  expect(() => run(join(root, "node_modules", ".bin", "tsc"), ...options, "--types", "", "consumer.mts")).not.toThrow()
+  expect(() =>
+    installed.run(join(root, "node_modules", ".bin", "tsc"), ...options, "--types", "", "consumer.mts"),
+  ).not.toThrow()
 })

@@ -12,8 +12,8 @@ import { request } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Readable } from "node:stream"
-import { fileURLToPath } from "node:url"
 import { wavHeader, wavHeaderBytes } from "../../src/audio/WavHeader.ts"
+import { program, withThisNode } from "../support/gatewayProcess.ts"
 import { seededRandom } from "../support/seededRandom.ts"
 import { wordErrors, words } from "../support/wordErrors.ts"
 
@@ -47,12 +47,10 @@ const made = (seconds: number) => {
 }
 
 const started = async (): Promise<{ readonly child: ChildProcess; readonly url: string }> => {
-  const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
-  const options = ["--max-semi-space-size=4", "--heap-growing-percent=20", "--disable-sigusr1"]
-  const child = spawn(process.execPath, [...options, main], {
+  const child = spawn(program, {
     stdio: ["ignore", "pipe", "inherit"],
     env: {
-      ...{ PATH: process.env["PATH"], MALLOC_ARENA_MAX: "1", AVIARY_PORT: "0", AVIARY_DATA_DIR: join(folder, "data") },
+      ...{ PATH: withThisNode, AVIARY_PORT: "0", AVIARY_DATA_DIR: join(folder, "data") },
       ...{ AVIARY_EMBEDDED_RECOGNIZER: "tiny", AVIARY_PROBE_INTERVAL: "1 day", AVIARY_LOG_LEVEL: "warn" },
     },
   })

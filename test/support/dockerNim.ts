@@ -5,6 +5,7 @@ import type { NimFault } from "../../src/nim/NimFault.ts"
 import { root, systemLibraries } from "./dockerBase.ts"
 import { copyPrograms, type DockerDaemon, type DockerFailed, importFolder } from "./dockerDaemon.ts"
 import { freePort } from "./freePort.ts"
+import { program } from "./gatewayProcess.ts"
 
 /** The name of the image below. */
 export const nimImage = "nim:test"
@@ -39,7 +40,7 @@ export const startDockerNim = Effect.fnUntraced(function* (daemon: DockerDaemon,
     daemon.docker(
       ...["run", "--detach", `--name=${name}`, "--network=host", "--read-only", "--tmpfs=/tmp"],
       ...[`--volume=${realpathSync(process.execPath)}:/usr/bin/node:ro`, `--volume=${root}:${root}:ro`],
-      ...[nimImage, "/usr/bin/node", join(root, "src/main.ts"), "nim", `--port=${port}`, "--faults"],
+      ...[nimImage, "/usr/bin/node", program, "nim", `--port=${port}`, "--faults"],
     ),
     () => Effect.ignore(daemon.docker("rm", "--force", name)),
   )

@@ -1,11 +1,17 @@
 import { Deferred, Effect } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+/** What `npm start`, the command `aviary` and the image run, as the source is now. Its first line has the options of Node. */
+export const program = join(root, "program", "main.js")
+execFileSync(process.execPath, [join(root, ".ci", "program.ts")], { stdio: ["ignore", "inherit", "inherit"] })
+
+/** The Node that runs the tests runs the program. */
+export const withThisNode = [dirname(process.execPath), process.env["PATH"]].join(delimiter)
 
 /** How a process ended: by itself with `code`, or by `signal`. */
 export interface Ended {
@@ -32,10 +38,6 @@ export interface GatewayProcess {
   readonly memory: () => { readonly now: number; readonly peak: number }
 }
 
-/** Node's and the allocator's options of `npm start` and of the command's first line: with them 1,000 listeners fit into 300 MB. */
-const asStarted = ["--max-semi-space-size=4", "--heap-growing-percent=20", "--disable-sigusr1"]
-const oneArena = { MALLOC_ARENA_MAX: "1" }
-
 const memoryOf = (pid: number) => {
   const status = readFileSync(`/proc/${pid}/status`, "utf8")
   const bytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1_024
@@ -43,8 +45,7 @@ const memoryOf = (pid: number) => {
 }
 
 /**
- * Runs `node src/main.ts` with `args` on a free port with `settings`, variables of the environment, and waits until it listens. It is
- * killed with the scope. Both engines' URLs must be among the settings: the embedded ones take seconds to start.
+ * Runs the program with `args` on a free port with `settings`, variables of the environment, and waits until it listens. It is killed with the scope. Both engines' URLs must be among the settings: the embedded ones take seconds to start.
  *
  * @param within a command that runs the one that follows it, such as `nsenter` with its options
  */
@@ -63,17 +64,10 @@ export const startProcess = Effect.fnUntraced(function* (
   const child: ChildProcess = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const inherited = Object.entries(process.env).filter(([name]) => !/^(AVIARY_|VITEST|NODE_OPTIONS)/.test(name))
-      const [program, ...options] = [...within, process.execPath, ...asStarted, main] as const
-      const started = spawn(program, [...options, ...args], {
+      const [first, ...rest] = [...within, program] as const
+      const started = spawn(first, [...rest, ...args], {
         stdio: ["ignore", "pipe", "pipe"],
-        env: {
-          ...Object.fromEntries(inherited),
-          ...oneArena,
-          // Types are stripped once, not at every start.
-          NODE_COMPILE_CACHE: join(tmpdir(), "aviary-test-compile-cache"),
-          AVIARY_PORT: "0",
-          ...settings,
-        },
+        env: { ...Object.fromEntries(inherited), PATH: withThisNode, AVIARY_PORT: "0", ...settings },
       })
       const said = (text: string) => {
         output += text

@@ -1,4 +1,4 @@
-// Watches a gateway's process from within: `node --import loopWatch.ts src/main.ts`, which loads it into every thread. Each
+// Watches a gateway's process from within: `node --import loopWatch.ts program/main.js`, which loads it into every thread. Each
 // SIGUSR2 prints one line, `watched {…}`, about the time since the one before. Times in milliseconds:
 //
 // - `p50`, `p99`, `max`: the event loop's delay.

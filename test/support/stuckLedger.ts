@@ -1,4 +1,4 @@
-// Lets a ledger's thread hang, as on a disk that answers no more: `node --import stuckLedger.ts src/main.ts`, which loads it into
+// Lets a ledger's thread hang, as on a disk that answers no more: `node --import stuckLedger.ts program/main.js`, which loads it into
 // every thread. Once the file named by STUCK_LEDGER is there, a transaction stands still before its commit, and `<file>.reached`
 // says that one does.
 import { existsSync, writeFileSync } from "node:fs"

@@ -1,4 +1,4 @@
-// Counts what a gateway's process does, from within: `node --import workCount.ts src/main.ts`, which loads it into every thread. Each
+// Counts what a gateway's process does, from within: `node --import workCount.ts program/main.js`, which loads it into every thread. Each
 // SIGUSR2 prints one line, `counted {…}`, of what was done since the one before, in all threads:
 //
 // - `clientWrites`: writes handed to the system on connections that clients opened

@@ -1,5 +1,5 @@
 /** Pictures, also those that are sent without the sign that they are one, such as a heart; but the signs that are read: © ™ ↔. */
-const picture = String.raw`(?:[\p{Extended_Pictographic}--[©®‼⁉™ℹ↔-↙↩↪]]|\p{Emoji_Modifier}|\p{RI})[\uFE0E\uFE0F\p{Emoji_Modifier}\u{E0020}-\u{E007F}]*`
+const picture = String.raw`(?:[\p{Extended_Pictographic}--[\xA9\xAE\u203C\u2049\u2122\u2139\u2194-\u2199\u21A9\u21AA]]|\p{Emoji_Modifier}|\p{RI})[\uFE0E\uFE0F\p{Emoji_Modifier}\u{E0020}-\u{E007F}]*`
 
 /** Families, professions and flags among them; the engine's own table is as new as its ICU. */
 const anEmoji = `(?:${picture}(?:\\u200D${picture})*|\\p{RGI_Emoji})`
