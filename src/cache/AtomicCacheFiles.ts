@@ -4,7 +4,6 @@ import { Settings } from "../Settings.ts"
 import type { AtomicCache } from "./AtomicCache.ts"
 import { makeDisk } from "./Disk.ts"
 import { makeEntryFiles } from "./EntryFiles.ts"
-import { KeptBytes } from "./EntryFileWriter.ts"
 import { makeLimits } from "./Limits.ts"
 import { makeListAfter } from "./Listing.ts"
 import { makeGet } from "./Reading.ts"
@@ -13,7 +12,7 @@ import { makeReserve } from "./Reserve.ts"
 import { makeStock } from "./Stock.ts"
 import { makeTrouble } from "./Trouble.ts"
 import { startUpkeep } from "./Upkeep.ts"
-import { makeWrite } from "./Writing.ts"
+import { makeWriting } from "./Writing.ts"
 
 /** `AtomicCache` over files. */
 export const makeFiles = Effect.gen(function* () {
@@ -24,12 +23,11 @@ export const makeFiles = Effect.gen(function* () {
   const root = settings.cacheDir ?? path.join(settings.dataDir, "cache")
   const trouble = makeTrouble()
   const files = makeEntryFiles({
-    disk: makeDisk(yield* FileSystem.FileSystem),
+    disk: yield* makeDisk(yield* FileSystem.FileSystem),
     path,
     root,
     scratch: (yield* Scratch).cache,
     maxBytes,
-    keptBytes: yield* KeptBytes,
     onUnsynced: (error) => trouble.report("make a rename last", error),
   })
   const reserve = yield* makeReserve(root, settings.cacheReserveBytes)
@@ -50,7 +48,7 @@ export const makeFiles = Effect.gen(function* () {
     enabled,
     knows: (key) => stock.recency.get(key) !== undefined,
     get: yield* makeGet(stock, removing, options),
-    write: makeWrite(stock, limits, options),
+    ...makeWriting(stock, limits, options),
     remove: removing.remove,
     purge: removing.purge,
     list: listAfter(""),

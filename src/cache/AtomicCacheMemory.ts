@@ -18,6 +18,16 @@ export const makeMemory = Effect.sync((): AtomicCache["Service"] => {
           .map((key) => entries.get(key)!.metadata),
       ),
     )
+  const put: AtomicCache["Service"]["put"] = Effect.fnUntraced(function* (key, pieces, description, head) {
+    const bytes = new Uint8Array(Buffer.concat(pieces))
+    if (bytes.length === 0) return yield* CacheError.broken("an entry cannot be empty")
+    if (head !== undefined) bytes.set(head)
+    const sha256 = createHash("sha256").update(bytes).digest("hex")
+    const created = yield* Clock.currentTimeMillis
+    const metadata = { ...description, key, keyVersion, length: bytes.length, sha256, created }
+    entries.set(key, { metadata, bytes })
+    return metadata
+  })
   return {
     enabled: true,
     knows: (key) => entries.has(key),
@@ -28,6 +38,7 @@ export const makeMemory = Effect.sync((): AtomicCache["Service"] => {
         const { metadata, bytes } = found
         return Option.some(entryInMemory(metadata, bytes))
       }),
+    put,
     write: (key) =>
       Effect.sync(() => {
         const chunks: Array<Uint8Array> = []
@@ -35,16 +46,7 @@ export const makeMemory = Effect.sync((): AtomicCache["Service"] => {
           append: (bytes) => Effect.sync(() => void chunks.push(Uint8Array.from(bytes))),
           read: (position, length) =>
             Effect.sync(() => new Uint8Array(Buffer.concat(chunks).subarray(position, position + length))),
-          commit: Effect.fnUntraced(function* (description, head) {
-            const bytes = new Uint8Array(Buffer.concat(chunks))
-            if (bytes.length === 0) return yield* CacheError.broken("an entry cannot be empty")
-            if (head !== undefined) bytes.set(head)
-            const sha256 = createHash("sha256").update(bytes).digest("hex")
-            const created = yield* Clock.currentTimeMillis
-            const metadata = { ...description, key, keyVersion, length: bytes.length, sha256, created }
-            entries.set(key, { metadata, bytes })
-            return metadata
-          }),
+          commit: (description, head) => put(key, chunks, description, head),
         }
       }),
     remove: (key) => Effect.sync(() => entries.delete(key)),

@@ -63,6 +63,15 @@ export class CacheError extends Schema.TaggedError<CacheError>()("CacheError", {
     })
   }
 
+  /** What a call of Node's own failed with, or what is one already. */
+  static readonly fromNode = (error: unknown): CacheError => {
+    if (error instanceof CacheError) return error
+    const { code, message, syscall } = error as NodeJS.ErrnoException
+    return new CacheError({
+      reason: new DiskTrouble({ operation: syscall ?? "write", code: code ?? "Unknown", message }),
+    })
+  }
+
   static readonly timedOut = (operation: string, millis: number): CacheError =>
     new CacheError({
       reason: new DiskTrouble({ operation, code: "TIMEOUT", message: `${operation} gave no answer for ${millis} ms` }),

@@ -1,6 +1,6 @@
-import { ByteSize, Effect, Exit, FileSystem, Option, type PlatformError, Scope } from "effect"
-import { walkAway } from "../scratch/WalkAway.ts"
+import { ByteSize, Clock, Effect, Exit, Fiber, FileSystem, Option, type PlatformError, Scope } from "effect"
 import { CacheError } from "./CacheError.ts"
+import { type NewFile, type NewFileCalls, SystemCalls, writeNewFile } from "./NewFile.ts"
 
 /** How long the disk may take to answer, in milliseconds. Writing is allowed more: an fsync waits for a queue of others. */
 const patience = { reading: 5_000, writing: 30_000 } as const
@@ -54,26 +54,73 @@ export interface Disk {
     call: (fs: FileSystem.FileSystem) => Effect.Effect<A, PlatformError.PlatformError>,
   ) => Effect.Effect<A, CacheError>
   /**
-   * Writes `bytes` to a new file at `temp` and gives it its name once the disk has them all. The name lasts, too, unless it answers why not.
-   * All of it is one run, which removes the file where it fails, or where nobody waits any more for it to get its name.
+   * Makes a new file, as `writeNewFile`. The name lasts, too, unless it answers why not. One that comes too late, or that nobody waits for any more,
+   * gets none.
    */
-  readonly writeNew: (
-    bytes: Uint8Array,
-    temp: string,
-    named: { readonly path: string; readonly folder: string },
-  ) => Effect.Effect<CacheError | undefined, CacheError>
+  readonly writeNew: (file: NewFile) => Effect.Effect<CacheError | undefined, CacheError>
   readonly stat: (path: string) => Effect.Effect<Stamp, CacheError>
   /** Makes a rename or a new name in `directory` survive a loss of power. */
   readonly syncDirectory: (directory: string) => Effect.Effect<void, CacheError>
 }
 
-/** Waits for `call` within its time. */
-const ask = <A>(kind: keyof typeof patience, operation: string, call: Effect.Effect<A, PlatformError.PlatformError>) =>
-  walkAway(Effect.mapError(call, CacheError.fromPlatform), patience[kind], () =>
-    CacheError.timedOut(operation, patience[kind]),
-  )
+/** How often it is looked for calls that the disk does not answer, in milliseconds. */
+const lookMillis = 1_000
 
-const guard = (file: FileSystem.File, scope: Scope.Closeable) => {
+/** What waits for calls, and no longer than `patience`. One fiber looks after all that are waited for, and only while some are. */
+const makeWaiting = Effect.gen(function* () {
+  const scope = yield* Effect.scope
+  const clock = yield* Clock.Clock
+  const runFork = Effect.runForkWith(yield* Effect.context<never>())
+  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const waiting = new Set<{ readonly until: number; readonly giveUp: () => void }>()
+  let isLooking = false
+
+  const look = Effect.gen(function* () {
+    while (waiting.size > 0) {
+      yield* Effect.sleep(lookMillis)
+      for (const { giveUp, until } of waiting) if (until <= now()) giveUp()
+    }
+    isLooking = false
+  })
+
+  /** `start` makes the call, which runs to its end whatever happens to the waiting: a call to the kernel cannot be taken back. */
+  const within = <A>(
+    kind: keyof typeof patience,
+    operation: string,
+    start: (done: (answer: Effect.Effect<A, CacheError>) => void) => void,
+  ): Effect.Effect<A, CacheError> =>
+    Effect.callback<A, CacheError>((resume) => {
+      const one = {
+        until: now() + patience[kind],
+        giveUp: () => end(Effect.fail(CacheError.timedOut(operation, patience[kind]))),
+      }
+      const end = (answer: Effect.Effect<A, CacheError>) => {
+        waiting.delete(one)
+        resume(answer)
+      }
+      waiting.add(one)
+      start(end)
+      if (!isLooking && waiting.size > 0) {
+        isLooking = true
+        Fiber.runIn(runFork(look), scope)
+      }
+      return Effect.sync(() => void waiting.delete(one))
+    })
+
+  const ask = <A>(
+    kind: keyof typeof patience,
+    operation: string,
+    call: Effect.Effect<A, PlatformError.PlatformError>,
+  ) =>
+    within<A>(kind, operation, (done) =>
+      runFork(Effect.mapError(call, CacheError.fromPlatform), { uninterruptible: true }).addObserver(done),
+    )
+  return { ask, within }
+})
+
+type Waiting = Effect.Success<typeof makeWaiting>
+
+const guard = ({ ask }: Waiting, file: FileSystem.File, scope: Scope.Closeable) => {
   let pending = 0
   let closing = false
   // A close can fail too (NFS reports lost writes there); by then the bytes are either synced or not wanted.
@@ -119,35 +166,23 @@ const guard = (file: FileSystem.File, scope: Scope.Closeable) => {
   return { opened, release }
 }
 
-const makeWriteNew = (fs: FileSystem.FileSystem): Disk["writeNew"] => {
-  const write = Effect.fnUntraced(function* (bytes: Uint8Array, temp: string) {
-    const file = yield* fs.open(temp, { flag: "wx+", mode: 0o600 })
-    yield* file.writeAll(bytes)
-    yield* file.sync
-  }, Effect.scoped)
-
-  const syncFolder = (folder: string) =>
-    Effect.scoped(Effect.flatMap(fs.open(folder, { flag: "r" }), (opened) => opened.sync)).pipe(
-      Effect.match({ onFailure: CacheError.fromPlatform, onSuccess: () => undefined }),
-    )
-
-  return (bytes, temp, { folder, path }) =>
+const makeWriteNew =
+  (calls: NewFileCalls, { within }: Waiting): Disk["writeNew"] =>
+  (file) =>
     Effect.suspend(() => {
-      let isLeft = false
-      const leave = () => void (isLeft = true)
-      const call = Effect.gen(function* () {
-        yield* Effect.mapError(write(bytes, temp), CacheError.fromPlatform)
-        if (isLeft) return yield* CacheError.broken("nobody waits for it any more")
-        yield* Effect.mapError(fs.rename(temp, path), CacheError.fromPlatform)
-        return yield* syncFolder(folder)
-      }).pipe(Effect.onError(() => Effect.ignore(fs.remove(temp, { force: true }))))
-      return walkAway(call, patience.writing, () => CacheError.timedOut("write", patience.writing)).pipe(
-        Effect.onError(() => Effect.sync(leave)),
-      )
+      let left: CacheError | undefined
+      const leave = () => void (left = CacheError.broken("nobody waits for it any more"))
+      return within<CacheError | undefined>("writing", "write", (done) => {
+        writeNewFile(calls, file, () => left).then(
+          (unsynced) => done(Effect.succeed(unsynced === undefined ? undefined : CacheError.fromNode(unsynced))),
+          (error: unknown) => done(Effect.fail(CacheError.fromNode(error))),
+        )
+      }).pipe(Effect.onError(() => Effect.sync(leave)))
     })
-}
 
-export const makeDisk = (fs: FileSystem.FileSystem): Disk => {
+export const makeDisk = Effect.fnUntraced(function* (fs: FileSystem.FileSystem) {
+  const waiting = yield* makeWaiting
+  const { ask } = waiting
   const open: Disk["open"] = (path, flag, afterwards) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
@@ -170,16 +205,17 @@ export const makeDisk = (fs: FileSystem.FileSystem): Disk => {
         const file = yield* restore(ask(flag === "r" ? "reading" : "writing", "open", opening)).pipe(
           Effect.onError(() => second),
         )
-        const { opened, release } = guard(file, scope)
+        const { opened, release } = guard(waiting, file, scope)
         yield* Scope.addFinalizer(owner, release)
         return opened
       }),
     )
-  return {
+  const disk: Disk = {
     open,
     run: (kind, operation, call) => ask(kind, operation, call(fs)),
-    writeNew: makeWriteNew(fs),
+    writeNew: makeWriteNew(yield* SystemCalls, waiting),
     stat: (path) => Effect.map(ask("reading", "stat", fs.stat(path)), stamp),
     syncDirectory: (directory) => Effect.scoped(Effect.flatMap(open(directory, "r"), (file) => file.sync)),
   }
-}
+  return disk
+})

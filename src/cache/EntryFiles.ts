@@ -1,11 +1,13 @@
-import { Effect, Option, type Path, type Scope } from "effect"
+import { createHash } from "node:crypto"
+import { Clock, Effect, Option, type Path, Scope } from "effect"
 import type { ScratchFolder } from "../scratch/ScratchFolder.ts"
-import { CacheError, whenGone } from "./CacheError.ts"
-import type { CacheKey } from "./CacheKey.ts"
+import { CacheError, EntryTooLarge, whenGone } from "./CacheError.ts"
+import { type CacheKey, keyVersion } from "./CacheKey.ts"
 import type { Disk, OpenFile } from "./Disk.ts"
-import { openWriter } from "./EntryFileWriter.ts"
-import { makeEntryFolders } from "./EntryFolders.ts"
-import { decodeFooter, maxFooterBytes, type Metadata } from "./EntryFormat.ts"
+import type { EntryWriter } from "./Entry.ts"
+import { rehash } from "./EntryChecksum.ts"
+import { type EntryFolders, makeEntryFolders } from "./EntryFolders.ts"
+import { decodeFooter, type Description, encodeFooter, maxFooterBytes, type Metadata } from "./EntryFormat.ts"
 
 /** An entry's file, open, its footer read and found right. */
 export interface OpenEntry {
@@ -13,6 +15,152 @@ export interface OpenEntry {
   readonly metadata: Metadata
   readonly identity: string
 }
+
+/** What was committed: also the size in bytes of the file that is now the entry, and its identity, where that was asked for. */
+export interface Committed {
+  readonly metadata: Metadata
+  readonly identity: string | undefined
+  readonly size: number
+}
+
+/** A writer whose `commit` also tells of the file. */
+export interface FileWriter extends Omit<EntryWriter, "commit"> {
+  readonly commit: (...args: Parameters<EntryWriter["commit"]>) => Effect.Effect<Committed, CacheError>
+}
+
+interface Options {
+  readonly disk: Disk
+  readonly folders: EntryFolders
+  readonly scratch: ScratchFolder
+  readonly maxBytes: number
+}
+
+/** A file that nobody else knows of, removed with the scope unless it is `committed` by then. */
+const openTemp = Effect.fnUntraced(function* ({ disk, scratch }: Options, state: { readonly committed: boolean }) {
+  const temp = yield* Effect.mapError(scratch.next, CacheError.fromPlatform)
+  const drop = Effect.suspend(() =>
+    state.committed
+      ? Effect.void
+      : Effect.ignore(disk.run("writing", "remove", (fs) => fs.remove(temp, { force: true }))),
+  )
+  return { temp, file: yield* disk.open(temp, "wx+", drop) }
+})
+
+/** What ends the file, if it fits. */
+const footerOf = Effect.fnUntraced(function* (metadata: Metadata, maxBytes: number) {
+  const footer = encodeFooter(metadata)
+  if (Option.isNone(footer)) return yield* CacheError.broken("the metadata does not fit the footer")
+  const total = metadata.length + footer.value.length
+  if (total > maxBytes) return yield* new CacheError({ reason: new EntryTooLarge({ bytes: total, limit: maxBytes }) })
+  return { footer: footer.value, total }
+})
+
+/** All of the file is on the disk afterwards, and is as long as it should be. */
+const secured = Effect.fnUntraced(function* (file: OpenFile, total: number) {
+  yield* file.sync
+  const { size, identity } = yield* file.stat
+  if (size !== total) return yield* CacheError.broken(`the file has ${size} bytes instead of ${total}`)
+  return { identity, size }
+})
+
+/** What is in a file, as it is appended. */
+const inFile = (temp: string, file: OpenFile) => {
+  const hash = createHash("sha256")
+  return {
+    temp,
+    file,
+    append: Effect.fnUntraced(function* (bytes: Uint8Array) {
+      yield* file.write(bytes)
+      hash.update(bytes)
+    }),
+    /** The checksum of its `length` bytes, the first of them being `head`. */
+    sealed: (length: number, head: Uint8Array | undefined) => {
+      const given = hash.digest("hex")
+      return head === undefined ? Effect.succeed(given) : rehash(file, length, given, head)
+    },
+  }
+}
+
+/** `pieces` with `head` in the place of as many of their bytes. */
+const headed = (pieces: ReadonlyArray<Uint8Array>, head: Uint8Array | undefined): ReadonlyArray<Uint8Array> => {
+  if (head === undefined) return pieces
+  let skipped = head.length
+  const rest = pieces.flatMap((piece) => {
+    const from = Math.min(skipped, piece.length)
+    skipped -= from
+    return from === piece.length ? [] : [piece.subarray(from)]
+  })
+  return [head, ...rest]
+}
+
+/** All of an entry at once. */
+const putEntry = Effect.fnUntraced(function* (
+  { folders, maxBytes, scratch }: Options,
+  key: CacheKey,
+  made: ReadonlyArray<Uint8Array>,
+  description: Description,
+  head: Uint8Array | undefined,
+): Effect.fn.Return<Committed, CacheError> {
+  const hash = createHash("sha256")
+  const pieces = headed(made, head)
+  let length = 0
+  for (const piece of pieces) {
+    hash.update(piece)
+    length += piece.length
+  }
+  if (length === 0) return yield* CacheError.broken("an entry cannot be empty")
+  const created = yield* Clock.currentTimeMillis
+  const metadata: Metadata = { ...description, key, keyVersion, length, created, sha256: hash.digest("hex") }
+  const { footer, total } = yield* footerOf(metadata, maxBytes)
+  const write = Effect.flatMap(Effect.mapError(scratch.next, CacheError.fromPlatform), (temp) =>
+    folders.write(temp, key, [...pieces, footer]),
+  )
+  // Someone removed the folder under us.
+  yield* whenGone(() => Effect.andThen(scratch.lost, write))(write)
+  return { metadata, identity: undefined, size: total }
+})
+
+const openWriter = Effect.fnUntraced(function* (
+  options: Options,
+  key: CacheKey,
+): Effect.fn.Return<FileWriter, CacheError, Scope.Scope> {
+  const { folders, maxBytes, scratch } = options
+  const state = { committed: false }
+  const { append, file, sealed, temp } = yield* openTemp(options, state).pipe(
+    // Someone removed the folder under us.
+    whenGone(() => Effect.andThen(scratch.lost, openTemp(options, state))),
+    Effect.map(({ file, temp }) => inFile(temp, file)),
+  )
+  let length = 0
+  let whole = true
+
+  return {
+    append: Effect.fnUntraced(function* (bytes) {
+      const before = whole
+      whole = false
+      yield* append(bytes)
+      length += bytes.length
+      whole = before
+    }),
+    read: (position, wanted) => file.read(position, Math.max(0, Math.min(length, position + wanted) - position)),
+    commit: Effect.fnUntraced(function* (description, head) {
+      if (!whole) return yield* CacheError.broken("some of the audio was not written")
+      if (length === 0) return yield* CacheError.broken("an entry cannot be empty")
+      const created = yield* Clock.currentTimeMillis
+      const sha256 = yield* sealed(length, head)
+      const metadata: Metadata = { ...description, key, keyVersion, length, created, sha256 }
+      const { footer, total } = yield* footerOf(metadata, maxBytes)
+      yield* file.write(footer)
+      // Listeners who read the file from its beginning get the old head or the new one, never some of both: they read more at a time.
+      if (head !== undefined) yield* file.rewrite(head)
+      const stamp = yield* secured(file, total)
+      yield* folders.place(temp, key)
+      state.committed = true
+      yield* folders.settle(key)
+      return { metadata, ...stamp }
+    }),
+  }
+})
 
 /** Entries as files below `root`. */
 export type EntryFiles = ReturnType<typeof makeEntryFiles>
@@ -23,11 +171,10 @@ export const makeEntryFiles = (options: {
   readonly root: string
   readonly scratch: ScratchFolder
   readonly maxBytes: number
-  readonly keptBytes: number
   /** A name that may not survive a loss of power: the entry is whole, but not for sure there. */
   readonly onUnsynced: (error: CacheError) => Effect.Effect<void>
 }) => {
-  const { disk, scratch, maxBytes, keptBytes } = options
+  const { disk, scratch, maxBytes } = options
   const folders = makeEntryFolders(options)
   const { pathOf, shards, keysIn } = folders
 
@@ -50,7 +197,9 @@ export const makeEntryFiles = (options: {
         disk.run("reading", "access", (fs) => fs.exists(pathOf(key))),
         () => true,
       ),
-    write: (key: CacheKey) => openWriter({ disk, folders, scratch, maxBytes, keptBytes }, key),
+    write: (key: CacheKey) => openWriter({ disk, folders, scratch, maxBytes }, key),
+    put: (key: CacheKey, pieces: ReadonlyArray<Uint8Array>, description: Description, head: Uint8Array | undefined) =>
+      putEntry({ disk, folders, scratch, maxBytes }, key, pieces, description, head),
     /** Whether it was there. */
     remove: (key: CacheKey) =>
       disk

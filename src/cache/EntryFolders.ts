@@ -8,7 +8,7 @@ import type { Disk } from "./Disk.ts"
  *
  * - `place`: gives a finished file the name of `key`, in a folder that is made when first needed
  * - `settle`: makes that name survive a loss of power
- * - `write`: both for bytes that are in no file yet; see `Disk.writeNew`
+ * - `write`: both for what is in no file yet; see `Disk.writeNew`
  * - `shards`: folders that hold entries
  */
 export type EntryFolders = ReturnType<typeof makeEntryFolders>
@@ -58,9 +58,11 @@ export const makeEntryFolders = (options: {
     place: (from: string, key: CacheKey) =>
       rename(from, key).pipe(whenGone(() => Effect.andThen(foldersGone, rename(from, key)))),
     settle: (key: CacheKey) => sync(shardOf(key)),
-    write: Effect.fnUntraced(function* (temp: string, key: CacheKey, bytes: Uint8Array) {
-      const named = { path: pathOf(key), folder: shardOf(key) }
-      const write = Effect.andThen(makeShard(key), disk.writeNew(bytes, temp, named))
+    write: Effect.fnUntraced(function* (temp: string, key: CacheKey, pieces: ReadonlyArray<Uint8Array>) {
+      const write = Effect.andThen(
+        makeShard(key),
+        disk.writeNew({ pieces, temp, path: pathOf(key), folder: shardOf(key) }),
+      )
       const unsynced = yield* Effect.catch(write, (error) =>
         // Of the file at `temp` it would be the folder there that is gone.
         error.kind === "ENOENT" && error.operation === "rename"

@@ -51,7 +51,6 @@ const magic = Buffer.from("AVIARY\x00\x01", "latin1")
 export const maxFooterBytes = 4096
 
 const json = Schema.fromJsonString(Metadata)
-const encodeJson = Schema.encodeSync(json)
 const decodeJson = Schema.decodeUnknownOption(json)
 
 const seal = (metadata: Uint8Array, trailer: Uint8Array) =>
@@ -59,7 +58,7 @@ const seal = (metadata: Uint8Array, trailer: Uint8Array) =>
 
 /** What follows the audio, or nothing if the metadata does not fit (a voice or content type of thousands of characters). */
 export const encodeFooter = (metadata: Metadata): Option.Option<Uint8Array> => {
-  const text = Buffer.from(encodeJson(metadata), "utf8")
+  const text = Buffer.from(JSON.stringify(metadata), "utf8")
   if (text.length + trailerBytes > maxFooterBytes) return Option.none()
   const trailer = Buffer.alloc(trailerBytes)
   trailer.writeBigUInt64BE(BigInt(metadata.length), 0)

@@ -1,4 +1,4 @@
-import { Cause, Effect, Exit, Fiber, Metric, Option, Scope, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Metric, Option, Scope, Stream } from "effect"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { traced } from "../telemetry/Spans.ts"
 import type { AtomicCache } from "./AtomicCache.ts"
@@ -87,11 +87,17 @@ const bytesOf = <E>(tape: Tape<E>) =>
   )
 
 /**
+ * Up to so many bytes, which a flight has in memory anyway, nothing of it is written before all is there, and then at once. A speech of seven
+ * seconds at 22 kHz is within it. Tests put their own in its place.
+ */
+export const KeptBytes = Context.Reference<number>("aviary/cache/KeptBytes", { defaultValue: () => 327_680 })
+
+/**
  * What a flight leaves in the cache. Trouble with the disk fails neither: the listeners have the audio, and that is what they
  * came for.
  *
- * - `spool`: moves the tape to a file until the audio is `made`; the file, unless the disk failed
- * - `keep`: makes the file an entry, once `spool` has moved all
+ * - `take`: puts what was made on the tape, and has the tape moved to a file once it is longer than `keptBytes`
+ * - `keep`: makes an entry of the file, once all is moved, or of the tape
  */
 const makeKeeping = <E>(
   plan: FlightPlan<E>,
@@ -102,9 +108,11 @@ const makeKeeping = <E>(
     /** The file can be read as long as this is open. */
     readonly scope: Scope.Scope
     readonly made: () => boolean
+    readonly keptBytes: number
   },
 ) => {
-  const { cache, trouble, tape, scope, made } = options
+  const { cache, keptBytes, made, scope, tape, trouble } = options
+  let spooler: Fiber.Fiber<Option.Option<EntryWriter>> | undefined
 
   const spool = cache.write(plan.key).pipe(
     Scope.provide(scope),
@@ -116,22 +124,36 @@ const makeKeeping = <E>(
     ),
   )
 
+  const startSpooling = Effect.suspend(() =>
+    spooler !== undefined
+      ? Effect.void
+      : Effect.map(Effect.forkIn(spool, scope, { startImmediately: true }), (fiber) => void (spooler = fiber)),
+  )
+
+  const take = (chunks: ReadonlyArray<Uint8Array>) => {
+    tape.append(chunks)
+    return tape.length > keptBytes ? Effect.andThen(startSpooling, tape.room) : Effect.void
+  }
+
   const keep = Effect.fnUntraced(function* (
-    spooler: Fiber.Fiber<Option.Option<EntryWriter>>,
     description: Description,
     head: Uint8Array | undefined,
   ): Effect.fn.Return<"committed" | "uncached"> {
-    yield* tape.wake
-    const writer = yield* Fiber.join(spooler)
-    if (Option.isNone(writer) || plan.mode === "bypass" || !cache.enabled) return "uncached"
-    return yield* writer.value.commit(description, head).pipe(
-      Effect.andThen(trouble.over("write entries")),
-      Effect.as("committed" as const),
-      Effect.catch((error) => Effect.as(trouble.report("write entries", error), "uncached" as const)),
-    )
+    let commit = cache.put(plan.key, tape.window(), description, head)
+    if (spooler !== undefined) {
+      yield* tape.wake
+      const writer = yield* Fiber.join(spooler)
+      if (Option.isNone(writer)) return "uncached"
+      commit = writer.value.commit(description, head)
+    }
+    if (plan.mode === "bypass" || !cache.enabled) return "uncached"
+    return yield* Effect.matchEffect(commit, {
+      onSuccess: () => Effect.as(trouble.over("write entries"), "committed" as const),
+      onFailure: (error) => Effect.as(trouble.report("write entries", error), "uncached" as const),
+    })
   })
 
-  return { spool, keep }
+  return { take, keep }
 }
 
 export const makeFlight = <E>(
@@ -140,19 +162,21 @@ export const makeFlight = <E>(
     readonly cache: AtomicCache["Service"]
     readonly trouble: Trouble
     readonly insisted: boolean
+    /** See `KeptBytes`. */
+    readonly keptBytes: number
     /** Bytes it may hold in memory when the disk takes no more. */
     readonly memoryBytes: number
     /** Takes the flight off the list; called before any listener learns that it ended. */
     readonly onEnd: (flight: Flight<E>) => void
   },
 ): Flight<E> => {
-  const { cache, trouble } = options
+  const { cache } = options
   const tape = makeTape<E>(options.memoryBytes)
   const scope = Scope.makeUnsafe()
   let found = false
   let made: Made = { durationMs: 0, head: undefined }
 
-  const keeping = makeKeeping(plan, { cache, trouble, tape, scope, made: () => flight.stage !== "making" })
+  const keeping = makeKeeping(plan, { ...options, tape, scope, made: () => flight.stage !== "making" })
 
   const fly = Effect.gen(function* (): Effect.fn.Return<Outcome, E | CacheError> {
     // Of what others committed since the last look at the disk nothing is known here; then it is made twice.
@@ -162,13 +186,12 @@ export const makeFlight = <E>(
       if (found) return "found"
     }
     flight.stage = "making"
-    const spooler = yield* Effect.forkIn(keeping.spool, scope)
-    yield* Stream.runForEachArray(plan.produce, (chunks) => Effect.forEach(chunks, tape.append, { discard: true }))
+    yield* Stream.runForEachArray(plan.produce, keeping.take)
     const description = yield* plan.describe({ length: tape.length })
     // From here on nothing is left to free on the engine's side: what was made is kept, even if nobody listens any more.
     flight.stage = "keeping"
     made = { durationMs: description.durationMs, head: plan.head?.({ length: tape.length }) }
-    return yield* traced("Flight.commit")(keeping.keep(spooler, description, made.head))
+    return yield* traced("Flight.commit")(keeping.keep(description, made.head))
   })
 
   const end = Effect.fnUntraced(function* (exit: Exit.Exit<Outcome, E | CacheError>) {
@@ -177,7 +200,7 @@ export const makeFlight = <E>(
     flight.stage = "ended"
     options.onEnd(flight)
     yield* tape.close(asListenersSeeIt(exit))
-    yield* Metric.update(Metric.withAttributes(Metrics.flightsEnded, { outcome }), 1)
+    yield* Metric.update(Metrics.seriesOf(Metrics.flightsEnded, { outcome }), 1)
     if (Exit.isFailure(exit) || flight.seats === 0) yield* Scope.close(scope, Exit.void)
   })
 

@@ -1,11 +1,11 @@
-import { Context, Effect, FiberSet, Layer, Metric, Option, Scope, type Stream } from "effect"
+import { Context, Effect, FiberSet, Layer, Option, Scope, type Stream } from "effect"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { AtomicCache } from "./AtomicCache.ts"
 import type { CacheError } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
 import type { Entry } from "./Entry.ts"
-import { type Flight, type FlightPlan, makeFlight } from "./Flight.ts"
+import { type Flight, type FlightPlan, KeptBytes, makeFlight } from "./Flight.ts"
 import { makeTrouble } from "./Trouble.ts"
 
 /** The entry was there. */
@@ -41,13 +41,12 @@ const makeCount = () => {
   let active = 0
   let listeners = 0
   return (flights: number, seats: number) =>
-    Effect.suspend(() => {
+    Effect.withFiber(({ context }) => {
       active += flights
       listeners += seats
-      return Effect.andThen(
-        Metric.update(Metrics.flightsActive, active),
-        Metric.update(Metrics.flightListeners, listeners),
-      )
+      Metrics.flightsActive.updateUnsafe(active, context)
+      Metrics.flightListeners.updateUnsafe(listeners, context)
+      return Effect.void
     })
 }
 
@@ -70,8 +69,8 @@ const listenIn = <R>(
 
 const make = Effect.gen(function* () {
   const cache = yield* AtomicCache
-  const { flightMemoryBytes } = yield* Settings
-  const trouble = makeTrouble()
+  const { flightMemoryBytes: memoryBytes } = yield* Settings
+  const kept = { cache, memoryBytes, keptBytes: yield* KeptBytes, trouble: makeTrouble() }
   const fibers = yield* FiberSet.make<void>()
   const byKey = new Map<CacheKey, Flight<unknown>>()
   const count = makeCount()
@@ -83,7 +82,7 @@ const make = Effect.gen(function* () {
 
   /** Registered before anything is waited for, so that later requests for the key find it. */
   const start = Effect.fnUntraced(function* <E>(plan: FlightPlan<E>, insisted: boolean) {
-    const flight = makeFlight(plan, { cache, trouble, insisted, memoryBytes: flightMemoryBytes, onEnd: unlist })
+    const flight = makeFlight(plan, { ...kept, insisted, onEnd: unlist })
     if (plan.mode !== "bypass") byKey.set(plan.key, flight)
     flight.seats += 1
     yield* count(1, 0)

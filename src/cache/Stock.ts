@@ -1,4 +1,4 @@
-import { Effect, Metric } from "effect"
+import { Effect } from "effect"
 import * as Metrics from "../telemetry/Metrics.ts"
 import type { CacheKey } from "./CacheKey.ts"
 import type { EntryFiles } from "./EntryFiles.ts"
@@ -54,12 +54,11 @@ export const makeStock = (files: EntryFiles, memoryBytes: number) => {
       memory.forget(key)
       verified.delete(key)
     },
-    gauge: Effect.suspend(() =>
-      Effect.all([
-        Metric.update(Metrics.cacheBytes, recency.bytes),
-        Metric.update(Metrics.cacheEntries, recency.count),
-        Metric.update(Metrics.cacheMemoryBytes, memory.bytes),
-      ]),
-    ),
+    gauge: Effect.withFiber(({ context }) => {
+      Metrics.cacheBytes.updateUnsafe(recency.bytes, context)
+      Metrics.cacheEntries.updateUnsafe(recency.count, context)
+      Metrics.cacheMemoryBytes.updateUnsafe(memory.bytes, context)
+      return Effect.void
+    }),
   }
 }

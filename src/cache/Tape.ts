@@ -52,6 +52,7 @@ const makeTapeWindow = () => {
       }
       return all
     },
+    all: (): ReadonlyArray<Uint8Array> => chunks.map(({ bytes }) => bytes),
     unspooled: (spooled: number): Uint8Array => {
       const batch: Array<Uint8Array> = []
       let size = 0
@@ -84,7 +85,9 @@ const behindBytes = 1_048_576
  *
  * - `length`: bytes so far
  * - `failure`: fails if the tape has
- * - `append`: waits while the disk is too far behind. The bytes are shared with every listener: neither side may alter them afterwards
+ * - `append`: the pieces are shared with every listener: neither side may alter them afterwards
+ * - `room`: waits while the disk is too far behind, to be run before more is appended; `spool` has to be under way by then
+ * - `window`: what is in memory, which is all as long as nothing is spooled
  * - `next`: the bytes after `from`, once there are any: all in memory, up to a slice. Done or failed as the tape is
  * - `spool`: moves what is appended to `writer`, until told `finished` and all is moved. Ends early, with the tape intact, if the disk fails
  * - `wake`: has `finished` asked again
@@ -94,7 +97,9 @@ const behindBytes = 1_048_576
 export interface Tape<E> {
   readonly length: number
   readonly failure: Effect.Effect<void, E | CacheError>
-  readonly append: (bytes: Uint8Array) => Effect.Effect<void, CacheError>
+  readonly append: (pieces: ReadonlyArray<Uint8Array>) => void
+  readonly room: Effect.Effect<void, CacheError>
+  readonly window: () => ReadonlyArray<Uint8Array>
   readonly next: (from: number) => Effect.Effect<Bytes, E | CacheError | Cause.Done>
   readonly spool: (writer: EntryWriter, finished: () => boolean) => Effect.Effect<void, CacheError>
   readonly wake: Effect.Effect<void>
@@ -145,18 +150,19 @@ export const makeTape = <E>(limit: number): Tape<E> => {
       return window.end
     },
     failure: Effect.suspend(() => closed ?? Exit.void),
-    append: (bytes) =>
-      Effect.suspend(() => {
-        if (bytes.length === 0) return Effect.void
-        window.append(bytes)
-        happened()
-        if (spooling && window.end - spooled <= behindBytes) return Effect.void
-        return Effect.flatMap(
-          until(() => !spooling || window.end - spooled <= behindBytes),
-          () => (!spooling && window.end - window.start > limit ? overflow() : Effect.void),
-        )
-      }),
+    append: (pieces) => {
+      for (const bytes of pieces) if (bytes.length > 0) window.append(bytes)
+      happened()
+    },
+    room: Effect.suspend(() => {
+      if (spooling && window.end - spooled <= behindBytes) return Effect.void
+      return Effect.flatMap(
+        until(() => !spooling || window.end - spooled <= behindBytes),
+        () => (!spooling && window.end - window.start > limit ? overflow() : Effect.void),
+      )
+    }),
     next,
+    window: () => window.all(),
     spool: Effect.fnUntraced(function* (writer, finished) {
       disk = writer
       while (true) {

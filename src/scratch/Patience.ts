@@ -1,5 +1,15 @@
-import { type Effect, PlatformError } from "effect"
-import { walkAway } from "./WalkAway.ts"
+import { Effect, Fiber, PlatformError } from "effect"
+
+/**
+ * Waits for `call` for so many milliseconds, but lets it run to its end whatever happens to the waiting: a call to the
+ * kernel cannot be taken back.
+ */
+const walkAway = <A, E, E2>(call: Effect.Effect<A, E>, millis: number, tooLate: () => E2): Effect.Effect<A, E | E2> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkDetach(call, { startImmediately: true, uninterruptible: true }), (fiber) =>
+      restore(Effect.timeoutOrElse(Fiber.join(fiber), { duration: millis, orElse: () => Effect.fail(tooLate()) })),
+    ),
+  )
 
 /** For one call to the disk. */
 const patienceMillis = 30_000

@@ -31,8 +31,10 @@ const declaredBytes = ({ dataBytes }: WavLayout) =>
 const looksLikeWav = (bytes: Buffer) =>
   bytes.toString("latin1", 0, 4) === "RIFF" && bytes.toString("latin1", 8, 12) === "WAVE"
 
-// Copied: a network chunk starts at any offset of its pool, an Int16Array only at an even one, and its memory is reused.
+// A network chunk starts at any offset of its memory, an `Int16Array` only at an even one. That memory is written once, so it need not be copied:
+// copies are what most collections of garbage are about.
 const toSamples = (bytes: Buffer): Int16Array => {
+  if (bytes.byteOffset % 2 === 0) return new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
   const samples = new Int16Array(bytes.length / 2)
   Buffer.from(samples.buffer).set(bytes)
   return samples

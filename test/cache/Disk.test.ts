@@ -2,7 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, FileSystem, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { type Disk, makeDisk } from "../../src/cache/Disk.ts"
+import { SystemCalls } from "../../src/cache/NewFile.ts"
 import { audio } from "../support/cache.ts"
+import { callsOf } from "../support/newFileCalls.ts"
 import { type Faulty, makeFaulty } from "../support/FaultyFileSystem.ts"
 import { makeMemoryFileSystem, type MemoryFileSystem } from "../support/MemoryFileSystem.ts"
 
@@ -15,7 +17,8 @@ const test = (
       const memory = makeMemoryFileSystem()
       const faulty = yield* makeFaulty.pipe(Effect.provideService(FileSystem.FileSystem, memory.fs))
       yield* memory.fs.makeDirectory("/d")
-      yield* body({ disk: makeDisk(faulty.fs), faulty, memory })
+      const disk = yield* Effect.provideService(makeDisk(faulty.fs), SystemCalls, callsOf(faulty.fs))
+      yield* body({ disk, faulty, memory })
     }),
   )
 
@@ -78,8 +81,8 @@ describe("a call to the disk", () => {
     Effect.gen(function* () {
       yield* memory.fs.makeDirectory("/named")
       faulty.plan((_, call) => (call === "sync" ? "delay" : undefined))
-      const named = { path: "/named/f", folder: "/named" }
-      const writing = yield* Effect.forkChild(Effect.flip(disk.writeNew(audio(1), "/d/f", named)))
+      const file = { pieces: [audio(1)], temp: "/d/f", path: "/named/f", folder: "/named" }
+      const writing = yield* Effect.forkChild(Effect.flip(disk.writeNew(file)))
       yield* Effect.yieldNow
       yield* TestClock.adjust("31 seconds")
       expect((yield* Fiber.join(writing)).kind).toBe("TIMEOUT")
@@ -87,7 +90,7 @@ describe("a call to the disk", () => {
       yield* Effect.yieldNow
       expect([memory.opened(), memory.names()]).toEqual([0, []])
       faulty.plan(() => undefined)
-      expect(yield* disk.writeNew(audio(1), "/d/f", named)).toBeUndefined()
+      expect(yield* disk.writeNew(file)).toBeUndefined()
       expect(memory.names()).toEqual(["/named/f"])
     }))
 })

@@ -9,6 +9,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FileSystem, Latch, Layer, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
+import { KeptBytes } from "../../src/cache/Flight.ts"
 import { Flights } from "../../src/cache/Flights.ts"
 import { Settings } from "../../src/Settings.ts"
 import { audio, cacheAt, description, keyOf, node, put, read, temporary } from "../support/cache.ts"
@@ -68,7 +69,8 @@ const fly = Effect.fnUntraced(function* (directory: string, { scene, fault, at, 
   const scope = yield* Scope.make()
   const context = yield* Layer.buildWithScope(
     Flights.layer.pipe(
-      Layer.provideMerge(cacheAt(directory, { cacheMemoryBytes: "0" }, keptBytes)),
+      Layer.provide(Layer.succeed(KeptBytes, keptBytes)),
+      Layer.provideMerge(cacheAt(directory, { cacheMemoryBytes: "0" })),
       Layer.provide(Settings.layerTest()),
       Layer.provide(Layer.succeed(FileSystem.FileSystem, faulty.fs)),
       Layer.provide(node),

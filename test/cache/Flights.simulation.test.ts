@@ -13,6 +13,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, FileSystem, Layer, Option, Path, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { FlightPlan } from "../../src/cache/Flight.ts"
+import { KeptBytes } from "../../src/cache/Flight.ts"
 import { Flights } from "../../src/cache/Flights.ts"
 import { Settings } from "../../src/Settings.ts"
 import { audio, cacheAt, description, keyOf, read } from "../support/cache.ts"
@@ -56,6 +57,7 @@ const simulate = Effect.fnUntraced(function* (seed: number) {
   const build = (fs: FileSystem.FileSystem, scope: Scope.Scope) =>
     Layer.buildWithScope(
       Flights.layer.pipe(
+        Layer.provide(Layer.succeed(KeptBytes, 0)),
         Layer.provideMerge(cacheAt("/cache", { cacheMemoryBytes: dice.chance(0.5) ? "0" : "1 MiB" })),
         Layer.provide(Settings.layerTest()),
         Layer.provide(Layer.succeed(FileSystem.FileSystem, fs)),

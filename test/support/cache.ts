@@ -2,9 +2,9 @@ import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { Effect, FileSystem, Layer, Option, type Scope, Stream } from "effect"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { cacheKey } from "../../src/cache/CacheKey.ts"
-import { KeptBytes } from "../../src/cache/EntryFileWriter.ts"
 import { Scratch } from "../../src/scratch/Scratch.ts"
 import { Settings } from "../../src/Settings.ts"
+import { layerCalls } from "./newFileCalls.ts"
 
 /** Node's file system and paths. */
 export const node = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)
@@ -39,14 +39,12 @@ type Overrides = Parameters<typeof Settings.layerTest>[0]
 
 /**
  * A cache over the files below `directory`; needs a `FileSystem` and a `Path`.
- *
- * @param keptBytes up to which an entry is written all at once; the small ones of tests are to go to the file as they are made
  */
-export const cacheAt = (directory: string, overrides: Overrides = {}, keptBytes = 0) =>
+export const cacheAt = (directory: string, overrides: Overrides = {}) =>
   // Fresh as a whole: `Settings.layer` would otherwise be remembered with what it read first.
   Layer.fresh(
     AtomicCache.layer.pipe(
-      Layer.provide([Scratch.layer, Layer.succeed(KeptBytes, keptBytes)]),
+      Layer.provide([Scratch.layer, layerCalls]),
       Layer.provide(Settings.layerTest({ cacheDir: directory, dataDir: `${directory}/data`, ...overrides })),
     ),
   )

@@ -2,6 +2,7 @@ import { it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, FileSystem, Layer, Queue, Scope, Stream } from "effect"
 import type { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import type { FlightPlan } from "../../src/cache/Flight.ts"
+import { KeptBytes } from "../../src/cache/Flight.ts"
 import { Flights, type Listening } from "../../src/cache/Flights.ts"
 import { Settings } from "../../src/Settings.ts"
 import { bytesOf, cacheAt, description, keyOf, node, temporary } from "./cache.ts"
@@ -62,6 +63,8 @@ export const live = (
       const disk = yield* makeFaulty
       const layer = Layer.fresh(
         Flights.layer.pipe(
+          // The small ones of tests are to go to the file as they are made.
+          Layer.provide(Layer.succeed(KeptBytes, 0)),
           Layer.provideMerge(cacheAt(directory, { cacheMemoryBytes: "0", ...settings })),
           Layer.provide(Settings.layerTest(settings)),
           Layer.provide(Layer.succeed(FileSystem.FileSystem, disk.fs)),

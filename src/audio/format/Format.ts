@@ -36,7 +36,7 @@ export const noBytes = new Uint8Array(0)
 
 /** Typed arrays are little endian on every platform that Node runs on. */
 export const littleEndian = (samples: Int16Array): Uint8Array =>
-  new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength).slice()
+  new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength)
 
 /** All of them, one after the other. */
 export const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {

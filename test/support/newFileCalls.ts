@@ -1,0 +1,39 @@
+import { Effect, Exit, FileSystem, Layer, Scope } from "effect"
+import { type NewFileCalls, SystemCalls } from "../../src/cache/NewFile.ts"
+
+/** What a new file takes, of a file system that is not Node's own. */
+export const callsOf = (fs: FileSystem.FileSystem): NewFileCalls => {
+  const opened = new Map<number, { readonly file: FileSystem.File; readonly scope: Scope.Closeable }>()
+  let last = 0
+  // A failure carries what the system said, as Node's own do.
+  const run = <A, E extends { readonly reason: object }>(call: Effect.Effect<A, E>): Promise<A> =>
+    Effect.runPromise(
+      Effect.mapError(call, ({ reason }) =>
+        Object.assign("cause" in reason ? (reason.cause as Error) : new Error(), {
+          syscall: "method" in reason ? reason.method : "",
+        }),
+      ),
+    )
+  const open = async (path: string, flag: FileSystem.OpenFlag) => {
+    const scope = Scope.makeUnsafe()
+    const file = await run(
+      Scope.provide(fs.open(path, { flag, mode: 0o600 }), scope).pipe(
+        Effect.onError(() => Scope.close(scope, Exit.void)),
+      ),
+    )
+    opened.set(++last, { file, scope })
+    return last
+  }
+  return {
+    create: (path) => open(path, "wx+"),
+    openFolder: (path) => open(path, "r"),
+    write: (file, pieces) => run(opened.get(file)!.file.writeAll(Buffer.concat(pieces))),
+    sync: (file) => run(opened.get(file)!.file.sync),
+    close: (file) => Effect.runPromise(Scope.close(opened.get(file)!.scope, Exit.void)),
+    rename: (from, to) => run(fs.rename(from, to)),
+    remove: (path) => run(fs.remove(path, { force: true })),
+  }
+}
+
+/** `SystemCalls` over the `FileSystem` that is there. */
+export const layerCalls = Layer.effect(SystemCalls, Effect.map(FileSystem.FileSystem, callsOf))
