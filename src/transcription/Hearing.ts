@@ -1,4 +1,4 @@
-import { Duration, Effect, Metric, Stream } from "effect"
+import { Duration, Effect, FileSystem, Metric, Stream } from "effect"
 import { type DecodedRecording, type Recording, recordingSampleRate } from "../audio/Recording.ts"
 import type { Segment } from "../audio/Segment.ts"
 import { makeUrgency, type Priority } from "../billing/Priority.ts"
@@ -6,18 +6,21 @@ import { isEnglish } from "../embedded/English.ts"
 import { SpeechFinder } from "../embedded/SpeechFinder.ts"
 import type { Stretch } from "../embedded/Stretches.ts"
 import { EngineGuard, type GuardOptions } from "../health/EngineGuard.ts"
-import { Fleet } from "../health/Fleet.ts"
+import { type Engines, Fleet, type Member } from "../health/Fleet.ts"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { embeddedFailure } from "../upstream/EmbeddedFailure.ts"
 import { errorOf } from "../upstream/EngineError.ts"
-import type { Listening } from "../upstream/Listening.ts"
-import { makePartFiles } from "./PartFiles.ts"
+import type { Abilities, Listening } from "../upstream/Listening.ts"
 import { type Part, partsOf, wholeOf } from "./Parts.ts"
 import { makePlacing } from "./Placing.ts"
-import { ableTo, commonAbilities } from "./Supported.ts"
-import type { TranscriptionFailure } from "./TranscriptionError.ts"
+import { TranscriptionError, type TranscriptionFailure, Unsupported } from "./TranscriptionError.ts"
 import { makeWordTimes } from "./WordTimes.ts"
+import { wavHeader, wavHeaderBytes } from "../audio/WavHeader.ts"
+import { Scratch } from "../scratch/Scratch.ts"
+import { spoolFailed } from "../audio/DecodeError.ts"
+import { languageName } from "../audio/Language.ts"
+import type { ParakeetClient } from "../upstream/ParakeetClient.ts"
 
 /**
  * How a recording is to be heard.
@@ -49,6 +52,26 @@ export interface Heard {
   readonly unheardMs: () => number
   readonly standIn: () => string | undefined
 }
+
+/**
+ * Makes recordings of parts of recordings, on disk beside them; each goes with its scope. Nothing is copied where the part is all of it.
+ */
+const makePartFiles = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const { recordings } = yield* Scratch
+
+  return Effect.fnUntraced(
+    function* (recording: Recording, { from, to }: Stretch) {
+      if (from === 0 && to === recording.samples) return recording
+      const path = yield* recordings.file
+      const samples = fs.stream(recording.path, { offset: wavHeaderBytes + 2 * from, bytesToRead: 2 * (to - from) })
+      const header = wavHeader(recordingSampleRate, 2 * (to - from))
+      yield* Stream.run(Stream.concat(Stream.succeed(header), samples), fs.sink(path))
+      return { path, samples: to - from } satisfies Recording
+    },
+    Effect.mapError((error) => spoolFailed(error.cause)),
+  )
+})
 
 /** Where a recording has speech, from the first to the last of it, if there is any, and how many samples of it. */
 interface Speech {
@@ -208,3 +231,61 @@ export const makeHearing = Effect.gen(function* () {
     }
   }
 })
+
+type Traits = Pick<ParakeetClient["Service"], "abilities" | "language">
+
+const unsupported = (param: string, message: string) =>
+  new TranscriptionError({ reason: new Unsupported({ param, message }) })
+
+/** Why what is asked for is neither this engine's to tell nor the gateway's to find; undefined where it is. */
+const lack = (asked: Listening, { abilities, language }: Traits): TranscriptionError | undefined => {
+  if (asked.translate === true && !abilities.translates) {
+    return unsupported(
+      "model",
+      "the speech-to-text engine here writes down what it hears and cannot translate it. Send the recording to /v1/audio/transcriptions.",
+    )
+  }
+  if (asked.speakers === true && !abilities.speakers) {
+    return unsupported(
+      "response_format",
+      "the speech-to-text engine here does not tell speakers apart, so there is no diarized_json. Ask for verbose_json.",
+    )
+  }
+  const spoken = languageName(language(asked.language))
+  if (asked.words === true && !abilities.words && spoken !== "english") {
+    return unsupported(
+      "timestamp_granularities",
+      `the speech-to-text engine here tells no times of words, and the gateway finds those of English only, not of ${spoken}. Leave out "word".`,
+    )
+  }
+  return undefined
+}
+
+/** Fails where none of the engines has what is asked for. */
+export const checkSupported = (
+  asked: Listening,
+  engines: ReadonlyArray<Traits>,
+): Effect.Effect<void, TranscriptionError> => {
+  const lacks = engines.map((engine) => lack(asked, engine))
+  const [first] = lacks
+  return first === undefined || lacks.includes(undefined) ? Effect.void : Effect.fail(first)
+}
+
+/** Those of several engines that have what is asked for; undefined where all have it, or none. */
+export const ableTo = (asked: Listening, members: ReadonlyArray<Member<"parakeet">>) => {
+  const able = members.filter(({ client }) => lack(asked, client) === undefined)
+  return able.length === 0 || able.length === members.length ? undefined : new Set(able.map(({ id }) => id))
+}
+
+/** What can be expected whichever engine answers. Of a server it is known once it has answered, so it is asked for each time. */
+export const commonAbilities = ({ of }: Pick<Engines, "of">): Abilities => {
+  const all = of("parakeet").map(({ client }) => client.abilities)
+  const have = (ability: keyof Abilities) => all.every((one) => one[ability])
+  return {
+    streams: have("streams"),
+    times: have("times"),
+    words: have("words"),
+    speakers: have("speakers"),
+    translates: have("translates"),
+  }
+}

@@ -12,9 +12,8 @@ import { Scratch } from "../scratch/Scratch.ts"
 import type { ScratchError, Taken } from "../scratch/ScratchSpace.ts"
 import { SpeechFinder } from "../embedded/SpeechFinder.ts"
 import { WordAligner } from "../embedded/WordAligner.ts"
-import { type Asked, makeHearing } from "./Hearing.ts"
+import { type Asked, checkSupported, makeHearing } from "./Hearing.ts"
 import { tellSeconds, tellTrace } from "../telemetry/Spans.ts"
-import { checkSupported } from "./Supported.ts"
 import type { TranscriptionFailure } from "./TranscriptionError.ts"
 
 /**

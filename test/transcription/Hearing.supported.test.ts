@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { checkSupported } from "../../src/transcription/Supported.ts"
+import { checkSupported } from "../../src/transcription/Hearing.ts"
 import { type Listening, textAlone } from "../../src/upstream/Listening.ts"
 
 const engine = (abilities = textAlone) => ({ abilities, language: (asked?: string) => asked ?? "en-US" })
