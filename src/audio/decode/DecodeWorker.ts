@@ -1,10 +1,8 @@
 import "../../workers/StandBack.ts"
 import { Effect } from "effect"
 import { serve } from "../../workers/WorkerServer.ts"
-import { DecodeError, undecodable } from "../DecodeError.ts"
-import { decodeFile } from "./decodeFile.ts"
+import { decodeFile, toldOfFile } from "./decodeFile.ts"
 import { DecodeRpcs } from "./DecodeRpcs.ts"
-import { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
 
 // The WASM decoders and the demuxer print each damaged frame, which hostile uploads would turn into a full log.
 console.error = () => {}
@@ -16,10 +14,7 @@ serve(
     Decode: (request) =>
       Effect.tryPromise({
         try: (signal) => decodeFile(request, signal),
-        catch: (error) =>
-          error instanceof DecodeError || error instanceof NeedsFfmpeg
-            ? error
-            : undecodable("The audio might be corrupted or is not supported."),
+        catch: toldOfFile,
       }),
   }),
 )

@@ -1,8 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs"
 import { setImmediate } from "node:timers/promises"
-import { spoolFailed, undecodable } from "../DecodeError.ts"
+import { DecodeError, spoolFailed, tooLong, undecodable } from "../DecodeError.ts"
 import { checkDeclared } from "../InputLimits.ts"
-import { recordingSampleRate } from "../Recording.ts"
+import { type DecodedRecording, recordingSampleRate } from "../Recording.ts"
 import type { AudioSource } from "./AudioSource.ts"
 import { type ReadAt, sniffContainer } from "./Container.ts"
 import { makeEffort } from "./Effort.ts"
@@ -10,10 +10,68 @@ import { mixDown } from "./MixDown.ts"
 import { NeedsFfmpeg } from "./NeedsFfmpeg.ts"
 import { oggPackets } from "./OggPackets.ts"
 import { opusSource } from "./OpusSource.ts"
-import { makeRecordingWriter, type Written } from "./RecordingWriter.ts"
 import { streamSource } from "./StreamSource.ts"
 import { wavSource } from "./WavSource.ts"
 import { webmPackets } from "./WebmPackets.ts"
+import { createHash } from "node:crypto"
+import type { Pcm } from "../Pcm.ts"
+import { makeResampler } from "../Resampler.ts"
+import { wavHeader, wavHeaderBytes } from "../WavHeader.ts"
+
+/** What was written, wherever it is. */
+export type Written = Omit<DecodedRecording, "path">
+
+/** Writes a `Recording`, resampling what comes in. Blocks its thread: for workers only. */
+interface RecordingWriter {
+  /** Throws a `DecodeError`: too long, or the disk failed. As slow and as large as `pcm` is long, so that is to be cut. */
+  readonly write: (pcm: Pcm) => void
+  /** How many samples were written. */
+  readonly samples: () => number
+  /** Writes the header, and answers what follows it. */
+  readonly finish: () => Written
+}
+
+/** @param file descriptor of an empty file */
+const makeRecordingWriter = (file: number, maxSeconds: number): RecordingWriter => {
+  const hash = createHash("sha256")
+  let samples = 0
+  let inputRate = recordingSampleRate
+  let resampler = makeResampler(inputRate, recordingSampleRate)
+
+  const put = (bytes: Uint8Array, position: number) => {
+    try {
+      for (let done = 0; done < bytes.length;)
+        done += writeSync(file, bytes, done, bytes.length - done, position + done)
+    } catch (error) {
+      throw spoolFailed(error)
+    }
+  }
+  const append = (output: Int16Array) => {
+    if (samples + output.length > maxSeconds * recordingSampleRate) throw tooLong(maxSeconds)
+    const bytes = new Uint8Array(output.buffer, output.byteOffset, output.byteLength)
+    put(bytes, wavHeaderBytes + samples * 2)
+    // Here, in its thread, rather than by reading hours of audio again.
+    hash.update(bytes)
+    samples += output.length
+  }
+
+  return {
+    samples: () => samples,
+    write: (pcm) => {
+      if (pcm.sampleRate !== inputRate) {
+        append(resampler.flush())
+        inputRate = pcm.sampleRate
+        resampler = makeResampler(inputRate, recordingSampleRate)
+      }
+      append(resampler.process(pcm.samples))
+    },
+    finish: () => {
+      append(resampler.flush())
+      put(wavHeader(recordingSampleRate, samples * 2), 0)
+      return { samples, sha256: hash.digest("hex") }
+    },
+  }
+}
 
 /**
  * @property input the upload
@@ -107,6 +165,12 @@ const sourceFor = (whole: ReadAt, maxSeconds: number): AudioSource => {
       throw byFfmpeg(container)
   }
 }
+
+/** What is told of a file over which `decodeFile` threw `error`. */
+export const toldOfFile = (error: unknown): DecodeError | NeedsFfmpeg =>
+  error instanceof DecodeError || error instanceof NeedsFfmpeg
+    ? error
+    : undecodable("The audio might be corrupted or is not supported.")
 
 /**
  * Decodes `input` to a recording and answers its length in samples and their hash. Blocks its thread for a few milliseconds at a time
