@@ -1,7 +1,8 @@
 import { Effect, Schema } from "effect"
 import { HttpClientError } from "effect/http"
 import { ErrorEnvelope } from "../contract/ErrorEnvelope.ts"
-import { schemaFault } from "../http/RequestFault.ts"
+import { schemaFault } from "../http/ErrorAnswers.ts"
+
 /**
  * The gateway did not do what it was asked; `message` says why, in its own words where there are any.
  *

@@ -5,6 +5,7 @@ import { Api } from "../contract/Api.ts"
 import { Settings } from "../Settings.ts"
 import { type AdminCallError, noAnswer, notSent, wordsFor } from "./AdminCallError.ts"
 import { AdminToken } from "../http/access/AdminToken.ts"
+
 type Client = HttpApiClient.ForApi<typeof Api>
 
 interface Service {

@@ -4,11 +4,10 @@ import { IncomingMessage } from "node:http"
 import type { ApiError } from "../contract/ApiError.ts"
 import type { BrowserRules } from "./access/BrowserRules.ts"
 import { millisOf } from "../telemetry/Elapsed.ts"
-import { errorResponse } from "./ErrorAnswers.ts"
+import { causeFault, errorResponse, maxJsonBytes } from "./ErrorAnswers.ts"
 import { Errors } from "../contract/Errors.ts"
 import type { KnownRoutes } from "./KnownRoutes.ts"
 import { hasRest } from "./connection/NodeResponse.ts"
-import { causeFault, maxJsonBytes } from "./RequestFault.ts"
 import {
   beginSpan,
   begunRequest,

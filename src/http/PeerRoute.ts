@@ -9,6 +9,7 @@ import { Errors } from "../contract/Errors.ts"
 import { peerPath } from "../upstream/PeerFlight.ts"
 import { encodeFrame } from "../upstream/PeerFrames.ts"
 import { errorResponse } from "./ErrorAnswers.ts"
+
 /** The first address at which another machine may reach this one. */
 const ownAddress = () =>
   Object.values(networkInterfaces())

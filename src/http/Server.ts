@@ -32,7 +32,7 @@ import * as MetricsRoute from "./admin/MetricsRoute.ts"
 import { Models, ModelsHandlers } from "./audio/Models.ts"
 import * as PeerRoute from "./PeerRoute.ts"
 import { asRequest, ofRequests } from "./RequestContext.ts"
-import { maxJsonBytes } from "./RequestFault.ts"
+import { maxJsonBytes } from "./ErrorAnswers.ts"
 import { OrganizationHandlers } from "./admin/OrganizationHandlers.ts"
 
 /** Everything that answers a request. A new group of the contract is one more line here. */

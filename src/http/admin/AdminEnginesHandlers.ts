@@ -9,6 +9,7 @@ import { EngineTimeline } from "../../health/EngineTimeline.ts"
 import { Fleet } from "../../health/Fleet.ts"
 import { Quarantine } from "../../health/Quarantine.ts"
 import { makeAnswer } from "../ErrorAnswers.ts"
+
 /** `/admin/engines` and `/admin/quarantine`. */
 export const AdminEnginesHandlers = handlersOf(
   Api,

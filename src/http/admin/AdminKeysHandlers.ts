@@ -4,6 +4,7 @@ import { handlersOf } from "../RequestContext.ts"
 import { Accounts } from "../../billing/Accounts.ts"
 import { Api } from "../../contract/Api.ts"
 import { makeAnswer } from "../ErrorAnswers.ts"
+
 const unstored = HttpEffect.appendPreResponseHandler((_, response) =>
   Effect.succeed(HttpServerResponse.setHeader(response, "cache-control", "no-store")),
 )

@@ -4,6 +4,7 @@ import { Accounts } from "../../billing/Accounts.ts"
 import { Api } from "../../contract/Api.ts"
 import { Settings } from "../../Settings.ts"
 import { makeAnswer } from "../ErrorAnswers.ts"
+
 /** `/admin/rates`. */
 export const AdminRatesHandlers = handlersOf(
   Api,

@@ -8,6 +8,7 @@ import { canChange } from "../../SettingKinds.ts"
 import { Settings, table } from "../../Settings.ts"
 import { version } from "../../telemetry/Version.ts"
 import { makeAnswer } from "../ErrorAnswers.ts"
+
 const rows = new Map(Object.values(table).map((row) => [row.name, row]))
 
 /** `/admin/settings`. */

@@ -13,6 +13,7 @@ import * as Metrics from "../../telemetry/Metrics.ts"
 import { AdminToken, matching } from "../access/AdminToken.ts"
 import { errorResponse } from "../ErrorAnswers.ts"
 import { startErrorCounters } from "../RequestRecord.ts"
+
 /** `GET /metrics`, in Prometheus' text format 0.0.4, for whom `AVIARY_METRICS` names. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {

@@ -14,6 +14,7 @@ import { note } from "../RequestRecord.ts"
 import { rendered } from "./TranscriptAnswer.ts"
 import { makeTranscriptEvents } from "./TranscriptEvents.ts"
 import { makeUploads } from "./Upload.ts"
+
 /** What is asked of the program. Where segments lie is of no use to who gets the text alone. */
 const transcriptionRequest = (
   path: string,

@@ -4,6 +4,7 @@ import type { ApiError } from "../../contract/ApiError.ts"
 import { Errors } from "../../contract/Errors.ts"
 import { isLingering, linger, responseOn } from "./NodeResponse.ts"
 import { requestId } from "../RequestRecord.ts"
+
 const errorOf = (code: string | undefined): ApiError => {
   switch (code) {
     case "HPE_HEADER_OVERFLOW":

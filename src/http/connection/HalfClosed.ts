@@ -2,6 +2,7 @@ import { Effect, FiberSet } from "effect"
 import type { Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { responseOn } from "./NodeResponse.ts"
+
 /** When a client that has closed its half is asked whether it is still there, counted from the time before. */
 const asks = ["0 millis", "200 millis", "600 millis"] as const
 

@@ -1,6 +1,7 @@
 import { Headers } from "effect/http"
 import { expect, it } from "@effect/vitest"
 import { evaluate, rangeApplies } from "../../../src/http/audio/EntryHandler.ts"
+
 /** Made 700 ms after 08:49:37, a fraction that no HTTP date can tell. */
 const validators = { etag: '"abc"', lastModified: Date.UTC(1994, 10, 6, 8, 49, 37, 700) }
 const then = "Sun, 06 Nov 1994 08:49:37 GMT"

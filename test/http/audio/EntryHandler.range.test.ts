@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { wantedRange } from "../../../src/http/audio/EntryHandler.ts"
+
 const part = (start: number, end: number) => ({ _tag: "part", start, end })
 const whole = { _tag: "whole" }
 const none = { _tag: "none" }

@@ -2,7 +2,8 @@ import { Effect, Schema } from "effect"
 import { describe, expect, it } from "vitest"
 import { SpeechPayload } from "../../src/contract/SpeechPayload.ts"
 import { TranscriptionFields } from "../../src/contract/TranscriptionForm.ts"
-import { schemaFault } from "../../src/http/RequestFault.ts"
+import { schemaFault } from "../../src/http/ErrorAnswers.ts"
+
 const faultOf = <A>(schema: Schema.ConstraintDecoder<A>, input: unknown) =>
   schemaFault(Effect.runSync(Effect.flip(Schema.decodeUnknownEffect(schema)(input))))
 
