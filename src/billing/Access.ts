@@ -9,6 +9,7 @@ import { hashKey, type KeyLimits, noLimits, unusable } from "./ApiKey.ts"
 import { BillingError, InvalidKey, RateLimited, TextAboveLimit } from "./BillingError.ts"
 import { Counters } from "./Counters.ts"
 import { Ledger } from "./Ledger.ts"
+import type { Answer } from "./Operations.ts"
 import { type Priority, usualPriority } from "./Priority.ts"
 
 /** Who asks: an account, and the key that was presented, if one was needed. */
@@ -54,27 +55,34 @@ interface Service {
 const longestKey = 200
 
 const nobody: Caller = { accountId: anonymous, keyId: null, limits: noLimits, priority: usualPriority }
-const invalid = new BillingError({ reason: new InvalidKey() })
+const invalid = Effect.fail(new BillingError({ reason: new InvalidKey() }))
 
 const same = (a: string, b: string) => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
+
+const refuse = (reason: BillingError["reason"]) => Effect.fail(new BillingError({ reason }))
 
 const make = Effect.gen(function* () {
   const ledger = yield* Ledger
   const counters = (yield* Counters)()
   const open = (yield* Settings).access !== "keys"
 
-  const authenticate = Effect.fnUntraced(function* (presented: Redacted.Redacted<string> | undefined) {
-    const text = presented === undefined ? "" : Redacted.value(presented)
-    if (open && !text.startsWith(keyPrefix)) return nobody
-    if (presented === undefined || text === "" || text.length > longestKey) return yield* invalid
-    const hash = Redacted.value(hashKey(presented))
-    const found = yield* ledger.run("keyByHash", { hash })
-    if (found === null || !same(found.hash, hash)) return yield* invalid
+  const callerOf = (found: Answer<"keyByHash">, hash: string, now: number): Effect.Effect<Caller, BillingError> => {
+    if (found === null || !same(found.hash, hash)) return invalid
     const { key, accountState } = found
-    const reason = stopped(key.accountId, accountState) ?? unusable(key, yield* Clock.currentTimeMillis)
-    if (reason !== undefined) return yield* new BillingError({ reason })
-    return { accountId: key.accountId, keyId: key.id, limits: key.limits, priority: key.priority }
-  })
+    const reason = stopped(key.accountId, accountState) ?? unusable(key, now)
+    if (reason !== undefined) return refuse(reason)
+    return Effect.succeed({ accountId: key.accountId, keyId: key.id, limits: key.limits, priority: key.priority })
+  }
+
+  const authenticate = (presented: Redacted.Redacted<string> | undefined): Effect.Effect<Caller, BillingError> => {
+    const text = presented === undefined ? "" : Redacted.value(presented)
+    if (open && !text.startsWith(keyPrefix)) return Effect.succeed(nobody)
+    if (presented === undefined || text === "" || text.length > longestKey) return invalid
+    const hash = Redacted.value(hashKey(presented))
+    return Effect.flatMap(ledger.run("keyByHash", { hash }), (found) =>
+      Clock.clockWith((clock) => callerOf(found, hash, clock.currentTimeMillisUnsafe())),
+    )
+  }
 
   const bucketOf = (limit: keyof Allowances, { keyId, limits }: Caller) => {
     const size = limits[`${limit}PerMinute`]

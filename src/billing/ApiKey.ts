@@ -1,6 +1,6 @@
 import { Redacted, Schema } from "effect"
 import { keyPrefix } from "../telemetry/Secrets.ts"
-import { createHash, randomBytes } from "node:crypto"
+import { hash, randomBytes } from "node:crypto"
 import { KeyExpired, KeyRevoked } from "./BillingError.ts"
 import { Priority } from "./Priority.ts"
 import { wholeNumber } from "./WholeNumber.ts"
@@ -41,7 +41,7 @@ export const generateKey = (): Redacted.Redacted<string> =>
 
 /** SHA-256 in hex. */
 export const hashKey = (text: Redacted.Redacted<string>): Redacted.Redacted<string> =>
-  Redacted.make(createHash("sha256").update(Redacted.value(text)).digest("hex"), { label: "API key hash" })
+  Redacted.make(hash("sha256", Redacted.value(text), "hex"), { label: "API key hash" })
 
 export const hintOf = (text: Redacted.Redacted<string>): string => Redacted.value(text).slice(-4)
 

@@ -94,25 +94,29 @@ const isLost = (error: BillingError) => error.reason._tag === "LedgerUnavailable
 const kept = (outcome: string | undefined) =>
   outcome === undefined || outcome.length > longestOutcome ? null : outcome
 
-// A change that may or may not have been made is asked for again: with the same ids it is made once.
-const certainly = <A>(change: Effect.Effect<A, BillingError>) =>
-  Effect.retry(change, { while: isLost, times: 2, schedule: Schedule.spaced("200 millis") })
+/** A change that may or may not have been made is asked for so often, and so much later: with the same ids it is made once. */
+const again = { times: 2, after: "200 millis" } as const
 
 /** Asks until it is known whether the charge was made. Where that cannot be known, it is paid back. */
 const chargeForCertain = <A extends Pick<Settlement, "replayed" | "served">>(
   made: Effect.Effect<A, BillingError>,
-  payBack: Effect.Effect<void>,
+  payBack: () => Effect.Effect<void>,
   refused: () => void = () => {},
-) =>
-  Effect.suspend(() => {
-    let doubtful = false
-    const attempt = Effect.tapError(made, (error) => Effect.sync(() => (doubtful ||= isLost(error))))
-    return certainly(attempt).pipe(
+) => {
+  let doubtful = false
+  // Not `Effect.retry`, which makes its schedule anew each time, for what hardly ever happens.
+  const attempt = (left: number): Effect.Effect<A, BillingError> =>
+    Effect.catch(made, (error) => {
+      doubtful ||= isLost(error)
+      if (isLost(error) && left > 0) return Effect.andThen(Effect.sleep(again.after), attempt(left - 1))
+      if (!doubtful) refused()
       // Even if this attempt failed cleanly, an earlier one that was lost may have charged.
-      Effect.tapError(() => (doubtful ? payBack : Effect.sync(refused))),
-      Effect.tap(({ replayed, served }) => (replayed && !doubtful ? Effect.void : countCharge(served))),
-    )
-  })
+      return doubtful ? Effect.andThen(payBack(), Effect.fail(error)) : Effect.fail(error)
+    })
+  return Effect.tap(attempt(again.times), ({ replayed, served }) =>
+    replayed && !doubtful ? Effect.void : countCharge(served),
+  )
+}
 
 /** Those of open scopes, and which of them are renewed. */
 interface Claims {
@@ -127,33 +131,55 @@ const makeLaying = (
   ends: ReturnType<typeof makeClaimEnds>,
   out: Effect.Success<typeof makeDelivered>,
 ) => {
-  const close = (id: string, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const claim = open.get(id)
-      open.delete(id)
-      renewed.delete(id)
-      return claim === undefined ? Effect.void : ends.close(id, claim, exit)
-    })
+  const close = (id: string, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+    const claim = open.get(id)
+    open.delete(id)
+    renewed.delete(id)
+    return claim === undefined ? Effect.void : ends.close(id, claim, exit)
+  }
 
   /** A claim of the fiber's payer, and what the ledger is asked for it. Ends with the scope. */
-  const lay = Effect.fnUntraced(function* (usage: Usage) {
-    const payer = yield* Payer
-    const now = yield* Clock.currentTimeMillis
-    const holdId = `hold_${randomUUID()}`
-    // Before the hold is made, so that an interruption finds it whether or not the ledger got to make it.
-    // Not `Effect.addFinalizer`, which copies what the request carries.
-    const context = yield* Effect.context<Scope.Scope>()
-    yield* Scope.addFinalizerExit(Context.get(context, Scope.Scope), (exit) =>
-      Effect.updateContext(close(holdId, exit), () => context),
-    )
-    const claim = new Claim()
-    open.set(holdId, claim)
-    yield* out.alongside
-    return { claim, asked: { ...payer, holdId, usage, expiresAt: now + holdMillis, now } }
-  })
+  const lay = (usage: Usage) =>
+    Effect.contextWith((context: Context.Context<Scope.Scope>) => {
+      const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+      const holdId = `hold_${randomUUID()}`
+      // Before the hold is made, so that an interruption finds it whether or not the ledger got to make it.
+      // Not `Effect.addFinalizer`, which copies what the request carries.
+      const closing = Scope.addFinalizerExit(Context.get(context, Scope.Scope), (exit) => {
+        const ended = close(holdId, exit)
+        return ended === Effect.void ? ended : Effect.updateContext(ended, () => context)
+      })
+      const asked = { ...Context.get(context, Payer), holdId, usage, expiresAt: now + holdMillis, now }
+      return Effect.map(closing, () => {
+        const claim = new Claim()
+        open.set(holdId, claim)
+        out.alongside()
+        return { claim, asked }
+      })
+    })
 
   return { close, lay }
 }
+
+/** Charging at once what is there as a whole. */
+const makeChargeAtOnce =
+  (ledger: Ledger["Service"], { lay }: ReturnType<typeof makeLaying>, ends: ReturnType<typeof makeClaimEnds>) =>
+  (usage: Usage, served: Served) =>
+    Effect.flatMap(lay(usage), ({ asked, claim }) => {
+      claim.happens("settling")
+      const made = Effect.map(ledger.run("charge", { ...asked, served }), ({ hold, settlement }) => ({
+        hold,
+        ...(settlement ?? { replayed: true, served }),
+      }))
+      const refused = () => claim.happens("refused")
+      return Effect.map(
+        chargeForCertain(made, () => ends.payBack(asked.holdId, "in doubt"), refused),
+        ({ hold }) => {
+          claim.happens(hold.replayed ? "replayed" : "settled")
+          return hold
+        },
+      )
+    })
 
 /** Reserving, settling and what is noted in between, of the `open` claims. */
 const makeCharging = (
@@ -163,7 +189,8 @@ const makeCharging = (
   out: Effect.Success<typeof makeDelivered>,
 ) => {
   const { open, renewed } = claims
-  const { close, lay } = makeLaying(claims, ends, out)
+  const laying = makeLaying(claims, ends, out)
+  const { close, lay } = laying
 
   const reserve = Effect.fnUntraced(function* (usage: Usage, { served, again }: Reservation = {}) {
     const laid = yield* lay(usage)
@@ -181,26 +208,13 @@ const makeCharging = (
     return hold
   })
 
-  const chargeAtOnce = Effect.fnUntraced(function* (usage: Usage, served: Served) {
-    const { asked, claim } = yield* lay(usage)
-    claim.happens("settling")
-    let hold: Hold | undefined
-    const made = Effect.map(ledger.run("charge", { ...asked, served }), (charged) => {
-      hold = charged.hold
-      return charged.settlement ?? { replayed: true, served }
-    })
-    yield* chargeForCertain(made, ends.payBack(asked.holdId, "in doubt"), () => claim.happens("refused"))
-    claim.happens(hold!.replayed ? "replayed" : "settled")
-    return hold!
-  })
-
   const charge = Effect.fnUntraced(function* (hold: Hold, { served, outcome }: Serving) {
     const now = yield* Clock.currentTimeMillis
     const made = ledger.run("settle", { holdId: hold.id, served, outcome: kept(outcome), now })
     const claim = open.get(hold.claim)
     if (claim === undefined || !claim.happens("settling")) return yield* made
-    yield* out.alongside
-    const settlement = yield* chargeForCertain(made, ends.payBack(hold.claim, "in doubt"))
+    out.alongside()
+    const settlement = yield* chargeForCertain(made, () => ends.payBack(hold.claim, "in doubt"))
     claim.happens("settled")
     return settlement
   })
@@ -225,7 +239,7 @@ const makeCharging = (
   return {
     close,
     reserve: tracedFn("Billing.reserve")(reserve),
-    charge: tracedFn("Billing.charge")(chargeAtOnce),
+    charge: tracedFn("Billing.charge")(makeChargeAtOnce(ledger, laying, ends)),
     settle: tracedFn("Billing.settle")(settle),
     left,
     delivered,

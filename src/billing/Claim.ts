@@ -1,5 +1,5 @@
 /** What becomes of a request's claim to a charge: its states, and what is written when it ends. */
-import { Clock, Effect, Exit, Metric } from "effect"
+import { Clock, type Context, Effect, Exit, Metric } from "effect"
 import * as Metrics from "../telemetry/Metrics.ts"
 import type { BillingError } from "./BillingError.ts"
 import type { Ledger } from "./Ledger.ts"
@@ -60,7 +60,10 @@ export class Claim {
 }
 
 export const countCharge = (served: Served) =>
-  Metric.update(Metric.withAttributes(Metrics.charges, { cache: served }), 1)
+  Effect.contextWith((context: Context.Context<never>) => {
+    Metrics.seriesOf(Metrics.charges, { cache: served }).updateUnsafe(1, context)
+    return Effect.void
+  })
 
 const reasonOf = (exit: Exit.Exit<unknown, unknown>): string =>
   Exit.isSuccess(exit) ? "not settled" : Exit.hasInterrupts(exit) ? "abandoned" : "failed"

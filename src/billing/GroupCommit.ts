@@ -1,4 +1,4 @@
-import { Effect, Exit, type Scope } from "effect"
+import { Effect, Exit, FiberSet, type Scope } from "effect"
 import { BillingError } from "./BillingError.ts"
 import type { Answered, Asked } from "./Operations.ts"
 
@@ -8,6 +8,11 @@ interface Waiting {
   readonly answer: (exit: Exit.Exit<unknown, BillingError>) => void
   left: boolean
 }
+
+type Done = (exit: Exit.Exit<ReadonlyArray<Answered>, BillingError>) => void
+
+/** Makes a group durable, and tells `done` in a later turn. */
+type Send = (group: ReadonlyArray<Asked>, done: Done) => void
 
 /** Operations that may wait. */
 const capacity = 10_000
@@ -20,58 +25,80 @@ const overloaded = Exit.fail(
 export const exitOf = (answered: Answered): Exit.Exit<unknown, BillingError> =>
   "refused" in answered ? Exit.fail(new BillingError({ reason: answered.refused })) : Exit.succeed(answered.answer)
 
+const answerAll = (group: ReadonlyArray<Waiting>, exit: Parameters<Done>[0]): void => {
+  const failed = Exit.isFailure(exit) && !Exit.hasInterrupts(exit) ? (exit as Exit.Exit<never, BillingError>) : lost
+  group.forEach((one, index) => {
+    const answered = Exit.isSuccess(exit) ? exit.value[index] : undefined
+    one.answer(answered === undefined ? failed : exitOf(answered))
+  })
+}
+
 /**
  * Lets concurrent operations share a transaction: while one is on its way to the disk, the next gathers. Each waits for its own.
- * One that is interrupted before its group is sent is not made; afterwards it is made all the same.
+ * One that is interrupted before its group is sent is not made; afterwards it is made all the same. Without a fiber of its own: every
+ * request passes here.
  *
  * @param size operations in one transaction, at most
  */
 export const gather = Effect.fnUntraced(function* (
-  send: (group: ReadonlyArray<Asked>) => Effect.Effect<ReadonlyArray<Answered>, BillingError>,
+  send: Send,
   size = 512,
 ): Effect.fn.Return<(asked: Asked) => Effect.Effect<unknown, BillingError>, never, Scope.Scope> {
   const waiting: Array<Waiting> = []
-  let wake: (() => void) | undefined
+  let underWay: ReadonlyArray<Waiting> | undefined
+  let isDue = false
   let isClosed = false
 
-  const some = Effect.callback<void>((resume) => {
-    wake = () => {
-      wake = undefined
-      resume(Effect.void)
+  const sendSome = () => {
+    isDue = false
+    while (waiting.length > 0 && underWay === undefined) {
+      const group = waiting.splice(0, size).filter((one) => !one.left)
+      if (group.length > 0) sendGroup(group)
     }
-    if (waiting.length > 0) wake()
-  })
+  }
 
-  const answerGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Waiting>, sent: typeof send) {
-    const exit = yield* Effect.exit(sent(group.map((one) => one.asked)))
-    const failed = Exit.isFailure(exit) && !Exit.hasInterrupts(exit) ? (exit as Exit.Exit<never, BillingError>) : lost
-    group.forEach((one, index) => {
-      const answered = Exit.isSuccess(exit) ? exit.value[index] : undefined
-      one.answer(answered === undefined ? failed : exitOf(answered))
+  const sendGroup = (group: ReadonlyArray<Waiting>) => {
+    underWay = group
+    const asked = group.map((one) => one.asked)
+    send(asked, (exit) => {
+      if (underWay !== group) return
+      underWay = undefined
+      // First, so that the ledger is at work while those are answered.
+      sendSome()
+      answerAll(group, exit)
     })
-  })
-
-  const sendSome = Effect.uninterruptibleMask((restore) => {
-    const group = waiting.splice(0, size).filter((one) => !one.left)
-    return group.length === 0 ? Effect.void : answerGroup(group, (asked) => restore(send(asked)))
-  })
+  }
 
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       isClosed = true
-      for (const one of waiting.splice(0)) one.answer(lost)
+      const all = [...(underWay ?? []), ...waiting.splice(0)]
+      underWay = undefined
+      answerAll(all, lost)
     }),
   )
-  yield* some.pipe(Effect.andThen(Effect.yieldNow), Effect.andThen(sendSome), Effect.forever, Effect.forkScoped)
 
   return (asked) =>
     Effect.callback((resume) => {
       if (isClosed || waiting.length >= capacity) return resume(overloaded)
       const one: Waiting = { asked, answer: resume, left: false }
       waiting.push(one)
-      wake?.()
+      if (underWay === undefined && !isDue) {
+        isDue = true
+        // What else is asked in this turn goes with it.
+        setImmediate(sendSome)
+      }
       return Effect.sync(() => {
         one.left = true
       })
     })
+})
+
+/** The same, of groups that effects make durable. */
+export const gatherFor = Effect.fnUntraced(function* (
+  write: (group: ReadonlyArray<Asked>) => Effect.Effect<ReadonlyArray<Answered>, BillingError>,
+  size?: number,
+) {
+  const run = yield* FiberSet.makeRuntime()
+  return yield* gather((group, done) => void run(write(group)).addObserver(done), size)
 })

@@ -1,5 +1,5 @@
-import { Effect } from "effect"
-import { elapsedMillis } from "../telemetry/Elapsed.ts"
+import { Clock, Effect } from "effect"
+import { millisOf } from "../telemetry/Elapsed.ts"
 import type { BillingError } from "./BillingError.ts"
 import type { Answer } from "./Operations.ts"
 
@@ -31,16 +31,18 @@ export const makeKnownKeys = (ageMillis: () => number) => {
       changes += 1
       for (const [hash, { found }] of known) if (found.key.accountId === id) known.delete(hash)
     },
-    find: Effect.fnUntraced(function* (hash: string, read: Effect.Effect<Known, BillingError>) {
-      const now = yield* elapsedMillis
-      const kept = known.get(hash)
-      if (kept !== undefined && now - kept.at < ageMillis()) return kept.found
-      const before = changes
-      const found = yield* read
-      known.delete(hash)
-      if (found !== null && before === changes) known.set(hash, { found, at: now })
-      if (known.size > most) known.delete(known.keys().next().value!)
-      return found
-    }),
+    find: (hash: string, read: Effect.Effect<Known, BillingError>) =>
+      Clock.clockWith((clock) => {
+        const now = millisOf(clock)
+        const kept = known.get(hash)
+        if (kept !== undefined && now - kept.at < ageMillis()) return Effect.succeed(kept.found)
+        const before = changes
+        return Effect.map(read, (found) => {
+          known.delete(hash)
+          if (found !== null && before === changes) known.set(hash, { found, at: now })
+          if (known.size > most) known.delete(known.keys().next().value!)
+          return found
+        })
+      }),
   }
 }

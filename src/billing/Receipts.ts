@@ -1,4 +1,4 @@
-import { Context, Effect, FileSystem, Layer, Path, Schedule, Semaphore } from "effect"
+import { Context, Effect, Exit, FileSystem, Layer, Path, Schedule } from "effect"
 import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs"
 import { makeScratchFolder } from "../scratch/ScratchFolder.ts"
 import { Settings } from "../Settings.ts"
@@ -7,14 +7,15 @@ import { Ledger } from "./Ledger.ts"
 
 /**
  * - `write`: notes that the answer of a claim is out. The note outlives the process, however that ends, but not a loss of power
- * - `along`: what was noted before `tell` begins, and is a part of what it tells the ledger, needs no note any more once it has. One at a time
+ * - `telling`: what was noted until now is being told to the ledger; gives what is called once it has that, and needs the notes no more. One
+ *   at a time
  */
 interface Service {
   readonly write: (claim: string) => Effect.Effect<void>
-  readonly along: <A, E>(tell: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  readonly telling: () => () => void
 }
 
-const none: Service = { write: () => Effect.void, along: (tell) => tell }
+const none: Service = { write: () => Effect.void, telling: () => () => {} }
 
 /** A file that holds more is exchanged for the other one, and emptied: at the next telling, which all of it is a part of. */
 const plentyBytes = 4_096
@@ -99,6 +100,10 @@ const writing = (
   /** Whether `other` has what the ledger is still to be told. */
   let owed = false
   let complained = false
+  const told = () => {
+    if (owed) other.empty()
+    owed = false
+  }
   return {
     write: (claim) =>
       Effect.suspend(() => {
@@ -111,19 +116,13 @@ const writing = (
           return complain(error as Error)
         }
       }),
-    along: (tell) =>
-      Effect.suspend(() => {
-        if (!owed && current.isLong()) {
-          ;[current, other] = [other, current]
-          owed = true
-        }
-        return Effect.tap(tell, () =>
-          Effect.sync(() => {
-            if (owed) other.empty()
-            owed = false
-          }),
-        )
-      }),
+    telling: () => {
+      if (!owed && current.isLong()) {
+        ;[current, other] = [other, current]
+        owed = true
+      }
+      return told
+    },
   }
 }
 
@@ -142,36 +141,50 @@ const flushInterval = "1 second"
 export const makeDelivered = Effect.gen(function* () {
   const ledger = yield* Ledger
   const receipts = yield* Receipts
-  const scope = yield* Effect.scope
-  const telling = yield* Semaphore.make(1)
+  const run = Effect.runForkWith(yield* Effect.context<never>())
   const out = new Set<string>()
+  /** Whether some are being told, and what waits for the end of that. */
+  let isTelling = false
+  const waiting: Array<() => void> = []
 
-  const tell = Effect.suspend(() => {
-    if (out.size === 0) return Effect.void
+  /** Nobody's fiber: whoever comes along with what is told does not wait for it. */
+  const tell = () => {
+    if (isTelling || out.size === 0) return
+    isTelling = true
     const claims = [...out]
     out.clear()
-    return receipts.along(ledger.run("delivered", { claims })).pipe(
-      Effect.catch(() => Effect.sync(() => claims.forEach((claim) => out.add(claim)))),
-      Effect.asVoid,
-    )
+    const told = receipts.telling()
+    run(ledger.run("delivered", { claims })).addObserver((exit) => {
+      isTelling = false
+      if (Exit.isSuccess(exit)) told()
+      else for (const claim of claims) out.add(claim)
+      for (const go of waiting.splice(0)) go()
+    })
+  }
+
+  const rest = Effect.callback<void>((resume) => {
+    if (!isTelling) return resume(Effect.void)
+    waiting.push(() => resume(Effect.void))
   })
 
-  const flush = telling.withPermits(1)(tell)
+  const flush = Effect.andThen(
+    rest,
+    Effect.suspend(() => {
+      tell()
+      return rest
+    }),
+  )
   yield* flush.pipe(Effect.schedule(Schedule.spaced(flushInterval)), Effect.forkScoped)
 
   return {
     note: (claim: string) =>
-      Effect.andThen(
-        Effect.sync(() => out.add(claim)),
-        receipts.write(claim),
-      ),
+      Effect.suspend(() => {
+        out.add(claim)
+        return receipts.write(claim)
+      }),
     /** Tells the ledger, if it takes it. */
     flush,
     /** The same along with the change that is about to be asked for, in whose transaction it then is; unless it is being told already. */
-    alongside: Effect.suspend(() =>
-      out.size === 0
-        ? Effect.void
-        : Effect.forkIn(telling.withPermitsIfAvailable(1)(tell), scope, { startImmediately: true }),
-    ),
+    alongside: tell,
   }
 })

@@ -6,6 +6,9 @@ import { noSounds, type Sounds } from "../audio/Sounds.ts"
 export const CacheKey = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/)).pipe(Schema.brand("CacheKey"))
 export type CacheKey = typeof CacheKey.Type
 
+/** What is a digest by its making is not looked at again, since every request has one. */
+export const keyOfDigest = (digest: string): CacheKey => digest as CacheKey
+
 /**
  * Version of everything between the parts below and the bytes: how text is split and joined, encoders and their
  * options, resampling. Raise it when the same parts begin to give other bytes; old entries then age out unused.
@@ -45,12 +48,15 @@ const order = ["text", "voice", "language", "format", "sampleRate", "speed", "mo
 export const cacheKey = (parts: CacheKeyParts): CacheKey => {
   const sounds = [...(parts.sounds ?? noSounds)].toSorted(([a], [b]) => (a < b ? -1 : 1)).flat()
   const fields = ["aviary/speech", String(keyVersion), ...order.map((name) => String(parts[name])), ...sounds]
-  const pieces = fields.flatMap((field) => {
-    const bytes = Buffer.from(field, "utf8")
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(bytes.length)
-    return [length, bytes]
-  })
+  let length = 0
+  for (const field of fields) length += 4 + Buffer.byteLength(field)
   // At once: every piece would be a call of its own, for each request.
-  return CacheKey.make(hash("sha256", Buffer.concat(pieces), "hex"))
+  const bytes = Buffer.allocUnsafe(length)
+  let at = 0
+  for (const field of fields) {
+    const written = bytes.write(field, at + 4)
+    bytes.writeUInt32BE(written, at)
+    at += 4 + written
+  }
+  return keyOfDigest(hash("sha256", bytes, "hex"))
 }

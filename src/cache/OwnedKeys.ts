@@ -1,7 +1,7 @@
 import { Context, Effect, FileSystem, Layer, Path, Redacted, Schema } from "effect"
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import { Settings } from "../Settings.ts"
-import { CacheKey } from "./CacheKey.ts"
+import { type CacheKey, keyOfDigest } from "./CacheKey.ts"
 
 /**
  * Entries cannot be kept apart; `message` says why and what to do.
@@ -54,7 +54,7 @@ const apart = (secret: Redacted.Redacted<string>): Service => {
   return {
     of: (accountId, key) => {
       const name = mac("entry", accountId, key)
-      return CacheKey.make(name + proof(accountId, name))
+      return keyOfDigest(name + proof(accountId, name))
     },
     owns: (accountId, key) =>
       timingSafeEqual(Buffer.from(key.slice(half)), Buffer.from(proof(accountId, key.slice(0, half)))),

@@ -1,4 +1,4 @@
-import { Cause, Clock, Context, Effect, Exit, Option, References, Scope, Stream, type Tracer } from "effect"
+import { Cause, Clock, Context, Effect, Exit, LogLevel, Option, References, Scope, Stream, type Tracer } from "effect"
 import { type Headers, HttpBody, HttpServerError, HttpServerRequest, HttpServerResponse as Response } from "effect/http"
 import { IncomingMessage } from "node:http"
 import type { ApiError } from "../contract/ApiError.ts"
@@ -14,6 +14,7 @@ import {
   codeOf,
   countRequest,
   CurrentNotes,
+  type EndedRequest,
   endSpan,
   logBegun,
   loggable,
@@ -29,58 +30,92 @@ type App = Effect.Effect<Response.HttpServerResponse, unknown, HttpServerRequest
 /**
  * What every request passes, routed or not: the request id, errors in OpenAI's envelope, and the log line once the body has left.
  */
-export const frontDoor = Effect.fnUntraced(function* (
+export const frontDoor = (
   app: App,
   known: KnownRoutes["Service"],
   rules: BrowserRules,
   watch: Traffic["Service"]["begin"],
-) {
-  const request = yield* HttpServerRequest.HttpServerRequest
-  demandUtf8(request)
-  const clock = yield* Clock.Clock
-  const startedAt = millisOf(clock)
-  const id = requestId(request.headers["x-request-id"])
-  const path = withoutSecrets(request.url.split("?", 1)[0]!)
-  yield* logBegun(id, request, path)
-  const noted: { notes: RequestNotes } = { notes: {} }
-  const route = known.routeOf(request.method, request.url)
+) =>
+  Effect.contextWith((context: Context.Context<HttpServerRequest.HttpServerRequest | Scope.Scope>) => {
+    const request = Context.get(context, HttpServerRequest.HttpServerRequest)
+    readStrictly(request)
+    const clock = Context.get(context, Clock.Clock)
+    const come: Come = {
+      request,
+      clock,
+      startedAt: millisOf(clock),
+      id: requestId(request.headers["x-request-id"]),
+      path: withoutSecrets(request.url.split("?", 1)[0]!),
+      route: known.routeOf(request.method, request.url),
+      noted: { notes: {} },
+    }
+    const { id, path, route, noted } = come
+    const watched = watch && begunRequest(watch, { id, method: request.method, path, route, noted })
 
-  const span = yield* beginSpan(request, path, route)
-  const watched = watch && begunRequest(watch, { id, method: request.method, path, route, noted })
-
-  const refused = Option.orElse(hostFault(request), () => rules.refusal(request))
-  const answer = Option.isSome(refused)
-    ? Effect.succeed(errorResponse(refused.value))
-    : route !== undefined && encoded(request)
-      ? notDecoded
-      : app
-  const response = yield* rules.shared(request, answer).pipe(
-    Effect.map((response) => enveloped(request, path, response)),
-    Effect.catchCause((cause) => failed(cause, request, path, known.methodsOf)),
-    Effect.updateContext((context: Context.Context<HttpServerRequest.HttpServerRequest | Scope.Scope>) => {
-      const annotations = { ...Context.get(context, References.CurrentLogAnnotations), request_id: id }
-      return Context.add(Context.add(context, CurrentNotes, noted), References.CurrentLogAnnotations, annotations)
-    }),
-    (answered) => (span === undefined ? answered : Effect.withParentSpan(answered, span, { captureStackTrace: false })),
-  )
-  // A small body is often here already, unless its request was handled before the parser came to it.
-  if (isArriving(request)) yield* Effect.yieldNow
-  const answeredAt = millisOf(clock)
-  const headed = secured(response, {
-    "x-request-id": id,
-    "openai-processing-ms": String(Math.round(answeredAt - startedAt)),
+    const refused = Option.orElse(hostFault(request), () => rules.refusal(request))
+    const answer = Option.isSome(refused)
+      ? Effect.succeed(errorResponse(refused.value))
+      : route !== undefined && encoded(request)
+        ? notDecoded
+        : app
+    const answered = rules.shared(request, answer).pipe(
+      Effect.matchCauseEffect({
+        onSuccess: (response) => Effect.succeed(enveloped(request, path, response)),
+        onFailure: (cause) => failed(cause, request, path, known.methodsOf),
+      }),
+      Effect.updateContext((inner: typeof context) => {
+        const annotations = { ...Context.get(inner, References.CurrentLogAnnotations), request_id: id }
+        return Context.add(Context.add(inner, CurrentNotes, noted), References.CurrentLogAnnotations, annotations)
+      }),
+    )
+    if (!isLookedAt(context)) return Effect.flatMap(answered, (response) => sent(come, response, undefined, watched))
+    return Effect.flatMap(Effect.andThen(logBegun(id, request, path), beginSpan(request, path, route)), (span) =>
+      Effect.flatMap(
+        span === undefined ? answered : Effect.withParentSpan(answered, span, { captureStackTrace: false }),
+        (response) => sent(come, response, span, watched),
+      ),
+    )
   })
-  return yield* logged(headed, request.method === "HEAD", span, (bytes, exit) =>
-    Effect.contextWith((context: Context.Context<never>) => {
-      const times = { startedAt, answeredAt, endedAt: millisOf(clock) }
-      const answered = { response: headed, code: codeOf(headed), notes: noted.notes, bytes, exit }
-      const line = { id, request, path, route, ...times, ...answered }
-      watched?.(line)
-      countRequest(line, context)
-      return span === undefined ? logRequest(line) : Effect.andThen(logRequest(line), endSpan(span, line))
-    }),
-  )
-})
+
+/** A request as it has come. */
+interface Come extends Pick<EndedRequest, "id" | "path" | "route" | "startedAt" | "request"> {
+  readonly clock: Clock.Clock
+  readonly noted: { notes: RequestNotes }
+}
+
+/** Whether more is made of requests than their line: where they are traced, or are told of when they have come. */
+const isLookedAt = (context: Context.Context<never>): boolean =>
+  Context.get(context, References.TracerEnabled) ||
+  !LogLevel.isGreaterThan(Context.get(context, References.MinimumLogLevel), "Debug")
+
+/** Sends the response on its way, and records the request once it is there. */
+const sent = (
+  come: Come,
+  response: Response.HttpServerResponse,
+  span: Tracer.Span | undefined,
+  watched: ReturnType<typeof begunRequest>,
+): Effect.Effect<Response.HttpServerResponse, never, Scope.Scope> => {
+  const { clock, id, noted, path, request, route, startedAt } = come
+  const leave = () => {
+    const answeredAt = millisOf(clock)
+    const headed = secured(response, {
+      "x-request-id": id,
+      "openai-processing-ms": String(Math.round(answeredAt - startedAt)),
+    })
+    return logged(headed, request.method === "HEAD", span, (bytes, exit) =>
+      Effect.contextWith((context: Context.Context<never>) => {
+        const times = { startedAt, answeredAt, endedAt: millisOf(clock) }
+        const answered = { response: headed, code: codeOf(headed), notes: noted.notes, bytes, exit }
+        const line = { id, request, path, route, ...times, ...answered }
+        watched?.(line)
+        countRequest(line, context)
+        return span === undefined ? logRequest(line) : Effect.andThen(logRequest(line), endSpan(span, line))
+      }),
+    )
+  }
+  // A small body is often here already, unless its request was handled before the parser came to it.
+  return isArriving(request) ? Effect.andThen(Effect.yieldNow, Effect.suspend(leave)) : leave()
+}
 
 /** RFC 9110, 7.2 and RFC 3986, 3.2.2: a name or an address, and a port. As everywhere, one that is empty is none. */
 const wellFormed = /^(\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(:\d{0,5})?$/i
@@ -107,27 +142,53 @@ const hostFault = (request: HttpServerRequest.HttpServerRequest): Option.Option<
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
+const decode = (bytes: ArrayBuffer | Uint8Array): Effect.Effect<string> => {
+  try {
+    return Effect.succeed(utf8.decode(bytes))
+  } catch {
+    return Effect.die(Errors.invalidUtf8())
+  }
+}
+
+/** The text of a body, as soon as it is there. The framework's way to it is a cached effect and an end that is seen a turn later. */
+const textOf = (source: IncomingMessage): Effect.Effect<string> =>
+  Effect.callback((resume) => {
+    const pieces: Array<Buffer> = []
+    let bytes = 0
+    const over = (text: Effect.Effect<string>) => {
+      source.off("data", onData).off("end", onEnd).off("close", onClose)
+      resume(text)
+    }
+    const onEnd = () => over(decode(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)))
+    const onClose = () => over(Effect.die(Errors.malformedRequest()))
+    const onData = (piece: Buffer) => {
+      bytes += piece.length
+      // What still comes is dropped.
+      if (bytes > maxJsonBytes) return over(Effect.die(Errors.bodyTooLarge(maxJsonBytes)))
+      pieces.push(piece)
+    }
+    if (source.destroyed) return onClose()
+    source.on("data", onData).on("end", onEnd).on("close", onClose)
+    return Effect.sync(() => over(Effect.never))
+  })
+
 /**
  * From now on the text of `request` has to be UTF-8. The framework puts U+FFFD in the place of bytes that are not, and a voice would
  * speak it. RFC 8259, 8.1: JSON is UTF-8. The error is a defect where the framework reads the text, and has its place in
  * the catalogue all the same.
  */
-const demandUtf8 = (request: HttpServerRequest.HttpServerRequest): void => {
-  const decode = (bytes: ArrayBuffer) => {
-    try {
-      return Effect.succeed(utf8.decode(bytes))
-    } catch {
-      return Effect.die(Errors.invalidUtf8())
-    }
-  }
-  // The request's own: an object with the request as its prototype is slow at everything. The bytes are prepared for when they are
-  // wanted, since many requests have none.
-  Object.defineProperty(request, "text", {
-    value: Effect.flatMap(
-      Effect.suspend(() => request.arrayBuffer),
-      decode,
-    ),
-  })
+const readStrictly = (request: HttpServerRequest.HttpServerRequest): void => {
+  const source: unknown = request.source
+  // Who waits to be told to go on is told by the framework alone.
+  const isOwn = source instanceof IncomingMessage && source.headers.expect === undefined
+  const text = isOwn
+    ? textOf(source)
+    : Effect.flatMap(
+        Effect.suspend(() => request.arrayBuffer),
+        decode,
+      )
+  // The request's own: an object with the request as its prototype is slow at everything.
+  Object.defineProperty(request, "text", { value: text })
 }
 
 /** For whatever a browser shows or embeds: nothing is sniffed, framed, loaded, or told where it came from. */
@@ -240,10 +301,14 @@ const logged = (
     // One piece, written after this: the request's scope ends when it is out.
     const whole = body.contentLength ?? 0
     // Not `Effect.addFinalizer`, which copies what the request carries.
-    const logging = Effect.flatMap(Effect.scope, (scope) =>
-      Scope.addFinalizerExit(scope, (exit) => onDone(Exit.isSuccess(exit) ? whole : 0, exit)),
+    return Effect.contextWith((context: Context.Context<Scope.Scope>) =>
+      Effect.as(
+        Scope.addFinalizerExit(Context.get(context, Scope.Scope), (exit) =>
+          onDone(Exit.isSuccess(exit) ? whole : 0, exit),
+        ),
+        response,
+      ),
     )
-    return Effect.as(logging, response)
   }
   if (body._tag !== "Stream" || headOnly) {
     const bytes = body._tag === "Uint8Array" && !headOnly ? body.contentLength : 0

@@ -1,13 +1,23 @@
 import { Cause, Clock, Context, Effect, Exit, LogLevel, Metric, Option, References, Tracer } from "effect"
 import { type HttpServerRequest, type HttpServerResponse, HttpTraceContext } from "effect/http"
-import { randomUUID } from "node:crypto"
+import { randomFillSync } from "node:crypto"
 import { Errors } from "../contract/Errors.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { holdsSecret, withoutSecrets } from "../telemetry/Secrets.ts"
 import type { Begun, Over } from "../telemetry/Traffic.ts"
 
-/** Made of a UUID, for which Node keeps randomness in stock. */
-const newId = (): string => `req_${randomUUID().replaceAll("-", "")}`
+/** Random bytes for the next ids: asked for one by one they cost more than all else of an id. */
+const stock = Buffer.alloc(4_096)
+let used = stock.length
+
+const newId = (): string => {
+  if (used === stock.length) {
+    randomFillSync(stock)
+    used = 0
+  }
+  used += 16
+  return `req_${stock.toString("hex", used - 16, used)}`
+}
 
 /** The client's own id if it is a harmless token of at most 64 characters, otherwise a new one in OpenAI's style. */
 export const requestId = (given: string | undefined): string =>
@@ -36,15 +46,18 @@ export const CurrentNotes = Context.Reference<{ notes: RequestNotes } | undefine
 /** Clients choose names; a line of the log does not grow with them. */
 const longest = 200
 
+/** As most are that clients choose. */
+const plain = /^[\w.:-]*$/
+
+const inOneLine = (text: string): string => (plain.test(text) ? text : text.replace(/\s+/g, " ")).slice(0, longest)
+
 /** Adds to the notes. What a client wrote is kept without keys, short, and on one line. */
 export const note = (notes: RequestNotes): Effect.Effect<void> =>
   Effect.map(CurrentNotes, (current) => {
     if (current === undefined) return
-    const safe = Object.entries(notes).map(([name, text]) => [
-      name,
-      withoutSecrets(String(text)).replace(/\s+/g, " ").slice(0, longest),
-    ])
-    current.notes = { ...current.notes, ...Object.fromEntries(safe) }
+    const safe: Record<string, string> = { ...current.notes }
+    for (const [name, text] of Object.entries(notes)) safe[name] = inOneLine(withoutSecrets(String(text)))
+    current.notes = safe
   })
 
 /**

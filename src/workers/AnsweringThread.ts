@@ -13,10 +13,12 @@ export type Reply<Answer> = { readonly answer: Answer } | { readonly threw: stri
  * - `ask`: fails where the thread ends, cannot start, or does not answer within its patience. What it was asked may have been done.
  *   One that still has not answered after as long again is stopped. The next question starts another thread.
  * - `await`: the same for what may take as long as it likes
+ * - `post`: as `ask`, for whoever is no effect: `done` is told what became of it
  */
 export interface AnsweringThread<Question, Answer> {
   readonly ask: (question: Question) => Effect.Effect<Answer, WorkerLost>
   readonly await: (question: Question) => Effect.Effect<Answer, WorkerLost>
+  readonly post: (question: Question, done: (exit: Exit.Exit<Answer, WorkerLost>) => void) => void
 }
 
 interface Options {
@@ -77,8 +79,8 @@ const live = <Question, Answer>({ url, workerData, patienceMillis }: Options, on
   return {
     ask: (question: Question, isHurried: boolean, resume: Waiting<Answer>["resume"]): Waiting<Answer> => {
       const one: Waiting<Answer> = { since: isHurried ? performance.now() : undefined, resume }
-      waiting.push(one)
       thread.postMessage({ question })
+      waiting.push(one)
       return one
     },
     /** Ends who has waited too long; answers in how many milliseconds it is to be run again. */
@@ -124,5 +126,12 @@ export const make = Effect.fnUntraced(function* <Question, Answer>(
         one.resume = undefined
       })
     })
-  return { ask: (question) => ask(question, true), await: (question) => ask(question, false) }
+  return {
+    ask: (question) => ask(question, true),
+    await: (question) => ask(question, false),
+    post: (question, done) => {
+      if (closed) done(lost("the thread was closed"))
+      else (current ??= started()).ask(question, true, done)
+    },
+  }
 })

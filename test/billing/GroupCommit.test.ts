@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { BillingError, LedgerUnavailable } from "../../src/billing/BillingError.ts"
-import { gather } from "../../src/billing/GroupCommit.ts"
+import { gatherFor } from "../../src/billing/GroupCommit.ts"
 import type { Asked } from "../../src/billing/Operations.ts"
 
 const asked = (input: number): Asked => ({ name: "rates", input })
@@ -13,7 +13,7 @@ const slow = Effect.gen(function* () {
   const groups: Array<ReadonlyArray<unknown>> = []
   const gates: Array<Deferred.Deferred<void, BillingError>> = []
   const scope = yield* Scope.make()
-  const run = yield* gather((group) =>
+  const run = yield* gatherFor((group) =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void, BillingError>()
       groups.push(group.map(({ input }) => input))

@@ -7,7 +7,7 @@ import { Settings } from "../../Settings.ts"
 import { BillingError, LedgerUnavailable } from "../BillingError.ts"
 import { answerTo } from "../book/Book.ts"
 import { agree } from "../book/Opening.ts"
-import { exitOf, gather } from "../GroupCommit.ts"
+import { exitOf, gatherFor } from "../GroupCommit.ts"
 import { Ledger } from "../Ledger.ts"
 import { makeLedgerDoubt } from "../LedgerDoubt.ts"
 import { type Answer, type Asked, queries, type Question, reports } from "../Operations.ts"
@@ -36,7 +36,7 @@ const make = Effect.fnUntraced(function* ({ currency, clock = "database" }: Opti
   const database = yield* Database
   const byClock = clock === "database"
   const writer = yield* makeGroupWriter(byClock)
-  const change = yield* gather(writer.write, groupSize)
+  const change = yield* gatherFor(writer.write, groupSize)
   const knownKeys = yield* makeAnnouncedKeys
   const doubt = makeLedgerDoubt(change)
 

@@ -1,4 +1,4 @@
-import { Effect, Layer, Metric, RcRef } from "effect"
+import { Effect, Exit, Layer, RcRef } from "effect"
 import { join } from "node:path"
 import { Settings } from "../../Settings.ts"
 import * as Metrics from "../../telemetry/Metrics.ts"
@@ -9,7 +9,15 @@ import { exitOf, gather } from "../GroupCommit.ts"
 import { Ledger } from "../Ledger.ts"
 import { makeLedgerDoubt } from "../LedgerDoubt.ts"
 import { makeKnownKeys } from "../KnownKeys.ts"
-import { type Answer, type Asked, type OperationName, queries, type Question, reports } from "../Operations.ts"
+import {
+  type Answer,
+  type Answered,
+  type Asked,
+  type OperationName,
+  queries,
+  type Question,
+  reports,
+} from "../Operations.ts"
 import {
   type BookOptions,
   type LedgerAnswer,
@@ -40,14 +48,14 @@ const make = Effect.fnUntraced(function* (options: Options) {
     version = now
   }
 
+  const context = yield* Effect.context<never>()
   let commits = 0
   // A thread that replaces another counts from the start.
-  const committed = (now: number) =>
-    Effect.suspend(() => {
-      const more = now < commits ? now : now - commits
-      commits = now
-      return Metric.update(Metrics.ledgerCommits, more)
-    })
+  const committed = (now: number) => {
+    const more = now < commits ? now : now - commits
+    commits = now
+    if (more > 0) Metrics.ledgerCommits.updateUnsafe(more, context)
+  }
 
   const lane = Effect.fnUntraced(function* (readOnly: boolean) {
     const workerData: LedgerWorkerData = { ...options, readOnly }
@@ -59,14 +67,18 @@ const make = Effect.fnUntraced(function* (options: Options) {
     // All of a ledger is read when it is opened.
     const opened = yield* Effect.mapError(thread.await({ open: true }), toBillingError)
     if ("cannotOpen" in opened) return yield* new BillingError({ reason: makeAgain(opened.cannotOpen) })
-    return yield* gather((asked) =>
-      Effect.flatMap(Effect.mapError(thread.ask({ apply: asked }), toBillingError), (done) => {
-        if ("cannotOpen" in done) return Effect.succeed(asked.map(() => ({ refused: makeAgain(done.cannotOpen) })))
-        const answered = done.answered.map(received)
-        if (readOnly) return Effect.succeed(answered)
-        heard(done.version)
-        return Effect.as(committed(done.commits), answered)
-      }),
+    const answersOf = (asked: ReadonlyArray<Asked>, said: LedgerAnswer): ReadonlyArray<Answered> => {
+      if ("cannotOpen" in said) return asked.map(() => ({ refused: makeAgain(said.cannotOpen) }))
+      if (!readOnly) {
+        heard(said.version)
+        committed(said.commits)
+      }
+      return said.answered.map(received)
+    }
+    return yield* gather((asked, done) =>
+      thread.post({ apply: asked }, (exit) =>
+        done(Exit.map(Exit.mapError(exit, toBillingError), (said) => answersOf(asked, said))),
+      ),
     )
   })
 
