@@ -5,7 +5,35 @@ import { Settings } from "../Settings.ts"
 import { makeLogOutput } from "./LogOutput.ts"
 
 const levels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const
-const formats = { json: Logger.formatJson, logfmt: Logger.formatLogFmt }
+
+/** Whether a value of logfmt needs no quotes; labels are words of ours, but for those of who embeds the gateway. */
+const isPlain = /^[^\s"=]*$/
+const isLabel = /^\w+$/
+
+/**
+ * `Logger.formatLogFmt`, word by word, in a third of the time: every request has such a line. What is seldom in one, such as a cause, is
+ * left to it.
+ */
+export const formatLogFmt = Logger.make((line: Logger.Options<unknown>): string => {
+  const { cause, date, fiber, logLevel, message } = line
+  const [text, ...more] = Array.isArray(message) ? (message as ReadonlyArray<unknown>) : [message]
+  const seldom = typeof text !== "string" || more.length > 0 || cause.reasons.length > 0
+  if (seldom || fiber.getRef(References.CurrentLogSpans).length > 0) return Logger.formatLogFmt.log(line)
+  let out = `timestamp=${date.toISOString()} level=${logLevel.toUpperCase()} fiber=#${fiber.id} message=${quoted(text)}`
+  const annotations = fiber.getRef(References.CurrentLogAnnotations)
+  for (const label of Object.keys(annotations)) {
+    const value = annotations[label]
+    if (!isLabel.test(label)) return Logger.formatLogFmt.log(line)
+    if (typeof value === "string") out += ` ${label}=${quoted(value)}`
+    else if (typeof value === "number") out += ` ${label}=${value}`
+    else return Logger.formatLogFmt.log(line)
+  }
+  return out
+})
+
+const quoted = (text: string): string => (isPlain.test(text) ? text : JSON.stringify(text))
+
+const formats = { json: Logger.formatJson, logfmt: formatLogFmt }
 
 /** The least severe level that is logged, where something else than the settings says so: a command line. */
 export const Level = Context.Reference<LogLevel.LogLevel | undefined>("aviary/telemetry/Log/Level", {
