@@ -46,7 +46,7 @@ export const makeFiles = Effect.gen(function* () {
 
   return {
     enabled,
-    knows: (key) => stock.recency.get(key) !== undefined,
+    knows: stock.recency.has,
     get: yield* makeGet(stock, removing, options),
     ...makeWriting(stock, limits, options),
     remove: removing.remove,

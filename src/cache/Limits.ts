@@ -57,10 +57,11 @@ export const makeLimits = Effect.fnUntraced(function* (
   const expire = oneAtATime(
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
-      for (const [index, key] of [...recency.keys()].entries()) {
+      let looked = 0
+      for (const key of recency.keys()) {
         const one = recency.get(key)
         if (one !== undefined && now - (one.created ?? one.used) > maxAgeMillis) yield* evict(key, "age")
-        if (index % 10_000 === 9_999) yield* Effect.yieldNow
+        if (++looked % 10_000 === 0) yield* Effect.yieldNow
       }
     }),
   )

@@ -19,10 +19,10 @@ const scrubInterval = "1 day"
 const scrubRate = 4_194_304
 
 const makeScanShard = ({ files, recency }: Stock) =>
-  Effect.fnUntraced(function* (shard: string, seen: Set<CacheKey>) {
+  Effect.fnUntraced(function* (shard: string) {
     const look = Effect.fnUntraced(function* (key: CacheKey) {
       const { size, modified } = yield* files.stat(key)
-      seen.add(key)
+      recency.see(key)
       const before = recency.get(key)
       if (before?.size === size && before.used >= modified) return
       recency.put(key, { size, created: before?.created, used: Math.max(modified, before?.used ?? 0) })
@@ -36,12 +36,12 @@ const makeScan = (stock: Stock, { expire, trim }: Limits, trouble: Trouble) => {
   const { files, recency, life, forget } = stock
   const scanShard = makeScanShard(stock)
   return Effect.gen(function* () {
-    const before = [...recency.keys()]
-    const seen = new Set<CacheKey>()
-    for (const shard of yield* files.shards) yield* scanShard(shard, seen)
-    for (const [index, key] of before.entries()) {
-      if (!seen.has(key)) forget(key)
-      if (index % 10_000 === 9_999) yield* Effect.yieldNow
+    recency.beginRound()
+    for (const shard of yield* files.shards) yield* scanShard(shard)
+    let gone = 0
+    for (const key of recency.unseen()) {
+      forget(key)
+      if (++gone % 10_000 === 0) yield* Effect.yieldNow
     }
     life.scanned = true
     yield* expire
@@ -61,7 +61,9 @@ const makeScrub = ({ files, recency }: Stock, { unread }: Removing) => {
     ).pipe(Effect.catch((error) => Effect.as(unread(key, error), 0)))
     yield* Effect.sleep(Math.max(20, (length / scrubRate) * 1_000))
   })
-  return Effect.suspend(() => Effect.forEach([...recency.keys()], scrubOne, { discard: true }))
+  return Effect.gen(function* () {
+    for (const key of recency.keys()) yield* scrubOne(key)
+  })
 }
 
 /** Nothing that happens in the background may end it. */
