@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Layer, Schedule, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Layer, RcRef, Schedule, type Scope } from "effect"
 import { workerUrl } from "../workers/WorkerPool.ts"
 import { EncodeError, EncoderLost } from "./EncodeError.ts"
 import { spanned } from "./EncoderSpan.ts"
@@ -6,8 +6,11 @@ import { type Answer, type EncoderThread, startEncoderThread } from "./EncoderTh
 import { type EncoderOptions, makeEncoder } from "./format/Encoder.ts"
 import type { StreamEncoder } from "./StreamEncoder.ts"
 
-/** Each encodes 200 hours an hour; with one alone, all would wait for it to be replaced. */
-const threads = 2
+/** Each encodes 200 hours an hour. */
+const mostThreads = 2
+
+/** A thread has its hands full with so many streams, of engines that speak 30 times as fast as people. */
+const crowded = 6
 
 /** A thread that lived no longer than this is not replaced at once. */
 const quickly = Duration.seconds(1)
@@ -18,7 +21,7 @@ const patience = Duration.seconds(30)
 const brokeDown = (why: string) =>
   new EncodeError({ reason: new EncoderLost({ message: `the thread that encodes it broke down: ${why}` }) })
 
-/** Keeps `size` threads running, and answers the one with the fewest streams. */
+/** Keeps a thread running, and up to `size` while they have enough to do. Answers the one with the fewest streams. */
 const keepThreads = Effect.fnUntraced(function* (size: number, url: URL) {
   const clock = yield* Clock.Clock
   const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
@@ -29,20 +32,22 @@ const keepThreads = Effect.fnUntraced(function* (size: number, url: URL) {
       const thread = startEncoderThread(url, now, (reason) => resume(Effect.succeed(reason)))
       places[place] = thread
       return Effect.promise(() => thread.stop())
-    })
+    }).pipe(Effect.ensuring(Effect.sync(() => (places[place] = undefined))))
   const keep = Effect.fnUntraced(function* (place: number) {
     const startedAt = now()
     const reason = yield* untilLost(place)
-    places[place] = undefined
     yield* Effect.logWarning("A thread that encodes speech broke down and is replaced.", reason)
     // One that cannot start would be started again and again.
     if (now() - startedAt < Duration.toMillis(quickly)) yield* Effect.sleep(quickly)
   })
-  yield* Effect.forEach(
-    places.keys(),
-    (place) => Effect.forkScoped(Effect.forever(keep(place)), { startImmediately: true }),
-    { discard: true },
-  )
+  const keepAll = (kept: ReadonlyArray<number>) =>
+    Effect.forEach(kept, (place) => Effect.forkScoped(Effect.forever(keep(place)), { startImmediately: true }), {
+      discard: true,
+    })
+  const [first, ...rest] = places.keys()
+  yield* keepAll([first!])
+  // Each has memory of its own, from its first stream on.
+  const others = yield* RcRef.make({ acquire: keepAll(rest), idleTimeToLive: "10 minutes" })
 
   const isStuck = (thread: EncoderThread) => now() - (thread.waitingSince() ?? Infinity) > Duration.toMillis(patience)
   const stopStuck = Effect.suspend(() =>
@@ -54,28 +59,33 @@ const keepThreads = Effect.fnUntraced(function* (size: number, url: URL) {
   )
   yield* stopStuck.pipe(Effect.schedule(Schedule.spaced(patience)), Effect.forkScoped)
 
-  return (): EncoderThread | undefined =>
+  const leastBusy = (): EncoderThread | undefined =>
     places.reduce(
       (least, thread) =>
         thread !== undefined && !(thread.streams() >= (least?.streams() ?? Infinity)) ? thread : least,
       undefined,
     )
+  return Effect.suspend(() => {
+    const least = leastBusy()
+    const isEnough = least !== undefined && least === places[first!] && least.streams() < crowded
+    // Whoever has a stream on one of the others keeps them.
+    return isEnough ? Effect.succeed(least) : Effect.map(RcRef.get(others), leastBusy)
+  })
 })
 
 const answered = (answer: Answer) => ("lost" in answer ? Effect.fail(brokeDown(answer.lost)) : Effect.succeed(answer))
 
 const make = Effect.fnUntraced(function* (size: number, url: URL) {
-  const leastBusy = yield* keepThreads(size, url)
+  const thread = yield* keepThreads(size, url)
 
   const open = Effect.fnUntraced(function* (options: EncoderOptions) {
     if (isCheap(options)) return yield* openHere(options)
     const stream = yield* Effect.acquireRelease(
-      Effect.suspend(() => {
-        const thread = leastBusy()
-        return thread === undefined
+      Effect.flatMap(thread, (found) =>
+        found === undefined
           ? Effect.fail(brokeDown("its thread could not be started"))
-          : Effect.succeed(thread.open(options))
-      }),
+          : Effect.succeed(found.open(options)),
+      ),
       (stream) => Effect.sync(stream.close),
     )
     return {
@@ -131,7 +141,7 @@ export class Encoders extends Context.Service<
   static readonly layerThreads = (size: number, url = workerUrl("format/EncodeWorker", import.meta.url)) =>
     Layer.effect(Encoders, make(size, url))
 
-  static readonly layer = Encoders.layerThreads(threads)
+  static readonly layer = Encoders.layerThreads(mostThreads)
 
   /** Where it is called, without a thread. */
   static readonly layerHere = Layer.succeed(Encoders, { open: (options) => spanned(options, openHere(options)) })

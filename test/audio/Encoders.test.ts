@@ -1,5 +1,6 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
+import { readdirSync, readFileSync } from "node:fs"
 import { Encoders } from "../../src/audio/Encoders.ts"
 import { formatNames } from "../../src/audio/format/AudioFormat.ts"
 import type { EncoderOptions } from "../../src/audio/format/Encoder.ts"
@@ -26,7 +27,35 @@ const encode = (encoders: Encoders["Service"], options: EncoderOptions, samples:
     }),
   )
 
+/** Threads of this process, as the system has them. */
+const threadsNow = () =>
+  readdirSync("/proc/self/task").filter((task) => {
+    try {
+      return readFileSync(`/proc/self/task/${task}/comm`, "utf8").startsWith("WorkerThread")
+    } catch {
+      return false // It has ended since.
+    }
+  }).length
+
 layer(Encoders.layer, { excludeTestServices: true })("Encoders", (it) => {
+  it.effect("one thread is enough for six streams; the seventh has another", () =>
+    Effect.gen(function* () {
+      const encoders = yield* Encoders
+      const options = { format: "mp3", sampleRate: 24_000 } as const
+      const answering = Effect.flatMap(encoders.open(options), (encoder) => encoder.encode(speechLike(2_400)))
+      const alone = threadsNow()
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          for (let stream = 0; stream < 6; stream++) yield* answering
+          expect(threadsNow()).toBe(alone)
+          yield* answering
+          expect(threadsNow()).toBe(alone + 1)
+        }),
+      )
+      yield* Effect.scoped(answering)
+    }),
+  )
+
   it.effect("a thread makes the bytes that are made without one, many streams at a time", () =>
     Effect.gen(function* () {
       const threads = yield* Encoders
