@@ -141,9 +141,11 @@ const makeTable = () => {
         key += records.keys[at]!.toString(16).padStart(8, "0")
       return key as CacheKey
     },
-    /** Keys may be added and removed while this is walked; those added meanwhile may be met or not. */
-    *numbers(): Generator<number> {
-      for (let number = 0; number < given; number++) if (records.size[number]! >= 0) yield number
+    /** From a share of them on, and around. Keys may be added and removed while this is walked; those added meanwhile may be met or not. */
+    *numbers(share = 0): Generator<number> {
+      const first = Math.floor(share * given)
+      for (let number = first; number < given; number++) if (records.size[number]! >= 0) yield number
+      for (let number = 0; number < first; number++) if (records.size[number]! >= 0) yield number
     },
   }
 }
@@ -235,9 +237,9 @@ export const makeRecency = () => {
       const at = created[number]!
       return { size: size[number]!, used: used[number]!, created: Number.isNaN(at) ? undefined : at }
     },
-    /** Entries may be put and forgotten while this is walked; those put meanwhile may be met or not. */
-    *keys(): Generator<CacheKey> {
-      for (const number of table.numbers()) yield table.keyOf(number)
+    /** From a share of them on, and around. Entries may be put and forgotten while this is walked; those put meanwhile may be met or not. */
+    *keys(share = 0): Generator<CacheKey> {
+      for (const number of table.numbers(share)) yield table.keyOf(number)
     },
     /** Puts `key` last: used just now, or at the time given. */
     put: (key: CacheKey, one: Known): void => {

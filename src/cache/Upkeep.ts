@@ -1,4 +1,4 @@
-import { Effect, Schedule } from "effect"
+import { Duration, Effect, Random, Schedule } from "effect"
 import { whenGone } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
 import { verify } from "./EntryChecksum.ts"
@@ -17,6 +17,9 @@ const reserveInterval = "5 seconds"
 /** Every entry's checksum is computed again this often, at no more than this many bytes per second. */
 const scrubInterval = "1 day"
 const scrubRate = 4_194_304
+
+/** Between two entries, unless they are so many that it would take longer than that: 50 a second are a 25th of a processor. */
+const scrubPauseMillis = 200
 
 const makeScanShard = ({ files, recency }: Stock) =>
   Effect.fnUntraced(function* (shard: string) {
@@ -50,7 +53,7 @@ const makeScan = (stock: Stock, { expire, trim }: Limits, trouble: Trouble) => {
 }
 
 const makeScrub = ({ files, recency }: Stock, { unread }: Removing) => {
-  const scrubOne = Effect.fnUntraced(function* (key: CacheKey) {
+  const scrubOne = Effect.fnUntraced(function* (key: CacheKey, pauseMillis: number) {
     const length = yield* Effect.scoped(
       Effect.flatMap(files.open(key), (entry) =>
         Effect.as(
@@ -59,10 +62,12 @@ const makeScrub = ({ files, recency }: Stock, { unread }: Removing) => {
         ),
       ),
     ).pipe(Effect.catch((error) => Effect.as(unread(key, error), 0)))
-    yield* Effect.sleep(Math.max(20, (length / scrubRate) * 1_000))
+    yield* Effect.sleep(Math.max(pauseMillis, (length / scrubRate) * 1_000))
   })
   return Effect.gen(function* () {
-    for (const key of recency.keys()) yield* scrubOne(key)
+    const pauseMillis = Math.min(scrubPauseMillis, Duration.toMillis(scrubInterval) / recency.count)
+    // From anywhere on: a gateway that is started every few hours comes to all of them, too.
+    for (const key of recency.keys(yield* Random.next)) yield* scrubOne(key, pauseMillis)
   })
 }
 
@@ -83,5 +88,5 @@ export const startUpkeep = Effect.fnUntraced(function* (
   const scrub = makeScrub(stock, removing)
   yield* Effect.forkScoped(Effect.schedule(always(keepReserve), Schedule.spaced(reserveInterval)))
   yield* Effect.forkScoped(Effect.repeat(always(scan), Schedule.spaced(scanInterval)))
-  yield* Effect.forkScoped(Effect.delay(Effect.repeat(always(scrub), Schedule.spaced(scrubInterval)), "1 minute"))
+  yield* Effect.forkScoped(Effect.delay(Effect.repeat(always(scrub), Schedule.fixed(scrubInterval)), "1 minute"))
 })

@@ -156,3 +156,73 @@ it("resolves by lookup: a name costs the same in a list of 270 as in one of 4", 
     expect(fakeVoices).toContain(resolve(name)!.id)
   }
 })
+
+/** How often something is looked up in a map, or a list is gone through, until `run` is over. */
+const stepsOf = (run: () => unknown): number => {
+  const watched: ReadonlyArray<[object, ReadonlyArray<string | symbol>]> = [
+    [Map.prototype, ["get", "has", "forEach", "keys", "values", "entries", Symbol.iterator]],
+    [Set.prototype, ["has", "forEach", "keys", "values", "entries", Symbol.iterator]],
+    [
+      Array.prototype,
+      ["find", "filter", "map", "some", "every", "flatMap", "includes", "indexOf", "forEach", Symbol.iterator],
+    ],
+    [RegExp.prototype, ["exec", "test"]],
+  ]
+  const originals = watched.flatMap(([owner, names]) =>
+    names.map((name) => [owner, name, Object.getOwnPropertyDescriptor(owner, name)!] as const),
+  )
+  let steps = 0
+  for (const [owner, name, { value }] of originals) {
+    Object.defineProperty(owner, name, {
+      configurable: true,
+      writable: true,
+      value: function (this: unknown, ...args: Array<unknown>) {
+        steps += 1
+        return (value as (...args: Array<unknown>) => unknown).apply(this, args)
+      },
+    })
+  }
+  let counted = 0
+  try {
+    steps = 0
+    run()
+    counted = steps
+  } finally {
+    for (const [owner, name, original] of originals) Object.defineProperty(owner, name, original)
+  }
+  return counted
+}
+
+describe("a list of 300 voices", () => {
+  const few = indexVoices(
+    ["EN-US.Mia", "EN-US.Jason", "ES-US.Diego", "DE-DE.Mia"].map((name) => `Magpie-Multilingual.${name}`),
+  )
+  const many = indexVoices([
+    ...["EN-US.Mia", "EN-US.Jason", "ES-US.Diego", "DE-DE.Mia"].map((name) => `Magpie-Multilingual.${name}`),
+    ...Array.from({ length: 296 }, (_, i) => `Magpie-Multilingual.FR-FR.Voice${i}`),
+  ])
+
+  it.each([
+    "Magpie-Multilingual.EN-US.Mia",
+    "magpie-multilingual.en-us.mia",
+    "jason",
+    "alloy",
+    "Mia.Angry",
+    "nobody",
+    "no.body",
+  ])("costs a request as few steps as one of four: %s", (wanted) => {
+    expect(many.resolve(wanted)?.id).toBe(few.resolve(wanted)?.id)
+    const steps = stepsOf(() => few.resolve(wanted))
+    expect(steps).toBeGreaterThan(0)
+    expect(stepsOf(() => many.resolve(wanted))).toBe(steps)
+  })
+
+  it("nor does an emotion that is named in words", () => {
+    const steps = [few, many].map((list) => {
+      const mia = list.resolve("Mia")!
+      return stepsOf(() => list.withEmotion(mia, "Sound happy."))
+    })
+    expect(steps[0]).toBeGreaterThan(0)
+    expect(steps[1]).toBe(steps[0])
+  })
+})

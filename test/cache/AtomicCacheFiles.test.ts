@@ -92,6 +92,30 @@ describe("a broken entry", () => {
       )
     }))
 
+  test("is found in its turn: the scrub looks at five entries a second", (directory) =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 20 }, (_, i) => `entry ${i}`)
+      const left = () => names.filter((name) => exists(pathOf(directory, name))).length
+      yield* life(
+        directory,
+        Effect.forEach(names, (name) => put(name, whole)),
+      )
+      for (const name of names) breakages["one bit of the audio turned"]!(pathOf(directory, name))
+      yield* life(
+        directory,
+        Effect.gen(function* () {
+          yield* scanned
+          yield* TestClock.adjust("1 minute")
+          for (let looks = 0; looks < 20_000 && left() > 0; looks++) {
+            expect(20 - left()).toBeLessThanOrEqual(1 + looks / 10)
+            yield* turn
+            yield* TestClock.adjust("20 millis")
+          }
+          expect(left()).toBe(0)
+        }),
+      )
+    }))
+
   test("that breaks under its reader fails the reader", (directory) =>
     life(
       directory,
