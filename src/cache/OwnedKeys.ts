@@ -42,6 +42,9 @@ export class OwnedKeys extends Context.Service<OwnedKeys, Service>()("aviary/cac
 
 const shared: Service = { of: (_, key) => key, owns: () => true }
 
+/** Keys that are kept: a few hundred bytes each. */
+const mostKnown = 1_000
+
 /** Hexadecimal digits of either half of a key: 128 bits. */
 const half = 32
 
@@ -51,10 +54,18 @@ const apart = (secret: Redacted.Redacted<string>): Service => {
     // Account ids have no line feed, so no two of these are one.
     createHmac("sha256", Redacted.value(secret)).update(`${use}\n${accountId}\n${text}`).digest("hex").slice(0, half)
   const proof = (accountId: string, name: string) => mac("owner", accountId, name)
+  /** Those that were asked for last: what is asked for again and again is not computed again and again. */
+  const known = new Map<string, CacheKey>()
   return {
     of: (accountId, key) => {
+      const asked = `${key}\n${accountId}`
+      const before = known.get(asked)
+      if (before !== undefined) return before
       const name = mac("entry", accountId, key)
-      return keyOfDigest(name + proof(accountId, name))
+      const own = keyOfDigest(name + proof(accountId, name))
+      known.set(asked, own)
+      if (known.size > mostKnown) known.delete(known.keys().next().value!)
+      return own
     },
     owns: (accountId, key) =>
       timingSafeEqual(Buffer.from(key.slice(half)), Buffer.from(proof(accountId, key.slice(0, half)))),

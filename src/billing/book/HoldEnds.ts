@@ -1,11 +1,11 @@
 /** How holds end: charged, given back, paid back, or expired. */
 import { AlreadyReleased } from "../BillingError.ts"
-import type { Settlement } from "../Hold.ts"
+import type { Hold, Settlement } from "../Hold.ts"
 import type { Answer, Question } from "../Operations.ts"
 import { price } from "../RateCard.ts"
 import { billedQuantity, type Part } from "../Usage.ts"
 import { chargeId, enter, entryOf, refundId, spend } from "./Entries.ts"
-import { awaitDelivery, expire, forget, holdRow, layClaim, reserve, usageOf } from "./Holds.ts"
+import { admit, awaitDelivery, begin, expire, forget, holdRow, layClaim, usageOf } from "./Holds.ts"
 import { cardOf } from "./Rates.ts"
 import { Refusal } from "./Refusal.ts"
 import { all, change, one, type Row, type Rule, type Rules, type Sql, write } from "./Statement.ts"
@@ -86,14 +86,29 @@ function* settle({ holdId, served, outcome, part, now }: Question<"settle">): Ru
   // Never more than was held, whatever it was held for: no balance passes its floor.
   const due = Math.min(price(yield* cardOf(rateVersion), usage, served, part), hold["amount"] as number)
   const amount = Math.max(due, before?.amount ?? 0)
-  if (part === undefined) {
-    if (hold["repeatable"] !== 0) {
-      yield* write("UPDATE idempotency SET outcome = ? WHERE hold_id = ?", outcome, holdId)
-      yield* layClaim(holdId, holdId)
-    }
-    yield* awaitDelivery(holdId, hold["expires_at"] as number)
+  if (part === undefined && hold["repeatable"] !== 0) {
+    yield* write("UPDATE idempotency SET outcome = ? WHERE hold_id = ?", outcome, holdId)
+    yield* layClaim(holdId, holdId)
   }
   if (before !== undefined) yield* refund(before.hold, "repeated", now)
+  const quantity = Math.max(billedQuantity(usage, part), before?.quantity ?? 0)
+  const charged = { holdId, accountId, keyId, usage, served, amount, quantity, rateVersion, reason, now }
+  return yield* enterCharge({ ...charged, due: part === undefined ? (hold["expires_at"] as number) : undefined })
+}
+
+/** @property due when its answer is overdue; absent: nothing of it is still to be delivered */
+interface Charged extends Pick<Hold, "accountId" | "keyId" | "usage" | "rateVersion" | "reason"> {
+  readonly holdId: string
+  readonly served: Settlement["served"]
+  readonly amount: number
+  readonly quantity: number
+  readonly now: number
+  readonly due: number | undefined
+}
+
+function* enterCharge(charged: Charged): Rule<Settlement> {
+  const { accountId, amount, due, holdId, keyId, now, quantity, rateVersion, reason, served, usage } = charged
+  if (due !== undefined) yield* awaitDelivery(holdId, due)
   const balance = yield* enter({
     operationId: chargeId(holdId),
     at: now,
@@ -104,7 +119,7 @@ function* settle({ holdId, served, outcome, part, now }: Question<"settle">): Ru
     amount: 0 - amount,
     usage: usage.kind,
     model: usage.model,
-    quantity: Math.max(billedQuantity(usage, part), before?.quantity ?? 0),
+    quantity,
     served,
     rateVersion,
     reason,
@@ -114,10 +129,19 @@ function* settle({ holdId, served, outcome, part, now }: Question<"settle">): Ru
 }
 
 function* charge(input: Question<"charge">): Rule<Answer<"charge">> {
-  const made = yield* reserve(input)
-  if (made.replayed) return { hold: made, settlement: null }
   const { served, now } = input
-  return { hold: made, settlement: yield* settle({ holdId: made.id, served, outcome: null, now }) }
+  const admitted = yield* admit(input)
+  if (!("has" in admitted) && input.idempotency === null) {
+    // Nobody asks for it again, so it need not be held before it is charged: half of all that a hit writes.
+    const hold = yield* begin(input, admitted, now)
+    const { accountId, amount, keyId, rateVersion, reason, usage } = hold
+    const quantity = billedQuantity(usage, undefined)
+    const charged = { accountId, amount, keyId, rateVersion, reason, usage, quantity, served, now }
+    return { hold, settlement: yield* enterCharge({ ...charged, holdId: hold.id, due: input.expiresAt }) }
+  }
+  const hold = "has" in admitted ? admitted.has : yield* begin(input, admitted)
+  if (hold.replayed) return { hold, settlement: null }
+  return { hold, settlement: yield* settle({ holdId: hold.id, served, outcome: null, now }) }
 }
 
 const markDelivered: Sql = ({ members }) => `DELETE FROM undelivered WHERE claimant IN (${members("?")})`

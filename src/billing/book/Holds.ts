@@ -12,7 +12,7 @@ import { stopped } from "../Account.ts"
 import { unusable } from "../ApiKey.ts"
 import type { Hold } from "../Hold.ts"
 import type { Question, Reserve } from "../Operations.ts"
-import { price } from "../RateCard.ts"
+import { price, type RateCard } from "../RateCard.ts"
 import type { Usage } from "../Usage.ts"
 import { stateOf, termsOf } from "./AccountRules.ts"
 import { entryOf, monthOf, refundId } from "./Entries.ts"
@@ -218,14 +218,22 @@ function* afford(input: Question<"afford">): Rule<null> {
   return null
 }
 
-export function* reserve(input: Question<"reserve">): Rule<Hold> {
+/** A hold that may be made, and for how much. */
+interface Admitted {
+  readonly amount: number
+  readonly card: RateCard
+  readonly repeats: string | null
+}
+
+/** Whether a request may have a hold: refuses it, or answers with one that it has already. */
+export function* admit(input: Question<"reserve">): Rule<{ readonly has: Hold } | Admitted> {
   let means = yield* meansOf(input, input.holdId)
-  if (means.reserved) return toHold((yield* holdRow(input.holdId)) as Row)
+  if (means.reserved) return { has: toHold((yield* holdRow(input.holdId)) as Row) }
   const before = yield* earlier(input)
   if (before?.was === "paid" && input.again !== true) {
     yield* layClaim(input.holdId, before.id)
     yield* awaitDelivery(input.holdId, input.expiresAt)
-    return toHold(before.hold, { claim: input.holdId, outcome: before.outcome })
+    return { has: toHold(before.hold, { claim: input.holdId, outcome: before.outcome }) }
   }
   if (before?.was === "overdue") {
     yield* expire(before.id, input.now)
@@ -240,11 +248,19 @@ export function* reserve(input: Question<"reserve">): Rule<Hold> {
   if (refusal !== undefined && (yield* expireOverdueOf(input.accountId, input.now)) > 0)
     refusal = shortfall(input, yield* meansOf(input, input.holdId), amount)
   if (refusal !== undefined) throw new Refusal(refusal)
+  return { amount, card, repeats: repeats as string | null }
+}
 
+/** @param endedAt when it was charged, of one that begins and ends at once */
+export function* begin(
+  input: Question<"reserve">,
+  { amount, card, repeats }: Admitted,
+  endedAt: number | null = null,
+): Rule<Hold> {
   const { accountId, expiresAt, holdId, keyId, now, usage } = input
   yield* write(
-    `INSERT INTO holds (id, account_id, key_id, usage, model, size, amount, rate_version, state, created_at, expires_at, repeats)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'held', ?, ?, ?)`,
+    `INSERT INTO holds (id, account_id, key_id, usage, model, size, amount, rate_version, state, created_at, expires_at, ended_at, repeats)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     holdId,
     accountId,
     keyId,
@@ -253,15 +269,22 @@ export function* reserve(input: Question<"reserve">): Rule<Hold> {
     usage.kind === "speech" ? usage.characters : usage.audioMillis,
     amount,
     card.version,
+    endedAt === null ? "held" : "settled",
     now,
     expiresAt,
-    repeats as string | null,
+    endedAt,
+    repeats,
   )
   yield* remember(input)
   return {
     ...{ id: holdId, claim: holdId, accountId, keyId, usage, amount, rateVersion: card.version },
     ...{ state: "held", reason: null, createdAt: now, expiresAt, replayed: false, outcome: null },
   }
+}
+
+export function* reserve(input: Question<"reserve">): Rule<Hold> {
+  const admitted = yield* admit(input)
+  return "has" in admitted ? admitted.has : yield* begin(input, admitted)
 }
 
 export const holdRules: Rules<"hold" | "holds" | "reserve" | "afford"> = { hold, holds, reserve, afford }

@@ -1,8 +1,8 @@
-import { expect, it, vi } from "vitest"
-import { mkdtempSync, rmSync } from "node:fs"
+import { expect, it } from "vitest"
+import fs, { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { DatabaseSync } from "node:sqlite"
+import { syncBuiltinESMExports } from "node:module"
 import type { Asked } from "../../../src/billing/Operations.ts"
 import { hundred } from "../../support/billing.ts"
 import { openBook } from "../../../src/billing/sqlite/SqliteBook.ts"
@@ -33,18 +33,33 @@ it("refuses all that was asked together when there is no room for all, and makes
     book.close()
   }))
 
-// What survives when the power goes no test can see; how SQLite is told to write, this one does.
+/** What is synced while `run` runs, by inode; `instead` is done in its place. */
+const syncing = (run: (synced: ReadonlyArray<number>) => void, instead = (_file: number): void => {}) => {
+  const synced: Array<number> = []
+  const { fdatasyncSync } = fs
+  fs.fdatasyncSync = (file) => {
+    instead(file)
+    synced.push(fs.fstatSync(file).ino)
+  }
+  syncBuiltinESMExports()
+  try {
+    run(synced)
+  } finally {
+    fs.fdatasyncSync = fdatasyncSync
+    syncBuiltinESMExports()
+  }
+}
+
+// What survives when the power goes no test can see; what the disk is told to keep, this one does.
 it("syncs its log with each commit, but for holds, which the next charge takes along", () =>
-  inFolder((path) => {
-    const spy = vi.spyOn(DatabaseSync.prototype, "prepare")
-    try {
+  inFolder((path) =>
+    syncing((synced) => {
       const book = openBook({ path, currency: "usd" })
-      const db = spy.mock.contexts[0] as DatabaseSync
-      const pragma = (name: string) => db.prepare(`PRAGMA ${name}`).get()?.[name]
-      const told = () => [pragma("synchronous"), book.commits()]
-      expect([pragma("journal_mode"), ...told()]).toEqual(["wal", 2, 0])
+      const told = () => [synced.length, book.commits()]
+      expect(told()).toEqual([0, 0])
       book.apply([account("a", "A")])
-      expect(told()).toEqual([2, 1])
+      expect(told()).toEqual([1, 1])
+      expect(synced).toEqual([fs.statSync(`${path}-wal`).ino])
       const hold = { holdId: "h", accountId: "a", keyId: null, usage: hundred, expiresAt: 9, idempotency: null, now: 1 }
       expect(book.apply([{ name: "reserve", input: hold }])).toMatchObject([{ answer: { state: "held" } }])
       expect(told()).toEqual([1, 1])
@@ -52,7 +67,35 @@ it("syncs its log with each commit, but for holds, which the next charge takes a
       book.apply([{ name: "renew", input: { holdId: "h", expiresAt: 10, now: 2 } }, settle])
       expect(told()).toEqual([2, 2])
       book.close()
-    } finally {
-      spy.mockRestore()
+    }),
+  ))
+
+it("answers that it cannot be known where the log is not synced, and makes it once when asked again", () =>
+  inFolder((path) => {
+    let broken = false
+    const fails = () => {
+      if (broken) throw new Error("EIO: i/o error, fdatasync")
     }
+    syncing(() => {
+      const book = openBook({ path, currency: "usd" })
+      book.apply([account("a", "A")])
+      broken = true
+      const input = {
+        holdId: "h",
+        accountId: "a",
+        keyId: null,
+        usage: hundred,
+        expiresAt: 9,
+        idempotency: null,
+        now: 1,
+      }
+      const charge: Asked = { name: "charge", input: { ...input, served: "HIT" } }
+      expect(book.apply([charge])).toMatchObject([{ refused: { kind: "lost", message: "EIO: i/o error, fdatasync" } }])
+      broken = false
+      expect(book.apply([charge])).toMatchObject([{ answer: { settlement: { replayed: true } } }])
+      expect(book.apply([{ name: "statement", input: { accountId: "a", before: null, limit: 9 } }])).toMatchObject([
+        { answer: [{ kind: "charge" }] },
+      ])
+      book.close()
+    }, fails)
   }))
