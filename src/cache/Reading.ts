@@ -1,5 +1,5 @@
 import { Clock, Effect, Exit, Option, Scope, Stream } from "effect"
-import { elapsedMillis } from "../telemetry/Elapsed.ts"
+import { elapsedMillis, millisOf } from "../telemetry/Elapsed.ts"
 import { tracedFn } from "../telemetry/Spans.ts"
 import { CacheError } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
@@ -96,14 +96,23 @@ const hotFor = 10_000
 /** An hour: the grain at which a file's time tells other gateways, and the next start, that the entry is in use. */
 const touchGrain = 3_600_000
 
-const makeFromMemory = ({ files, memory, forget }: Stock, maxAgeMillis: number) =>
-  Effect.fnUntraced(function* (key: CacheKey) {
+const makeFromMemory = ({ files, memory, forget }: Stock, maxAgeMillis: number) => {
+  const inMemory = (key: CacheKey, now: number) => {
     const hot = memory.get(key)
-    if (hot === undefined) return Option.none<Entry>()
-    const now = yield* Clock.currentTimeMillis
-    if (now - hot.metadata.created > maxAgeMillis) return Option.none<Entry>()
-    const since = yield* elapsedMillis
-    if (since - hot.checked > hotFor) {
+    return hot === undefined || now - hot.metadata.created > maxAgeMillis ? undefined : hot
+  }
+  return {
+    /** Without a step where nothing has to be waited for. */
+    atOnce: (key: CacheKey, clock: Clock.Clock): Option.Option<Entry> => {
+      const hot = inMemory(key, clock.currentTimeMillisUnsafe())
+      return hot === undefined || millisOf(clock) - hot.checked > hotFor
+        ? Option.none()
+        : Option.some(entryInMemory(hot.metadata, hot.bytes))
+    },
+    checked: Effect.fnUntraced(function* (key: CacheKey) {
+      const hot = inMemory(key, yield* Clock.currentTimeMillis)
+      if (hot === undefined) return Option.none<Entry>()
+      const since = yield* elapsedMillis
       const still = yield* files.stat(key).pipe(
         Effect.map((stamp) => stamp.identity === hot.identity),
         Effect.catch((error) => Effect.succeed(error.kind !== "ENOENT")),
@@ -113,9 +122,10 @@ const makeFromMemory = ({ files, memory, forget }: Stock, maxAgeMillis: number) 
         return Option.none<Entry>()
       }
       hot.checked = since
-    }
-    return Option.some(entryInMemory(hot.metadata, hot.bytes))
-  })
+      return Option.some(entryInMemory(hot.metadata, hot.bytes))
+    }),
+  }
+}
 
 /** `AtomicCache.get`: from memory, or else from disk. */
 export const makeGet = Effect.fnUntraced(function* (
@@ -128,23 +138,27 @@ export const makeGet = Effect.fnUntraced(function* (
   const fromMemory = makeFromMemory(stock, options.maxAgeMillis)
   const fromDisk = makeFromDisk(stock, removing, options)
 
-  const used = Effect.fnUntraced(function* (key: CacheKey, size: number, created: number) {
-    const now = yield* Clock.currentTimeMillis
+  /** Notes that it was, and answers with it. */
+  const used = (key: CacheKey, found: Option.Some<Entry>, now: number): Effect.Effect<Option.Option<Entry>> => {
     const before = recency.get(key)
-    recency.put(key, { size, created, used: now })
-    if (before !== undefined && now - before.used < touchGrain) return
-    yield* Effect.forkIn(Effect.ignore(files.touch(key, now)), scope)
-  })
+    const { length, created } = found.value.metadata
+    recency.put(key, { size: before?.size ?? length, created, used: now })
+    if (before !== undefined && now - before.used < touchGrain) return Effect.succeed(found)
+    return Effect.as(Effect.forkIn(Effect.ignore(files.touch(key, now)), scope), found)
+  }
 
-  const get = Effect.fnUntraced(function* (key: CacheKey) {
-    if (!options.enabled) return Option.none<Entry>()
-    const hot = yield* fromMemory(key)
+  const look = Effect.fnUntraced(function* (key: CacheKey) {
+    const hot = yield* fromMemory.checked(key)
     if (Option.isNone(hot) && recency.get(key) === undefined && !(yield* files.exists(key))) return hot
     const found = Option.isSome(hot) ? hot : yield* fromDisk(key)
-    if (Option.isNone(found)) return found
-    const { length, created } = found.value.metadata
-    yield* used(key, recency.get(key)?.size ?? length, created)
-    return found
+    return Option.isNone(found) ? found : yield* used(key, found, yield* Clock.currentTimeMillis)
   })
+
+  const get = (key: CacheKey) =>
+    Clock.clockWith((clock) => {
+      if (!options.enabled) return Effect.succeed(Option.none<Entry>())
+      const hot = fromMemory.atOnce(key, clock)
+      return Option.isSome(hot) ? used(key, hot, clock.currentTimeMillisUnsafe()) : look(key)
+    })
   return tracedFn("AtomicCache.get")(get)
 })

@@ -22,9 +22,7 @@ export const makeEditions = Effect.fnUntraced(function* (standIn: StandIn | unde
       : error._tag === "HealthError" && ["EngineWedged", "EngineStarting", "QueueFull"].includes(error.reason._tag)
 
   /** Those that have the voice, the ones before the others that are believed to answer. */
-  const choose = Effect.fnUntraced(function* (voice: string) {
-    const all = fleet.editions("magpie")
-    if (all.length === 1) return all
+  const choose = Effect.fnUntraced(function* (voice: string, all: ReturnType<typeof fleet.editions<"magpie">>) {
     const listed = (yield* voices.known).resolve(voice)
     const speakers = listed === undefined ? undefined : voices.speakers(listed.id)
     const having = all.filter(({ members }) => speakers === undefined || [...members].some((id) => speakers.has(id)))
@@ -37,7 +35,11 @@ export const makeEditions = Effect.fnUntraced(function* (standIn: StandIn | unde
     speak: (edition: Edition<"magpie">, replaceable: boolean) => Effect.Effect<A, SpeechFailure, R>,
   ): Effect.Effect<A, SpeechFailure, R> => {
     const replaceable = standIn?.speaks(request) === true
-    const own = Effect.flatMap(choose(request.voice), (editions) => {
+    const all = fleet.editions("magpie")
+    const chosen: Effect.Effect<ReadonlyArray<Edition<"magpie">>, SpeechFailure> = all.length === 1
+      ? Effect.succeed(all)
+      : choose(request.voice, all)
+    const own = Effect.flatMap(chosen, (editions) => {
       const from = (index: number): Effect.Effect<A, SpeechFailure, R> => {
         const asked = speak(editions[index] ?? fleet.editions("magpie")[0], replaceable)
         return index + 1 >= editions.length

@@ -55,16 +55,17 @@ const voiceOf = Effect.fnUntraced(function* (wanted: string, voices: VoiceList["
 })
 
 /** The text as it is spoken. An SSML document is the client's own word on that: it stays whole for an engine that takes it. */
-const spokenText = Effect.fnUntraced(function* (request: SpeechRequest, language: string, engine: Reader) {
+const spokenText = (request: SpeechRequest, sent: string, language: string, engine: Reader) => {
   if (isSsml(request.text)) {
-    if (engine.magpie.supportsSsml === true) return { text: normalise(request.text), sounds: noSounds }
+    if (engine.magpie.supportsSsml === true) return Effect.succeed({ text: sent, sounds: noSounds })
     const taken = [...soundsOfSsml(request.text)].filter(([, ipa]) => engine.magpie.takesIpa?.(ipa) === true)
-    return { text: normalise(withoutSsml(request.text)), sounds: new Map(taken) }
+    return Effect.succeed({ text: normalise(withoutSsml(request.text)), sounds: new Map(taken) })
   }
-  const isOn = (request.speakable ?? engine.speakableByDefault) === "on"
-  const read = isOn ? yield* engine.speakable.read(request.text, language) : request.text
-  return yield* engine.pronunciations.read(normalise(read), engine.magpie)
-})
+  if ((request.speakable ?? engine.speakableByDefault) === "off") return engine.pronunciations.read(sent, engine.magpie)
+  return Effect.flatMap(engine.speakable.read(request.text, language), (read) =>
+    engine.pronunciations.read(read === request.text ? sent : normalise(read), engine.magpie),
+  )
+}
 
 /** Decides what a request means with the engine that is there, or why it cannot be done. */
 export const plan = Effect.fnUntraced(function* (
@@ -81,7 +82,7 @@ export const plan = Effect.fnUntraced(function* (
   const named = index.resolve(request.voice) ?? (yield* voiceOf(request.voice, engine.voices))
   const voice = request.instructions === undefined ? named : index.withEmotion(named, request.instructions)
   const language = request.language ?? voice.language ?? defaultLanguage
-  const { sounds, text } = yield* spokenText(request, language, engine)
+  const { sounds, text } = yield* spokenText(request, sent, language, engine)
   const audible = engine.magpie.audible?.(text)
   if (audible !== undefined && speakableCharacters(audible) * 2 < speakableCharacters(text)) {
     return yield* fail(new Unspeakable({ voice: voice.id, language }))

@@ -170,19 +170,22 @@ const make = Effect.gen(function* () {
       return unspoken.length === 0 ? Effect.void : Effect.logWarning(unspokenLine(unspoken, speaker))
     })
 
+  const readAsSaid = Effect.fnUntraced(function* (text: string, speaker: Speaker) {
+    const now = yield* Clock.currentTimeMillis
+    if (live.now().pronunciations !== path || now - lookedAt >= Duration.toMillis(lookAgainAfter)) {
+      lookedAt = now
+      yield* look
+      yield* check(speaker)
+    }
+    return last.words.read(text, takesOf(speaker))
+  })
+
   return Pronunciations.of({
     check,
-    read: Effect.fnUntraced(function* (text, speaker) {
-      const wanted = live.now().pronunciations
-      if (wanted === undefined && path === undefined) return asItIs.read(text, () => false)
-      const now = yield* Clock.currentTimeMillis
-      if (wanted !== path || now - lookedAt >= Duration.toMillis(lookAgainAfter)) {
-        lookedAt = now
-        yield* look
-        yield* check(speaker)
-      }
-      return last.words.read(text, takesOf(speaker))
-    }),
+    read: (text, speaker) =>
+      live.now().pronunciations === undefined && path === undefined
+        ? Effect.succeed(asItIs.read(text, () => false))
+        : readAsSaid(text, speaker),
   })
 })
 

@@ -95,15 +95,17 @@ const freeHit = ({ bytes, metadata: { length, sha256 }, whole }: Entry, of: Prep
 const makePaidHit = Effect.gen(function* () {
   const billing = yield* Billing
   const unbilled = yield* makeUnbilled
-  const paid = Effect.fnUntraced(function* (entry: Entry, usage: Usage, hit: (hold: Hold) => Spoken) {
-    const { metadata, whole } = entry
-    if (whole === undefined) return hit(yield* billing.reserve(usage, { served: "HIT" }))
-    const hold = yield* billing.charge(usage, "HIT")
-    const found = hit(hold)
-    if (hold.replayed) return found
-    yield* spoken(() => metadata)
-    return { ...found, settle: Effect.void, whole }
-  })
+  const paid = ({ metadata, whole }: Entry, usage: Usage, hit: (hold: Hold) => Spoken) =>
+    whole === undefined
+      ? Effect.map(billing.reserve(usage, { served: "HIT" }), hit)
+      : Effect.flatMap(billing.charge(usage, "HIT"), (hold) => {
+          const found = hit(hold)
+          if (hold.replayed) return Effect.succeed(found)
+          return Effect.as(
+            spoken(() => metadata),
+            { ...found, settle: Effect.void, whole },
+          )
+        })
   return (entry: Entry, { about, usage }: Prepared, hit: (hold: Hold) => Spoken) =>
     unbilled(paid(entry, usage, hit), () => freeHit(entry, about))
 })

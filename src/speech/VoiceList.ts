@@ -94,18 +94,17 @@ const make = Effect.gen(function* () {
     )
 
   /** Waits for the listing under way, begun here if one is due. It belongs to no request: one that leaves takes it from nobody. */
-  const listing = Effect.gen(function* () {
-    if (underWay === undefined) {
-      const now = yield* Clock.monotonicTimeNanos
-      if (answered !== undefined && now < answered.believedUntil) return answered.exit
-      const fiber = yield* Effect.forkIn(list, scope)
+  const listing = Clock.clockWith((clock): Effect.Effect<Effect.Effect<VoiceIndex, EngineError>> => {
+    if (underWay !== undefined) return Effect.succeed(Fiber.join(underWay))
+    if (answered !== undefined && clock.monotonicTimeNanosUnsafe() < answered.believedUntil)
+      return Effect.succeed(answered.exit)
+    return Effect.map(Effect.forkIn(list, scope), (fiber) => {
       underWay = fiber
       fiber.addObserver(() => {
         underWay = undefined
       })
       return Fiber.join(fiber)
-    }
-    return Fiber.join(underWay)
+    })
   })
 
   /** What was listed last, with the aliases of now. */

@@ -86,19 +86,20 @@ const idempotencyKeys = /^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/
  * Runs `work` on the account of the caller. With an `Idempotency-Key`, requests of one account that agree in it and in
  * `body` are charged once; `body` is asked for only then.
  */
-export const paying = Effect.fnUntraced(function* <A, E, R>(
+export const paying = <A, E, R>(
   request: HttpServerRequest.HttpServerRequest,
   body: Effect.Effect<unknown, ApiError>,
   work: Effect.Effect<A, E, R>,
-) {
-  const { accountId, keyId, priority } = yield* currentCaller
-  const key = request.headers["idempotency-key"]
-  if (key !== undefined && !idempotencyKeys.test(key)) {
-    return yield* Errors.invalidValue("Idempotency-Key", "expected 1 to 255 printable characters")
-  }
-  const idempotency = key === undefined ? null : { key, fingerprint: fingerprint(yield* body) }
-  return yield* Effect.provideService(work, Payer, { accountId, keyId, idempotency, priority })
-})
+) =>
+  Effect.flatMap(currentCaller, ({ accountId, keyId, priority }) => {
+    const pay = (idempotency: Payer["idempotency"]) =>
+      Effect.provideService(work, Payer, { accountId, keyId, idempotency, priority })
+    const key = request.headers["idempotency-key"]
+    if (key === undefined) return pay(null)
+    return idempotencyKeys.test(key)
+      ? Effect.flatMap(body, (sent) => pay({ key, fingerprint: fingerprint(sent) }))
+      : Effect.fail(Errors.invalidValue("Idempotency-Key", "expected 1 to 255 printable characters"))
+  })
 
 /** SHA-256 of a decoded body. Its members come in the order of its schema, so how a client wrote them makes no difference. */
 const fingerprint = (body: unknown): string => createHash("sha256").update(JSON.stringify(body)).digest("hex")
@@ -143,9 +144,11 @@ export const makeRateLimits = Effect.gen(function* () {
   /** @param characters code points of text to speak */
   return (characters: number, asked: Effect.Effect<Response, RoomError | ApiError, Scope.Scope>) =>
     Effect.flatMap(currentCaller, (caller) =>
-      Effect.andThen(
-        admit(caller, characters),
-        Effect.tapError(asked, (error) => (isUnpaid(error) ? unadmit(caller, characters) : Effect.void)),
-      ),
+      isLimited(caller)
+        ? Effect.andThen(
+            admit(caller, characters),
+            Effect.tapError(asked, (error) => (isUnpaid(error) ? unadmit(caller, characters) : Effect.void)),
+          )
+        : asked,
     ).pipe(answer)
 })

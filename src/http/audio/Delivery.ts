@@ -1,5 +1,5 @@
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Cause, Effect, Exit, Scope, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Scope, Stream } from "effect"
 import { HttpServerError, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerResponse } from "node:http"
 import { inFairTurns } from "../FairTurns.ts"
@@ -16,13 +16,14 @@ interface StandIn {
  * Tells the client, and the request's line in the log, that the engine inside answers in an engine's place. Which of several engines
  * answers is told to nobody: they are alike.
  */
-export const engineHeader = Effect.fnUntraced(function* (standIn: StandIn | undefined) {
-  if (standIn === undefined) return {}
+export const engineHeader = (standIn: StandIn | undefined): Effect.Effect<Record<string, string>> => {
+  if (standIn === undefined) return Effect.succeed({})
   const { model, voice } = standIn
-  yield* note({ engine: `embedded, ${model}`, ...(voice !== undefined && { voice }) })
   const parameters = [["model", model] as const, ...(voice === undefined ? [] : [["voice", voice] as const])]
-  return { "x-aviary-engine": ["embedded", ...parameters.map(([name, value]) => `${name}="${value}"`)].join("; ") }
-})
+  return Effect.as(note({ engine: `embedded, ${model}`, ...(voice !== undefined && { voice }) }), {
+    "x-aviary-engine": ["embedded", ...parameters.map(([name, value]) => `${name}="${value}"`)].join("; "),
+  })
+}
 
 /** The model that heard in an engine's place, as `engineHeader` takes it. */
 export const standInOf = (model: string | undefined): StandIn | undefined =>
@@ -133,15 +134,15 @@ export const deliverWhole = (
   whole: Uint8Array,
   head: Head,
 ) =>
-  Effect.as(
-    Effect.flatMap(Effect.scope, (scope) =>
-      Scope.addFinalizerExit(scope, (exit) => {
+  Effect.contextWith((context: Context.Context<Scope.Scope>) =>
+    Effect.as(
+      Scope.addFinalizerExit(Context.get(context, Scope.Scope), (exit) => {
         if (response.writableFinished) return delivered("all")
         const hasLeft = Exit.isSuccess(exit) || leaving(request)(exit.cause)
         return hasLeft ? delivered(response.headersSent ? whole.length : 0) : Effect.void
       }),
+      HttpServerResponse.raw(whole, { ...head, contentLength: whole.length }),
     ),
-    HttpServerResponse.raw(whole, { ...head, contentLength: whole.length }),
   )
 
 /**

@@ -122,8 +122,7 @@ const make = Effect.gen(function* () {
       : model(found.id, "tts")
   })
 
-  const forSpeech = Effect.fnUntraced(function* (id: string) {
-    if (isSpeech(meant(id))) return
+  const forOther = Effect.fnUntraced(function* (id: string) {
     if (isTranscription(meant(id))) return yield* Errors.modelNotFound(id, named().tts)
     // Some clients put a voice where the model goes. While the voices are unknown, the engine's own error says more.
     const found = yield* known
@@ -132,9 +131,10 @@ const make = Effect.gen(function* () {
     }
   })
 
-  const forTranscription = Effect.fnUntraced(function* (id: string) {
-    if (!isTranscription(meant(id))) return yield* Errors.modelNotFound(id, named().stt)
-  })
+  const forSpeech = (id: string) => (isSpeech(meant(id)) ? Effect.void : forOther(id))
+
+  const forTranscription = (id: string) =>
+    isTranscription(meant(id)) ? Effect.void : Effect.fail(Errors.modelNotFound(id, named().stt))
 
   return Models.of({ list, voices, find, engineOf, forSpeech, forTranscription, speechModel: () => first("magpie") })
 })

@@ -22,7 +22,6 @@ const make = Effect.gen(function* () {
   }
 
   const read = Effect.fnUntraced(function* (text: string, language: string) {
-    if (!mayNeedReading(text)) return text
     const english = /^en\b/i.test(language)
     const key = `${english} ${text}`
     const known = remembered.get(key)
@@ -32,15 +31,17 @@ const make = Effect.gen(function* () {
     return spoken
   })
   return Speakable.of({
-    read: (text, language) =>
-      read(text, language).pipe(
+    read: (text, language) => {
+      if (!mayNeedReading(text)) return Effect.succeed(text)
+      return read(text, language).pipe(
         Effect.catchTag("WorkerLost", ({ message }) =>
           Effect.as(
             Effect.logWarning("A text is spoken with its marks, since they could not be read.", message),
             readAloud(text),
           ),
         ),
-      ),
+      )
+    },
   })
 })
 
