@@ -282,7 +282,7 @@ export function* begin(
   }
 }
 
-export function* reserve(input: Question<"reserve">): Rule<Hold> {
+function* reserve(input: Question<"reserve">): Rule<Hold> {
   const admitted = yield* admit(input)
   return "has" in admitted ? admitted.has : yield* begin(input, admitted)
 }
