@@ -1,4 +1,4 @@
-import { Clock, Effect } from "effect"
+import { Clock, Effect, References, type Scope } from "effect"
 import { spanOfScope } from "../telemetry/Spans.ts"
 import type { EncoderOptions } from "./format/Encoder.ts"
 import type { StreamEncoder } from "./StreamEncoder.ts"
@@ -8,27 +8,40 @@ import type { StreamEncoder } from "./StreamEncoder.ts"
  * worked, or waited for its thread.
  */
 export const spanned = <E, R>(options: EncoderOptions, opened: Effect.Effect<StreamEncoder, E, R>) =>
-  Effect.gen(function* () {
-    const span = yield* spanOfScope("Encoders.encode", {
-      "aviary.format": options.format,
-      "aviary.sample_rate": options.sampleRate,
-    })
-    const encoder = yield* opened
-    if (span === undefined) return encoder
-    let nanos = 0n
-    const timed = <A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.flatMap(Clock.currentTimeNanos, (began) =>
-        Effect.ensuring(
-          work,
-          Effect.map(Clock.currentTimeNanos, (now) => {
-            nanos += now - began
-            span.attribute("aviary.encoder_seconds", Number(nanos) / 1_000_000_000)
-          }),
-        ),
+  Effect.withFiber<StreamEncoder, E, R | Scope.Scope>((fiber) =>
+    fiber.getRef(References.TracerEnabled) ? inSpan(options, opened) : opened,
+  )
+
+const inSpan = Effect.fnUntraced(function* <E, R>(
+  { format, sampleRate }: EncoderOptions,
+  opened: Effect.Effect<StreamEncoder, E, R>,
+) {
+  const span = yield* spanOfScope("Encoders.encode", { "aviary.format": format, "aviary.sample_rate": sampleRate })
+  const { encode, flush, now } = yield* opened
+  const clock = yield* Clock.Clock
+  let nanos = 0n
+  const took = (began: bigint) => {
+    nanos += clock.currentTimeNanosUnsafe() - began
+    span?.attribute("aviary.encoder_seconds", Number(nanos) / 1_000_000_000)
+  }
+  const timed = <A, E2>(work: Effect.Effect<A, E2>): Effect.Effect<A, E2> =>
+    Effect.suspend(() => {
+      const began = clock.currentTimeNanosUnsafe()
+      return Effect.ensuring(
+        work,
+        Effect.sync(() => took(began)),
       )
-    return {
-      ...encoder,
-      encode: (samples) => timed(encoder.encode(samples)),
-      flush: timed(encoder.flush),
-    } satisfies StreamEncoder
-  })
+    })
+  return {
+    now:
+      now &&
+      ((samples) => {
+        const began = clock.currentTimeNanosUnsafe()
+        const bytes = now(samples)
+        took(began)
+        return bytes
+      }),
+    encode: (samples) => timed(encode(samples)),
+    flush: timed(flush),
+  } satisfies StreamEncoder
+})

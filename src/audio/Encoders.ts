@@ -4,6 +4,8 @@ import { EncodeError, EncoderLost } from "./EncodeError.ts"
 import { spanned } from "./EncoderSpan.ts"
 import { type Answer, type EncoderThread, startEncoderThread } from "./EncoderThread.ts"
 import { type EncoderOptions, makeEncoder } from "./format/Encoder.ts"
+import type { Codec, Format } from "./format/Format.ts"
+import { formats } from "./format/Formats.ts"
 import type { StreamEncoder } from "./StreamEncoder.ts"
 
 /** Each encodes 200 hours an hour. */
@@ -79,7 +81,6 @@ const make = Effect.fnUntraced(function* (size: number, url: URL) {
   const thread = yield* keepThreads(size, url)
 
   const open = Effect.fnUntraced(function* (options: EncoderOptions) {
-    if (isCheap(options)) return yield* openHere(options)
     const stream = yield* Effect.acquireRelease(
       Effect.flatMap(thread, (found) =>
         found === undefined
@@ -89,7 +90,6 @@ const make = Effect.fnUntraced(function* (size: number, url: URL) {
       (stream) => Effect.sync(stream.close),
     )
     return {
-      isCheap: false,
       encode: (samples) =>
         Effect.callback<Answer>((resume) => stream.encode(samples, (answer) => resume(Effect.succeed(answer)))).pipe(
           Effect.flatMap(answered),
@@ -101,31 +101,48 @@ const make = Effect.fnUntraced(function* (size: number, url: URL) {
       ),
     } satisfies StreamEncoder
   })
-  return Encoders.of({ open: (options) => spanned(options, open(options)) })
+  return Encoders.of({ open: cheaply(open) })
 })
 
-/** Samples that leave as they come, behind a header at most. */
-const isCheap = ({ format, sampleRate, inputSampleRate = sampleRate, speed = 1 }: EncoderOptions): boolean =>
-  (format === "wav" || format === "pcm") && sampleRate === inputSampleRate && speed === 1
+/** What costs nothing is encoded at once, and all else by `open`. */
+const cheaply =
+  (open: Encoders["Service"]["open"]): Encoders["Service"]["open"] =>
+  (options) => {
+    const codec = cheapCodec(options)
+    return spanned(options, codec === undefined ? open(options) : Effect.succeed(encoderOf(codec)))
+  }
 
-const openHere = Effect.fnUntraced(function* (options: EncoderOptions) {
-  const encoder = yield* Effect.acquireRelease(
-    Effect.promise(() => makeEncoder(options)),
-    (codec) => Effect.sync(() => codec.close?.()),
-  )
+/** Of samples that leave as they come. */
+const cheapCodec = ({ format, inputSampleRate, sampleRate, speed = 1 }: EncoderOptions): Codec | undefined => {
+  const { makeCheapCodec }: Format = formats[format]
+  const asTheyCome = (inputSampleRate ?? sampleRate) === sampleRate && speed === 1
+  return asTheyCome ? makeCheapCodec?.(sampleRate) : undefined
+}
+
+const encoderOf = (codec: Codec): Omit<StreamEncoder, "now"> & { readonly now: NonNullable<StreamEncoder["now"]> } => {
   let made = 0
   const counted = (bytes: Uint8Array) => {
     made += bytes.length
     return bytes
   }
+  const now = (samples: Int16Array) => counted(codec.encode(samples))
   return {
-    isCheap: isCheap(options),
-    encode: (samples) => Effect.sync(() => counted(encoder.encode(samples))),
+    now,
+    encode: (samples) => Effect.sync(() => now(samples)),
     flush: Effect.sync(() => {
-      const bytes = counted(encoder.flush())
-      return { bytes, head: encoder.head?.(made) }
+      const bytes = counted(codec.flush())
+      return { bytes, head: codec.head?.(made) }
     }),
-  } satisfies StreamEncoder
+  }
+}
+
+const openHere = Effect.fnUntraced(function* (options: EncoderOptions) {
+  const codec = yield* Effect.acquireRelease(
+    Effect.promise(() => makeEncoder(options)),
+    (made) => Effect.sync(() => made.close?.()),
+  )
+  const { encode, flush } = encoderOf(codec)
+  return { encode, flush } satisfies StreamEncoder
 })
 
 /**
@@ -144,5 +161,5 @@ export class Encoders extends Context.Service<
   static readonly layer = Encoders.layerThreads(mostThreads)
 
   /** Where it is called, without a thread. */
-  static readonly layerHere = Layer.succeed(Encoders, { open: (options) => spanned(options, openHere(options)) })
+  static readonly layerHere = Layer.succeed(Encoders, { open: cheaply(openHere) })
 }

@@ -1,34 +1,46 @@
-import { Cause, Effect, Pull, Stream } from "effect"
+import { Cause, Effect, Result, Stream } from "effect"
 
 /**
  * What `each` makes of the pieces of a stream, possibly nothing, and after them what `end` makes once it has ended well. One stage, where `Stream` has
  * one for each of tapping, mapping, filtering and going on: each of those costs every piece as much again.
+ *
+ * @param failing what the stream fails with, whether it failed before or a piece does
  */
-export const throughPieces = <A, B, E2, R2>(
-  each: (piece: A) => Effect.Effect<B | undefined, E2, R2>,
-  end: Effect.Effect<B | undefined, E2, R2>,
-) => {
-  type More<E, R> = Pull.Pull<readonly [B, ...Array<B>], E | E2, void, R | R2>
-  return <E, R>(stream: Stream.Stream<A, E, R>): Stream.Stream<B, E | E2, R | R2> =>
+export const throughPieces =
+  <A, B, E, E2>(
+    each: (piece: A) => Result.Result<B | undefined, E>,
+    end: () => Result.Result<B | undefined, E>,
+    failing: (error: E) => E2,
+  ) =>
+  <R>(stream: Stream.Stream<A, E, R>): Stream.Stream<B, E2, R> =>
     Stream.transformPull(stream, (pull) =>
       Effect.sync(() => {
         let ended = false
-        const last = Effect.suspend(() => {
-          ended = true
-          return Effect.map(end, (made) => [made])
+        const some = (made: ReadonlyArray<B>): typeof more => {
+          const [first, ...others] = made
+          return first === undefined ? more : Effect.succeed([first, ...others])
+        }
+        const next = Effect.matchEffect(pull, {
+          onSuccess: (pieces) => {
+            const made: Array<B> = []
+            for (const piece of pieces) {
+              const one = each(piece)
+              if (Result.isFailure(one)) return Effect.fail(failing(one.failure))
+              if (one.success !== undefined) made.push(one.success)
+            }
+            return some(made)
+          },
+          onFailure: (error) => {
+            if (!Cause.isDone(error)) return Effect.fail(failing(error))
+            ended = true
+            const last = end()
+            if (Result.isFailure(last)) return Effect.fail(failing(last.failure))
+            return last.success === undefined ? Cause.done() : some([last.success])
+          },
         })
-        const some: Effect.Effect<ReadonlyArray<B | undefined>, E | E2, R | R2> = Pull.catchDone(
-          Effect.map(pull, (pieces) => pieces as ReadonlyArray<A>),
-          () => Effect.succeed(undefined),
-        ).pipe(Effect.flatMap((pieces) => (pieces === undefined ? last : Effect.forEach(pieces, each))))
-        const more: More<E, R> = Effect.suspend(() => {
-          if (ended) return Cause.done()
-          return Effect.flatMap(some, (made) => {
-            const [first, ...others] = made.filter((one) => one !== undefined)
-            return first === undefined ? more : Effect.succeed([first, ...others] as const)
-          })
-        })
+        const more: Effect.Effect<readonly [B, ...Array<B>], E2 | Cause.Done> = Effect.suspend(() =>
+          ended ? Cause.done() : next,
+        )
         return more
       }),
     )
-}

@@ -8,8 +8,8 @@ import type { EncodeError } from "./EncodeError.ts"
  * - `flush`: the rest, once, and what the first bytes of the whole are now that its length is known: see `Codec`
  */
 export interface StreamEncoder {
-  /** It costs next to nothing, however much it is given at once. */
-  readonly isCheap: boolean
+  /** `encode`, where it costs next to nothing, however much it is given at once. */
+  readonly now?: ((samples: Int16Array) => Uint8Array) | undefined
   readonly encode: (samples: Int16Array) => Effect.Effect<Uint8Array, EncodeError>
   readonly flush: Effect.Effect<{ readonly bytes: Uint8Array; readonly head: Uint8Array | undefined }, EncodeError>
 }

@@ -182,7 +182,7 @@ const makeLines = Effect.gen(function* () {
         const waited = Effect.onError(restore(wait(place)), () => Effect.sync(() => line.leave(place)))
         let gate: Gate | undefined
         while (gate === undefined) {
-          yield* waited
+          if (place.given === undefined) yield* waited
           gate = line.take(place)
         }
         const { id } = gate

@@ -1,4 +1,4 @@
-import { Clock, Context, Deferred, Duration, Effect, Layer, Metric, Schedule, Stream } from "effect"
+import { Cause, Clock, Context, Deferred, Duration, Effect, Layer, Metric, Schedule, Stream } from "effect"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { tellTrace, traced } from "../telemetry/Spans.ts"
@@ -120,42 +120,33 @@ const makeEverywhere = Effect.gen(function* () {
           const member = fleet.group(kind, options.standIn).find(({ id }) => id === engine)!
           const record = states.peek(engine)
           tried.add(engine)
-          let gave = false
-          // At its first element, or at its end where it has none.
-          const answeredOnce = Effect.suspend(() => {
-            if (gave) return Effect.void
-            gave = true
-            return answered(record)
-          })
           const call = stream(member.client)
           const isAlone = () => !hasOther(kind, { ...options, tried })
-          return (options.begun === true ? patiently(kind, call, isAlone) : call).pipe(
-            Stream.onFirst(() => answeredOnce),
-            Stream.onEnd(answeredOnce),
-            Stream.catch((failure) =>
-              Stream.fromEffect(
-                Effect.flatMap(judge(member, record, failure, options.content), (error) => {
-                  const isLost = gave || !mayDoElsewhere(kind, failure.reason)
-                  return Effect.fail(isLost ? error : new Elsewhere(engine, error, describe(failure.reason)))
-                }),
-              ),
-            ),
-          )
+          return watched(options.begun === true ? patiently(kind, call, isAlone) : call, {
+            answered: answered(record),
+            failed: (failure, gave) =>
+              Effect.flatMap(judge(member, record, failure, options.content), (error) => {
+                const isLost = gave || !mayDoElsewhere(kind, failure.reason)
+                return Effect.fail(isLost ? error : new Elsewhere(engine, error, describe(failure.reason)))
+              }),
+          })
         },
       ),
     )
   }
 
+  /** `instead` is what becomes of an error that nothing else can be done about. */
   const everywhere = <K extends EngineKind, A, R>(
     call: Call<K, A, R>,
     holdMillis: number,
+    instead: (error: EngineError | HealthError | Elsewhere) => Stream.Stream<A, EngineError | HealthError, R>,
     earlier?: Elsewhere,
-  ): Stream.Stream<A, EngineError | HealthError | Elsewhere, R> =>
-    Stream.catch(once(call, holdMillis, earlier), (error) => {
-      if (!(error instanceof Elsewhere) || !hasOther(call.kind, { ...call.options, tried: call.tried }))
-        return Stream.fail(error)
-      return Stream.concat(Stream.fromEffectDrain(passOn(error)), everywhere(call, 0, error))
-    })
+  ): Stream.Stream<A, EngineError | HealthError, R> =>
+    Stream.catch(once(call, holdMillis, earlier), (error) =>
+      error instanceof Elsewhere && hasOther(call.kind, { ...call.options, tried: call.tried })
+        ? Stream.concat(Stream.fromEffectDrain(passOn(error)), everywhere(call, 0, instead, error))
+        : instead(error),
+    )
 
   /** What a call fails with that is not made, since nobody listens at any engine. */
   const unmade = ({ kind, options }: Pick<Call<EngineKind, unknown, unknown>, "kind" | "options">) => {
@@ -206,20 +197,16 @@ const make = Effect.gen(function* () {
       const again = (error: Elsewhere) =>
         Stream.fromEffectDrain(
           Effect.logInfo(`a call that met a wedge of ${engineName(error.engine)} waits to be made once more`),
-        ).pipe(Stream.concat(once(calling(), holdMillis)))
-      const call = Stream.suspend(() => {
+        ).pipe(Stream.concat(Stream.mapError(once(calling(), holdMillis), last)))
+      const instead = (error: EngineError | HealthError | Elsewhere) =>
+        holdMillis > 0 && error instanceof Elsewhere && error.error instanceof HealthError
+          ? again(error)
+          : Stream.fail(last(error))
+      const guarded = Stream.suspend(() => {
         const error = unmade({ kind, options })
-        return error === undefined ? everywhere(calling(), holdMillis) : Stream.fail(error)
+        return error === undefined ? everywhere(calling(), holdMillis, instead) : Stream.fail(error)
       })
-      const guarded =
-        holdMillis === 0
-          ? call
-          : Stream.catch(call, (error) =>
-              error instanceof Elsewhere && error.error instanceof HealthError ? again(error) : Stream.fail(error),
-            )
-      const checked =
-        content === undefined ? guarded : Stream.concat(Stream.fromEffectDrain(quarantine.check(content)), guarded)
-      return Stream.mapError(checked, last)
+      return content === undefined ? guarded : Stream.concat(Stream.fromEffectDrain(quarantine.check(content)), guarded)
     },
   }
   return service
@@ -246,6 +233,30 @@ export class EngineGuard extends Context.Service<EngineGuard, Guard>()("aviary/h
     })),
   )
 }
+
+/** `call`, of which it is told that it has answered, at its first element or at its end where it has none, and what it failed with. */
+const watched = <A, R, E>(
+  call: Stream.Stream<A, EngineError, R>,
+  told: {
+    readonly answered: Effect.Effect<unknown>
+    readonly failed: (failure: EngineError, gave: boolean) => Effect.Effect<never, E>
+  },
+): Stream.Stream<A, E, R> =>
+  Stream.transformPull(call, (pull) =>
+    Effect.sync(() => {
+      let gave = false
+      const first = <B, E2>(then: Effect.Effect<B, E2>) => {
+        if (gave) return then
+        gave = true
+        return Effect.andThen(told.answered, then)
+      }
+      return Effect.matchEffect(pull, {
+        onSuccess: (elements) => first(Effect.succeed(elements)),
+        onFailure: (failure): Effect.Effect<never, E | Cause.Done> =>
+          Cause.isDone(failure) ? first(Cause.done()) : told.failed(failure, gave),
+      })
+    }),
+  )
 
 const passOn = ({ engine, why }: Elsewhere) =>
   Effect.andThen(

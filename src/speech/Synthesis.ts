@@ -1,7 +1,6 @@
-import { Deferred, Effect, Fiber, Scope, Stream } from "effect"
+import { Cause, Deferred, Effect, Fiber, type Pull, Result, Scope, Stream } from "effect"
 import { encodedSampleRate } from "../audio/format/AudioFormat.ts"
 import type { Encoders } from "../audio/Encoders.ts"
-import { noBytes } from "../audio/format/Format.ts"
 import { durationMs, type Pcm } from "../audio/Pcm.ts"
 import { throughPieces } from "../audio/Pieces.ts"
 import { noSounds, sounding } from "../audio/Sounds.ts"
@@ -63,7 +62,6 @@ export const synthesize = (
   encoders: Encoders["Service"],
   paces?: Readonly<Record<string, Pace>>,
 ): Take => {
-  let played = 0
   const speed = magpie.supportsSpeed ? plan.speed : 1
   const stretched = plan.speed / speed
   const { sounds } = plan
@@ -82,18 +80,11 @@ export const synthesize = (
   const pcm = parts.length === 0 ? Stream.succeed(silence) : inOrder(parts)
   const nothing = () => new SpeechError({ reason: new Unspeakable({ voice: plan.voice, language: plan.language }) })
   const quickly = () => utterances.reduce((sum, one) => sum + quickestMs(one, paces) / stretched, 0)
-  const counted = throughPieces(
-    (chunk: Pcm) =>
-      Effect.sync(() => {
-        played += durationMs(chunk) / stretched
-        return chunk
-      }),
-    Effect.suspend(() => (played === 0 ? Effect.fail(nothing()) : Effect.undefined)),
-  )
+  const { bytes, head, playedMs } = encode(pcm, plan, stretched, encoders, nothing)
   return {
-    ...encode(counted(pcm), plan, stretched, encoders),
-    foresee: (made) => (played === 0 ? made : (made / played) * quickly()),
-    durationMs: () => Math.round(played),
+    ...{ bytes, head },
+    foresee: (made) => (playedMs() === 0 ? made : (made / playedMs()) * quickly()),
+    durationMs: () => Math.round(playedMs()),
   }
 }
 
@@ -121,15 +112,19 @@ const judged = (
     let heard = 0
     const said = asHeard(utterance)
     const bounds = plausible(said, paces)
-    const verdict = Effect.suspend(() => {
+    const verdict = <A>(passed: A): Result.Result<A, SpeechFailure> => {
       const word = judge({ ...said, durationMs: heard }, paces, bounds)
-      return word === "complete" ? Effect.void : Effect.fail(incomplete(word, heard, bounds))
-    })
+      return word === "complete" ? Result.succeed(passed) : Result.fail(incomplete(word, heard, bounds))
+    }
     const within = (chunk: Pcm) => {
       heard += durationMs(chunk)
-      return heard > bounds.longest ? Effect.as(verdict, chunk) : Effect.succeed(chunk)
+      return heard > bounds.longest ? verdict(chunk) : Result.succeed(chunk)
     }
-    return throughPieces(within, Effect.as(verdict, undefined))(magpie.synthesize(utterance, begun))
+    return throughPieces<Pcm, Pcm, SpeechFailure, SpeechFailure>(
+      within,
+      () => verdict(undefined),
+      (error) => error,
+    )(magpie.synthesize(utterance, begun))
   })
 
 /** The error of a verdict that is not `complete`; `heard` in milliseconds. */
@@ -194,48 +189,67 @@ const from = (
   )
 }
 
+/** What encodes `pcm`: one stage, for each costs every piece as much again. `nothing` is what it fails with where there was no sample. */
 const encode = (
   pcm: Stream.Stream<Pcm, SpeechFailure>,
   plan: Plan,
   speed: number,
   encoders: Encoders["Service"],
-): Pick<Take, "bytes" | "head"> => {
+  nothing: () => SpeechFailure,
+) => {
   let head: Uint8Array | undefined
-  const bytes = Effect.gen(function* () {
-    const scope = yield* Effect.scope
+  let playedMs = 0
+  type Encoded = Effect.Effect<readonly [Uint8Array, ...Array<Uint8Array>], SpeechFailure | Cause.Done>
+
+  const start = (pull: Pull.Pull<ReadonlyArray<Pcm>, SpeechFailure>, scope: Scope.Scope) => {
     let encoder: StreamEncoder | undefined
-    const encoderFor = (inputSampleRate: number) =>
-      encoders
-        .open({
-          format: plan.format,
-          sampleRate: encodedSampleRate(plan.format, inputSampleRate, plan.sampleRate),
-          inputSampleRate,
-          speed,
-        })
-        .pipe(
-          Scope.provide(scope),
-          Effect.tap((made) => Effect.sync(() => (encoder = made))),
-        )
-    const end = Effect.suspend(() => encoder?.flush ?? Effect.succeed(undefined)).pipe(
-      Effect.map((rest) => {
-        head = rest?.head
-        return rest?.bytes ?? noBytes
-      }),
-    )
-    /** What is encoded at no cost goes as it comes: each piece costs everybody after it. */
-    const pieces = (chunk: Pcm) => {
-      const cut = (made: StreamEncoder) => (made.isCheap ? [chunk] : slices(chunk))
-      return encoder === undefined ? Effect.map(encoderFor(chunk.sampleRate), cut) : Effect.succeed(cut(encoder))
+    let isOver = false
+    const waiting: Array<Pcm> = []
+
+    const openFor = (inputSampleRate: number) => {
+      const sampleRate = encodedSampleRate(plan.format, inputSampleRate, plan.sampleRate)
+      const open = encoders.open({ format: plan.format, sampleRate, inputSampleRate, speed })
+      return Effect.map(Scope.provide(open, scope), (opened) => (encoder = opened))
     }
-    return pcm.pipe(
-      Stream.mapEffect(pieces),
-      Stream.flattenIterable,
-      Stream.mapEffect(({ samples }) => encoder!.encode(samples)),
-      Stream.concat(Stream.fromEffect(end)),
-      Stream.filter((encoded) => encoded.length > 0),
-    )
-  })
-  return { bytes: Stream.unwrap(bytes), head: () => head }
+    const some = (made: ReadonlyArray<Uint8Array>): Encoded => {
+      const [first, ...others] = made.filter((bytes) => bytes.length > 0)
+      return first === undefined ? more : Effect.succeed([first, ...others])
+    }
+    /** What is encoded at no cost goes as it comes. Of the rest a slice goes as soon as it is encoded. */
+    const take = ({ now }: StreamEncoder, chunks: ReadonlyArray<Pcm>): Encoded => {
+      if (now !== undefined) return some(chunks.map(({ samples }) => now(samples)))
+      waiting.push(...chunks.flatMap(slices))
+      return more
+    }
+    const pulled = Effect.matchEffect(pull, {
+      onSuccess: (chunks): Encoded => {
+        for (const chunk of chunks) playedMs += durationMs(chunk) / speed
+        return encoder === undefined
+          ? Effect.flatMap(openFor(chunks[0]!.sampleRate), (opened) => take(opened, chunks))
+          : take(encoder, chunks)
+      },
+      onFailure: (error): Encoded => {
+        if (!Cause.isDone(error)) return Effect.fail(error)
+        isOver = true
+        if (playedMs === 0) return Effect.fail(nothing())
+        return Effect.flatMap(encoder!.flush, (rest) => {
+          head = rest.head
+          return some([rest.bytes])
+        })
+      },
+    })
+    const more: Encoded = Effect.suspend(() => {
+      const next = waiting.shift()
+      if (next !== undefined) return Effect.flatMap(encoder!.encode(next.samples), (bytes) => some([bytes]))
+      return isOver ? Cause.done() : pulled
+    })
+    return more
+  }
+  return {
+    bytes: Stream.transformPull(pcm, (pull, scope) => Effect.sync(() => start(pull, scope))),
+    head: () => head,
+    playedMs: () => playedMs,
+  }
 }
 
 const slices = (chunk: Pcm): Array<Pcm> => {

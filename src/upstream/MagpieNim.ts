@@ -1,4 +1,4 @@
-import { Effect, Option, Ref, Result, Schema, Stream } from "effect"
+import { Effect, Option, Schema, type Stream } from "effect"
 import { HttpClientRequest } from "effect/http"
 import type { Pcm } from "../audio/Pcm.ts"
 import { noSounds } from "../audio/Sounds.ts"
@@ -9,7 +9,15 @@ import { type EngineError, errorOf } from "./EngineError.ts"
 import type { EngineAddress } from "./EngineAddress.ts"
 import { EngineMalformed, isMissing } from "./EngineFailure.ts"
 import { engineLanguage } from "./EngineLanguage.ts"
-import { type CallClocks, isText, makeEngineHttp, readiness, readWhole, unexpectedAnswer } from "./EngineHttp.ts"
+import {
+  type CallClocks,
+  type EngineAnswer,
+  isText,
+  makeEngineHttp,
+  readiness,
+  readWhole,
+  unexpectedAnswer,
+} from "./EngineHttp.ts"
 import { formBytes } from "./FormBytes.ts"
 import { readPcm } from "./PcmReader.ts"
 import type { Utterance } from "./Utterance.ts"
@@ -59,7 +67,7 @@ const form = (route: Route, { language, sounds = noSounds, text: said, voice }: 
 /** What `MagpieClient` promises, from the NIM at an address. */
 export const makeMagpieNim = Effect.fnUntraced(function* (address: EngineAddress, settings: Settings["Service"]) {
   const http = yield* makeEngineHttp(address.url, settings, address.key)
-  const route = yield* Ref.make<Route>(online)
+  let route: Route = online
   const clocks: CallClocks = {
     firstByte: settings.firstByteTimeout,
     idle: settings.idleTimeout,
@@ -67,28 +75,32 @@ export const makeMagpieNim = Effect.fnUntraced(function* (address: EngineAddress
   }
   const quick: CallClocks = { ...clocks, total: settings.firstByteTimeout }
 
-  const open = Effect.fnUntraced(function* (utterance: Utterance) {
-    const first = yield* Ref.get(route)
-    const answered = yield* Effect.result(http.call(form(first, utterance), clocks))
-    if (Result.isSuccess(answered)) return { route: first, answer: answered.success }
-    if (!isMissing(answered.failure)) return yield* answered.failure
-    const other = first === online ? batch : online
-    const answer = yield* http
-      .call(form(other, utterance), clocks)
-      .pipe(Effect.mapError((failure) => (isMissing(failure) ? answered.failure : failure)))
-    yield* Ref.set(route, other)
-    return { route: other, answer }
-  })
+  const heard = (answer: EngineAnswer, asked: Route) =>
+    isText(answer)
+      ? unexpectedAnswer(answer, "audio")
+      : Effect.succeed(
+          readPcm(
+            answer.body,
+            { rawSampleRate: sampleRate, needWav: asked === batch, needLength: !answer.bounded },
+            errorOf("magpie"),
+          ),
+        )
 
-  const speak = Effect.fnUntraced(function* (utterance: Utterance) {
-    const opened = yield* open(utterance)
-    if (isText(opened.answer)) return yield* unexpectedAnswer(opened.answer, "audio")
-    return readPcm(opened.answer.body, {
-      rawSampleRate: sampleRate,
-      needWav: opened.route === batch,
-      needLength: !opened.answer.bounded,
+  const askAt = (asked: Route, utterance: Utterance) =>
+    Effect.flatMap(http.call(form(asked, utterance), clocks), (answer) => heard(answer, asked))
+
+  const speak = (utterance: Utterance) =>
+    Effect.suspend(() => {
+      const first = route
+      return Effect.catch(askAt(first, utterance), (failure) => {
+        if (!isMissing(failure)) return Effect.fail(failure)
+        const other = first === online ? batch : online
+        return askAt(other, utterance).pipe(
+          Effect.mapError((another) => (isMissing(another) ? failure : another)),
+          Effect.tap(() => Effect.sync(() => (route = other))),
+        )
+      })
     })
-  })
 
   const voices = Effect.fnUntraced(function* () {
     const answer = yield* http.call(HttpClientRequest.get("/v1/audio/list_voices"), quick)
@@ -108,8 +120,8 @@ export const makeMagpieNim = Effect.fnUntraced(function* (address: EngineAddress
     takesIpa: () => true,
     voices: Effect.suspend(voices).pipe(Effect.mapError(errorOf("magpie")), Effect.withSpan("MagpieClient.voices")),
     synthesize: (utterance: Utterance): Stream.Stream<Pcm, EngineError> =>
-      tracedStream("MagpieClient.synthesize", { voice: utterance.voice })(speak(utterance)).pipe(
-        Stream.mapError(errorOf("magpie")),
+      tracedStream("MagpieClient.synthesize", { voice: utterance.voice })(
+        Effect.mapError(speak(utterance), errorOf("magpie")),
       ),
     ready: readiness(http, settings.connectTimeout).pipe(
       Effect.mapError(errorOf("magpie")),

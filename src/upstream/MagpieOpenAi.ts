@@ -91,11 +91,15 @@ export const makeMagpieOpenAi = Effect.fnUntraced(function* (address: EngineAddr
     if (isText(answer)) return yield* unexpectedAnswer(answer, "audio")
     if (isCompressed(answer))
       return yield* new EngineMalformed({ message: `answered ${answer.mediaType} when it was asked for ${format}` })
-    return readPcm(answer.body, {
-      rawSampleRate: answer.sampleRate ?? rawSampleRate,
-      needWav: format === "wav" && !isHeaderless(answer),
-      needLength: !answer.bounded,
-    })
+    return readPcm(
+      answer.body,
+      {
+        rawSampleRate: answer.sampleRate ?? rawSampleRate,
+        needWav: format === "wav" && !isHeaderless(answer),
+        needLength: !answer.bounded,
+      },
+      errorOf("magpie"),
+    )
   })
 
   /** Empty: it has no such list, or one that cannot be read. A server that is down is no server without a list. */
@@ -125,8 +129,8 @@ export const makeMagpieOpenAi = Effect.fnUntraced(function* (address: EngineAddr
     supportsSpeed: false,
     voices: voices.pipe(Effect.mapError(errorOf("magpie")), Effect.withSpan("MagpieClient.voices")),
     synthesize: (utterance: Utterance): Stream.Stream<Pcm, EngineError> =>
-      tracedStream("MagpieClient.synthesize", { voice: utterance.voice })(speak(utterance)).pipe(
-        Stream.mapError(errorOf("magpie")),
+      tracedStream("MagpieClient.synthesize", { voice: utterance.voice })(
+        Effect.mapError(speak(utterance), errorOf("magpie")),
       ),
     ready: server.ready.pipe(Effect.mapError(errorOf("magpie")), Effect.withSpan("MagpieClient.ready")),
     learned: Effect.asVoid(server.model),

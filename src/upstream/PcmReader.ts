@@ -1,4 +1,4 @@
-import { Effect, Result, Stream } from "effect"
+import { Result, type Stream } from "effect"
 import type { Pcm } from "../audio/Pcm.ts"
 import { throughPieces } from "../audio/Pieces.ts"
 import { parseWav, type WavLayout } from "../audio/Wav.ts"
@@ -150,16 +150,16 @@ export const makePcmReader = ({ needLength = false, needWav, rawSampleRate }: Pc
   }
 }
 
-/** `bytes` as samples; fails when they end early. See `makePcmReader`. */
-export const readPcm = (
+/** `bytes` as samples; fails when they end early. See `makePcmReader`. To be read once. */
+export const readPcm = <E>(
   bytes: Stream.Stream<Uint8Array, EngineFailure>,
   options: PcmReaderOptions,
-): Stream.Stream<Pcm, EngineFailure> =>
-  Stream.suspend(() => {
-    const reader = makePcmReader(options)
-    const end = Effect.suspend(() => {
-      const failure = reader.end()
-      return failure === undefined ? Effect.undefined : Effect.fail(failure)
-    })
-    return throughPieces((piece: Uint8Array) => Effect.fromResult(reader.push(piece)), end)(bytes)
-  })
+  failing: (failure: EngineFailure) => E,
+): Stream.Stream<Pcm, E> => {
+  const { end, push } = makePcmReader(options)
+  const ended = () => {
+    const failure = end()
+    return failure === undefined ? Result.succeed(undefined) : Result.fail(failure)
+  }
+  return throughPieces<Uint8Array, Pcm, EngineFailure, E>(push, ended, failing)(bytes)
+}

@@ -1,16 +1,17 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Exit, Stream } from "effect"
+import { Effect, Exit, Result, Stream } from "effect"
 import { throughPieces } from "../../src/audio/Pieces.ts"
 
-const doubled = (one: number) => Effect.succeed(one % 2 === 0 ? undefined : one * 2)
+const as = (error: never) => error
+const doubled = (one: number) => Result.succeed(one % 2 === 0 ? undefined : one * 2)
 
 it.effect("pieces go through one by one, some to nothing, and what is made at the end comes last", () =>
   Effect.gen(function* () {
-    const through = throughPieces(doubled, Effect.succeed(100))
+    const through = throughPieces(doubled, () => Result.succeed(100), as)
     expect(yield* Stream.runCollect(through(Stream.make(1, 2, 3)))).toEqual([2, 6, 100])
     expect(yield* Stream.runCollect(through(Stream.make(2, 4)))).toEqual([100])
     expect(yield* Stream.runCollect(through(Stream.empty))).toEqual([100])
-    const silent = throughPieces(doubled, Effect.undefined)
+    const silent = throughPieces(doubled, () => Result.succeed(undefined), as)
     expect(yield* Stream.runCollect(silent(Stream.make(2, 1)))).toEqual([2])
     // Each run is its own.
     const pieces = through(Stream.make(1))
@@ -24,13 +25,17 @@ it.effect("pieces go through one by one, some to nothing, and what is made at th
 it.effect("a stream that fails, and a piece of which nothing can be made, end it without its end", () =>
   Effect.gen(function* () {
     let ended = 0
-    const end = Effect.sync(() => void ended++)
-    const through = throughPieces((one: number) => (one === 3 ? Effect.fail("three") : Effect.succeed(one)), end)
+    const end = () => {
+      ended++
+      return Result.succeed(undefined)
+    }
+    const each = (one: number) => (one === 3 ? Result.fail("three") : Result.succeed(one))
+    const through = throughPieces<number, number, string, string>(each, end, (error) => `because of ${error}`)
     const heard: Array<number> = []
     const hear = (stream: Stream.Stream<number, string>) =>
       Effect.exit(Stream.runForEach(through(stream), (one) => Effect.sync(() => heard.push(one))))
-    expect(yield* hear(Stream.concat(Stream.make(1), Stream.fail("engine")))).toEqual(Exit.fail("engine"))
-    expect(yield* hear(Stream.concat(Stream.make(2), Stream.make(3)))).toEqual(Exit.fail("three"))
+    expect(yield* hear(Stream.concat(Stream.make(1), Stream.fail("engine")))).toEqual(Exit.fail("because of engine"))
+    expect(yield* hear(Stream.concat(Stream.make(2), Stream.make(3)))).toEqual(Exit.fail("because of three"))
     expect([heard, ended]).toEqual([[1, 2], 0])
   }),
 )

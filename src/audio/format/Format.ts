@@ -24,12 +24,14 @@ export interface Codec {
  * @property sampleRates Hz that it can have, where it cannot have every one from 8,000 to 48,000
  * @property keepsEngineRate whether it has the engine's own rate where a client asks for none: every player reads it from the bytes
  * @property makeCodec for `sampleRate` Hz. A codec that does not load is a defect: it ships with the program
+ * @property makeCheapCodec the same at once, where samples leave as they come, behind a header at most
  */
 export interface Format {
   readonly contentType: string
   readonly sampleRates?: ReadonlyArray<number>
   readonly keepsEngineRate: boolean
   readonly makeCodec: (sampleRate: number) => Promise<Codec>
+  readonly makeCheapCodec?: (sampleRate: number) => Codec
 }
 
 export const noBytes = new Uint8Array(0)

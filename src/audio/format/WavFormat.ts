@@ -21,4 +21,5 @@ export const wav: Format = {
   contentType: "audio/wav",
   keepsEngineRate: false,
   makeCodec: async (sampleRate) => makeCodec(sampleRate),
+  makeCheapCodec: makeCodec,
 }
