@@ -1,7 +1,6 @@
 import { Effect, Layer, Semaphore } from "effect"
 import { DatabaseSync } from "node:sqlite"
-import { makeBook } from "../../src/billing/book/Book.ts"
-import { agree } from "../../src/billing/book/Opening.ts"
+import { agree, makeBook } from "../../src/billing/book/Book.ts"
 import type { Rule } from "../../src/billing/book/Statement.ts"
 import { exitOf } from "../../src/billing/GroupCommit.ts"
 import { Ledger } from "../../src/billing/Ledger.ts"

@@ -8,7 +8,7 @@ import { keyRules } from "./Keys.ts"
 import { rateRules } from "./Rates.ts"
 import { Refusal } from "./Refusal.ts"
 import { reports } from "./Reports.ts"
-import { command, type Rule, type Rules } from "./Statement.ts"
+import { change, command, one, type Rule, type Rules } from "./Statement.ts"
 
 /** All that a ledger does, apart from the database that it is kept in. */
 export interface Book {
@@ -83,4 +83,25 @@ export const makeBook = ({ begin, rollback, reasonOf }: Transactions): Book => {
     apply: (asked) => (asked.every((one) => queries.has(one.name)) ? look(asked) : transact(asked)),
     commits: () => commits,
   }
+}
+
+/** Checks the currency, which is free to change until there is an entry in it. */
+export function* agree(currency: string): Rule<void> {
+  yield* change(
+    `INSERT INTO meta (name, value) VALUES ('currency', ?)
+     ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE NOT EXISTS (SELECT 1 FROM entries)`,
+    currency,
+  )
+  const kept = (yield* one("SELECT value FROM meta WHERE name = 'currency'"))?.["value"] as string
+  if (kept === currency) return
+  const message = `it is kept in ${kept}, not in ${currency}. Set AVIARY_CURRENCY=${kept}, or use another AVIARY_DATA_DIR`
+  throw Refusal.unavailable("mismatch", message)
+}
+
+/** Checks every balance against its entries. */
+export function* addUp(): Rule<void> {
+  const [wrong] = yield* reports.verify({})
+  if (wrong === undefined) return
+  const message = `account ${wrong.accountId} has balance ${wrong.balance}, but its entries sum to ${wrong.sum}. Restore a backup`
+  throw Refusal.unavailable("mismatch", message)
 }
