@@ -6,7 +6,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
-import { KeptBytes } from "../../src/cache/Flight.ts"
+import { KeptBytes } from "../../src/cache/Flights.ts"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { NimTest } from "../support/nim.ts"
 import { startPaying } from "../support/paying.ts"

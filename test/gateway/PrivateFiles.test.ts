@@ -8,7 +8,7 @@ import { Deferred, Effect, Fiber, FileSystem } from "effect"
 import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { wavHeader } from "../../src/audio/WavHeader.ts"
-import { KeptBytes } from "../../src/cache/Flight.ts"
+import { KeptBytes } from "../../src/cache/Flights.ts"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { countedNim } from "../support/countedNim.ts"
 

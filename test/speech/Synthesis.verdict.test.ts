@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { judge, plausible, type Verdict } from "../../src/speech/Verdict.ts"
+import { judge, plausible, type Verdict } from "../../src/speech/Synthesis.ts"
 
 // 93 letters; a person takes about 6.5 s.
 const sentence =
