@@ -21,7 +21,7 @@ import { sliceBytes } from "./Slice.ts"
 
 /** `AtomicCache.write` and `put`: where there is room, and with what they commit counted. */
 const makeWriting = (
-  { files, gauge, memory, recency, verified }: Stock,
+  { files, gauge, memory, recency }: Stock,
   { trim, whenFull }: Limits,
   options: { readonly reserve: Reserve; readonly maxBytes: number },
 ) => {
@@ -35,9 +35,8 @@ const makeWriting = (
 
   const count = Effect.fnUntraced(function* (key: CacheKey, { identity, metadata, size }: Committed) {
     memory.forget(key)
-    if (identity === undefined) verified.delete(key)
-    else verified.set(key, `${identity}:${metadata.sha256}`)
     recency.put(key, { size, created: metadata.created, used: metadata.created })
+    recency.mark(key, identity === undefined ? undefined : `${identity}:${metadata.sha256}`)
     if (recency.bytes > maxBytes) yield* trim()
     else yield* gauge
     return metadata
@@ -62,15 +61,17 @@ const makeWriting = (
 }
 
 /** Reads all of an entry that was not found right before, and small ones into memory. */
-const makeCheck = ({ memory, verified }: Stock) =>
+const makeCheck = ({ memory, recency }: Stock) =>
   Effect.fnUntraced(function* (key: CacheKey, entry: OpenEntry) {
     const { metadata, identity } = entry
     const mark = `${identity}:${metadata.sha256}`
     const small = memory.takes(metadata.length)
-    if (verified.get(key) === mark && !small) return
+    if (!small && recency.isMarked(key, mark)) return
     const slices: Array<Uint8Array> = []
     yield* verify(entry, (slice) => void (small && slices.push(slice)))
-    verified.set(key, mark)
+    const { created, length } = metadata
+    if (!recency.has(key)) recency.put(key, { size: length, created, used: created })
+    recency.mark(key, mark)
     if (!small) return
     const bytes = slices.length === 1 ? slices[0]! : Buffer.concat(slices)
     memory.put(key, { metadata, bytes, identity, checked: yield* elapsedMillis })

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto"
 import type { CacheKey } from "./CacheKey.ts"
 
 /** Uses within one of these count as equally long ago when entries are found on disk; milliseconds. */
@@ -35,6 +36,8 @@ const makeRecords = (room: number) => ({
   created: new Float64Array(room),
   /** The round that it was last seen in. */
   seen: new Uint32Array(room),
+  /** What of a mark is kept; 0 where there is none. */
+  marks: new Float64Array(room),
   /** Its neighbours among those of its hour; of what is gone the next number that is free. */
   before: new Int32Array(room),
   after: new Int32Array(room),
@@ -46,7 +49,7 @@ type Records = ReturnType<typeof makeRecords>
 /** The same with twice the room. */
 const roomier = (old: Records): Records => {
   const records = makeRecords(old.room * 2)
-  for (const name of ["keys", "size", "used", "created", "seen", "before", "after"] as const)
+  for (const name of ["keys", "size", "used", "created", "seen", "marks", "before", "after"] as const)
     records[name].set(old[name])
   for (let number = 0; number < old.room; number++) if (old.size[number]! >= 0) settle(records, number)
   return records
@@ -82,6 +85,7 @@ const makeTable = () => {
   /** Numbers that were ever given are below `given`, those that are free again begin at `free`. */
   let given = 0
   let free = none
+  let count = 0
   const words = new Uint32Array(keyWords)
 
   /** Where the key is, or the place that is free for it. Its words are in `words` afterwards. */
@@ -113,6 +117,9 @@ const makeTable = () => {
   }
 
   return {
+    get count() {
+      return count
+    },
     /** Another object once there are more. */
     get records() {
       return records
@@ -124,7 +131,9 @@ const makeTable = () => {
       placeFound(key)
       const number = takeNumber()
       records.keys.set(words, number * keyWords)
+      records.marks[number] = 0
       settle(records, number)
+      count += 1
       return number
     },
     remove: (key: CacheKey): void => {
@@ -134,6 +143,7 @@ const makeTable = () => {
       records.size[number] = none
       records.after[number] = free
       free = number
+      count -= 1
     },
     keyOf: (number: number): CacheKey => {
       let key = ""
@@ -149,6 +159,9 @@ const makeTable = () => {
     },
   }
 }
+
+/** 52 bits of a mark's hash, which are enough to tell two of them apart. */
+const shortened = (mark: string): number => 1 + Number.parseInt(hash("sha256", mark, "hex").slice(0, 13), 16)
 
 /** The oldest and the newest of an hour. */
 interface Hour {
@@ -218,7 +231,6 @@ const makeOrder = (table: ReturnType<typeof makeTable>) => {
 export const makeRecency = () => {
   const table = makeTable()
   const order = makeOrder(table)
-  let count = 0
   let bytes = 0
   let round = 0
 
@@ -227,7 +239,7 @@ export const makeRecency = () => {
       return bytes
     },
     get count() {
-      return count
+      return table.count
     },
     has: (key: CacheKey): boolean => table.find(key) !== none,
     get: (key: CacheKey): Known | undefined => {
@@ -247,7 +259,6 @@ export const makeRecency = () => {
       if (number === none) {
         number = table.add(key)
         table.records.seen[number] = round
-        count += 1
       } else {
         order.remove(number)
         bytes -= table.records.size[number]!
@@ -259,12 +270,21 @@ export const makeRecency = () => {
       bytes += one.size
       order.add(number)
     },
+    /** Whether what is known has this mark: until it is forgotten, or marked otherwise. */
+    isMarked: (key: CacheKey, mark: string): boolean => {
+      const number = table.find(key)
+      return number !== none && table.records.marks[number] === shortened(mark)
+    },
+    /** Marks what is known; what is not known stays without. */
+    mark: (key: CacheKey, mark: string | undefined): void => {
+      const number = table.find(key)
+      if (number !== none) table.records.marks[number] = mark === undefined ? 0 : shortened(mark)
+    },
     forget: (key: CacheKey): boolean => {
       const number = table.find(key)
       if (number === none) return false
       order.remove(number)
       bytes -= table.records.size[number]!
-      count -= 1
       table.remove(key)
       return true
     },

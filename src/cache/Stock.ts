@@ -29,9 +29,8 @@ const makeReaders = () => {
  * The entries and what is known about them in this life of the cache.
  *
  * - `memory`: those that are also in memory
- * - `recency`: those on disk, by their last use
+ * - `recency`: those on disk, by their last use; marked with the identity of a file whose checksum was found right, and that checksum
  * - `readers`: those that are being read
- * - `verified`: those whose checksum was found right, by the identity of the file it was computed over
  * - `life`: what became of entries since the start
  * - `forget`: knows nothing of an entry any longer; its file stays as it is
  * - `gauge`: tells the metrics how much there is
@@ -41,18 +40,15 @@ export type Stock = ReturnType<typeof makeStock>
 export const makeStock = (files: EntryFiles, memoryBytes: number) => {
   const memory = makeMemoryTier(memoryBytes)
   const recency = makeRecency()
-  const verified = new Map<CacheKey, string>()
   return {
     files,
     memory,
     recency,
     readers: makeReaders(),
-    verified,
     life: { broken: 0, evicted: 0, scanned: false },
     forget: (key: CacheKey): void => {
       recency.forget(key)
       memory.forget(key)
-      verified.delete(key)
     },
     gauge: Effect.withFiber(({ context }) => {
       Metrics.cacheBytes.updateUnsafe(recency.bytes, context)

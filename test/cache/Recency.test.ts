@@ -13,6 +13,7 @@ const at = (used: number, size = 1): Known => ({ size, used, created: undefined 
 /** The same in plain maps and sets, which is what it means. */
 const makeModel = () => {
   const known = new Map<CacheKey, Known>()
+  const marks = new Map<CacheKey, string>()
   const queue: Array<CacheKey> = []
   const unseen = new Set<CacheKey>()
   const drop = (key: CacheKey) => {
@@ -21,6 +22,11 @@ const makeModel = () => {
   }
   return {
     known,
+    isMarked: (key: CacheKey, mark: string) => marks.get(key) === mark,
+    mark: (key: CacheKey, mark: string | undefined) => {
+      if (mark === undefined) marks.delete(key)
+      else if (known.has(key)) marks.set(key, mark)
+    },
     put: (key: CacheKey, one: Known) => {
       drop(key)
       known.set(key, one)
@@ -29,6 +35,7 @@ const makeModel = () => {
     forget: (key: CacheKey) => {
       drop(key)
       unseen.delete(key)
+      marks.delete(key)
       return known.delete(key)
     },
     oldest: () =>
@@ -57,13 +64,20 @@ it.each([1, 2, 3, 4])("knows what plain maps would know, in the same order: seed
       const one = { size: random(5_000), used: random(6) * hour + random(1_000), created }
       recency.put(key, one)
       model.put(key, one)
-    } else if (what < 8) expect(recency.forget(key)).toBe(model.forget(key))
-    else if (what === 8) {
+    } else if (what < 8) {
+      expect(recency.forget(key)).toBe(model.forget(key))
+      const mark = random(4) === 0 ? undefined : `mark ${random(3)}`
+      const marked = keys[random(keys.length)]!
+      recency.mark(marked, mark)
+      model.mark(marked, mark)
+    } else if (what === 8) {
       recency.see(key)
       model.see(key)
     } else {
       expect(recency.get(key)).toEqual(model.known.get(key))
       expect(recency.has(key)).toBe(model.known.has(key))
+      for (let number = 0; number < 3; number++)
+        expect(recency.isMarked(key, `mark ${number}`)).toBe(model.isMarked(key, `mark ${number}`))
     }
     if (step % 1_000 === 500) {
       recency.beginRound()
@@ -103,7 +117,10 @@ it("keeps no object for an entry, so that the garbage collector has nothing to l
   const collect = runInNewContext("gc") as () => void
   const recency = makeRecency()
   const heapAfter = (count: number) => {
-    for (let i = recency.count; i < count; i++) recency.put(keyOf(i), at(i))
+    for (let i = recency.count; i < count; i++) {
+      recency.put(keyOf(i), at(i))
+      recency.mark(keyOf(i), `51:${i}:${keyOf(i)}`)
+    }
     collect()
     return process.memoryUsage().heapUsed
   }
