@@ -200,7 +200,7 @@ const makeGet = Effect.fnUntraced(function* (
 
   const look = Effect.fnUntraced(function* (key: CacheKey) {
     const hot = yield* fromMemory.checked(key)
-    if (Option.isNone(hot) && recency.get(key) === undefined && !(yield* files.exists(key))) return hot
+    if (Option.isNone(hot) && recency.get(key) === undefined && !(yield* files.isThere(key))) return hot
     const found = Option.isSome(hot) ? hot : yield* fromDisk(key)
     return Option.isNone(found) ? found : yield* used(key, found, yield* Clock.currentTimeMillis)
   })

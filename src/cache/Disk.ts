@@ -58,6 +58,8 @@ export interface Disk {
    * gets none.
    */
   readonly writeNew: (file: NewFile) => Effect.Effect<CacheError | undefined, CacheError>
+  /** Whether there is such a file, or that cannot be told in time. */
+  readonly isThere: (path: string) => Effect.Effect<boolean>
   readonly stat: (path: string) => Effect.Effect<Stamp, CacheError>
   /** Makes a rename or a new name in `directory` survive a loss of power. */
   readonly syncDirectory: (directory: string) => Effect.Effect<void, CacheError>
@@ -182,7 +184,8 @@ const makeWriteNew =
 
 export const makeDisk = Effect.fnUntraced(function* (fs: FileSystem.FileSystem) {
   const waiting = yield* makeWaiting
-  const { ask } = waiting
+  const { ask, within } = waiting
+  const calls = yield* SystemCalls
   const open: Disk["open"] = (path, flag, afterwards) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
@@ -213,7 +216,14 @@ export const makeDisk = Effect.fnUntraced(function* (fs: FileSystem.FileSystem) 
   const disk: Disk = {
     open,
     run: (kind, operation, call) => ask(kind, operation, call(fs)),
-    writeNew: makeWriteNew(yield* SystemCalls, waiting),
+    writeNew: makeWriteNew(calls, waiting),
+    isThere: (path) =>
+      Effect.orElseSucceed(
+        within<boolean>("reading", "access", (done) => {
+          void calls.isThere(path).then((found) => done(Effect.succeed(found)))
+        }),
+        () => true,
+      ),
     stat: (path) => Effect.map(ask("reading", "stat", fs.stat(path)), stamp),
     syncDirectory: (directory) => Effect.scoped(Effect.flatMap(open(directory, "r"), (file) => file.sync)),
   }

@@ -192,11 +192,7 @@ export const makeEntryFiles = (options: {
   return {
     open,
     /** Whether there is a file to open, which most often there is not: a look costs a fraction of an `open` that fails. */
-    exists: (key: CacheKey) =>
-      Effect.orElseSucceed(
-        disk.run("reading", "access", (fs) => fs.exists(pathOf(key))),
-        () => true,
-      ),
+    isThere: (key: CacheKey) => disk.isThere(pathOf(key)),
     write: (key: CacheKey) => openWriter({ disk, folders, scratch, maxBytes }, key),
     put: (key: CacheKey, pieces: ReadonlyArray<Uint8Array>, description: Description, head: Uint8Array | undefined) =>
       putEntry({ disk, folders, scratch, maxBytes }, key, pieces, description, head),

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { Option, Schema } from "effect"
 import { CacheKey } from "./CacheKey.ts"
 import { unixMillis } from "../telemetry/UnixMillis.ts"
@@ -54,7 +54,7 @@ const json = Schema.fromJsonString(Metadata)
 const decodeJson = Schema.decodeUnknownOption(json)
 
 const seal = (metadata: Uint8Array, trailer: Uint8Array) =>
-  createHash("sha256").update(metadata).update(trailer.subarray(0, sealedBytes)).digest()
+  hash("sha256", Buffer.concat([metadata, trailer.subarray(0, sealedBytes)]), "buffer")
 
 /** What follows the audio, or nothing if the metadata does not fit (a voice or content type of thousands of characters). */
 export const encodeFooter = (metadata: Metadata): Option.Option<Uint8Array> => {

@@ -8,13 +8,22 @@ const composed: Readonly<Record<string, ReadonlyArray<string>>> = {
   Kore: ["Hang"],
 }
 
+/** What `scriptOf` has found. There are 150 languages that somebody has a voice for, and clients can write what they like. */
+const scripts = new Map<string, string | undefined>()
+const mostScripts = 1_000
+
 /** The script that a language is written in, or undefined where that is not known. `language` is BCP 47. */
 const scriptOf = (language: string): string | undefined => {
+  if (scripts.has(language)) return scripts.get(language)
+  let script: string | undefined
   try {
-    return new Intl.Locale(language).maximize().script
+    script = new Intl.Locale(language).maximize().script
   } catch {
-    return undefined
+    // No language.
   }
+  if (scripts.size >= mostScripts) scripts.clear()
+  scripts.set(language, script)
+  return script
 }
 
 const letters = new Map<string, RegExp>()

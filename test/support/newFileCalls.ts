@@ -25,6 +25,7 @@ export const callsOf = (fs: FileSystem.FileSystem): NewFileCalls => {
     return last
   }
   return {
+    isThere: (path) => Effect.runPromise(Effect.orElseSucceed(fs.exists(path), () => true)),
     create: (path) => open(path, "wx+"),
     openFolder: (path) => open(path, "r"),
     write: (file, pieces) => run(opened.get(file)!.file.writeAll(Buffer.concat(pieces))),
