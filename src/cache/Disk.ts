@@ -1,4 +1,5 @@
-import { ByteSize, Clock, Effect, Exit, Fiber, FileSystem, Option, type PlatformError, Scope } from "effect"
+import { ByteSize, Effect, Exit, FileSystem, Option, type PlatformError, Scope } from "effect"
+import { makeDeadlines } from "../telemetry/Deadlines.ts"
 import { CacheError } from "./CacheError.ts"
 import { type NewFile, type NewFileCalls, SystemCalls, writeNewFile } from "./NewFile.ts"
 
@@ -65,25 +66,10 @@ export interface Disk {
   readonly syncDirectory: (directory: string) => Effect.Effect<void, CacheError>
 }
 
-/** How often it is looked for calls that the disk does not answer, in milliseconds. */
-const lookMillis = 1_000
-
-/** What waits for calls, and no longer than `patience`. One fiber looks after all that are waited for, and only while some are. */
+/** What waits for calls, and no longer than `patience`. */
 const makeWaiting = Effect.gen(function* () {
-  const scope = yield* Effect.scope
-  const clock = yield* Clock.Clock
+  const deadlines = yield* makeDeadlines
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-  const waiting = new Set<{ readonly until: number; readonly giveUp: () => void }>()
-  let isLooking = false
-
-  const look = Effect.gen(function* () {
-    while (waiting.size > 0) {
-      yield* Effect.sleep(lookMillis)
-      for (const { giveUp, until } of waiting) if (until <= now()) giveUp()
-    }
-    isLooking = false
-  })
 
   /** `start` makes the call, which runs to its end whatever happens to the waiting: a call to the kernel cannot be taken back. */
   const within = <A>(
@@ -92,21 +78,18 @@ const makeWaiting = Effect.gen(function* () {
     start: (done: (answer: Effect.Effect<A, CacheError>) => void) => void,
   ): Effect.Effect<A, CacheError> =>
     Effect.callback<A, CacheError>((resume) => {
-      const one = {
-        until: now() + patience[kind],
-        giveUp: () => end(Effect.fail(CacheError.timedOut(operation, patience[kind]))),
-      }
-      const end = (answer: Effect.Effect<A, CacheError>) => {
-        waiting.delete(one)
+      const forget = deadlines.add({
+        at: deadlines.now() + patience[kind],
+        look: () => {
+          resume(Effect.fail(CacheError.timedOut(operation, patience[kind])))
+          return undefined
+        },
+      })
+      start((answer) => {
+        forget()
         resume(answer)
-      }
-      waiting.add(one)
-      start(end)
-      if (!isLooking && waiting.size > 0) {
-        isLooking = true
-        Fiber.runIn(runFork(look), scope)
-      }
-      return Effect.sync(() => void waiting.delete(one))
+      })
+      return Effect.sync(forget)
     })
 
   const ask = <A>(

@@ -179,12 +179,18 @@ export const makeEngineConnections = Effect.fnUntraced(function* (origin: string
 
   yield* Effect.addFinalizer(() => Effect.sync(() => all.forEach((client) => drop(client))))
 
-  /** The call is broken off with the scope. */
-  return (asked: Asked): Effect.Effect<Exchange, never, Scope.Scope> =>
+  /** The call is broken off with the scope. Until its end it is watched by `watch`, which answers how to end that. */
+  return (asked: Asked, watch: (exchange: Exchange) => () => void): Effect.Effect<Exchange, never, Scope.Scope> =>
     Effect.uninterruptible(
       Effect.suspend(() => {
         const client = idle.pop() ?? connect()
-        const exchange = begin(client, asked, (kept) => (kept ? idle.push(client) : drop(client)))
+        let unwatch: (() => void) | undefined
+        const exchange = begin(client, asked, (kept) => {
+          unwatch?.()
+          if (kept) idle.push(client)
+          else drop(client)
+        })
+        if (exchange.ended() === undefined) unwatch = watch(exchange)
         const leave = Effect.sync(() => exchange.breakOff(abandoned))
         return Effect.as(
           Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, leave)),

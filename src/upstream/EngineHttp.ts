@@ -1,10 +1,11 @@
 import * as NodeStream from "@effect/platform-node/NodeStream"
-import { Cause, Clock, Duration, Effect, Option, Redacted, References, type Scope, Stream } from "effect"
+import { Cause, Duration, Effect, Option, Redacted, References, type Scope, Stream } from "effect"
 import { type HttpBody, HttpClientRequest, HttpTraceContext } from "effect/http"
 import { type Duplex, Readable } from "node:stream"
 import type { ReadableStream } from "node:stream/web"
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
 import type { Settings } from "../Settings.ts"
+import { type Deadlines, makeDeadlines } from "../telemetry/Deadlines.ts"
 import { keepSecret } from "../telemetry/Secrets.ts"
 import { type Asked, type Exchange, makeEngineConnections } from "./EngineConnections.ts"
 import { errorBodyLimit, errorBodyMessage } from "./EngineErrorBody.ts"
@@ -72,6 +73,7 @@ export const makeEngineHttp = Effect.fnUntraced(function* (
   if (key !== undefined && Redacted.value(key).length >= shortestSecret) keepSecret(Redacted.value(key))
   const base = new URL(withoutCredentials(baseUrl).href.replace(/\/+(v1\/*)?$/, ""))
   const connections = yield* makeEngineConnections(base.origin, connectMillis)
+  const deadlines = yield* makeDeadlines
   const headers = { "accept-encoding": "identity", ...(authorization !== undefined && { authorization }) }
   const below = base.pathname === "/" ? "" : base.pathname
 
@@ -80,45 +82,54 @@ export const makeEngineHttp = Effect.fnUntraced(function* (
     return error instanceof EngineTimedOut ? error : transportFailure(error, began, connectMillis)
   }
 
-  const ask = (request: HttpClientRequest.HttpClientRequest, { wait, watch }: Clocks, traceHeaders: Headers) =>
-    Effect.gen(function* () {
-      const { body, contentType } = bodyOf(request.body)
-      const exchange = yield* connections({
-        method: request.method,
-        path: below + request.url,
-        headers: { ...request.headers, ...contentType, ...headers, ...traceHeaders },
-        body,
-      })
-      yield* Effect.forkScoped(watch(exchange))
-      while (exchange.status() === undefined) {
+  const ask = (request: HttpClientRequest.HttpClientRequest, { wait, watch }: Clocks, traceHeaders: Headers) => {
+    const { body, contentType } = bodyOf(request.body)
+    const head = (exchange: Exchange): Effect.Effect<Exchange, EngineFailure> =>
+      Effect.suspend(() => {
+        if (exchange.status() !== undefined) return Effect.succeed(exchange)
         const ended = exchange.ended()
-        if (ended !== undefined) return yield* failureOf(ended, false)
-        yield* wait(exchange, "first byte")
-      }
-      return exchange
-    })
+        if (ended !== undefined) return Effect.fail(failureOf(ended, false))
+        return Effect.andThen(wait(exchange, "first byte"), head(exchange))
+      })
+    const asked = {
+      method: request.method,
+      path: below + request.url,
+      headers: { ...request.headers, ...contentType, ...headers, ...traceHeaders },
+      body,
+    }
+    return Effect.flatMap(connections(asked, watch), head)
+  }
 
-  const call: EngineHttp["call"] = Effect.fnUntraced(function* (request, clocks) {
-    const started = yield* startClocks(clocks)
-    const exchange = yield* inClientSpan(request.method, base, (traceHeaders) => ask(request, started, traceHeaders))
+  const answered = (exchange: Exchange, { wait }: Clocks) => {
     const more: Effect.Effect<Pieces, EngineFailure | Cause.Done> = Effect.suspend(() => {
       const pieces = exchange.take()
       if (pieces !== undefined) return Effect.succeed(pieces)
       const ended = exchange.ended()
-      if (ended === undefined) return Effect.andThen(started.wait(exchange, "idle"), more)
+      if (ended === undefined) return Effect.andThen(wait(exchange, "idle"), more)
       return ended === "whole" ? Cause.done() : Effect.fail(failureOf(ended, true))
     })
     const answer = { status: exchange.status()!, header: exchange.header }
-    const body = yield* uncompressed(answer, Stream.fromPull(Effect.succeed(more)))
-    if (answer.status >= 200 && answer.status < 300) return accepted(answer, body)
-    return yield* Effect.flatMap(readBounded(body, errorBodyLimit), (text) => rejection(answer, text))
-  })
+    return Effect.flatMap(uncompressed(answer, Stream.fromPull(Effect.succeed(more))), (body) =>
+      answer.status >= 200 && answer.status < 300
+        ? Effect.succeed(accepted(answer, body))
+        : Effect.flatMap(readBounded(body, errorBodyLimit), (text) => rejection(answer, text)),
+    )
+  }
+
+  const call: EngineHttp["call"] = (request, clocks) =>
+    Effect.suspend(() => {
+      const started = startClocks(deadlines, clocks)
+      return Effect.flatMap(
+        inClientSpan(request.method, base, (traceHeaders) => ask(request, started, traceHeaders)),
+        (exchange) => answered(exchange, started),
+      )
+    })
   return { call }
 })
 
 type Pieces = readonly [Uint8Array, ...Array<Uint8Array>]
 type Headers = Readonly<Record<string, string>>
-type Clocks = Effect.Success<ReturnType<typeof startClocks>>
+type Clocks = ReturnType<typeof startClocks>
 
 /** The head of an answer. */
 type Answered = Pick<Exchange, "header"> & { readonly status: number }
@@ -181,29 +192,29 @@ const uncompressed = (
 type Phase = "first byte" | "idle"
 
 /** Waits for news of a call that is waited for no longer than `clocks` say. It counts only while the engine is waited for. */
-const startClocks = Effect.fnUntraced(function* (clocks: CallClocks) {
-  const clock = yield* Clock.Clock
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+const startClocks = ({ add, now }: Deadlines, clocks: CallClocks) => {
   const limits = { "first byte": Duration.toMillis(clocks.firstByte), idle: Duration.toMillis(clocks.idle) }
   const shortest = Math.min(limits["first byte"], limits.idle)
   const totalMillis = Duration.toMillis(clocks.total)
   const end = now() + totalMillis
   let waiting: { readonly phase: Phase; readonly since: number } | undefined
 
-  /** Looks when the time of what is waited for would be over: one fiber for the whole call. */
-  const watch = (exchange: Exchange): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const limit = waiting === undefined ? shortest : limits[waiting.phase]
-      const until = (waiting?.since ?? now()) + limit
-      const left = Math.min(until, end) - now()
-      if (left > 0) return Effect.andThen(Effect.sleep(left), watch(exchange))
-      if (waiting === undefined) return Effect.andThen(Effect.sleep(shortest), watch(exchange))
-      const { phase } = waiting
-      const timedOut =
-        until < end
-          ? new EngineTimedOut({ phase, afterMillis: limit })
-          : new EngineTimedOut({ phase: "total", afterMillis: totalMillis })
-      return Effect.sync(() => exchange.breakOff(timedOut))
+  /** Looks when the time of what is waited for would be over. */
+  const watch = (exchange: Exchange) =>
+    add({
+      at: Math.min(now() + shortest, end),
+      look: (at) => {
+        if (waiting === undefined) return at + shortest
+        const { phase, since } = waiting
+        const until = since + limits[phase]
+        if (at < Math.min(until, end)) return Math.min(until, end)
+        exchange.breakOff(
+          until < end
+            ? new EngineTimedOut({ phase, afterMillis: limits[phase] })
+            : new EngineTimedOut({ phase: "total", afterMillis: totalMillis }),
+        )
+        return undefined
+      },
     })
 
   const wait = (exchange: Exchange, phase: Phase) =>
@@ -214,7 +225,7 @@ const startClocks = Effect.fnUntraced(function* (clocks: CallClocks) {
       })
     })
   return { watch, wait }
-})
+}
 
 const mediaTypeOf = ({ header }: Answered) => (header("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase()
 
