@@ -29,9 +29,11 @@ type App = Effect.Effect<Response.HttpServerResponse, unknown, HttpServerRequest
 
 /**
  * What every request passes, routed or not: the request id, errors in OpenAI's envelope, and the log line once the body has left.
+ *
+ * @param appOf what answers a method and route
  */
 export const frontDoor = (
-  app: App,
+  appOf: (method: string, route: string | undefined) => App,
   known: KnownRoutes["Service"],
   rules: BrowserRules,
   watch: Traffic["Service"]["begin"],
@@ -57,7 +59,7 @@ export const frontDoor = (
       ? Effect.succeed(errorResponse(refused.value))
       : route !== undefined && encoded(request)
         ? notDecoded
-        : app
+        : appOf(request.method, route)
     const answered = rules.shared(request, answer).pipe(
       Effect.matchCauseEffect({
         onSuccess: (response) => Effect.succeed(enveloped(request, path, response)),

@@ -21,7 +21,7 @@ import { AdminRatesHandlers } from "./admin/AdminRatesHandlers.ts"
 import { AdminSettingsHandlers } from "./admin/AdminSettingsHandlers.ts"
 import { AdminTrafficHandlers } from "./admin/AdminTrafficHandlers.ts"
 import { ConsoleHandlers } from "./admin/ConsoleHandlers.ts"
-import { AudioHandlers } from "./audio/AudioHandlers.ts"
+import { AudioHandlers, makeSpeechRoute } from "./audio/AudioHandlers.ts"
 import { makeBrowserRules } from "./access/BrowserRules.ts"
 import * as DocsRoute from "./admin/DocsRoute.ts"
 import { frontDoor } from "./FrontDoor.ts"
@@ -47,16 +47,20 @@ const Routes = Layer.mergeAll(
   Layer.provide([OrganizationHandlers, AdminAccountsHandlers, AdminKeysHandlers, AdminRatesHandlers]),
   Layer.provide([AdminTrafficHandlers, AdminSettingsHandlers, ConsoleHandlers]),
   Layer.provide([adminAccess, callerAccess]),
-  Layer.provide(Models.layer),
 )
 
 /** The gateway as one effect from request to response, for whoever serves it. */
 const makeHttpApp = Effect.fnUntraced(function* (socket: { readonly listens: boolean }) {
   const rules = yield* makeBrowserRules(socket)
-  const context = yield* Layer.build(Layer.provideMerge(Routes, Layer.merge(KnownRoutes.layer, Traffic.layer)))
+  const context = yield* Layer.build(
+    Layer.provideMerge(Routes, Layer.mergeAll(KnownRoutes.layer, Traffic.layer, Models.layer)),
+  )
   return yield* Effect.gen(function* () {
-    const router = yield* HttpRouter.HttpRouter
-    return frontDoor(router.asHttpEffect(), yield* KnownRoutes, rules, (yield* Traffic).begin)
+    const routed = (yield* HttpRouter.HttpRouter).asHttpEffect()
+    const speech = yield* makeSpeechRoute
+    const appOf = (method: string, route: string | undefined) =>
+      method === "POST" && route === "/v1/audio/speech" ? speech : routed
+    return frontDoor(appOf, yield* KnownRoutes, rules, (yield* Traffic).begin)
   }).pipe(Effect.provide(context))
 })
 

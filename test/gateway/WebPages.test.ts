@@ -124,7 +124,9 @@ describe.skipIf(skipsBrowser)("WebPages", () => {
               await page.getByRole("button", { name: "Execute" }).click()
               const player = page.locator("audio")
               await player.waitFor()
-              await page.waitForFunction("document.querySelector('audio')?.readyState >= 2")
+              // Not `waitForFunction`, which evaluates in the page from its second look on, as its policy forbids.
+              const ready = () => page.evaluate<number>("document.querySelector('audio').readyState")
+              await expect.poll(ready, { timeout: 60_000 }).toBeGreaterThanOrEqual(2)
               expect(await player.getAttribute("src")).toMatch(/^blob:/)
               expect(await page.evaluate<number>("document.querySelector('audio').duration")).toBeCloseTo(1, 1)
             })

@@ -1,6 +1,5 @@
 import { Context, Effect, Layer, Redacted, type Scope } from "effect"
-import { HttpEffect, type HttpServerRequest, HttpServerResponse } from "effect/http"
-import { HttpApiBuilder, HttpApiSecurity } from "effect/http-api"
+import { HttpEffect, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createHash } from "node:crypto"
 import { Access, type Allowance, type Allowances, type Caller, isLimited } from "../../billing/Access.ts"
 import type { ApiError } from "../../contract/ApiError.ts"
@@ -11,6 +10,8 @@ import { KeyAccess, ListingAccess } from "../../contract/KeyAccess.ts"
 import { Payer } from "../../billing/Payer.ts"
 import { note } from "../RequestRecord.ts"
 import { Settings } from "../../Settings.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
 
 /** Who the request at hand is from; set by `KeyAccess`. */
 const CurrentCaller = Context.Reference<Caller | undefined>("aviary/http/CurrentCaller", {
@@ -64,15 +65,26 @@ const keyAccess = Layer.effect(
   ),
 )
 
+/** RFC 9110, 11.1: schemes are case-insensitive. */
+const bearer = /^bearer +([^ ].*)$/i
+
+/** `KeyAccess` for a handler that the framework does not put behind it. */
+export const makeBehindKey = Effect.map(
+  makeAuthenticated,
+  (authenticated) =>
+    <E, R>(handler: Effect.Effect<Response, E, R>) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+        const [, presented = ""] = bearer.exec(headers["authorization"] ?? "") ?? []
+        return authenticated(handler, Redacted.make(presented))
+      }),
+)
+
 const listingAccess = Layer.effect(
   ListingAccess,
   Effect.gen(function* () {
-    const authenticated = yield* makeAuthenticated
+    const behindKey = yield* makeBehindKey
     const { listings } = yield* Settings
-    const presented = HttpApiBuilder.securityDecode(HttpApiSecurity.bearer)
-    return ListingAccess.of((handler) =>
-      listings === "open" ? handler : Effect.flatMap(presented, (credential) => authenticated(handler, credential)),
-    )
+    return ListingAccess.of((handler) => (listings === "open" ? handler : behindKey(handler)))
   }),
 )
 
@@ -103,8 +115,6 @@ export const paying = <A, E, R>(
 
 /** SHA-256 of a decoded body. Its members come in the order of its schema, so how a client wrote them makes no difference. */
 const fingerprint = (body: unknown): string => createHash("sha256").update(JSON.stringify(body)).digest("hex")
-
-type Response = HttpServerResponse.HttpServerResponse
 
 /** A duration as Go writes it and OpenAI sends it: `12ms`, `1s`, `6m0s`, `1h0m0s`. */
 export const goDuration = (millis: number): string => {
