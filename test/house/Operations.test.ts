@@ -21,6 +21,12 @@ it("metrics that operations.md names exist", () => {
   expect([...watched].filter((name) => !measured.has(name))).toEqual([])
 })
 
+it("Node's options of the program's first line are those that the pages tell", () => {
+  const [first] = read("src/main.ts").split("\n", 1)
+  const told = first!.match(/--max-semi-space-size=\d+ --heap-growing-percent=\d+/)![0]
+  for (const path of ["docs/operations.md", "docs/performance.md"]) expect(read(path)).toContain(`\`${told}\``)
+})
+
 it("the gateway restarts containers that are there, and the socket proxy lets it", () => {
   const restarted = [...all(shared, /: docker:(\w+)$/gm)]
   expect(restarted).toEqual(["magpie", "parakeet"])
