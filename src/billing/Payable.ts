@@ -1,4 +1,4 @@
-import { Cause, Effect, Exit, Stream } from "effect"
+import { Cause, Effect, Exit, Scope, Stream } from "effect"
 
 /**
  * An answer that is there, or coming, and not charged yet. Its scope is the client's.
@@ -35,10 +35,27 @@ export const paid = <E>(
   { bytes, length, settle, delivered }: Payable<E>,
   { handedOver = Effect.void, isLeaving = Cause.hasInterruptsOnly }: Surroundings = {},
 ): Stream.Stream<Uint8Array, E> =>
-  Stream.suspend(() => {
+  // One stage: each costs every piece as much again. Its effects are made once for all pieces.
+  Stream.transformPull(bytes, (pull, scope) => {
     let given = 0
-    const charged = Effect.andThen(handedOver, settle)
+    let isCharged = false
     let last: Uint8Array | undefined
+    const charged = Effect.andThen(handedOver, settle)
+    const more = Effect.matchEffect(pull, {
+      onSuccess: (chunks) => {
+        for (const chunk of chunks) given += chunk.length
+        if (length === undefined || given < length) return Effect.succeed(chunks)
+        given -= 1
+        const final = chunks[chunks.length - 1]!
+        last = final.subarray(-1)
+        return Effect.succeed([...chunks.slice(0, -1), final.subarray(0, -1)] as unknown as typeof chunks)
+      },
+      onFailure: (error) => {
+        if (length !== undefined || isCharged || !Cause.isDone(error)) return Effect.fail(error)
+        isCharged = true
+        return Effect.andThen(charged, Effect.fail(error))
+      },
+    })
     const giveLast = Effect.suspend(() =>
       Effect.map(charged, () => {
         const kept = last!
@@ -47,20 +64,8 @@ export const paid = <E>(
         return [kept] as const
       }),
     )
-    const counted = Stream.transformPull(bytes, (pull) => {
-      // Both effects are made once: this is asked for each chunk of each listener.
-      const more = Effect.map(pull, (chunks) => {
-        for (const chunk of chunks) given += chunk.length
-        if (length === undefined || given < length) return chunks
-        given -= 1
-        const final = chunks[chunks.length - 1]!
-        last = final.subarray(-1)
-        return [...chunks.slice(0, -1), final.subarray(0, -1)] as unknown as typeof chunks
-      })
-      return Effect.succeed(length === undefined ? more : Effect.suspend(() => (last === undefined ? more : giveLast)))
-    })
-    const body = length === undefined ? Stream.concat(counted, Stream.fromEffectDrain(charged)) : counted
-    return Stream.onExit(body, (exit) =>
+    const told = Scope.addFinalizerExit(scope, (exit) =>
       Exit.isSuccess(exit) ? delivered("all") : isLeaving(exit.cause) ? delivered(given) : Effect.void,
     )
+    return Effect.as(told, length === undefined ? more : Effect.suspend(() => (last === undefined ? more : giveLast)))
   })

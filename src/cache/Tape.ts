@@ -121,7 +121,7 @@ export const makeTape = <E>(limit: number): Tape<E> => {
 
   /** The next bytes from `from`, of which there are some. */
   const read = (from: number): Effect.Effect<Bytes, CacheError> => {
-    if (from >= window.start) return Effect.sync(() => window.after(from))
+    if (from >= window.start) return Effect.succeed(window.after(from))
     if (disk === undefined) return Effect.fail(CacheError.broken("the tape has lost its beginning"))
     return Effect.flatMap(disk.read(from, Math.min(sliceBytes, spooled - from)), (bytes) =>
       bytes.length > 0 ? Effect.succeed([bytes] as const) : CacheError.broken("the temporary file was cut"),

@@ -75,7 +75,7 @@ export const makeFairTurns = (
           for (const chunk of chunks) size += chunk.length
           const turn = take(size, had)
           had += size
-          return Effect.as(turn, chunks)
+          return turn === Effect.void ? Effect.succeed(chunks) : Effect.as(turn, chunks)
         })
       }),
     )

@@ -84,8 +84,9 @@ const toldWhenOut = <E>(request: HttpServerRequest.HttpServerRequest, answer: Pa
     isWhole = handed === "all"
     return isWhole ? Effect.void : answer.delivered(handed)
   }
+  // Not `Effect.addFinalizer`, which copies what the request carries.
   return Effect.as(
-    Effect.addFinalizer(() => told),
+    Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, told)),
     { ...answer, delivered },
   )
 }
@@ -115,12 +116,13 @@ export const deliver = <E>(
   request: HttpServerRequest.HttpServerRequest,
   answer: Payable<E>,
   head: Head,
-  last: Stream.Stream<Uint8Array> = Stream.empty,
+  last?: Stream.Stream<Uint8Array>,
 ) =>
   Effect.map(toldWhenOut(request, answer), (told) => {
     const fair = { ...told, bytes: inFairTurns(answer.bytes) }
     const surroundings = { handedOver: handedOver(request), isLeaving: leaving(request) }
-    return respond(Stream.concat(paid(fair, surroundings), last), answer.length, head)
+    const body = paid(fair, surroundings)
+    return respond(last === undefined ? body : Stream.concat(body, last), answer.length, head)
   })
 
 /**
