@@ -4,12 +4,13 @@
 // - `clientWrites`: writes handed to the system on connections that clients opened
 // - `connections`: that the gateway opened
 // - `fileWrites`, `fileSyncs`, `fileOpens`, `fileReads`: calls about files, whichever they are, but for standard output
-// - `commits`: transactions of the ledger, each of which is on the disk when it ends
+// - `commits`: transactions of the ledger
+// - `ledgerSyncs`: how often its log was put on the disk
 // - `messages`: sent from one thread to another; what an owner sends to its thread counts twice
 import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import { Socket } from "node:net"
-import { DatabaseSync } from "node:sqlite"
+import { StatementSync } from "node:sqlite"
 import { getEnvironmentData, isMainThread, MessagePort, setEnvironmentData, Worker } from "node:worker_threads"
 
 type Call = (this: unknown, ...args: ReadonlyArray<never>) => unknown
@@ -22,6 +23,7 @@ const kinds = [
   "fileOpens",
   "fileReads",
   "commits",
+  "ledgerSyncs",
   "messages",
 ] as const
 
@@ -51,11 +53,13 @@ watch(Socket.prototype, "connect", () => count("connections"))
 
 for (const method of ["write", "writev"]) watch(fs, method, (_, descriptor) => descriptor !== 1 && count("fileWrites"))
 for (const method of ["fsync", "fdatasync"]) watch(fs, method, () => count("fileSyncs"))
+watch(fs, "fdatasyncSync", () => count("ledgerSyncs"))
 watch(fs, "open", () => count("fileOpens"))
 watch(fs, "read", () => count("fileReads"))
 syncBuiltinESMExports()
 
-watch(DatabaseSync.prototype, "exec", (_, sql) => sql === "COMMIT" && count("commits"))
+const isCommit = (statement: unknown) => (statement as StatementSync).sourceSQL === "COMMIT"
+watch(StatementSync.prototype, "run", (statement) => isCommit(statement) && count("commits"))
 watch(Worker.prototype, "postMessage", () => count("messages"))
 watch(MessagePort.prototype, "postMessage", () => count("messages"))
 
