@@ -112,7 +112,10 @@ const makeFleet = (engines: ReadonlyArray<Engine>): Engines => {
     return some
   }
   const editions = <K extends EngineKind>(kind: K): readonly [Edition<K>, ...Array<Edition<K>>] => {
-    const alike = Object.values(Array.groupBy(of(kind), signature))
+    const all = of(kind)
+    // Every request asks.
+    if (all.length === 1) return [{ traits: all[0].client, members: new Set([all[0].id]) }]
+    const alike = Object.values(Array.groupBy(all, signature))
     const [first, ...others] = alike.map((some): Edition<K> => ({
       traits: some[0].client,
       members: new Set(some.map(({ id }) => id)),

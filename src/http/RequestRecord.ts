@@ -179,28 +179,41 @@ export const startErrorCounters = Effect.forEach(
   { discard: true },
 )
 
+/** The series that requests of one route with one end are counted in. */
+const seriesFor = (method: string, route: string, status: number, ended: string, cache: string | undefined) => ({
+  requests: Metrics.seriesOf(Metrics.httpRequests, { method, route, status: String(status), ended }),
+  seconds: Metrics.seriesOf(Metrics.httpSeconds, { route }),
+  bytes: Metrics.seriesOf(Metrics.httpBytes, { route }),
+  ...(method === "POST" && route === transcriptionRoute && status < 400
+    ? { transcriptions: Metrics.seriesOf(Metrics.transcriptions, { ended }) }
+    : {}),
+  ...(method === "POST" && cache !== undefined
+    ? {
+        speeches: Metrics.seriesOf(Metrics.speeches, { cache, ended }),
+        firstAudio: Metrics.seriesOf(Metrics.firstAudioSeconds, { cache }),
+      }
+    : {}),
+})
+
+/** By what they are made of, of which each is one of a few. */
+const known = new Map<string, ReturnType<typeof seriesFor>>()
+
 /** Counts a request that is over, in the metrics of `context`. */
 export const countRequest = (line: EndedRequest, context: Context.Context<never>): void => {
-  const { code, request, response } = line
-  const route = line.route ?? noRoute
+  const { code, request, response, route = noRoute } = line
+  const { method } = request
   const ended = endOf(line)
-  const seconds = (line.endedAt - line.startedAt) / 1_000
-  const count = (metric: Parameters<typeof Metrics.seriesOf>[0], attributes: Record<string, string>, value = 1) =>
-    Metrics.seriesOf(metric, attributes).updateUnsafe(value, context)
-
-  count(Metrics.httpRequests, { method: request.method, route, status: String(response.status), ended })
-  count(Metrics.httpSeconds, { route }, seconds)
-  count(Metrics.httpBytes, { route }, line.bytes)
-
-  if (code !== undefined) count(Metrics.errors, { code })
-  if (request.method === "POST" && route === transcriptionRoute && response.status < 400) {
-    count(Metrics.transcriptions, { ended })
-  }
-
   const cache = response.headers["x-cache"]
-  if (cache === undefined || request.method !== "POST") return
-  count(Metrics.speeches, { cache, ended })
-  count(Metrics.firstAudioSeconds, { cache }, (line.answeredAt - line.startedAt) / 1_000)
+  const name = `${method} ${route} ${response.status} ${ended} ${cache}`
+  let series = known.get(name)
+  if (series === undefined) known.set(name, (series = seriesFor(method, route, response.status, ended, cache)))
+  series.requests.updateUnsafe(1, context)
+  series.seconds.updateUnsafe((line.endedAt - line.startedAt) / 1_000, context)
+  series.bytes.updateUnsafe(line.bytes, context)
+  series.transcriptions?.updateUnsafe(1, context)
+  series.speeches?.updateUnsafe(1, context)
+  series.firstAudio?.updateUnsafe((line.answeredAt - line.startedAt) / 1_000, context)
+  if (code !== undefined) Metrics.seriesOf(Metrics.errors, { code }).updateUnsafe(1, context)
 }
 
 /**

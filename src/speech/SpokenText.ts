@@ -2,7 +2,12 @@
  * The text as engines and the cache key get it: NFC, control characters dropped, every run of white space one space,
  * trimmed. Two spellings that sound the same give one entry.
  */
-export const normalise = (text: string): string =>
+export const normalise = (text: string): string => (isNormal.test(text) ? text : normalised(text))
+
+/** As most English texts are: words of ASCII with a space between any two. */
+const isNormal = /^[!-~]+(?: [!-~]+)*$/
+
+const normalised = (text: string): string =>
   text
     .normalize("NFC")
     // Cc without the white space among it, Cf without the joiners that some scripts and emoji need, and lone surrogates.

@@ -50,8 +50,21 @@ interface Service {
   readonly codes: () => ReadonlyArray<{ readonly code: string; readonly count: number }>
 }
 
-const outcomeOf = ({ ended, status }: Over): Ended["outcome"] =>
+const outcomeOf = ({ ended, status }: Pick<Over, "ended" | "status">): Ended["outcome"] =>
   status >= 500 || ended === "aborted" ? "failed" : status >= 400 ? "refused" : "answered"
+
+/** A request that has ended, as it is kept. */
+interface Recent {
+  readonly shown: () => RequestUnderWay
+  readonly number: number
+  readonly over: Omit<Over, "kind">
+}
+
+const reportOf = ({ number, over, shown }: Recent): RequestReport => ({
+  ...shown(),
+  number,
+  ...over,
+})
 
 const known = (notes: Notes): { readonly [K in keyof Notes]?: string } =>
   Object.fromEntries(Object.entries(notes).filter(([, value]) => value !== undefined))
@@ -74,7 +87,8 @@ const make = Effect.gen(function* () {
   const { console } = yield* Settings
   const now = () => clock.currentTimeMillisUnsafe()
   const open = new Map<number, () => RequestUnderWay>()
-  const recent: Array<RequestReport> = []
+  /** Put together when somebody looks. */
+  const recent: Array<Recent> = []
   const codes = new Map<string, number>()
   const histories = {
     "10s": new TrafficHistory(resolutions["10s"].widthMillis, resolutions["10s"].length, now()),
@@ -91,12 +105,14 @@ const make = Effect.gen(function* () {
     if (open.size > mostUnderWay) open.delete(open.keys().next().value!)
     return ({ kind, ...over }: Over) => {
       open.delete(mark)
-      recent.push({ ...shown(), number: ++ended, ...over })
+      recent.push({ shown, number: ++ended, over })
       if (recent.length > recentRequests) recent.shift()
       if (over.code !== undefined) codes.set(over.code, (codes.get(over.code) ?? 0) + 1)
       const { cache, firstMillis, millis } = over
-      const sum = { kind, outcome: outcomeOf({ kind, ...over }), cache, firstMillis, millis }
-      for (const history of Object.values(histories)) history.ended(now(), sum)
+      const sum = { kind, outcome: outcomeOf(over), cache, firstMillis, millis }
+      const at = now()
+      histories["10s"].ended(at, sum)
+      histories["1m"].ended(at, sum)
     }
   }
 
@@ -113,7 +129,7 @@ const make = Effect.gen(function* () {
   return {
     begin: console === "on" ? begin : undefined,
     underWay: () => Array.from(open.values(), (shown) => shown()),
-    recent: (after = 0) => recent.filter(({ number }) => number > after),
+    recent: (after = 0) => recent.filter(({ number }) => number > after).map(reportOf),
     history: (resolution, from) => histories[resolution].report(now(), from),
     codes: () => Array.from(codes, ([code, count]) => ({ code, count })),
   } satisfies Service

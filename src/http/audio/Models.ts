@@ -88,12 +88,12 @@ const make = Effect.gen(function* () {
   const meant = (id: string) => ownNames().get(id.toLowerCase()) ?? id
   const is = (id: string, name: string) => id.toLowerCase() === name.toLowerCase()
   const isSpeech = (id: string) =>
-    modelsOf("magpie").some((name) => is(id, name)) || speaks.test(id) || others.tts.test(id)
+    speaks.test(id) || others.tts.test(id) || modelsOf("magpie").some((name) => is(id, name))
   const isTranscription = (id: string) =>
-    modelsOf("parakeet").some((name) => is(id, name)) ||
     transcribes.test(id) ||
     parakeets.test(id) ||
-    others.stt.test(id)
+    others.stt.test(id) ||
+    modelsOf("parakeet").some((name) => is(id, name))
   const engineOf = (id: string) => {
     const name = meant(id)
     if (speaks.test(name) || others.tts.test(name)) return first("magpie")
