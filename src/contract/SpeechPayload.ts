@@ -92,3 +92,44 @@ export const SpeechPayload = Schema.Struct({
   examples: [{ model: "tts-1", input: "The birds are back.", voice: "alloy", response_format: "mp3" }],
 })
 export type SpeechPayload = typeof SpeechPayload.Type
+
+const isWithin = (value: unknown, minimum: number, maximum: number): boolean =>
+  value === undefined || (typeof value === "number" && value >= minimum && value <= maximum)
+
+const isTextOrAbsent = (value: unknown, longest: number): boolean =>
+  value === undefined || (typeof value === "string" && value.length <= longest)
+
+const isNamed = (value: unknown, names: ReadonlyArray<string>): boolean =>
+  value === undefined || (typeof value === "string" && names.includes(value))
+
+/**
+ * A body as nearly all clients write it, decoded without the schema, which looks at every field there could be in every way it could be
+ * written. Undefined where a field is not just what it becomes: the schema then says what it is, or what is wrong with it.
+ */
+export const plainSpeech = (written: unknown): SpeechPayload | undefined => {
+  if (typeof written !== "object" || written === null) return undefined
+  const fields = written as Readonly<Record<string, unknown>>
+  const { input, instructions, model, response_format, sample_rate_hz, speed, stream_format, voice } = fields
+  const isPlain =
+    typeof model === "string" &&
+    model.length > 0 &&
+    model.length <= 256 &&
+    typeof input === "string" &&
+    isTextOrAbsent(voice, 256) &&
+    isTextOrAbsent(instructions, Number.POSITIVE_INFINITY) &&
+    isNamed(response_format, formatNames) &&
+    isWithin(speed, 0.25, 4) &&
+    isNamed(stream_format, ["audio", "sse"]) &&
+    fields["language"] === undefined &&
+    isWithin(sample_rate_hz, 8_000, 48_000) &&
+    (sample_rate_hz === undefined || Number.isInteger(sample_rate_hz))
+  if (!isPlain) return undefined
+  const payload: Record<string, unknown> = { model, input }
+  if (voice !== undefined) payload["voice"] = voice
+  if (instructions !== undefined) payload["instructions"] = instructions
+  if (response_format !== undefined) payload["response_format"] = response_format
+  if (speed !== undefined) payload["speed"] = speed
+  if (stream_format !== undefined) payload["stream_format"] = stream_format
+  if (sample_rate_hz !== undefined) payload["sample_rate_hz"] = sample_rate_hz
+  return payload as unknown as SpeechPayload
+}

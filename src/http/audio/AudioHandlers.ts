@@ -13,7 +13,7 @@ import { Errors } from "../../contract/Errors.ts"
 import { note } from "../RequestRecord.ts"
 import { traced } from "../../telemetry/Spans.ts"
 import { Speech, type Spoken } from "../../speech/Speech.ts"
-import { SpeechPayload } from "../../contract/SpeechPayload.ts"
+import { plainSpeech, SpeechPayload } from "../../contract/SpeechPayload.ts"
 import type { SpeechRequest } from "../../speech/SpeechRequest.ts"
 import { codePoints } from "../../speech/SpokenText.ts"
 import { makeTranscriptionHandler } from "./TranscriptionHandler.ts"
@@ -158,7 +158,8 @@ const readPayload = (request: HttpServerRequest.HttpServerRequest) => {
     } catch {
       return Effect.fail(Errors.invalidJson())
     }
-    return Effect.mapError(decodeSpeech(written), schemaFault)
+    const plain = plainSpeech(written)
+    return plain === undefined ? Effect.mapError(decodeSpeech(written), schemaFault) : Effect.succeed(plain)
   })
 }
 
