@@ -192,32 +192,35 @@ const makeCharging = (
   const laying = makeLaying(claims, ends, out)
   const { close, lay } = laying
 
-  const reserve = Effect.fnUntraced(function* (usage: Usage, { served, again }: Reservation = {}) {
-    const laid = yield* lay(usage)
-    const { claim } = laid
-    const asked = {
-      ...laid.asked,
-      ...(served === undefined ? {} : { served }),
-      ...(again === true ? { again } : {}),
-    }
-    const hold = yield* ledger
-      .run("reserve", asked)
-      .pipe(Effect.tapError((error) => Effect.sync(() => isLost(error) || claim.happens("refused"))))
-    if (hold.replayed) claim.happens("replayed")
-    else renewed.add(hold.id)
-    return hold
-  })
+  const reserve = (usage: Usage, { served, again }: Reservation = {}) =>
+    Effect.flatMap(lay(usage), ({ asked, claim }) => {
+      const more = { ...(served === undefined ? {} : { served }), ...(again === true ? { again } : {}) }
+      const refused = (error: BillingError) => {
+        if (!isLost(error)) claim.happens("refused")
+        return Effect.fail(error)
+      }
+      return Effect.map(Effect.catch(ledger.run("reserve", { ...asked, ...more }), refused), (hold) => {
+        if (hold.replayed) claim.happens("replayed")
+        else renewed.add(hold.id)
+        return hold
+      })
+    })
 
-  const charge = Effect.fnUntraced(function* (hold: Hold, { served, outcome }: Serving) {
-    const now = yield* Clock.currentTimeMillis
-    const made = ledger.run("settle", { holdId: hold.id, served, outcome: kept(outcome), now })
-    const claim = open.get(hold.claim)
-    if (claim === undefined || !claim.happens("settling")) return yield* made
-    out.alongside()
-    const settlement = yield* chargeForCertain(made, () => ends.payBack(hold.claim, "in doubt"))
-    claim.happens("settled")
-    return settlement
-  })
+  const charge = (hold: Hold, { served, outcome }: Serving) =>
+    Clock.clockWith((clock) => {
+      const now = clock.currentTimeMillisUnsafe()
+      const made = ledger.run("settle", { holdId: hold.id, served, outcome: kept(outcome), now })
+      const claim = open.get(hold.claim)
+      if (claim === undefined || !claim.happens("settling")) return made
+      out.alongside()
+      return Effect.map(
+        chargeForCertain(made, () => ends.payBack(hold.claim, "in doubt")),
+        (settlement) => {
+          claim.happens("settled")
+          return settlement
+        },
+      )
+    })
 
   const left = (hold: Hold, abandoned: Abandoned) =>
     Effect.sync(() => {
