@@ -22,8 +22,9 @@ export const makeEntryFolders = (options: {
 }) => {
   const { disk, path, root } = options
   const layout = path.join(root, "v1")
-  const shardOf = (key: CacheKey) => path.join(layout, key.slice(0, 2))
-  const pathOf = (key: CacheKey) => path.join(shardOf(key), key)
+  // Plain names below a path that is one already: `path.join` would look at each letter for each request.
+  const shardOf = (key: CacheKey) => layout + path.sep + key.slice(0, 2)
+  const pathOf = (key: CacheKey) => shardOf(key) + path.sep + key
   const made = new Set<string>()
 
   const sync = (folder: string) => Effect.catch(disk.syncDirectory(folder), options.onUnsynced)

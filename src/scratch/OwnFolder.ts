@@ -34,7 +34,7 @@ export const makeOwnFolder = Effect.fnUntraced(function* (own: string, self: Own
     yield* Effect.catchIf(beat, isGone, () => Effect.andThen(lost, ready))
   })
 
-  const next = Effect.map(ready, () => path.join(own, String(++count)))
+  const next = Effect.map(ready, () => own + path.sep + String(++count))
 
   const remove = (target: string) => Effect.ignore(fs.remove(target, { recursive: true, force: true }))
 

@@ -6,6 +6,19 @@ const nvidiaRegion: Readonly<Record<string, string>> = { es: "es-US", ar: "ar-AR
  * A tag that has a region keeps it; `multi`, which is no tag, and what cannot be read pass unchanged.
  */
 export const engineLanguage = (language: string): string => {
+  const before = known.get(language)
+  if (before !== undefined) return before
+  if (known.size >= mostKnown) known.clear()
+  const tag = fullTag(language)
+  known.set(language, tag)
+  return tag
+}
+
+/** What was asked for before; clients can write what they like. */
+const known = new Map<string, string>()
+const mostKnown = 1_000
+
+const fullTag = (language: string): string => {
   const written = language.trim().replaceAll("_", "-")
   if (written.toLowerCase() === "multi") return "multi"
   try {
