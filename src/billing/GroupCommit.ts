@@ -85,8 +85,8 @@ export const gather = Effect.fnUntraced(function* (
       waiting.push(one)
       if (underWay === undefined && !isDue) {
         isDue = true
-        // What else is asked in this turn goes with it.
-        setImmediate(sendSome)
+        // What else is asked in this breath goes with it; what comes while it is under way goes with the next.
+        queueMicrotask(sendSome)
       }
       return Effect.sync(() => {
         one.left = true
