@@ -107,6 +107,20 @@ it.live("tells browsers to sniff, frame, load and send on nothing", () =>
   }),
 )
 
+/** All that the web handler needs; what it logs goes to `logged`. */
+const withoutSocket = (logged: Array<unknown>) =>
+  Layer.mergeAll(
+    Logger.layer([Logger.make(({ message }) => logged.push(message))]),
+    testPrograms,
+    testRooms.pipe(Layer.provide([testEngines, Settings.layerTest()])),
+    testFleet,
+    VoiceList.layer.pipe(
+      Layer.provide([EngineGuard.layerOpen.pipe(Layer.provideMerge(testFleet)), Settings.layerTest()]),
+    ),
+    Settings.layerTest({ dataDir: tmpdir() }),
+    NodeHttpServer.layerHttpServices,
+  )
+
 it.live("answers without a socket, speech included, and logs as the program does", () => {
   const logged: Array<unknown> = []
   return Effect.gen(function* () {
@@ -127,19 +141,25 @@ it.live("answers without a socket, speech included, and logs as the program does
     const missing = yield* Effect.promise(() => handle(new Request("http://aviary/v2")))
     expect(yield* Effect.promise(() => missing.json())).toMatchObject({ error: { code: "unknown_url" } })
     expect(logged).toHaveLength(3)
-  }).pipe(
-    Effect.provide(
-      Layer.mergeAll(
-        Logger.layer([Logger.make(({ message }) => logged.push(message))]),
-        testPrograms,
-        testRooms.pipe(Layer.provide([testEngines, Settings.layerTest()])),
-        testFleet,
-        VoiceList.layer.pipe(
-          Layer.provide([EngineGuard.layerOpen.pipe(Layer.provideMerge(testFleet)), Settings.layerTest()]),
-        ),
-        Settings.layerTest({ dataDir: tmpdir() }),
-        NodeHttpServer.layerHttpServices,
-      ),
-    ),
-  )
+  }).pipe(Effect.provide(withoutSocket(logged)))
 })
+
+it.live("leaves a body that it is given without a socket to whoever made it", () =>
+  Effect.gen(function* () {
+    const handle = yield* makeWebHandler
+    const recording = Buffer.alloc(1_000).toString("base64")
+    const json = JSON.stringify({ model: "whisper-1", input_audio: { data: recording, format: "wav" } })
+    const piece = new TextEncoder().encode(json).slice()
+    const body = new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(piece)
+        controller.close()
+      },
+    })
+    const headers = { "content-type": "application/json" }
+    const options = { method: "POST", headers, body, duplex: "half" } as const
+    const answer = yield* Effect.promise(() => handle(new Request("http://aviary/v1/audio/transcriptions", options)))
+    expect(yield* Effect.promise(() => answer.json())).toMatchObject({ text: expect.any(String) })
+    expect(new TextDecoder().decode(piece)).toBe(json)
+  }).pipe(Effect.provide(withoutSocket([]))),
+)

@@ -57,6 +57,33 @@ const bytes = randomBytes(300_000)
 const file = new Blob([bytes])
 
 describe("a form", () => {
+  it.live("takes no memory any more where it is on the disk", () =>
+    Effect.gen(function* () {
+      const { requests, swept, url } = yield* uploadGateway()
+      const large = randomBytes(5_000_000)
+      const { prototype } = ArrayBuffer
+      const transfer = Object.getOwnPropertyDescriptor(prototype, "transfer")!
+      let given = 0
+      const noted = function (this: ArrayBuffer, length?: number): ArrayBuffer {
+        if (length === 0) given += this.byteLength
+        return (transfer.value as typeof noted).call(this, length)
+      }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => Object.defineProperty(prototype, "transfer", { ...transfer, value: noted })),
+        () => Effect.sync(() => Object.defineProperty(prototype, "transfer", transfer)),
+      )
+      const response = yield* send(url, [
+        ["file", new Blob([large])],
+        ["model", "whisper-1"],
+      ])
+      expect(yield* Effect.promise(() => response.json())).toMatchObject({ text: sha(large) })
+      expect(requests.length).toBe(1)
+      // But for what the first and the last piece share with the rest of the form.
+      expect(given).toBeGreaterThan(4_000_000)
+      yield* swept
+    }).pipe(Effect.provide(NodeServices.layer)),
+  )
+
   it.live("reaches the program as a file with the same bytes, which is gone afterwards", () =>
     Effect.gen(function* () {
       const { url, swept, requests, tmp } = yield* uploadGateway()
