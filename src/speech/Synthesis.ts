@@ -192,14 +192,17 @@ const judged = (
   Stream.suspend(() => {
     let heard = 0
     const said = asHeard(utterance)
-    const bounds = plausible(said, paces)
+    let known: ReturnType<typeof plausible> | undefined
+    // Mostly not before the end: neither the engine nor the first of its audio waits for it.
+    const bounds = () => (known ??= plausible(said, paces))
     const verdict = <A>(passed: A): Result.Result<A, SpeechFailure> => {
-      const word = judge({ ...said, durationMs: heard }, paces, bounds)
-      return word === "complete" ? Result.succeed(passed) : Result.fail(incomplete(word, heard, bounds))
+      const word = judge({ ...said, durationMs: heard }, paces, bounds())
+      return word === "complete" ? Result.succeed(passed) : Result.fail(incomplete(word, heard, bounds()))
     }
     const within = (chunk: Pcm) => {
       heard += durationMs(chunk)
-      return heard > bounds.longest ? verdict(chunk) : Result.succeed(chunk)
+      // No text may take less than the allowance.
+      return heard * said.speed > allowanceMs && heard > bounds().longest ? verdict(chunk) : Result.succeed(chunk)
     }
     return throughPieces<Pcm, Pcm, SpeechFailure, SpeechFailure>(
       within,
