@@ -2,10 +2,10 @@
  * The text as engines and the cache key get it: NFC, control characters dropped, every run of white space one space,
  * trimmed. Two spellings that sound the same give one entry.
  */
-export const normalise = (text: string): string => (isNormal.test(text) ? text : normalised(text))
+export const normalise = (text: string): string => (mayChange.test(text) ? normalised(text) : text)
 
-/** As most English texts are: words of ASCII with a space between any two. */
-const isNormal = /^[!-~]+(?: [!-~]+)*$/
+/** Not so most English texts: words of ASCII with a space between any two. */
+const mayChange = /[^ -~]| {2}|^ | $/
 
 const normalised = (text: string): string =>
   text
@@ -15,8 +15,11 @@ const normalised = (text: string): string =>
     .replaceAll(/\s+/gu, " ")
     .trim()
 
+const surrogate = /[\ud800-\udfff]/
+
 /** Length in Unicode code points, which is what OpenAI limits and what is billed. */
 export const codePoints = (text: string): number => {
+  if (!surrogate.test(text)) return text.length
   let length = 0
   for (const _ of text) length++
   return length

@@ -97,10 +97,10 @@ const make = Effect.gen(function* () {
   let begun = 0
   let ended = 0
 
-  const begin = ({ notes, ...request }: Begun) => {
+  const begin = ({ id, method, notes, route }: Begun) => {
     const mark = begun++
     const at = now()
-    const shown = () => ({ ...request, at, ...known(notes()) })
+    const shown = () => ({ id, method, route, at, ...known(notes()) })
     open.set(mark, shown)
     if (open.size > mostUnderWay) open.delete(open.keys().next().value!)
     return ({ kind, ...over }: Over) => {

@@ -9,6 +9,9 @@ describe("normalise", () => {
     ["soft hyphens and zero-width spaces are dropped", "co\u00adop\u200bera\ufefftion", "cooperation"],
     ["a lone surrogate is dropped", "a\ud800b", "ab"],
     ["joiners that Hindi and emoji need are kept", "\u0915\u094d\u200d\u0937", "\u0915\u094d\u200d\u0937"],
+    ["a plain text is as it is", "Say it, again: (42)!", "Say it, again: (42)!"],
+    ["spaces at the ends and twice in between go", " Say  it ", "Say it"],
+    ["a delete among plain text is dropped", "a\u007fb", "ab"],
     ["blank text is empty", " \n\t\u200b ", ""],
   ])("%s", (_, text, expected) => {
     expect(normalise(text)).toBe(expected)
