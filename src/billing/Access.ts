@@ -5,7 +5,7 @@ import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import { tracedFn } from "../telemetry/Spans.ts"
 import { keyPrefix } from "../telemetry/Secrets.ts"
 import { anonymous, stopped } from "./Account.ts"
-import { hashKey, type KeyLimits, noLimits, unusable } from "./ApiKey.ts"
+import { digestOf, type KeyLimits, noLimits, unusable } from "./ApiKey.ts"
 import { BillingError, InvalidKey, RateLimited, TextAboveLimit } from "./BillingError.ts"
 import { Counters } from "./Counters.ts"
 import { Ledger } from "./Ledger.ts"
@@ -78,7 +78,7 @@ const make = Effect.gen(function* () {
     const text = presented === undefined ? "" : Redacted.value(presented)
     if (open && !text.startsWith(keyPrefix)) return Effect.succeed(nobody)
     if (presented === undefined || text === "" || text.length > longestKey) return invalid
-    const hash = Redacted.value(hashKey(presented))
+    const hash = digestOf(presented)
     return Effect.flatMap(ledger.run("keyByHash", { hash }), (found) =>
       Clock.clockWith((clock) => callerOf(found, hash, clock.currentTimeMillisUnsafe())),
     )

@@ -40,8 +40,11 @@ export const generateKey = (): Redacted.Redacted<string> =>
   Redacted.make(keyPrefix + randomBytes(32).toString("base64url"), { label: "API key" })
 
 /** SHA-256 in hex. */
+export const digestOf = (text: Redacted.Redacted<string>): string => hash("sha256", Redacted.value(text), "hex")
+
+/** The same, for whoever keeps it. */
 export const hashKey = (text: Redacted.Redacted<string>): Redacted.Redacted<string> =>
-  Redacted.make(hash("sha256", Redacted.value(text), "hex"), { label: "API key hash" })
+  Redacted.make(digestOf(text), { label: "API key hash" })
 
 export const hintOf = (text: Redacted.Redacted<string>): string => Redacted.value(text).slice(-4)
 

@@ -147,7 +147,9 @@ function* charge(input: Question<"charge">): Rule<Answer<"charge">> {
 const markDelivered: Sql = ({ members }) => `DELETE FROM undelivered WHERE claimant IN (${members("?")})`
 
 function* delivered({ claims }: Question<"delivered">): Rule<null> {
-  yield* write(markDelivered, JSON.stringify(claims))
+  // Mostly the one of the request before.
+  if (claims.length === 1) yield* write("DELETE FROM undelivered WHERE claimant = ?", claims[0]!)
+  else yield* write(markDelivered, JSON.stringify(claims))
   return null
 }
 

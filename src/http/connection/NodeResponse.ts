@@ -58,16 +58,19 @@ export const linger = (socket: Socket, patience = usual): void => {
   socket.resume()
 }
 
-const latest = new WeakMap<Socket, ServerResponse>()
+/** On a socket: every request sets it. */
+const latest = Symbol("the latest response")
+
+type Marked = Socket & { [latest]?: ServerResponse }
 
 /** The response to the request that came last on `socket`. */
-export const responseOn = (socket: Socket): ServerResponse | undefined => latest.get(socket)
+export const responseOn = (socket: Socket): ServerResponse | undefined => (socket as Marked)[latest]
 
 /** Node's response, but for two of its endings. It is what the server answers with, so they hold for whoever answers. */
 export class NodeResponse extends ServerResponse {
   constructor(...made: ConstructorParameters<typeof ServerResponse>) {
     super(...made)
-    latest.set(this.req.socket, this)
+    ;(this.req.socket as Marked)[latest] = this
   }
 
   /**
