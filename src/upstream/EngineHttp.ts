@@ -207,7 +207,8 @@ const startClocks = ({ add, now }: Deadlines, clocks: CallClocks) => {
         if (waiting === undefined) return at + shortest
         const { phase, since } = waiting
         const until = since + limits[phase]
-        if (at < Math.min(until, end)) return Math.min(until, end)
+        // What is waited for next may have less time than what is waited for now.
+        if (at < Math.min(until, end)) return Math.min(until, at + shortest, end)
         exchange.breakOff(
           until < end
             ? new EngineTimedOut({ phase, afterMillis: limits[phase] })

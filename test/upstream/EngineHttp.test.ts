@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Schedule, Stream } from "effect"
+import { Deferred, Duration, Effect, Fiber, Schedule, Stream } from "effect"
 import { HttpClientRequest } from "effect/http"
+import { TestClock } from "effect/testing"
 import { createServer, type Socket } from "node:net"
 import { Worker } from "node:worker_threads"
 import { type EngineHttp, makeEngineHttp, readiness } from "../../src/upstream/EngineHttp.ts"
@@ -66,6 +67,37 @@ describe("makeEngineHttp", () => {
       const http = yield* makeEngineHttp(url, { connectTimeout })
       const failure = yield* Effect.flip(get(http))
       expect(failure).toMatchObject({ _tag: "EngineUnreachable", message: expect.stringContaining("ECONNREFUSED") })
+    }),
+  )
+
+  it.effect("counts silence in mid-answer from its own beginning, however long the first byte may take", () =>
+    Effect.gen(function* () {
+      const asked = yield* Deferred.make<Socket>()
+      const server = yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          createServer((socket) =>
+            socket.on("error", () => {}).once("data", () => Deferred.doneUnsafe(asked, Effect.succeed(socket))),
+          ),
+        ),
+        (opened) => Effect.sync(() => opened.close()),
+      )
+      const http = yield* makeEngineHttp(yield* listenOnLoopback(server), { connectTimeout })
+      const heard = yield* Deferred.make<void>()
+      const patient = { firstByte: Duration.hours(1), idle: Duration.seconds(20), total: Duration.hours(2) }
+      const call = http.call(HttpClientRequest.get("/v1/thing"), patient).pipe(
+        Effect.flatMap(({ body }) => Stream.runForEach(body, () => Deferred.succeed(heard, undefined))),
+        Effect.scoped,
+        Effect.flip,
+      )
+      const calling = yield* Effect.forkChild(call)
+      const socket = yield* Deferred.await(asked)
+      // It is looked at meanwhile.
+      yield* TestClock.adjust("30 seconds")
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf ")
+      yield* Deferred.await(heard)
+      yield* TestClock.adjust("20 seconds")
+      expect(yield* Fiber.join(calling)).toMatchObject({ _tag: "EngineTimedOut", phase: "idle", afterMillis: 20_000 })
+      socket.destroy()
     }),
   )
 
