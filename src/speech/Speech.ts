@@ -9,7 +9,7 @@ import { makeUrgency, type Urgency } from "../billing/Priority.ts"
 import type { Served, Usage } from "../billing/Usage.ts"
 import { AtomicCache } from "../cache/AtomicCache.ts"
 import type { Entry } from "../cache/Entry.ts"
-import { Flights } from "../cache/Flights.ts"
+import { Flights, type Listening } from "../cache/Flights.ts"
 import { OwnedKeys } from "../cache/OwnedKeys.ts"
 import { alone, type Made, Sharing } from "../cache/Sharing.ts"
 import { type Edition, Fleet } from "../health/Fleet.ts"
@@ -21,7 +21,7 @@ import { Speakable } from "./speakable/Speakable.ts"
 import type { SpeechFailure } from "./SpeechError.ts"
 import type { SpeechRequest } from "./SpeechRequest.ts"
 import { makeStandIn, type StandIn } from "./StandIn.ts"
-import { synthesize } from "./Synthesis.ts"
+import { synthesize, type Synthesizer } from "./Synthesis.ts"
 import { VoiceList } from "./VoiceList.ts"
 import { EngineGuard } from "../health/EngineGuard.ts"
 import { mayDoElsewhere } from "../health/WedgeRules.ts"
@@ -160,7 +160,7 @@ const releasing = <E>(
 
 /** What every way of serving has in common: a price, and how much of so many bytes the client was handed. */
 const chargingFor =
-  (billing: Billing["Service"], planned: Effect.Success<ReturnType<typeof plan>>) =>
+  (billing: Billing["Service"], planned: Pick<Effect.Success<ReturnType<typeof plan>>, "characters" | "voice">) =>
   (hold: Hold, served: Served, whole: { readonly total: () => number; readonly durationMs: () => number }) => ({
     settle: Effect.andThen(
       spoken(() => ({ ...planned, durationMs: whole.durationMs() })),
@@ -252,6 +252,44 @@ const makeKept = Effect.fnUntraced(function* (
   })
 })
 
+/** Joins the synthesis of a speech, or begins it. What is prepared for that is held by nobody who only listens: a thousand may. */
+const makeJoin = Effect.gen(function* () {
+  const flights = yield* Flights
+  const encoders = yield* Encoders
+  const sharing = yield* Sharing
+  const live = yield* LiveSettings
+  return ({ about, planned }: Prepared, mode: SpeechRequest["cacheControl"], urgency: Urgency, magpie: Synthesizer) => {
+    const take = synthesize(planned, magpie, encoders, live.now().paces)
+    const shared = (mode === "use" ? sharing : alone).take<SpeechFailure>(about.key, take.bytes)
+    const joining = flights.join({
+      ...{ key: about.key, mode, urgency, produce: shared.bytes },
+      head: () => shared.made()?.head ?? take.head(),
+      foresee: (made) => (shared.followed() ? shared.total() : take.foresee(made)),
+      describe: () => describe(planned, about.contentType, shared.made(), take.durationMs()),
+    })
+    return Effect.map(traced("Flights.join")(joining), (joined) =>
+      joined._tag === "Listening" && joined.role === "MISS" && shared.followed()
+        ? { ...joined, role: "COALESCED" as const }
+        : joined,
+    )
+  }
+})
+
+/** A speech that is being made, to whoever listens. */
+const listening = (
+  billing: Billing["Service"],
+  { about, planned }: Prepared,
+  hold: Hold,
+  { bytes, made, role, total }: Listening<SpeechFailure>,
+): Spoken => {
+  const { characters, voice } = planned
+  return {
+    ...{ ...about, cache: role, length: undefined },
+    bytes: releasing(bytes, (cause) => billing.release(hold, cause)),
+    ...chargingFor(billing, { characters, voice })(hold, role, { total, durationMs: () => made().durationMs }),
+  }
+}
+
 const make = Effect.gen(function* () {
   const standIn = yield* makeStandIn
   const eachEdition = yield* makeEditions(standIn)
@@ -259,12 +297,9 @@ const make = Effect.gen(function* () {
   const prepare = yield* makePrepare(standIn)
   const keptFor = yield* makeKept(prepare, standIn)
   const cache = yield* AtomicCache
-  const flights = yield* Flights
   const billing = yield* Billing
   const paidHit = yield* makePaidHit
-  const encoders = yield* Encoders
-  const sharing = yield* Sharing
-  const live = yield* LiveSettings
+  const join = yield* makeJoin
   type Asked = Parameters<typeof prepare>
   const speakAs = Effect.fnUntraced(function* (edition: Asked[0], request: Asked[1], replaceable: boolean) {
     const prepared = yield* prepare(edition, request)
@@ -296,28 +331,11 @@ const make = Effect.gen(function* () {
       if (kept !== undefined) return hitOf(kept.entry, hold, kept.prepared.about)
       hold = yield* billing.reserve(usage, { again: true })
     }
-    const synthesizer = synthesizerOf(edition, urgency, replaceable)
-    const take = synthesize(planned, synthesizer, encoders, live.now().paces)
-    const shared = (request.cacheControl === "use" ? sharing : alone).take<SpeechFailure>(key, take.bytes)
-    const release = (cause: Cause.Cause<unknown>) => billing.release(hold, cause)
-    const join = flights.join({
-      key,
-      mode: request.cacheControl,
-      urgency,
-      produce: shared.bytes,
-      head: () => shared.made()?.head ?? take.head(),
-      foresee: (made) => (shared.followed() ? shared.total() : take.foresee(made)),
-      describe: () => describe(planned, about.contentType, shared.made(), take.durationMs()),
-    })
-    const joined = yield* Effect.onError(traced("Flights.join")(join), release)
-    if (joined._tag === "Found") return hit(joined.entry, hold)
-    const { bytes, made, total } = joined
-    const role = joined.role === "MISS" && shared.followed() ? "COALESCED" : joined.role
-    return {
-      ...{ ...about, cache: role, length: undefined },
-      bytes: releasing(bytes, release),
-      ...charging(hold, role, { total, durationMs: () => made().durationMs }),
-    } satisfies Spoken
+    const speaker = synthesizerOf(edition, urgency, replaceable)
+    const joined = yield* Effect.onError(join(prepared, request.cacheControl, urgency, speaker), (cause) =>
+      billing.release(hold, cause),
+    )
+    return joined._tag === "Found" ? hit(joined.entry, hold) : listening(billing, prepared, hold, joined)
   })
   return Speech.of({
     speak: tracedFn("Speech.speak")((request: SpeechRequest) =>
