@@ -204,7 +204,7 @@ const startClocks = ({ add, now }: Deadlines, clocks: CallClocks) => {
     add({
       at: Math.min(now() + shortest, end),
       look: (at) => {
-        if (waiting === undefined) return at + shortest
+        if (waiting === undefined) return at < end ? Math.min(at + shortest, end) : at + shortest
         const { phase, since } = waiting
         const until = since + limits[phase]
         // What is waited for next may have less time than what is waited for now.

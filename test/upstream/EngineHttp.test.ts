@@ -70,36 +70,57 @@ describe("makeEngineHttp", () => {
     }),
   )
 
-  it.effect("counts silence in mid-answer from its own beginning, however long the first byte may take", () =>
-    Effect.gen(function* () {
-      const asked = yield* Deferred.make<Socket>()
-      const server = yield* Effect.acquireRelease(
-        Effect.sync(() =>
-          createServer((socket) =>
-            socket.on("error", () => {}).once("data", () => Deferred.doneUnsafe(asked, Effect.succeed(socket))),
-          ),
+  /** A server that tells of the connection on which it was asked, and answers nothing by itself. */
+  const silentServer = Effect.gen(function* () {
+    const asked = yield* Deferred.make<Socket>()
+    const server = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        createServer((socket) =>
+          socket.on("error", () => {}).once("data", () => Deferred.doneUnsafe(asked, Effect.succeed(socket))),
         ),
-        (opened) => Effect.sync(() => opened.close()),
-      )
-      const http = yield* makeEngineHttp(yield* listenOnLoopback(server), { connectTimeout })
-      const heard = yield* Deferred.make<void>()
-      const patient = { firstByte: Duration.hours(1), idle: Duration.seconds(20), total: Duration.hours(2) }
-      const call = http.call(HttpClientRequest.get("/v1/thing"), patient).pipe(
-        Effect.flatMap(({ body }) => Stream.runForEach(body, () => Deferred.succeed(heard, undefined))),
-        Effect.scoped,
-        Effect.flip,
-      )
-      const calling = yield* Effect.forkChild(call)
-      const socket = yield* Deferred.await(asked)
-      // It is looked at meanwhile.
-      yield* TestClock.adjust("30 seconds")
-      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf ")
-      yield* Deferred.await(heard)
-      yield* TestClock.adjust("20 seconds")
-      expect(yield* Fiber.join(calling)).toMatchObject({ _tag: "EngineTimedOut", phase: "idle", afterMillis: 20_000 })
-      socket.destroy()
-    }),
-  )
+      ),
+      (opened) => Effect.sync(() => opened.close()),
+    )
+    return { url: yield* listenOnLoopback(server), asked: Deferred.await(asked) }
+  })
+
+  for (const [what, times, paused, failure] of [
+    [
+      "counts silence in mid-answer from its own beginning, however long the first byte may take",
+      { firstByte: Duration.hours(1), idle: Duration.seconds(20), total: Duration.hours(2) },
+      { reader: 0, upToEnd: Duration.seconds(20) },
+      { phase: "idle", afterMillis: 20_000 },
+    ],
+    [
+      "limits the whole time though its reader was slow meanwhile",
+      { firstByte: Duration.hours(1), idle: Duration.hours(1), total: Duration.minutes(90) },
+      { reader: Duration.minutes(80), upToEnd: Duration.seconds(5_370) },
+      { phase: "total", afterMillis: 5_400_000 },
+    ],
+  ] as const) {
+    it.effect(what, () =>
+      Effect.gen(function* () {
+        const { asked, url } = yield* silentServer
+        const http = yield* makeEngineHttp(url, { connectTimeout })
+        const heard = yield* Deferred.make<void>()
+        const hear = Effect.andThen(Deferred.succeed(heard, undefined), Effect.sleep(paused.reader))
+        const call = http.call(HttpClientRequest.get("/v1/thing"), times).pipe(
+          Effect.flatMap(({ body }) => Stream.runForEach(body, () => hear)),
+          Effect.scoped,
+          Effect.flip,
+        )
+        const calling = yield* Effect.forkChild(call)
+        const socket = yield* asked
+        // It is looked at meanwhile.
+        yield* TestClock.adjust("30 seconds")
+        socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf ")
+        yield* Deferred.await(heard)
+        yield* TestClock.adjust(paused.upToEnd)
+        expect(yield* Fiber.join(calling)).toMatchObject({ _tag: "EngineTimedOut", ...failure })
+        socket.destroy()
+      }),
+    )
+  }
 
   it.live("tells EngineUnreachable of a name nobody has", () =>
     Effect.gen(function* () {
