@@ -8,8 +8,8 @@
 // - `commits`: transactions that the ledger's thread has committed.
 import { Socket } from "node:net"
 import { monitorEventLoopDelay } from "node:perf_hooks"
-import { DatabaseSync } from "node:sqlite"
 import { BroadcastChannel, isMainThread } from "node:worker_threads"
+import { aroundCommits } from "./ledgerCommits.ts"
 
 const channel = new BroadcastChannel("aviary-test-commits")
 channel.unref()
@@ -71,9 +71,5 @@ if (isMainThread) {
     commits = 0
   })
 } else {
-  const { exec } = DatabaseSync.prototype
-  DatabaseSync.prototype.exec = function (sql) {
-    exec.call(this, sql)
-    if (sql === "COMMIT") channel.postMessage(null)
-  }
+  aroundCommits({ after: () => channel.postMessage(null) })
 }

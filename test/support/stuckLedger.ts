@@ -2,18 +2,17 @@
 // every thread. Once the file named by STUCK_LEDGER is there, a transaction stands still before its commit, and `<file>.reached`
 // says that one does.
 import { existsSync, writeFileSync } from "node:fs"
-import { DatabaseSync } from "node:sqlite"
 import { isMainThread } from "node:worker_threads"
+import { aroundCommits } from "./ledgerCommits.ts"
 
 const file = process.env["STUCK_LEDGER"]
 
 if (!isMainThread && file !== undefined) {
-  const { exec } = DatabaseSync.prototype
-  DatabaseSync.prototype.exec = function (sql) {
-    if (sql === "COMMIT" && existsSync(file)) {
+  aroundCommits({
+    before: () => {
+      if (!existsSync(file)) return
       writeFileSync(`${file}.reached`, "")
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
-    }
-    exec.call(this, sql)
-  }
+    },
+  })
 }

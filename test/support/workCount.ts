@@ -10,8 +10,8 @@
 import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import { Socket } from "node:net"
-import { StatementSync } from "node:sqlite"
 import { getEnvironmentData, isMainThread, MessagePort, setEnvironmentData, Worker } from "node:worker_threads"
+import { aroundCommits } from "./ledgerCommits.ts"
 
 type Call = (this: unknown, ...args: ReadonlyArray<never>) => unknown
 
@@ -58,8 +58,7 @@ watch(fs, "open", () => count("fileOpens"))
 watch(fs, "read", () => count("fileReads"))
 syncBuiltinESMExports()
 
-const isCommit = (statement: unknown) => (statement as StatementSync).sourceSQL === "COMMIT"
-watch(StatementSync.prototype, "run", (statement) => isCommit(statement) && count("commits"))
+aroundCommits({ before: () => count("commits") })
 watch(Worker.prototype, "postMessage", () => count("messages"))
 watch(MessagePort.prototype, "postMessage", () => count("messages"))
 
