@@ -7,6 +7,7 @@ import type { Disk, OpenFile } from "./Disk.ts"
 import type { EntryWriter } from "./Entry.ts"
 import { rehash } from "./EntryChecksum.ts"
 import { type EntryFolders, makeEntryFolders } from "./EntryFolders.ts"
+import { withoutFirst } from "./Slice.ts"
 import { decodeFooter, type Description, encodeFooter, maxFooterBytes, type Metadata } from "./EntryFormat.ts"
 
 /** An entry's file, open, its footer read and found right. */
@@ -46,13 +47,17 @@ const openTemp = Effect.fnUntraced(function* ({ disk, scratch }: Options, state:
   return { temp, file: yield* disk.open(temp, "wx+", drop) }
 })
 
-/** What ends the file, if it fits. */
-const footerOf = Effect.fnUntraced(function* (metadata: Metadata, maxBytes: number) {
+/** What is known of an entry of so many bytes, and ends its file, if it fits. */
+const footerOf = Effect.fnUntraced(function* (
+  described: Description & Pick<Metadata, "key" | "length" | "sha256">,
+  maxBytes: number,
+) {
+  const metadata: Metadata = { ...described, keyVersion, created: yield* Clock.currentTimeMillis }
   const footer = encodeFooter(metadata)
   if (Option.isNone(footer)) return yield* CacheError.broken("the metadata does not fit the footer")
   const total = metadata.length + footer.value.length
   if (total > maxBytes) return yield* new CacheError({ reason: new EntryTooLarge({ bytes: total, limit: maxBytes }) })
-  return { footer: footer.value, total }
+  return { metadata, footer: footer.value, total }
 })
 
 /** All of the file is on the disk afterwards, and is as long as it should be. */
@@ -63,36 +68,6 @@ const secured = Effect.fnUntraced(function* (file: OpenFile, total: number) {
   return { identity, size }
 })
 
-/** What is in a file, as it is appended. */
-const inFile = (temp: string, file: OpenFile) => {
-  const hash = createHash("sha256")
-  return {
-    temp,
-    file,
-    append: Effect.fnUntraced(function* (bytes: Uint8Array) {
-      yield* file.write(bytes)
-      hash.update(bytes)
-    }),
-    /** The checksum of its `length` bytes, the first of them being `head`. */
-    sealed: (length: number, head: Uint8Array | undefined) => {
-      const given = hash.digest("hex")
-      return head === undefined ? Effect.succeed(given) : rehash(file, length, given, head)
-    },
-  }
-}
-
-/** `pieces` with `head` in the place of as many of their bytes. */
-const headed = (pieces: ReadonlyArray<Uint8Array>, head: Uint8Array | undefined): ReadonlyArray<Uint8Array> => {
-  if (head === undefined) return pieces
-  let skipped = head.length
-  const rest = pieces.flatMap((piece) => {
-    const from = Math.min(skipped, piece.length)
-    skipped -= from
-    return from === piece.length ? [] : [piece.subarray(from)]
-  })
-  return [head, ...rest]
-}
-
 /** All of an entry at once. */
 const putEntry = Effect.fnUntraced(function* (
   { folders, maxBytes, scratch }: Options,
@@ -102,16 +77,15 @@ const putEntry = Effect.fnUntraced(function* (
   head: Uint8Array | undefined,
 ): Effect.fn.Return<Committed, CacheError> {
   const hash = createHash("sha256")
-  const pieces = headed(made, head)
+  const pieces = head === undefined ? made : [head, ...withoutFirst(made, head.length)]
   let length = 0
   for (const piece of pieces) {
     hash.update(piece)
     length += piece.length
   }
   if (length === 0) return yield* CacheError.broken("an entry cannot be empty")
-  const created = yield* Clock.currentTimeMillis
-  const metadata: Metadata = { ...description, key, keyVersion, length, created, sha256: hash.digest("hex") }
-  const { footer, total } = yield* footerOf(metadata, maxBytes)
+  const described = { ...description, key, length, sha256: hash.digest("hex") }
+  const { footer, metadata, total } = yield* footerOf(described, maxBytes)
   const write = Effect.flatMap(Effect.mapError(scratch.next, CacheError.fromPlatform), (temp) =>
     folders.write(temp, key, [...pieces, footer]),
   )
@@ -126,11 +100,11 @@ const openWriter = Effect.fnUntraced(function* (
 ): Effect.fn.Return<FileWriter, CacheError, Scope.Scope> {
   const { folders, maxBytes, scratch } = options
   const state = { committed: false }
-  const { append, file, sealed, temp } = yield* openTemp(options, state).pipe(
+  const { file, temp } = yield* openTemp(options, state).pipe(
     // Someone removed the folder under us.
     whenGone(() => Effect.andThen(scratch.lost, openTemp(options, state))),
-    Effect.map(({ file, temp }) => inFile(temp, file)),
   )
+  const hash = createHash("sha256")
   let length = 0
   let whole = true
 
@@ -138,7 +112,8 @@ const openWriter = Effect.fnUntraced(function* (
     append: Effect.fnUntraced(function* (bytes) {
       const before = whole
       whole = false
-      yield* append(bytes)
+      yield* file.write(bytes)
+      hash.update(bytes)
       length += bytes.length
       whole = before
     }),
@@ -146,10 +121,9 @@ const openWriter = Effect.fnUntraced(function* (
     commit: Effect.fnUntraced(function* (description, head) {
       if (!whole) return yield* CacheError.broken("some of the audio was not written")
       if (length === 0) return yield* CacheError.broken("an entry cannot be empty")
-      const created = yield* Clock.currentTimeMillis
-      const sha256 = yield* sealed(length, head)
-      const metadata: Metadata = { ...description, key, keyVersion, length, created, sha256 }
-      const { footer, total } = yield* footerOf(metadata, maxBytes)
+      const given = hash.digest("hex")
+      const sha256 = head === undefined ? given : yield* rehash(file, length, given, head)
+      const { footer, metadata, total } = yield* footerOf({ ...description, key, length, sha256 }, maxBytes)
       yield* file.write(footer)
       // Listeners who read the file from its beginning get the old head or the new one, never some of both: they read more at a time.
       if (head !== undefined) yield* file.rewrite(head)

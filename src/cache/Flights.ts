@@ -140,14 +140,13 @@ const makeKeeping = <E>(
     description: Description,
     head: Uint8Array | undefined,
   ): Effect.fn.Return<"committed" | "uncached"> {
-    let commit = cache.put(plan.key, tape.window(), description, head)
-    if (spooler !== undefined) {
-      yield* tape.wake
-      const writer = yield* Fiber.join(spooler)
-      if (Option.isNone(writer)) return "uncached"
-      commit = writer.value.commit(description, head)
-    }
+    const spooled = spooler === undefined ? undefined : yield* Effect.andThen(tape.wake, Fiber.join(spooler))
+    if (spooled !== undefined && Option.isNone(spooled)) return "uncached"
     if (plan.mode === "bypass" || !cache.enabled) return "uncached"
+    const commit =
+      spooled === undefined
+        ? cache.put(plan.key, tape.window(), description, head)
+        : spooled.value.commit(description, head)
     return yield* Effect.matchEffect(commit, {
       onSuccess: () => Effect.as(trouble.over("write entries"), "committed" as const),
       onFailure: (error) => Effect.as(trouble.report("write entries", error), "uncached" as const),

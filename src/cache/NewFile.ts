@@ -1,6 +1,7 @@
 import { access, close, fsync, open, rename, unlink, writev } from "node:fs"
 import { promisify } from "node:util"
 import { Context } from "effect"
+import { withoutFirst } from "./Slice.ts"
 
 /**
  * The calls to the system that a miss takes. Each takes time on a thread of Node's, and little else: through the framework's file system the
@@ -29,13 +30,11 @@ const writeAll = (file: number, pieces: ReadonlyArray<Uint8Array>): Promise<void
   new Promise((resolve, reject) =>
     writev(file, pieces, (error, written) => {
       if (error !== null) return reject(error)
-      let taken = written
-      const rest = pieces.flatMap((piece) => {
-        const skipped = Math.min(taken, piece.length)
-        taken -= skipped
-        return skipped === piece.length ? [] : [piece.subarray(skipped)]
-      })
-      resolve(rest.length === 0 ? undefined : writeAll(file, rest))
+      const rest = withoutFirst(pieces, written)
+      if (rest.length === 0) return resolve()
+      // It would be asked for ever.
+      if (written === 0) return reject(new Error("the disk took none of it"))
+      resolve(writeAll(file, rest))
     }),
   )
 

@@ -1,3 +1,4 @@
+import { remembered } from "../audio/Remembered.ts"
 import { runFlite } from "./FliteProgram.ts"
 import type * as Wasm from "./Wasm.ts"
 
@@ -22,18 +23,6 @@ const respelled: Readonly<Record<string, string>> = {
 /** Pronunciations that are remembered; most unknown words are names, which come again. */
 const mostKept = 5_000
 
-const remembered = <A>(make: (text: string) => A): ((text: string) => A) => {
-  const kept = new Map<string, A>()
-  return (text) => {
-    const found = kept.get(text)
-    if (found !== undefined) return found
-    if (kept.size >= mostKept) kept.clear()
-    const made = make(text)
-    kept.set(text, made)
-    return made
-  }
-}
-
 export const makePronouncer = (flite: Wasm.Module): Pronouncer => {
   const ask = (option: "-pw" | "-ps", text: string) =>
     runFlite(flite, [option, "-voice", "kal16", "-t", text, "-o", "none"])
@@ -41,13 +30,15 @@ export const makePronouncer = (flite: Wasm.Module): Pronouncer => {
       .split(/\s+/)
       .filter((part) => part !== "")
   return {
-    spoken: remembered((text) => ask("-pw", text)),
-    phones: remembered((word) =>
-      ask("-ps", word)
-        .map((phone) => phone.toUpperCase())
-        .filter((phone) => phone !== "PAU")
-        .map((phone) => respelled[phone] ?? phone)
-        .join(" "),
+    spoken: remembered((text) => ask("-pw", text), mostKept),
+    phones: remembered(
+      (word) =>
+        ask("-ps", word)
+          .map((phone) => phone.toUpperCase())
+          .filter((phone) => phone !== "PAU")
+          .map((phone) => respelled[phone] ?? phone)
+          .join(" "),
+      mostKept,
     ),
   }
 }

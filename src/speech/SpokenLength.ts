@@ -1,3 +1,4 @@
+import { remembered } from "../audio/Remembered.ts"
 import { codePoints } from "./SpokenText.ts"
 
 /** ISO 15924 names that stand for several of Unicode's scripts, or for a part of one. */
@@ -8,40 +9,24 @@ const composed: Readonly<Record<string, ReadonlyArray<string>>> = {
   Kore: ["Hang"],
 }
 
-/** What `scriptOf` has found. There are 150 languages that somebody has a voice for, and clients can write what they like. */
-const scripts = new Map<string, string | undefined>()
-const mostScripts = 1_000
-
-/** The script that a language is written in, or undefined where that is not known. `language` is BCP 47. */
-const scriptOf = (language: string): string | undefined => {
-  if (scripts.has(language)) return scripts.get(language)
-  let script: string | undefined
+/** The script that a language is written in, or nothing where that is not known. `language` is BCP 47. */
+const scriptOf = remembered((language: string): string => {
   try {
-    script = new Intl.Locale(language).maximize().script
+    return new Intl.Locale(language).maximize().script ?? ""
   } catch {
-    // No language.
+    return ""
   }
-  if (scripts.size >= mostScripts) scripts.clear()
-  scripts.set(language, script)
-  return script
-}
-
-const letters = new Map<string, RegExp>()
+}, 1_000)
 
 /** Matches the letters of a script; for one that this Node does not know, nothing. */
-const lettersOf = (script: string | undefined): RegExp => {
-  const known = letters.get(script ?? "")
-  if (known !== undefined) return known
-  let made = /(?!)/gu
+const lettersOf = remembered((script: string): RegExp => {
+  const names = composed[script] ?? [script]
   try {
-    const names = script === undefined ? [] : (composed[script] ?? [script])
-    if (names.length > 0) made = new RegExp(`[[${names.map((name) => `\\p{sc=${name}}`).join("")}]&&\\p{L}]`, "gv")
+    return new RegExp(`[[${names.map((name) => `\\p{sc=${name}}`).join("")}]&&\\p{L}]`, "gv")
   } catch {
-    // Not one of Unicode's scripts.
+    return /(?!)/gu
   }
-  letters.set(script ?? "", made)
-  return made
-}
+}, 1_000)
 
 /** Something of up to 24 characters three times in a row or more: a drawn-out letter, HaHaHa, "very very very". */
 const repeated = /(.{1,24}?)\1{2,}/giu

@@ -1,3 +1,5 @@
+import { remembered } from "../audio/Remembered.ts"
+
 // NVIDIA serves these with another region than CLDR thinks likeliest (es-ES, ar-EG).
 const nvidiaRegion: Readonly<Record<string, string>> = { es: "es-US", ar: "ar-AR" }
 
@@ -5,20 +7,7 @@ const nvidiaRegion: Readonly<Record<string, string>> = { es: "es-US", ar: "ar-AR
  * The full BCP 47 tag that a NIM wants: it knows `en-US` and refuses `en`, which is what OpenAI's clients send.
  * A tag that has a region keeps it; `multi`, which is no tag, and what cannot be read pass unchanged.
  */
-export const engineLanguage = (language: string): string => {
-  const before = known.get(language)
-  if (before !== undefined) return before
-  if (known.size >= mostKnown) known.clear()
-  const tag = fullTag(language)
-  known.set(language, tag)
-  return tag
-}
-
-/** What was asked for before; clients can write what they like. */
-const known = new Map<string, string>()
-const mostKnown = 1_000
-
-const fullTag = (language: string): string => {
+export const engineLanguage = remembered((language: string): string => {
   const written = language.trim().replaceAll("_", "-")
   if (written.toLowerCase() === "multi") return "multi"
   try {
@@ -29,4 +18,4 @@ const fullTag = (language: string): string => {
   } catch {
     return written
   }
-}
+}, 1_000)
