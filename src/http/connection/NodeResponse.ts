@@ -58,12 +58,12 @@ export const linger = (socket: Socket, patience = usual): void => {
   socket.resume()
 }
 
-/** On a socket: every request sets it. */
+/** On a socket: every request sets it, and takes it off once nothing can come that is about it. */
 const latest = Symbol("the latest response")
 
-type Marked = Socket & { [latest]?: ServerResponse }
+type Marked = Socket & { [latest]?: ServerResponse | undefined }
 
-/** The response to the request that came last on `socket`. */
+/** The response to the request that came last on `socket`, unless it is out and all of the request was received. */
 export const responseOn = (socket: Socket): ServerResponse | undefined => (socket as Marked)[latest]
 
 /** Node's response, but for two of its endings. It is what the server answers with, so they hold for whoever answers. */
@@ -71,6 +71,16 @@ export class NodeResponse extends ServerResponse {
   constructor(...made: ConstructorParameters<typeof ServerResponse>) {
     super(...made)
     ;(this.req.socket as Marked)[latest] = this
+  }
+
+  /**
+   * Where a connection is kept, or its socket is still to be collected, whatever the answer was made by would be kept with it: 60 KB of a speech.
+   * Young sockets outlive a collection of the young, so all of it grew old.
+   */
+  override detachSocket(socket: Socket): void {
+    super.detachSocket(socket)
+    const marked: Marked = socket
+    if (marked[latest] === this && this.writableFinished && this.req.complete) marked[latest] = undefined
   }
 
   /**

@@ -1,7 +1,8 @@
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Layer, Scope, Stream } from "effect"
+import { createServer as createHttpServer } from "node:http"
 import { createServer, type Server, type Socket } from "node:net"
-import { linger, type Patience } from "../../../src/http/connection/NodeResponse.ts"
+import { linger, NodeResponse, type Patience, responseOn } from "../../../src/http/connection/NodeResponse.ts"
 import { speechOf, startGateway, transcriptionOf } from "../../support/gateway.ts"
 import { jsonPost, rawConnection } from "../../support/rawHttp.ts"
 
@@ -196,4 +197,26 @@ it.live.each(["the gateway stops", "the client says what is no HTTP"] as const)(
       expect(yield* closed).toMatchObject({ reset: true })
       yield* Scope.close(scope, Exit.void)
     }),
+)
+
+it.live("a connection that is kept forgets an answer that is out, and remembers one whose request still comes", () =>
+  Effect.gen(function* () {
+    const sockets: Array<Socket> = []
+    const server = createHttpServer({ ServerResponse: NodeResponse }, (request, response) => {
+      sockets.push(request.socket)
+      response.end("answered")
+    })
+    yield* Effect.acquireRelease(
+      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+      () => Effect.sync(() => (server.closeAllConnections(), void server.close())),
+    )
+    const { port } = server.address() as { readonly port: number }
+    const client = yield* rawConnection(port)
+    client.socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    yield* client.seen("answered")
+    const rest = yield* rawConnection(port)
+    rest.socket.write("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nrest")
+    yield* rest.seen("answered")
+    expect(sockets.map((socket) => responseOn(socket) !== undefined)).toEqual([false, true])
+  }),
 )
