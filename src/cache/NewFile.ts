@@ -1,4 +1,4 @@
-import { access, close, fsync, open, rename, unlink, writev } from "node:fs"
+import { access, close, constants, fsync, open, rename, unlink, writev } from "node:fs"
 import { promisify } from "node:util"
 import { Context } from "effect"
 import { withoutFirst } from "./Slice.ts"
@@ -8,8 +8,9 @@ import { withoutFirst } from "./Slice.ts"
  * same calls cost three times the CPU, and that a file is not there is an error with a stack trace.
  *
  * - `isThere`: whether `path` is there, or cannot be known not to be
- * - `create`: opens a file that is not there yet, for its owner alone, and answers its descriptor
- * - `openFolder`: a folder's descriptor, to be synced
+ * - `create`: opens a file that is not there yet, for its owner alone, and answers its descriptor. What is written to it is on the disk once `write`
+ *   answers
+ * - `openFolder`: a folder's descriptor, for `sync`
  * - `write`: all of `pieces`, one after the other
  */
 export interface NewFileCalls {
@@ -24,6 +25,9 @@ export interface NewFileCalls {
 }
 
 const opened = promisify(open)
+
+/** `O_DSYNC`: each write waits for the disk, as `fdatasync` after it would in a call of its own. */
+const { O_CREAT, O_DSYNC, O_EXCL, O_WRONLY } = constants
 
 /** Writes what is there and whatever the system did not take of it. */
 const writeAll = (file: number, pieces: ReadonlyArray<Uint8Array>): Promise<void> =>
@@ -40,7 +44,7 @@ const writeAll = (file: number, pieces: ReadonlyArray<Uint8Array>): Promise<void
 
 const ofNode: NewFileCalls = {
   isThere: (path) => new Promise((resolve) => access(path, (error) => resolve(error?.code !== "ENOENT"))),
-  create: (path) => opened(path, "wx", 0o600),
+  create: (path) => opened(path, O_CREAT | O_EXCL | O_WRONLY | O_DSYNC, 0o600),
   openFolder: (path) => opened(path, "r"),
   write: writeAll,
   sync: promisify(fsync),
@@ -73,7 +77,6 @@ export const writeNewFile = async (
     const file = await calls.create(temp)
     try {
       await calls.write(file, pieces)
-      await calls.sync(file)
     } finally {
       await calls.close(file)
     }

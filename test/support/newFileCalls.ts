@@ -28,7 +28,10 @@ export const callsOf = (fs: FileSystem.FileSystem): NewFileCalls => {
     isThere: (path) => Effect.runPromise(Effect.orElseSucceed(fs.exists(path), () => true)),
     create: (path) => open(path, "wx+"),
     openFolder: (path) => open(path, "r"),
-    write: (file, pieces) => run(opened.get(file)!.file.writeAll(Buffer.concat(pieces))),
+    write: (file, pieces) => {
+      const { file: one } = opened.get(file)!
+      return run(Effect.andThen(one.writeAll(Buffer.concat(pieces)), one.sync))
+    },
     sync: (file) => run(opened.get(file)!.file.sync),
     close: (file) => Effect.runPromise(Scope.close(opened.get(file)!.scope, Exit.void)),
     rename: (from, to) => run(fs.rename(from, to)),
