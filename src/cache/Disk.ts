@@ -169,33 +169,37 @@ export const makeDisk = Effect.fnUntraced(function* (fs: FileSystem.FileSystem) 
   const waiting = yield* makeWaiting
   const { ask, within } = waiting
   const calls = yield* SystemCalls
-  const open: Disk["open"] = (path, flag, afterwards) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const owner = yield* Effect.scope
-        const scope = yield* Scope.make()
-        if (afterwards !== undefined) yield* Scope.addFinalizer(scope, afterwards)
-        const close = Effect.ignoreCause(Scope.close(scope, Exit.void))
-        // Closed by whichever comes second: the end of the call, or the caller's losing interest.
-        let done = false
-        const second = Effect.suspend(() => {
-          if (done) return close
-          done = true
-          return Effect.void
-        })
-        // What it makes is for its owner alone: entries are what somebody had spoken.
-        const opening = fs.open(path, { flag, mode: 0o600 }).pipe(
-          Scope.provide(scope),
-          Effect.onExit((exit) => (Exit.isFailure(exit) ? close : second)),
-        )
-        const file = yield* restore(ask(flag === "r" ? "reading" : "writing", "open", opening)).pipe(
-          Effect.onError(() => second),
-        )
-        const { opened, release } = guard(waiting, file, scope)
-        yield* Scope.addFinalizer(owner, release)
-        return opened
-      }),
+  const opening = Effect.fnUntraced(function* (
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
+    path: string,
+    flag: FileSystem.OpenFlag,
+    afterwards: Effect.Effect<unknown> | undefined,
+  ) {
+    const owner = yield* Effect.scope
+    const scope = yield* Scope.make()
+    if (afterwards !== undefined) yield* Scope.addFinalizer(scope, afterwards)
+    const close = Effect.ignoreCause(Scope.close(scope, Exit.void))
+    // Closed by whichever comes second: the end of the call, or the caller's losing interest.
+    let done = false
+    const second = Effect.suspend(() => {
+      if (done) return close
+      done = true
+      return Effect.void
+    })
+    // What it makes is for its owner alone: entries are what somebody had spoken.
+    const call = fs.open(path, { flag, mode: 0o600 }).pipe(
+      Scope.provide(scope),
+      Effect.onExit((exit) => (Exit.isFailure(exit) ? close : second)),
     )
+    const file = yield* restore(ask(flag === "r" ? "reading" : "writing", "open", call)).pipe(
+      Effect.onError(() => second),
+    )
+    const { opened, release } = guard(waiting, file, scope)
+    yield* Scope.addFinalizer(owner, release)
+    return opened
+  })
+  const open: Disk["open"] = (path, flag, afterwards) =>
+    Effect.uninterruptibleMask((restore) => opening(restore, path, flag, afterwards))
   const disk: Disk = {
     open,
     run: (kind, operation, call) => ask(kind, operation, call(fs)),

@@ -133,29 +133,38 @@ const makeKeeping = <E>(
 
   const take = (chunks: ReadonlyArray<Uint8Array>) => {
     tape.append(chunks)
-    return tape.length > keptBytes ? Effect.andThen(startSpooling, tape.room) : Effect.void
+    return tape.length() > keptBytes ? Effect.andThen(startSpooling, tape.room) : Effect.void
   }
 
-  const keep = Effect.fnUntraced(function* (
+  const written = (
+    spooled: Option.Option<EntryWriter> | undefined,
     description: Description,
     head: Uint8Array | undefined,
-  ): Effect.fn.Return<"committed" | "uncached"> {
-    const spooled = spooler === undefined ? undefined : yield* Effect.andThen(tape.wake, Fiber.join(spooler))
-    if (spooled !== undefined && Option.isNone(spooled)) return "uncached"
-    if (plan.mode === "bypass" || !cache.enabled) return "uncached"
+  ): Effect.Effect<"committed" | "uncached"> => {
+    if (spooled !== undefined && Option.isNone(spooled)) return Effect.succeed("uncached")
+    if (plan.mode === "bypass" || !cache.enabled) return Effect.succeed("uncached")
     const commit =
       spooled === undefined
         ? cache.put(plan.key, tape.window(), description, head)
         : spooled.value.commit(description, head)
-    return yield* Effect.matchEffect(commit, {
+    return Effect.matchEffect(commit, {
       onSuccess: () => Effect.as(trouble.over("write entries"), "committed" as const),
       onFailure: (error) => Effect.as(trouble.report("write entries", error), "uncached" as const),
     })
-  })
+  }
+
+  const keep = (description: Description, head: Uint8Array | undefined): Effect.Effect<"committed" | "uncached"> =>
+    spooler === undefined
+      ? written(undefined, description, head)
+      : Effect.flatMap(Effect.andThen(tape.wake, Fiber.join(spooler)), (spooled) => written(spooled, description, head))
 
   return { take, keep }
 }
 
+/**
+ * No generator functions and no getters in here: V8 gives each that is made a shape of its own as soon as it is used, in old space, and a shape
+ * keeps all that its function refers to, which is the flight with its audio, until all of the heap is searched. Those of a service are made once.
+ */
 const makeFlight = <E>(
   plan: FlightPlan<E>,
   options: {
@@ -178,31 +187,46 @@ const makeFlight = <E>(
 
   const keeping = makeKeeping(plan, { ...options, tape, scope, made: () => flight.stage !== "making" })
 
-  const fly = Effect.gen(function* (): Effect.fn.Return<Outcome, E | CacheError> {
-    // Of what others committed since the last look at the disk nothing is known here; then it is made twice.
-    if (!flight.insisted && cache.knows(plan.key)) {
-      const seen = yield* Effect.scoped(cache.get(plan.key))
-      found = Option.isSome(seen) && !flight.insisted
-      if (found) return "found"
-    }
+  // Of what others committed since the last look at the disk nothing is known here; then it is made twice.
+  const look = Effect.suspend(() =>
+    flight.insisted || !cache.knows(plan.key)
+      ? Effect.succeed(false)
+      : Effect.map(Effect.scoped(cache.get(plan.key)), (seen) => (found = Option.isSome(seen) && !flight.insisted)),
+  )
+  const make = Effect.suspend(() => {
     flight.stage = "making"
-    yield* Stream.runForEachArray(plan.produce, keeping.take)
-    const description = yield* plan.describe({ length: tape.length })
-    // From here on nothing is left to free on the engine's side: what was made is kept, even if nobody listens any more.
-    flight.stage = "keeping"
-    made = { durationMs: description.durationMs, head: plan.head?.({ length: tape.length }) }
-    return yield* traced("Flight.commit")(keeping.keep(description, made.head))
+    return Stream.runForEachArray(plan.produce, keeping.take)
   })
+  const keep = Effect.flatMap(
+    Effect.suspend(() => plan.describe({ length: tape.length() })),
+    (description) => {
+      // From here on nothing is left to free on the engine's side: what was made is kept, even if nobody listens any more.
+      flight.stage = "keeping"
+      made = { durationMs: description.durationMs, head: plan.head?.({ length: tape.length() }) }
+      return traced("Flight.commit")(keeping.keep(description, made.head))
+    },
+  )
+  const fly = Effect.flatMap(look, (isThere): Effect.Effect<Outcome, E | CacheError> =>
+    isThere ? Effect.succeed("found") : Effect.andThen(make, keep),
+  )
 
-  const end = Effect.fnUntraced(function* (exit: Exit.Exit<Outcome, E | CacheError>) {
-    const abandoned = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
-    const outcome = Exit.isSuccess(exit) ? exit.value : abandoned ? "abandoned" : "failed"
-    flight.stage = "ended"
-    options.onEnd(flight)
-    yield* tape.close(asListenersSeeIt(exit))
-    yield* Metric.update(Metrics.seriesOf(Metrics.flightsEnded, { outcome }), 1)
-    if (Exit.isFailure(exit) || flight.seats === 0) yield* Scope.close(scope, Exit.void)
-  })
+  const end = (exit: Exit.Exit<Outcome, E | CacheError>) =>
+    Effect.suspend(() => {
+      const abandoned = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+      const outcome = Exit.isSuccess(exit) ? exit.value : abandoned ? "abandoned" : "failed"
+      flight.stage = "ended"
+      options.onEnd(flight)
+      return tape
+        .close(asListenersSeeIt(exit))
+        .pipe(
+          Effect.andThen(Metric.update(Metrics.seriesOf(Metrics.flightsEnded, { outcome }), 1)),
+          Effect.andThen(
+            Effect.suspend(() =>
+              Exit.isFailure(exit) || flight.seats === 0 ? Scope.close(scope, Exit.void) : Effect.void,
+            ),
+          ),
+        )
+    })
 
   const flight: Flight<E> = {
     key: plan.key,
@@ -219,7 +243,7 @@ const makeFlight = <E>(
     bytes: bytesOf(tape),
     made: () => made,
     total: () => {
-      const made = tape.length
+      const made = tape.length()
       const foreseen = flight.stage === "making" ? Math.round(plan.foresee?.(made) ?? 0) : 0
       return Math.max(made, foreseen)
     },
@@ -335,38 +359,40 @@ const make = Effect.gen(function* () {
     return leave
   })
 
-  const join = <E>(plan: FlightPlan<E>) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const { key, mode } = plan
-        const current = byKey.get(key)
-        if (mode === "use" && cache.knows(key) && (current === undefined || current.mode === "refresh")) {
-          const found = yield* restore(lookUp(key))
-          if (Option.isSome(found)) return found.value
-        }
-        for (let attempt = 0; ; attempt++) {
-          const joined = mode === "bypass" ? undefined : (byKey.get(key) as Flight<E> | undefined)
-          // A request for a fresh synthesis insists on it, and so does one that was too often sent to an entry already evicted.
-          const insist = mode !== "use" || attempt >= lookingAgain
-          if (joined !== undefined) {
-            joined.seats += 1
-            joined.insisted ||= insist
-            if (plan.urgency !== undefined) joined.urgency?.raise(plan.urgency.rank())
-          }
-          const flight = joined ?? (yield* start(plan, insist))
-          const leave = yield* sit(flight)
-          const begun = yield* Effect.onError(restore(flight.begun), () => leave)
-          if (begun === "audio") {
-            const role = mode === "bypass" ? "BYPASS" : joined === undefined ? "MISS" : "COALESCED"
-            const { bytes, made, total } = flight
-            return { _tag: "Listening", role, bytes, made, total } satisfies Listening<E>
-          }
-          yield* leave
-          const found = yield* restore(lookUp(key))
-          if (Option.isSome(found)) return found.value
-        }
-      }),
-    )
+  const joining = Effect.fnUntraced(function* <E>(
+    plan: FlightPlan<E>,
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
+  ): Effect.fn.Return<Found | Listening<E>, E | CacheError, Scope.Scope> {
+    const { key, mode } = plan
+    const current = byKey.get(key)
+    if (mode === "use" && cache.knows(key) && (current === undefined || current.mode === "refresh")) {
+      const found = yield* restore(lookUp(key))
+      if (Option.isSome(found)) return found.value
+    }
+    for (let attempt = 0; ; attempt++) {
+      const joined = mode === "bypass" ? undefined : (byKey.get(key) as Flight<E> | undefined)
+      // A request for a fresh synthesis insists on it, and so does one that was too often sent to an entry already evicted.
+      const insist = mode !== "use" || attempt >= lookingAgain
+      if (joined !== undefined) {
+        joined.seats += 1
+        joined.insisted ||= insist
+        if (plan.urgency !== undefined) joined.urgency?.raise(plan.urgency.rank())
+      }
+      const flight = joined ?? (yield* start(plan, insist))
+      const leave = yield* sit(flight)
+      const begun = yield* Effect.onError(restore(flight.begun), () => leave)
+      if (begun === "audio") {
+        const role = mode === "bypass" ? "BYPASS" : joined === undefined ? "MISS" : "COALESCED"
+        const { bytes, made, total } = flight
+        return { _tag: "Listening", role, bytes, made, total } satisfies Listening<E>
+      }
+      yield* leave
+      const found = yield* restore(lookUp(key))
+      if (Option.isSome(found)) return found.value
+    }
+  })
+
+  const join = <E>(plan: FlightPlan<E>) => Effect.uninterruptibleMask((restore) => joining(plan, restore))
 
   const follow = (key: CacheKey) => Effect.suspend(() => listenIn(byKey.get(key), sit)).pipe(Effect.uninterruptible)
 

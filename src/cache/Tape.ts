@@ -15,18 +15,16 @@ type Bytes = readonly [Uint8Array, ...Array<Uint8Array>]
  * - `after`: what follows `from`, which has to be in memory: a slice at most, uncopied, so that whoever writes it can write it at once
  * - `unspooled`: whole chunks from `spooled`, a slice or little more
  * - `dropTo`: lets go of what is on disk and behind the window
+ *
+ * Functions in the place of getters: see `makeFlight`.
  */
 const makeTapeWindow = () => {
   const chunks: Array<{ readonly at: number; readonly bytes: Uint8Array }> = []
   let start = 0
   let end = 0
   return {
-    get start() {
-      return start
-    },
-    get end() {
-      return end
-    },
+    start: () => start,
+    end: () => end,
     append: (bytes: Uint8Array): void => {
       chunks.push({ at: end, bytes })
       end += bytes.length
@@ -95,7 +93,7 @@ const behindBytes = 1_048_576
  * - `giveUpDisk`: no more of it goes to the disk
  */
 export interface Tape<E> {
-  readonly length: number
+  readonly length: () => number
   readonly failure: Effect.Effect<void, E | CacheError>
   readonly append: (pieces: ReadonlyArray<Uint8Array>) => void
   readonly room: Effect.Effect<void, CacheError>
@@ -121,7 +119,7 @@ export const makeTape = <E>(limit: number): Tape<E> => {
 
   /** The next bytes from `from`, of which there are some. */
   const read = (from: number): Effect.Effect<Bytes, CacheError> => {
-    if (from >= window.start) return Effect.succeed(window.after(from))
+    if (from >= window.start()) return Effect.succeed(window.after(from))
     if (disk === undefined) return Effect.fail(CacheError.broken("the tape has lost its beginning"))
     return Effect.flatMap(disk.read(from, Math.min(sliceBytes, spooled - from)), (bytes) =>
       bytes.length > 0 ? Effect.succeed([bytes] as const) : CacheError.broken("the temporary file was cut"),
@@ -131,10 +129,10 @@ export const makeTape = <E>(limit: number): Tape<E> => {
   const next: Tape<E>["next"] = (from) =>
     Effect.suspend(() => {
       if (closed !== undefined && Exit.isFailure(closed)) return Effect.failCause(closed.cause)
-      if (from < window.end) return read(from)
+      if (from < window.end()) return read(from)
       if (closed !== undefined) return Cause.done()
       return Effect.andThen(
-        until(() => from < window.end || closed !== undefined),
+        until(() => from < window.end() || closed !== undefined),
         next(from),
       )
     })
@@ -146,19 +144,17 @@ export const makeTape = <E>(limit: number): Tape<E> => {
     })
 
   return {
-    get length() {
-      return window.end
-    },
+    length: window.end,
     failure: Effect.suspend(() => closed ?? Exit.void),
     append: (pieces) => {
       for (const bytes of pieces) if (bytes.length > 0) window.append(bytes)
       happened()
     },
     room: Effect.suspend(() => {
-      if (spooling && window.end - spooled <= behindBytes) return Effect.void
+      if (spooling && window.end() - spooled <= behindBytes) return Effect.void
       return Effect.flatMap(
-        until(() => !spooling || window.end - spooled <= behindBytes),
-        () => (!spooling && window.end - window.start > limit ? overflow() : Effect.void),
+        until(() => !spooling || window.end() - spooled <= behindBytes),
+        () => (!spooling && window.end() - window.start() > limit ? overflow() : Effect.void),
       )
     }),
     next,
@@ -166,8 +162,8 @@ export const makeTape = <E>(limit: number): Tape<E> => {
     spool: Effect.fnUntraced(function* (writer, finished) {
       disk = writer
       while (true) {
-        yield* until(() => spooled < window.end || finished())
-        if (spooled === window.end) return
+        yield* until(() => spooled < window.end() || finished())
+        if (spooled === window.end()) return
         const bytes = window.unspooled(spooled)
         yield* writer.append(bytes)
         spooled += bytes.length
@@ -176,7 +172,7 @@ export const makeTape = <E>(limit: number): Tape<E> => {
       }
     }),
     wake: Effect.sync(happened),
-    begun: until(() => window.end > 0 || closed !== undefined),
+    begun: until(() => window.end() > 0 || closed !== undefined),
     giveUpDisk: change(() => (spooling = false)),
     close: (exit) => change(() => (closed ??= exit)),
   }

@@ -175,28 +175,33 @@ const makeLines = Effect.gen(function* () {
 
   /** A place in line with what it waits for; the turn that came is held until the scope closes. */
   const hold = <E>(line: Line, wish: Place["wish"], wait: (place: Place) => Effect.Effect<void, E>, counts: boolean) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const place = line.join(wish)
-        // A turn that comes as the time runs out, or as whoever waits for it leaves, is given back.
-        const waited = Effect.onError(restore(wait(place)), () => Effect.sync(() => line.leave(place)))
-        let gate: Gate | undefined
-        while (gate === undefined) {
-          if (place.given === undefined) yield* waited
-          gate = line.take(place)
-        }
-        const { id } = gate
-        const since = yield* elapsedMillis
-        yield* Scope.addFinalizerExit(yield* Effect.scope, (exit) =>
-          Effect.map(elapsedMillis, (now) => {
-            if (counts && Exit.isSuccess(exit)) pace.answered(id, now - since)
-            if (counts) neededAt.set(id, now)
-            line.release(gateOf(id))
-          }),
-        )
-        return id
+    Effect.uninterruptibleMask((restore) => held(line, wish, (place) => restore(wait(place)), counts))
+
+  const held = Effect.fnUntraced(function* <E>(
+    line: Line,
+    wish: Place["wish"],
+    wait: (place: Place) => Effect.Effect<void, E>,
+    counts: boolean,
+  ) {
+    const place = line.join(wish)
+    // A turn that comes as the time runs out, or as whoever waits for it leaves, is given back.
+    const waited = Effect.onError(wait(place), () => Effect.sync(() => line.leave(place)))
+    let gate: Gate | undefined
+    while (gate === undefined) {
+      if (place.given === undefined) yield* waited
+      gate = line.take(place)
+    }
+    const { id } = gate
+    const since = yield* elapsedMillis
+    yield* Scope.addFinalizerExit(yield* Effect.scope, (exit) =>
+      Effect.map(elapsedMillis, (now) => {
+        if (counts && Exit.isSuccess(exit)) pace.answered(id, now - since)
+        if (counts) neededAt.set(id, now)
+        line.release(gateOf(id))
       }),
     )
+    return id
+  })
 
   return { lineFor, lineOf, pace, hold, neededAt, gateOf }
 })

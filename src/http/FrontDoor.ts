@@ -291,6 +291,23 @@ const enveloped = (
   }
 }
 
+/** Counts the bytes of `stream`, and runs `onDone` at its end: `Stream.onExit` makes a generator function for each, see `makeFlight`. */
+const counted = <E>(
+  stream: Stream.Stream<Uint8Array, E>,
+  onDone: (bytes: number, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>,
+): Stream.Stream<Uint8Array, E> =>
+  Stream.transformPull(stream, (pull, scope) => {
+    let bytes = 0
+    const count = Effect.map(pull, (chunks) => {
+      for (const chunk of chunks) bytes += chunk.length
+      return chunks
+    })
+    return Effect.as(
+      Scope.addFinalizerExit(scope, (exit) => onDone(bytes, exit)),
+      count,
+    )
+  })
+
 /** Runs `onDone` when the last byte of `response` is handed over, or at once when there is no stream to wait for. */
 const logged = (
   response: Response.HttpServerResponse,
@@ -316,14 +333,8 @@ const logged = (
     const bytes = body._tag === "Uint8Array" && !headOnly ? body.contentLength : 0
     return Effect.as(onDone(bytes, Exit.void), response)
   }
-  let bytes = 0
-  const counted = body.stream.pipe(
-    Stream.mapArray((chunks) => {
-      for (const chunk of chunks) bytes += chunk.length
-      return chunks
-    }),
+  const traced = span === undefined ? body.stream : Stream.withSpan(body.stream, "http.body", { parent: span })
+  return Effect.succeed(
+    Response.setBody(response, HttpBody.stream(counted(traced, onDone), body.contentType, body.contentLength)),
   )
-  const traced = span === undefined ? counted : Stream.withSpan(counted, "http.body", { parent: span })
-  const ended = Stream.onExit(traced, (exit) => onDone(bytes, exit))
-  return Effect.succeed(Response.setBody(response, HttpBody.stream(ended, body.contentType, body.contentLength)))
 }
