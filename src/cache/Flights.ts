@@ -161,24 +161,40 @@ const makeKeeping = <E>(
   return { take, keep }
 }
 
+/** Tells the listeners how it ended, and closes what it has open unless somebody still reads it. */
+const ended = <E>(
+  flight: Flight<E>,
+  tape: Tape<E>,
+  scope: Scope.Closeable,
+  exit: Exit.Exit<Outcome, E | CacheError>,
+): Effect.Effect<void> => {
+  const abandoned = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+  const outcome = Exit.isSuccess(exit) ? exit.value : abandoned ? "abandoned" : "failed"
+  const close = Effect.suspend(() =>
+    Exit.isFailure(exit) || flight.seats === 0 ? Scope.close(scope, Exit.void) : Effect.void,
+  )
+  return tape
+    .close(asListenersSeeIt(exit))
+    .pipe(Effect.andThen(Metric.update(Metrics.seriesOf(Metrics.flightsEnded, { outcome }), 1)), Effect.andThen(close))
+}
+
+interface FlightOptions<E> {
+  readonly cache: AtomicCache["Service"]
+  readonly trouble: Trouble
+  readonly insisted: boolean
+  /** See `KeptBytes`. */
+  readonly keptBytes: number
+  /** Bytes it may hold in memory when the disk takes no more. */
+  readonly memoryBytes: number
+  /** Takes the flight off the list; called before any listener learns that it ended. */
+  readonly onEnd: (flight: Flight<E>) => void
+}
+
 /**
  * No generator functions and no getters in here: V8 gives each that is made a shape of its own as soon as it is used, in old space, and a shape
  * keeps all that its function refers to, which is the flight with its audio, until all of the heap is searched. Those of a service are made once.
  */
-const makeFlight = <E>(
-  plan: FlightPlan<E>,
-  options: {
-    readonly cache: AtomicCache["Service"]
-    readonly trouble: Trouble
-    readonly insisted: boolean
-    /** See `KeptBytes`. */
-    readonly keptBytes: number
-    /** Bytes it may hold in memory when the disk takes no more. */
-    readonly memoryBytes: number
-    /** Takes the flight off the list; called before any listener learns that it ended. */
-    readonly onEnd: (flight: Flight<E>) => void
-  },
-): Flight<E> => {
+const makeFlight = <E>(plan: FlightPlan<E>, options: FlightOptions<E>): Flight<E> => {
   const { cache } = options
   const tape = makeTape<E>(options.memoryBytes)
   const scope = Scope.makeUnsafe()
@@ -212,20 +228,9 @@ const makeFlight = <E>(
 
   const end = (exit: Exit.Exit<Outcome, E | CacheError>) =>
     Effect.suspend(() => {
-      const abandoned = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
-      const outcome = Exit.isSuccess(exit) ? exit.value : abandoned ? "abandoned" : "failed"
       flight.stage = "ended"
       options.onEnd(flight)
-      return tape
-        .close(asListenersSeeIt(exit))
-        .pipe(
-          Effect.andThen(Metric.update(Metrics.seriesOf(Metrics.flightsEnded, { outcome }), 1)),
-          Effect.andThen(
-            Effect.suspend(() =>
-              Exit.isFailure(exit) || flight.seats === 0 ? Scope.close(scope, Exit.void) : Effect.void,
-            ),
-          ),
-        )
+      return ended(flight, tape, scope, exit)
     })
 
   const flight: Flight<E> = {
