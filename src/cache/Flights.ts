@@ -2,14 +2,14 @@ import { Cause, Context, Effect, Exit, Fiber, FiberSet, Layer, Metric, Option, S
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { AtomicCache } from "./AtomicCache.ts"
-import { CacheError, FlightStopped } from "./CacheError.ts"
+import type { CacheError } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
 import type { Entry, EntryWriter } from "./Entry.ts"
 import { makeTrouble, type Trouble } from "./Trouble.ts"
 import { traced } from "../telemetry/Spans.ts"
 import type { Description } from "./EntryFormat.ts"
 import type { Made } from "./Sharing.ts"
-import { makeTape, type Tape } from "./Tape.ts"
+import { asListenersSeeIt, bytesOf, makeTape, type Tape } from "./Tape.ts"
 
 /**
  * What to fly, if nobody else is flying it.
@@ -62,30 +62,6 @@ export interface Flight<E> {
 }
 
 type Outcome = "committed" | "uncached" | "found"
-
-const stopped = Exit.fail(new CacheError({ reason: new FlightStopped() }))
-
-/** A cause without interruptions, which a listener would take for its own. */
-const asListenersSeeIt = <E>(exit: Exit.Exit<unknown, E>): Exit.Exit<void, E | CacheError> => {
-  if (Exit.isSuccess(exit)) return Exit.void
-  const reasons = exit.cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))
-  return reasons.length === 0 ? stopped : Exit.failCause(Cause.fromReasons(reasons))
-}
-
-/** All of a tape, from its beginning, for each who runs it. */
-const bytesOf = <E>(tape: Tape<E>) =>
-  Stream.fromPull(
-    Effect.sync(() => {
-      let at = 0
-      return Effect.map(
-        Effect.suspend(() => tape.next(at)),
-        (chunks) => {
-          for (const bytes of chunks) at += bytes.length
-          return chunks
-        },
-      )
-    }),
-  )
 
 /**
  * Up to so many bytes, which a flight has in memory anyway, nothing of it is written before all is there, and then at once. A speech of seven

@@ -1,5 +1,5 @@
-import { Cause, Effect, Exit } from "effect"
-import { CacheError, FlightOverflow } from "./CacheError.ts"
+import { Cause, Effect, Exit, Stream } from "effect"
+import { CacheError, FlightOverflow, FlightStopped } from "./CacheError.ts"
 import { makeChanges } from "./Changes.ts"
 import type { EntryWriter } from "./Entry.ts"
 import { sliceBytes } from "./Slice.ts"
@@ -177,3 +177,27 @@ export const makeTape = <E>(limit: number): Tape<E> => {
     close: (exit) => change(() => (closed ??= exit)),
   }
 }
+
+const stopped = Exit.fail(new CacheError({ reason: new FlightStopped() }))
+
+/** A cause without interruptions, which a listener would take for its own. */
+export const asListenersSeeIt = <E>(exit: Exit.Exit<unknown, E>): Exit.Exit<void, E | CacheError> => {
+  if (Exit.isSuccess(exit)) return Exit.void
+  const reasons = exit.cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))
+  return reasons.length === 0 ? stopped : Exit.failCause(Cause.fromReasons(reasons))
+}
+
+/** All of a tape, from its beginning, for each who runs it. */
+export const bytesOf = <E>(tape: Tape<E>) =>
+  Stream.fromPull(
+    Effect.sync(() => {
+      let at = 0
+      return Effect.map(
+        Effect.suspend(() => tape.next(at)),
+        (chunks) => {
+          for (const bytes of chunks) at += bytes.length
+          return chunks
+        },
+      )
+    }),
+  )
