@@ -100,6 +100,20 @@ const undici: Plugin = {
       : null,
 }
 
+/**
+ * V8 makes a function that is assigned to a property in old space, where it keeps all that it refers to until the whole heap is searched. Effect
+ * makes each stage of each stream so: all that a request had, with its audio, grew old (docs/performance.md). One with a name of its own is made young.
+ */
+const youngStages: Plugin = {
+  name: "young-stages",
+  transform: (code, id) => {
+    if (!id.endsWith("/effect/dist/Channel.js")) return null
+    const assigned = /self\.transform = (\(upstream, scope\) => .*);\n/
+    if (!assigned.test(code)) throw new Error("Effect makes a stage in another way now: look whether it grows old")
+    return code.replace(assigned, "const transformed = $1;\n  self.transform = transformed;\n")
+  },
+}
+
 /** The texts that have to go with what others wrote. */
 const licences = (chunks: ReadonlyArray<OutputChunk>): string => {
   const folders = chunks
@@ -135,7 +149,7 @@ const bundle = async ({ rolldown }: Bundler): Promise<ReadonlyArray<OutputChunk>
     cwd: root,
     platform: "node",
     external: isOutside,
-    plugins: [ownUrls, undici],
+    plugins: [ownUrls, undici, youngStages],
   })
   const { output } = await build.generate({
     format: "esm",

@@ -7,9 +7,12 @@
 // - `commits`: transactions of the ledger
 // - `ledgerSyncs`: how often its log was put on the disk
 // - `messages`: sent from one thread to another; what an owner sends to its thread counts twice
+// - `outlivingBytes`: of the main thread's heap that a collection of the young leaves, and one of all of it does not have to
 import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import { Socket } from "node:net"
+import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { getEnvironmentData, isMainThread, MessagePort, setEnvironmentData, Worker } from "node:worker_threads"
 import { aroundCommits } from "./ledgerCommits.ts"
 
@@ -62,9 +65,21 @@ aroundCommits({ before: () => count("commits") })
 watch(Worker.prototype, "postMessage", () => count("messages"))
 watch(MessagePort.prototype, "postMessage", () => count("messages"))
 
+const held = () =>
+  getHeapSpaceStatistics()
+    .filter(({ space_name }) => space_name === "old_space" || space_name === "new_space")
+    .reduce((sum, { space_used_size }) => sum + space_used_size, 0)
+
 if (isMainThread) {
+  setFlagsFromString("--expose-gc")
+  const collect: (which?: { readonly type: "minor" }) => void = runInNewContext("gc")
+  let before = held()
   process.on("SIGUSR2", () => {
     const answer = Object.fromEntries(kinds.map((kind, index) => [kind, Atomics.exchange(counts, index, 0)]))
-    process.stdout.write(`counted ${JSON.stringify(answer)}\n`)
+    collect({ type: "minor" })
+    const outlivingBytes = held() - before
+    collect()
+    before = held()
+    process.stdout.write(`counted ${JSON.stringify({ ...answer, outlivingBytes })}\n`)
   })
 }
