@@ -167,7 +167,7 @@ interface FlightOptions<E> {
 }
 
 /**
- * No generator functions and no getters in here: V8 gives each that is made a shape of its own as soon as it is used, in old space, and a shape
+ * No generator functions and no getters in here, nor in a tape: V8 gives each that is made a shape of its own as soon as it is used, in old space, and a shape
  * keeps all that its function refers to, which is the flight with its audio, until all of the heap is searched. Those of a service are made once.
  */
 const makeFlight = <E>(plan: FlightPlan<E>, options: FlightOptions<E>): Flight<E> => {

@@ -137,6 +137,16 @@ export const makeTape = <E>(limit: number): Tape<E> => {
       )
     })
 
+  /** Has `writer` take some of what is not on the disk yet. */
+  const moved = (writer: EntryWriter) => {
+    const bytes = window.unspooled(spooled)
+    return Effect.map(writer.append(bytes), () => {
+      spooled += bytes.length
+      window.dropTo(spooled)
+      happened()
+    })
+  }
+
   const change = (alter: () => void) =>
     Effect.sync(() => {
       alter()
@@ -159,18 +169,14 @@ export const makeTape = <E>(limit: number): Tape<E> => {
     }),
     next,
     window: () => window.all(),
-    spool: Effect.fnUntraced(function* (writer, finished) {
+    spool: (writer, finished) => {
       disk = writer
-      while (true) {
-        yield* until(() => spooled < window.end() || finished())
-        if (spooled === window.end()) return
-        const bytes = window.unspooled(spooled)
-        yield* writer.append(bytes)
-        spooled += bytes.length
-        window.dropTo(spooled)
-        happened()
-      }
-    }),
+      const more: Effect.Effect<void, CacheError> = Effect.flatMap(
+        until(() => spooled < window.end() || finished()),
+        () => (spooled === window.end() ? Effect.void : Effect.andThen(moved(writer), more)),
+      )
+      return more
+    },
     wake: Effect.sync(happened),
     begun: until(() => window.end() > 0 || closed !== undefined),
     giveUpDisk: change(() => (spooling = false)),

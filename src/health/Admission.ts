@@ -209,8 +209,10 @@ const makeLines = Effect.gen(function* () {
 /** Until the turn of `place` came, or there is reason for another look; at most so long, which `false` says. */
 const news = (place: Place, millis: number) =>
   Effect.callback<void>((resume) => {
-    place.wake = () => resume(Effect.void)
-    if (place.given !== undefined || place.stirred) place.wake()
+    // By a name of its own: V8 makes a function that is assigned to a property old, with the request that it refers to.
+    const wake = () => resume(Effect.void)
+    place.wake = wake
+    if (place.given !== undefined || place.stirred) wake()
     return Effect.sync(() => void (place.wake = undefined))
   }).pipe(
     Effect.timeoutOption(Math.max(0, millis)),

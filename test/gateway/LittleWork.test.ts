@@ -75,7 +75,7 @@ const mostOfMiss = {
   ledgerSyncs: 1.5,
   messages: 9,
   fibers: 14,
-  // What a request had is young when it ends, and goes with the young. All of it would be 60,000.
+  // What a request had is young when it ends, and goes with the young. All of it would be some 55,000.
   outlivingBytes: 25_000,
 }
 const mostOfHit = {

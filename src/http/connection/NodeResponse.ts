@@ -115,8 +115,10 @@ const lingersIfUnread = (response: ServerResponse<IncomingMessage>): void => {
  */
 const resetsUnlessWhole = (response: ServerResponse, socket: Socket): void => {
   const { destroy } = socket
-  socket.destroy = (error) => {
+  // By a name of its own: V8 makes a function that is assigned to a property old, with the answer that it refers to.
+  const destroyOrReset: typeof destroy = (error) => {
     socket.destroy = destroy
     return response.writableFinished ? socket.destroy(error) : socket.resetAndDestroy()
   }
+  socket.destroy = destroyOrReset
 }
