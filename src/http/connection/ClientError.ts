@@ -41,6 +41,10 @@ const abandon = (response: ServerResponse, socket: Socket): void => {
   else socket.once("close", () => response.emit("close"))
 }
 
+/** Whether the last answer that is owed on a connection is still to leave, or some of it. */
+const isOwed = (response: ServerResponse | undefined): boolean =>
+  response !== undefined && !response.writableFinished && !response.destroyed
+
 /** Requests on `socket` cannot be told apart any more, or will not be read: this answer is the last on it. */
 const answer = (socket: Socket, error: ApiError): void => {
   socket.write(written(error))
@@ -58,13 +62,17 @@ export const answerClientErrors = (server: Server): void => {
     const response = responseOn(socket)
     // The error is about the request last seen if that is still being received, however far its answer is.
     const answered = response?.headersSent === true && !(response.writableFinished && response.req.complete)
-    if (!socket.writable || answered || error.code === "ECONNRESET") return void socket.destroy()
+    // One that is owed and has not the socket waits for others, before or into which this answer would come.
+    const isBehind = isOwed(response) && response?.socket !== socket
+    if (!socket.writable || answered || isBehind || error.code === "ECONNRESET") return void socket.destroy()
     if (response !== undefined) abandon(response, socket)
     answer(socket, errorOf(error.code))
   })
   server.on("connect", (request: IncomingMessage) => {
     // Not the stream that comes with the event, which is no socket where the tunnel has a body.
-    answer(request.socket, Errors.unknownUrl("CONNECT", request.url ?? ""))
+    const { socket, url = "" } = request
+    if (isOwed(responseOn(socket))) socket.destroy()
+    else answer(socket, Errors.unknownUrl("CONNECT", url))
   })
   server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
     const error = Errors.expectationFailed()

@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Queue, Stream } from "effect"
+import { Speech } from "../../../src/speech/Speech.ts"
 import { speechOf, startGateway, transcriptionOf } from "../../support/gateway.ts"
 import { jsonPost, rawConnection } from "../../support/rawHttp.ts"
 
@@ -101,5 +102,51 @@ it.live("a good request on a connection does not excuse a bad one after it", () 
     yield* seen('{"status":"live"}')
     socket.write("garbage\r\n\r\n")
     expect(yield* seen("malformed_request")).toContain("HTTP/1.1 400")
+  }),
+)
+
+const hello = () => jsonPost("/v1/audio/speech", { model: "tts-1", input: "Hello.", voice: "alloy" })
+
+it.live("what is no HTTP behind requests that are still being answered closes the connection and calls them off", () =>
+  Effect.gen(function* () {
+    const asked = yield* Queue.unbounded<"begun" | "called off">()
+    const neverAnswered = Layer.succeed(Speech, {
+      speak: () =>
+        Queue.offer(asked, "begun").pipe(
+          Effect.andThen(Effect.never),
+          Effect.onInterrupt(() => Queue.offer(asked, "called off")),
+        ),
+    })
+    const { port } = yield* startGateway({ programs: Layer.merge(neverAnswered, transcriptionOf()) })
+    const { socket, closed } = yield* rawConnection(port)
+    socket.write(hello())
+    socket.write(hello())
+    expect(yield* Queue.takeN(asked, 2)).toEqual(["begun", "begun"])
+    socket.write("garbage\r\n\r\n")
+    expect((yield* closed).received.toString()).toBe("")
+    expect(yield* Queue.takeN(asked, 2)).toEqual(["called off", "called off"])
+  }),
+)
+
+it.live("a tunnel is refused behind answers that have left, and not into one that is under way", () =>
+  Effect.gen(function* () {
+    const { port } = yield* startGateway({
+      programs: Layer.merge(
+        speechOf({ bytes: Stream.concat(Stream.make(Buffer.from("first")), Stream.never) }),
+        transcriptionOf(),
+      ),
+    })
+    const tunnel = "CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n"
+    const after = yield* rawConnection(port)
+    after.socket.write("GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    yield* after.seen('{"status":"live"}')
+    after.socket.write(tunnel)
+    expect(yield* after.seen("unknown_url")).toContain("HTTP/1.1 404")
+    const within = yield* rawConnection(port)
+    within.socket.write(hello())
+    yield* within.seen("first")
+    within.socket.write(tunnel)
+    const { received } = yield* within.closed
+    expect(received.toString().match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 200"])
   }),
 )
