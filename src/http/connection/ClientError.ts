@@ -2,7 +2,7 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Socket } from "node:net"
 import type { ApiError } from "../../contract/ApiError.ts"
 import { Errors } from "../../contract/Errors.ts"
-import { isLingering, linger, responseOn } from "./NodeResponse.ts"
+import { callOff, isLingering, linger, responseOn } from "./NodeResponse.ts"
 import { requestId } from "../RequestRecord.ts"
 
 const errorOf = (code: string | undefined): ApiError => {
@@ -71,7 +71,7 @@ export const answerClientErrors = (server: Server): void => {
   server.on("connect", (request: IncomingMessage) => {
     // Not the stream that comes with the event, which is no socket where the tunnel has a body.
     const { socket, url = "" } = request
-    if (isOwed(responseOn(socket))) socket.destroy()
+    if (isOwed(responseOn(socket))) callOff(socket)
     else answer(socket, Errors.unknownUrl("CONNECT", url))
   })
   server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {

@@ -1,7 +1,7 @@
 import { Effect, FiberSet } from "effect"
 import type { Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
-import { responseOn } from "./NodeResponse.ts"
+import { responseAtTurn } from "./NodeResponse.ts"
 
 /** When a client that has closed its half is asked whether it is still there, counted from the time before. */
 const asks = ["0 millis", "200 millis", "600 millis"] as const
@@ -50,9 +50,9 @@ export const answerHalfClosed = Effect.fnUntraced(function* (server: Server) {
   Object.assign(server, { httpAllowHalfOpen: true })
   server.on("connection", (socket) => {
     socket.once("end", () => {
-      const response = responseOn(socket)
-      // Behind others on its connection it is not asked about; those are written first.
-      if (response?.socket === socket && !isOver(response)) run(wait(response, socket))
+      // Of several on a connection the first is asked about: a client that has gone is behind none of them.
+      const response = responseAtTurn(socket)
+      if (response !== undefined && !isOver(response)) run(wait(response, socket))
     })
   })
 })

@@ -1,5 +1,5 @@
 import { type IncomingMessage, ServerResponse } from "node:http"
-import type { Socket } from "node:net"
+import { Socket } from "node:net"
 
 /**
  * How long a client may go on sending.
@@ -61,16 +61,38 @@ export const linger = (socket: Socket, patience = usual): void => {
 /** On a socket: every request sets it, and takes it off once nothing can come that is about it. */
 const latest = Symbol("the latest response")
 
-type Marked = Socket & { [latest]?: ServerResponse | undefined }
+/** On a response: the one that waits for it, so that whoever has the socket leads to all that are owed on it. */
+const behind = Symbol("the response behind")
+
+/** `_httpMessage` is Node's: the response whose turn it is. */
+type Marked = Socket & { [latest]?: NodeResponse | undefined; readonly _httpMessage?: NodeResponse | null }
 
 /** The response to the request that came last on `socket`, unless it is out and all of the request was received. */
 export const responseOn = (socket: Socket): ServerResponse | undefined => (socket as Marked)[latest]
 
+/** The response that is being written on `socket`, or is the next to be. */
+export const responseAtTurn = (socket: Socket): ServerResponse | undefined =>
+  (socket as Marked)._httpMessage ?? undefined
+
+/**
+ * Closes `socket` and ends every response that is owed on it. Node does the latter itself, but not once it has let go of the socket: of
+ * several responses it ends the first one then.
+ */
+export const callOff = (socket: Socket): void => {
+  for (let owed = (socket as Marked)._httpMessage ?? undefined; owed !== undefined; owed = owed[behind]) owed.destroy()
+  socket.destroy()
+}
+
 /** Node's response, but for two of its endings. It is what the server answers with, so they hold for whoever answers. */
 export class NodeResponse extends ServerResponse {
+  [behind]: NodeResponse | undefined
+
   constructor(...made: ConstructorParameters<typeof ServerResponse>) {
     super(...made)
-    ;(this.req.socket as Marked)[latest] = this
+    const marked = this.req.socket as Marked
+    const before = marked[latest]
+    if (before !== undefined && !before.writableFinished) before[behind] = this
+    marked[latest] = this
   }
 
   /**
@@ -92,7 +114,7 @@ export class NodeResponse extends ServerResponse {
       this.shouldKeepAlive = false
       this.once("prefinish", () => lingersIfUnread(this))
     }
-    if (this.req.httpVersion === "1.0") resetsUnlessWhole(this, this.req.socket)
+    if (this.req.httpVersion === "1.0") resetsUnlessWhole(this.req.socket)
     return Reflect.apply(super.writeHead, this, head)
   }
 }
@@ -113,12 +135,14 @@ const lingersIfUnread = (response: ServerResponse<IncomingMessage>): void => {
  * Where nothing but the close says that a body is over, which is HTTP/1.0, one that was broken off looks like a whole one
  * however it is closed, unless it is reset. That is whatever closes the socket: a failed stream, a reader that stalls, a stop.
  */
-const resetsUnlessWhole = (response: ServerResponse, socket: Socket): void => {
-  const { destroy } = socket
-  // By a name of its own: V8 makes a function that is assigned to a property old, with the answer that it refers to.
-  const destroyOrReset: typeof destroy = (error) => {
-    socket.destroy = destroy
-    return response.writableFinished ? socket.destroy(error) : socket.resetAndDestroy()
-  }
+const resetsUnlessWhole = (socket: Socket): void => {
   socket.destroy = destroyOrReset
+}
+
+/** One for all: a connection of HTTP/1.0 may be kept for any number of answers, and V8 makes a function old that is assigned to a property. */
+function destroyOrReset(this: Socket, error?: Error): Socket {
+  this.destroy = Socket.prototype.destroy
+  const response = responseAtTurn(this)
+  const isBroken = response?.headersSent === true && !response.writableFinished
+  return isBroken ? this.resetAndDestroy() : this.destroy(error)
 }

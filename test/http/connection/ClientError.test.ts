@@ -107,7 +107,10 @@ it.live("a good request on a connection does not excuse a bad one after it", () 
 
 const hello = () => jsonPost("/v1/audio/speech", { model: "tts-1", input: "Hello.", voice: "alloy" })
 
-it.live("what is no HTTP behind requests that are still being answered closes the connection and calls them off", () =>
+it.live.each([
+  ["what is no HTTP", "garbage\r\n\r\n"],
+  ["a tunnel", "CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n"],
+])("%s behind requests that are still being answered closes the connection and calls them off", ([, behind]) =>
   Effect.gen(function* () {
     const asked = yield* Queue.unbounded<"begun" | "called off">()
     const neverAnswered = Layer.succeed(Speech, {
@@ -119,12 +122,11 @@ it.live("what is no HTTP behind requests that are still being answered closes th
     })
     const { port } = yield* startGateway({ programs: Layer.merge(neverAnswered, transcriptionOf()) })
     const { socket, closed } = yield* rawConnection(port)
-    socket.write(hello())
-    socket.write(hello())
-    expect(yield* Queue.takeN(asked, 2)).toEqual(["begun", "begun"])
-    socket.write("garbage\r\n\r\n")
+    for (let sent = 0; sent < 3; sent++) socket.write(hello())
+    expect(yield* Queue.takeN(asked, 3)).toEqual(["begun", "begun", "begun"])
+    socket.write(behind)
     expect((yield* closed).received.toString()).toBe("")
-    expect(yield* Queue.takeN(asked, 2)).toEqual(["called off", "called off"])
+    expect(yield* Queue.takeN(asked, 3)).toEqual(["called off", "called off", "called off"])
   }),
 )
 

@@ -88,3 +88,14 @@ it.live("nor is one that left while its answer paused", () =>
     yield* Deferred.await(left)
   }),
 )
+
+it.live("nor is one that left with a second request behind the first", () =>
+  Effect.gen(function* () {
+    const { port, asked, left } = yield* slowSpeech
+    const { socket } = yield* rawConnection(port)
+    socket.write(request + request)
+    yield* Deferred.await(asked)
+    socket.destroy()
+    yield* Deferred.await(left)
+  }),
+)

@@ -199,24 +199,44 @@ it.live.each(["the gateway stops", "the client says what is no HTTP"] as const)(
     }),
 )
 
+/** A server that answers every request at once, and the connections to it. */
+const answeringServer = Effect.gen(function* () {
+  const sockets = new Set<Socket>()
+  const server = createHttpServer({ ServerResponse: NodeResponse }, (request, response) => {
+    sockets.add(request.socket)
+    response.writeHead(200, { "content-length": "8" }).end("answered")
+  })
+  yield* Effect.acquireRelease(
+    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+    () => Effect.sync(() => (server.closeAllConnections(), void server.close())),
+  )
+  const { port } = server.address() as { readonly port: number }
+  return { port, sockets }
+})
+
 it.live("a connection that is kept forgets an answer that is out, and remembers one whose request still comes", () =>
   Effect.gen(function* () {
-    const sockets: Array<Socket> = []
-    const server = createHttpServer({ ServerResponse: NodeResponse }, (request, response) => {
-      sockets.push(request.socket)
-      response.end("answered")
-    })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () => Effect.sync(() => (server.closeAllConnections(), void server.close())),
-    )
-    const { port } = server.address() as { readonly port: number }
+    const { port, sockets } = yield* answeringServer
     const client = yield* rawConnection(port)
     client.socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n")
     yield* client.seen("answered")
     const rest = yield* rawConnection(port)
     rest.socket.write("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nrest")
     yield* rest.seen("answered")
-    expect(sockets.map((socket) => responseOn(socket) !== undefined)).toEqual([false, true])
+    expect(Array.from(sockets, (socket) => responseOn(socket) !== undefined)).toEqual([false, true])
+  }),
+)
+
+it.live("a connection of HTTP/1.0 that was kept for many answers closes as one of a single answer does", () =>
+  Effect.gen(function* () {
+    const { port, sockets } = yield* answeringServer
+    const client = yield* rawConnection(port)
+    const many = 20_000
+    client.socket.write("GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n".repeat(many))
+    client.socket.write("GET / HTTP/1.0\r\n\r\n")
+    const { received, reset } = yield* client.closed
+    expect(received.toString("latin1").split("answered").length - 1).toBe(many + 1)
+    expect(reset).toBe(false)
+    for (const socket of sockets) expect(socket.destroyed).toBe(true)
   }),
 )
