@@ -1,7 +1,6 @@
 import { Duration, Effect, Schedule } from "effect"
 import { readFile } from "node:fs/promises"
-import type { Server } from "node:http"
-import type { Socket } from "node:net"
+import type { Server, Socket } from "node:net"
 
 /** How often one that stands still is seen to do so before it is cut; the first time tells where it stands. */
 const looks = 3

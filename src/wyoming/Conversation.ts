@@ -73,6 +73,9 @@ export const makeHearingHandlers = Effect.gen(function* () {
     let arriving: { readonly recording: Arriving; readonly scope: Scope.Closeable } | undefined
 
     const begin = Effect.fnUntraced(function* (event: WyomingEvent) {
+      // One that began before and was never stopped will not be heard.
+      if (arriving !== undefined) yield* Scope.close(arriving.scope, Exit.void)
+      arriving = undefined
       const scope = yield* Scope.fork(session)
       const recording = yield* paying(0, ({ accountId }) =>
         listening.arrive(accountId === anonymous ? undefined : accountId, event),

@@ -47,7 +47,12 @@ const reading = (input: Stream.Stream<Uint8Array, unknown>, handlers: Handlers):
       }),
     ),
     Stream.runForEach((events) =>
-      Effect.forEach(events, (event) => handlers[event.type]?.(event) ?? Effect.void, { discard: true }),
+      Effect.forEach(
+        events,
+        // A client names the type: "constructor" is none that is known.
+        (event) => (Object.hasOwn(handlers, event.type) ? handlers[event.type]!(event) : Effect.void),
+        { discard: true },
+      ),
     ),
   )
 }

@@ -1,5 +1,6 @@
 import { Cause, Context, Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { createServer, type Server, type Socket } from "node:net"
+import { cutStalledReaders } from "../http/StalledReaders.ts"
 import { isLoopback, Settings, SettingsError } from "../Settings.ts"
 import { announce } from "./Announcement.ts"
 import { frameOf } from "./Frames.ts"
@@ -83,6 +84,7 @@ const make = Effect.gen(function* () {
   )
   yield* Effect.addFinalizer(() => Fiber.interruptAll(fibers))
   server.maxConnections = mostConnections
+  yield* cutStalledReaders(server, settings.readerTimeout)
   const port = yield* listening(server, wyomingPort, host)
   yield* Effect.logInfo(`Wyoming is spoken on ${host}:${port}`)
   if (settings.wyomingZeroconf === "on" && !isLoopback(host)) yield* announce(host, port)

@@ -149,6 +149,15 @@ layer(wyoming({}), { excludeTestServices: true, timeout: "2 minutes" })("Wyoming
     }),
   )
 
+  it.effect("passes over events that it does not know, whatever they are called", () =>
+    Effect.gen(function* () {
+      const client = yield* connected
+      for (const type of ["detect", "", "constructor", "toString", "hasOwnProperty", "__proto__"]) client.send(type)
+      client.send("ping", { text: "still here" })
+      expect(yield* client.next).toMatchObject({ type: "pong", data: { text: "still here" } })
+    }),
+  )
+
   it.effect("says what is wrong and closes, rather than leave a client waiting", () =>
     Effect.gen(function* () {
       const unknown = yield* connected
@@ -208,6 +217,42 @@ it.live("a client that goes ends the engine's call, and leaves nothing", () =>
       )
     }).pipe(Effect.scoped, Effect.provide(wyoming({}, own)))
   }),
+)
+
+it.live("a client that stays and reads nothing is cut, as over HTTP", () =>
+  Effect.gen(function* () {
+    const own = Layer.merge(
+      MagpieClient.layerTest({
+        synthesize: ({ text }) => Stream.make({ sampleRate: 24_000, samples: new Int16Array(1_700 * text.length) }),
+      }),
+      ParakeetClient.layerTest(),
+    )
+    yield* Effect.gen(function* () {
+      const { send, socket } = yield* connected
+      socket.pause()
+      // 13 MB of audio: more than a connection takes without a reader.
+      send("synthesize", { text: "This takes five minutes to say. ".repeat(120), voice: { name: "alloy" } })
+      // Nobody hears of a reset who neither reads nor writes.
+      yield* Effect.repeat(
+        Effect.sync(() => (send("ping"), socket.destroyed)),
+        { until: (isCut) => isCut, schedule: Schedule.spaced("50 millis") },
+      )
+    }).pipe(Effect.scoped, Effect.provide(wyoming({ readerTimeout: "300 millis" }, own)))
+  }),
+)
+
+it.live("a recording that begins takes the place of one that was never stopped", () =>
+  Effect.gen(function* () {
+    const client = yield* connected
+    for (let begun = 0; begun < 8; begun++) client.send("audio-start", mono)
+    client.send("ping", { text: "all begun" })
+    expect(yield* client.next).toMatchObject({ type: "pong" })
+    const { uploads } = yield* Scratch
+    expect(yield* uploads.files).toHaveLength(1)
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(wyoming({}, Layer.merge(MagpieClient.layerTest(), ParakeetClient.layerTest()))),
+  ),
 )
 
 it.live("offers the languages that are set and a voice before any is listed, and tells all parts of a transcript", () =>
