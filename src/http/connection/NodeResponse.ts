@@ -64,22 +64,23 @@ const latest = Symbol("the latest response")
 /** On a response: the one that waits for it, so that whoever has the socket leads to all that are owed on it. */
 const behind = Symbol("the response behind")
 
-/** `_httpMessage` is Node's: the response whose turn it is. */
-type Marked = Socket & { [latest]?: NodeResponse | undefined; readonly _httpMessage?: NodeResponse | null }
+/** On a socket: the response whose turn it is. */
+const atTurn = Symbol("the response at its turn")
+
+type Marked = Socket & { [latest]?: NodeResponse | undefined; [atTurn]?: NodeResponse | undefined }
 
 /** The response to the request that came last on `socket`, unless it is out and all of the request was received. */
 export const responseOn = (socket: Socket): ServerResponse | undefined => (socket as Marked)[latest]
 
 /** The response that is being written on `socket`, or is the next to be. */
-export const responseAtTurn = (socket: Socket): ServerResponse | undefined =>
-  (socket as Marked)._httpMessage ?? undefined
+export const responseAtTurn = (socket: Socket): ServerResponse | undefined => (socket as Marked)[atTurn]
 
 /**
  * Closes `socket` and ends every response that is owed on it. Node does the latter itself, but not once it has let go of the socket: of
  * several responses it ends the first one then.
  */
 export const callOff = (socket: Socket): void => {
-  for (let owed = (socket as Marked)._httpMessage ?? undefined; owed !== undefined; owed = owed[behind]) owed.destroy()
+  for (let owed = (socket as Marked)[atTurn]; owed !== undefined; owed = owed[behind]) owed.destroy()
   socket.destroy()
 }
 
@@ -95,6 +96,11 @@ export class NodeResponse extends ServerResponse {
     marked[latest] = this
   }
 
+  override assignSocket(socket: Socket): void {
+    ;(socket as Marked)[atTurn] = this
+    super.assignSocket(socket)
+  }
+
   /**
    * Where a connection is kept, or its socket is still to be collected, whatever the answer was made by would be kept with it: 60 KB of a speech.
    * Young sockets outlive a collection of the young, so all of it grew old.
@@ -102,6 +108,7 @@ export class NodeResponse extends ServerResponse {
   override detachSocket(socket: Socket): void {
     super.detachSocket(socket)
     const marked: Marked = socket
+    marked[atTurn] = undefined
     if (marked[latest] === this && this.writableFinished && this.req.complete) marked[latest] = undefined
   }
 

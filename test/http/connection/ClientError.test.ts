@@ -110,7 +110,7 @@ const hello = () => jsonPost("/v1/audio/speech", { model: "tts-1", input: "Hello
 it.live.each([
   ["what is no HTTP", "garbage\r\n\r\n"],
   ["a tunnel", "CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n"],
-])("%s behind requests that are still being answered closes the connection and calls them off", ([, behind]) =>
+] as const)("%s behind requests that are still being answered closes the connection and calls them off", ([, behind]) =>
   Effect.gen(function* () {
     const asked = yield* Queue.unbounded<"begun" | "called off">()
     const neverAnswered = Layer.succeed(Speech, {
