@@ -39,6 +39,21 @@ const wait = Effect.fnUntraced(function* (response: ServerResponse, socket: Sock
   if (!isOver(response)) socket.destroy()
 })
 
+const over = (response: ServerResponse) =>
+  Effect.callback<void>((resume) => {
+    if (response.closed) resume(Effect.void)
+    else response.once("close", () => resume(Effect.void))
+  })
+
+/** Of several on a connection each is watched at its turn. */
+const watch = Effect.fnUntraced(function* (socket: Socket) {
+  for (let response = responseAtTurn(socket); response !== undefined; response = responseAtTurn(socket)) {
+    if (!isOver(response)) yield* wait(response, socket)
+    yield* over(response)
+    if (socket.destroyed) return
+  }
+})
+
 /**
  * Answers clients that close their half of the connection once they have asked. From a client that left altogether that
  * looks the same until something is written to it, and an engine is not to work for nobody: so who has closed is asked, and
@@ -50,9 +65,7 @@ export const answerHalfClosed = Effect.fnUntraced(function* (server: Server) {
   Object.assign(server, { httpAllowHalfOpen: true })
   server.on("connection", (socket) => {
     socket.once("end", () => {
-      // Of several on a connection the first is asked about: a client that has gone is behind none of them.
-      const response = responseAtTurn(socket)
-      if (response !== undefined && !isOver(response)) run(wait(response, socket))
+      if (responseAtTurn(socket) !== undefined) run(watch(socket))
     })
   })
 })

@@ -99,3 +99,27 @@ it.live("nor is one that left with a second request behind the first", () =>
     yield* Deferred.await(left)
   }),
 )
+
+it.live("nor is one that left once it had the first of two answers", () =>
+  Effect.gen(function* () {
+    const [begin, left] = yield* Effect.all([Deferred.make<void>(), Deferred.make<void>()])
+    let calls = 0
+    const speech = Layer.effect(
+      Speech,
+      Effect.map(Speech, (program) => ({
+        speak: (...of: Parameters<typeof program.speak>) =>
+          calls++ === 0
+            ? Effect.andThen(Deferred.await(begin), program.speak(...of))
+            : Effect.onInterrupt(Effect.never, () => Deferred.succeed(left, undefined)),
+      })),
+    ).pipe(Layer.provide(speechOf({ bytes: Stream.make(Buffer.from("whole")) })))
+    const { port } = yield* startGateway({ programs: Layer.merge(speech, transcriptionOf()) })
+    const { socket, seen } = yield* rawConnection(port)
+    socket.end(request + request)
+    yield* seen("100 Continue")
+    yield* Deferred.succeed(begin, undefined)
+    yield* seen("whole")
+    socket.destroy()
+    yield* Deferred.await(left)
+  }),
+)
