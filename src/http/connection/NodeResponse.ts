@@ -64,7 +64,7 @@ const latest = Symbol("the latest response")
 /** On a response: the one that waits for it, so that whoever has the socket leads to all that are owed on it. */
 const behind = Symbol("the response behind")
 
-/** On a socket: the response whose turn it is. */
+/** On a socket: the response whose turn it is, the first that is still owed. */
 const atTurn = Symbol("the response at its turn")
 
 type Marked = Socket & { [latest]?: NodeResponse | undefined; [atTurn]?: NodeResponse | undefined }
@@ -108,7 +108,8 @@ export class NodeResponse extends ServerResponse {
   override detachSocket(socket: Socket): void {
     super.detachSocket(socket)
     const marked: Marked = socket
-    marked[atTurn] = undefined
+    // Where this one is the connection's last, it never has the socket.
+    marked[atTurn] = this[behind]
     if (marked[latest] === this && this.writableFinished && this.req.complete) marked[latest] = undefined
   }
 
@@ -150,6 +151,6 @@ const resetsUnlessWhole = (socket: Socket): void => {
 function destroyOrReset(this: Socket, error?: Error): Socket {
   this.destroy = Socket.prototype.destroy
   const response = responseAtTurn(this)
-  const isBroken = response?.headersSent === true && !response.writableFinished
+  const isBroken = response?.socket === this && response.headersSent && !response.writableFinished
   return isBroken ? this.resetAndDestroy() : this.destroy(error)
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Queue, Stream } from "effect"
+import { Deferred, Effect, Layer, Queue, Stream } from "effect"
 import { Speech } from "../../../src/speech/Speech.ts"
 import { speechOf, startGateway, transcriptionOf } from "../../support/gateway.ts"
 import { jsonPost, rawConnection } from "../../support/rawHttp.ts"
@@ -127,6 +127,20 @@ it.live.each([
     socket.write(behind)
     expect((yield* closed).received.toString()).toBe("")
     expect(yield* Queue.takeN(asked, 3)).toEqual(["called off", "called off", "called off"])
+  }),
+)
+
+it.live("a tunnel behind a request that waits for its turn behind a last answer calls it off", () =>
+  Effect.gen(function* () {
+    const calledOff = yield* Deferred.make<void>()
+    const neverAnswered = Layer.succeed(Speech, {
+      speak: () => Effect.onInterrupt(Effect.never, () => Deferred.succeed(calledOff, undefined)),
+    })
+    const { port } = yield* startGateway({ programs: Layer.merge(neverAnswered, transcriptionOf()) })
+    const { socket } = yield* rawConnection(port)
+    const last = "GET /health/live HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\r\n"
+    socket.write(`${last}${hello()}CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n`)
+    yield* Deferred.await(calledOff)
   }),
 )
 
