@@ -18,6 +18,11 @@ const granularity = Schema.String.pipe(
   }),
 )
 
+/** Members of a list. Each is looked at in the loop that serves everybody. */
+export const mostMembers = 1_000
+
+const few = Schema.isMaxLength(mostMembers, { message: `expected at most ${mostMembers} of them` })
+
 const oneOf = (names: ReadonlyArray<string>) => `expected one of ${names.map((name) => `"${name}"`).join(", ")}`
 
 /** `0.2`, written as forms write it. */
@@ -36,7 +41,7 @@ export const TranscriptionFields = Schema.Struct({
   }).check(Schema.isBetweenLength(1, 256, { message: "expected 1 to 256 characters" })),
   language: Schema.optionalKey(language),
   languages: Schema.optionalKey(
-    Schema.Array(language).annotate({
+    Schema.Array(language).check(few).annotate({
       description: "Languages to expect; the first counts where `language` is absent.",
     }),
   ),
@@ -46,7 +51,7 @@ export const TranscriptionFields = Schema.Struct({
     }),
   ),
   keywords: Schema.optionalKey(
-    Schema.Array(Schema.String).annotate({ description: "Words to expect, for engines that take them." }),
+    Schema.Array(Schema.String).check(few).annotate({ description: "Words to expect, for engines that take them." }),
   ),
   temperature: Schema.optionalKey(temperature),
   response_format: Schema.optionalKey(
@@ -57,7 +62,7 @@ export const TranscriptionFields = Schema.Struct({
     }),
   ),
   timestamp_granularities: Schema.optionalKey(
-    Schema.Array(granularity).annotate({
+    Schema.Array(granularity).check(few).annotate({
       description:
         "For `verbose_json`: `word` adds `words`, which the engine tells or, in English, the gateway finds. Segments are always there.",
     }),

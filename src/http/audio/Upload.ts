@@ -5,16 +5,19 @@ import { anonymous } from "../../billing/Account.ts"
 import type { ApiError } from "../../contract/ApiError.ts"
 import { currentCaller } from "../access/Caller.ts"
 import { Errors } from "../../contract/Errors.ts"
-import { JsonUploadRpcs } from "./JsonUploadRpcs.ts"
+import { JsonUploadRpcs, maxFieldBytes } from "./JsonUploadRpcs.ts"
 import { LiveSettings } from "../../LiveSettings.ts"
 import { schemaFault } from "../ErrorAnswers.ts"
 import { Scratch } from "../../scratch/Scratch.ts"
 import { Settings } from "../../Settings.ts"
-import { listFields, TranscriptionFields } from "../../contract/TranscriptionForm.ts"
+import { listFields, mostMembers, TranscriptionFields } from "../../contract/TranscriptionForm.ts"
 import { make as makePool, workerUrl } from "../../workers/WorkerPool.ts"
 
 /** What clients send for a field that their user left out. */
-const absent = /^\s*(null|none|undefined)?\s*$/i
+const isAbsent = (written: string): boolean => /^(null|none|undefined)?$/i.test(written.trim())
+
+/** `name[]` and `name[0]` without what makes them members of a list. */
+const listName = (key: string): string => (key.endsWith("]") ? key.slice(0, Math.max(0, key.lastIndexOf("["))) : key)
 
 const jsonList = (written: string): ReadonlyArray<string> | undefined => {
   if (!written.trim().startsWith("[")) return undefined
@@ -27,7 +30,7 @@ const jsonList = (written: string): ReadonlyArray<string> | undefined => {
 }
 
 /**
- * The fields of a form as one record. Of a name that comes several times the first one counts, unless it is a list's: those come as
+ * The fields of a form as one record. Of a list as many members are kept as show that it is too long. Of a name that comes several times the first one counts, unless it is a list's: those come as
  * `name[]`, `name[0]` or `name`, separated by commas or as JSON.
  */
 export const makeFormFields = () => {
@@ -35,15 +38,18 @@ export const makeFormFields = () => {
   const lists = new Map<string, Array<string>>()
   return {
     add: (key: string, value: string): void => {
-      const name = key.replace(/\[[^\]]*\]$/, "")
-      if (absent.test(value)) return
+      const name = listName(key)
+      if (isAbsent(value)) return
       if (!listFields.has(name)) {
         if (!single.has(name)) single.set(name, value)
         return
       }
-      const members = jsonList(value) ?? value.split(",")
       const list = lists.get(name) ?? []
-      lists.set(name, [...list, ...members.map((member) => member.trim()).filter((member) => !absent.test(member))])
+      lists.set(name, list)
+      for (const member of jsonList(value) ?? value.split(",")) {
+        if (list.length > mostMembers) return
+        if (!isAbsent(member)) list.push(member.trim())
+      }
     },
     has: (name: string): boolean => single.has(name),
     all: (): Readonly<Record<string, unknown>> => ({
@@ -85,6 +91,8 @@ const makeJsonUpload = Effect.gen(function* () {
             return Errors.invalidBody()
           case "data":
             return Errors.missingParameter("input_audio.data")
+          case "field":
+            return Errors.fieldTooLarge(maxFieldBytes)
           case "base64":
             return Errors.invalidValue("input_audio.data", "expected a recording in base64")
           case "disk":
@@ -96,7 +104,6 @@ const makeJsonUpload = Effect.gen(function* () {
 })
 
 const maxParts = 64
-const maxFieldBytes = 64 * 1024
 
 const decodeFields = Schema.decodeUnknownEffect(TranscriptionFields)
 

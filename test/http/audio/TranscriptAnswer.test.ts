@@ -235,4 +235,12 @@ describe("the fields of a form", () => {
     }
     expect(fields.all()).toEqual({ model: "whisper-1" })
   })
+
+  it("may be blank for long, or brackets, and are read no slower for it", () => {
+    const fields = makeFormFields()
+    const blank = `${" ".repeat(1_000_000)}x`
+    fields.add("prompt", blank)
+    fields.add("[".repeat(1_000_000), "x")
+    expect(fields.all()["prompt"]).toBe(blank)
+  })
 })

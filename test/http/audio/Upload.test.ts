@@ -212,6 +212,35 @@ describe("a form over the limit", () => {
 const beginning =
   'POST /v1/audio/transcriptions HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 5000\r\n\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF'
 
+/** The same with the recording in JSON. */
+const sendJson = (url: string, fields: Readonly<Record<string, unknown>>) =>
+  Effect.promise(() =>
+    fetch(`${url}/v1/audio/transcriptions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model: "whisper-1", input_audio: { data: bytes.toString("base64") }, ...fields }),
+    }),
+  )
+
+it.live("a list of a million words is refused as too long, however it comes, and holds up nobody", () =>
+  Effect.gen(function* () {
+    const { requests, url } = yield* uploadGateway()
+    const words = (count: number) => Array.from({ length: count }, () => "a")
+    const tooLong = [400, "invalid_value", "keywords"]
+    expect(yield* told(yield* sendJson(url, { keywords: words(1_000_000) }))).toEqual(tooLong)
+    const fields = Array.from({ length: 50 }, () => ["keywords", words(32_000).join()] as const)
+    expect(yield* told(yield* send(url, [["file", file], ["model", "whisper-1"], ...fields]))).toEqual(tooLong)
+    expect(yield* told(yield* sendJson(url, { prompt: "a".repeat(65_537) }))).toEqual([413, "field_too_large", null])
+
+    const unknown = Object.fromEntries(words(300_000).map((_, index) => [`unknown ${index}`, 1]))
+    const taken = yield* sendJson(url, { ...unknown, keywords: words(1_000), prompt: "a".repeat(65_536) })
+    expect(taken.status).toBe(200)
+    expect(requests.map(({ keywords = [], prompt = "" }) => [keywords.length, prompt.length])).toEqual([
+      [1_000, 65_536],
+    ])
+  }).pipe(Effect.provide(NodeServices.layer)),
+)
+
 it.live("a slow upload gets 408 after the upload timeout, and leaves no file", () =>
   Effect.gen(function* () {
     const { port, swept } = yield* uploadGateway({ uploadTimeout: "100 millis" })
