@@ -58,7 +58,11 @@ const speechEvents = (
 
 /** RFC 9111, 5.2.1: `no-store` keeps the answer out of the cache, `no-cache` and `max-age=0` ask for a fresh one. */
 const cacheControl = (headers: Headers.Headers): SpeechRequest["cacheControl"] => {
-  const directives = (headers["cache-control"] ?? "").toLowerCase().split(/\s*,\s*/)
+  // Trimmed one by one: an expression with blanks on both sides of a comma takes the square of the blanks.
+  const directives = (headers["cache-control"] ?? "")
+    .toLowerCase()
+    .split(",")
+    .map((directive) => directive.trim())
   if (directives.includes("no-store")) return "bypass"
   return directives.includes("no-cache") || directives.includes("max-age=0") ? "refresh" : "use"
 }
