@@ -228,7 +228,6 @@ export const makeFiles = Effect.gen(function* () {
     root,
     scratch: (yield* Scratch).cache,
     maxBytes,
-    onUnsynced: (error) => trouble.report("make a rename last", error),
   })
   const reserve = yield* makeReserve(root, settings.cacheReserveBytes)
   const options = {

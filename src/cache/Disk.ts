@@ -55,15 +55,14 @@ export interface Disk {
     call: (fs: FileSystem.FileSystem) => Effect.Effect<A, PlatformError.PlatformError>,
   ) => Effect.Effect<A, CacheError>
   /**
-   * Makes a new file, as `writeNewFile`. The name lasts, too, unless it answers why not. One that comes too late, or that nobody waits for any more,
-   * gets none.
+   * Makes a new file, as `writeNewFile`. One that comes too late, or that nobody waits for any more, gets no name.
    */
-  readonly writeNew: (file: NewFile) => Effect.Effect<CacheError | undefined, CacheError>
+  readonly writeNew: (file: NewFile) => Effect.Effect<void, CacheError>
   /** Whether there is such a file, or that cannot be told in time. */
   readonly isThere: (path: string) => Effect.Effect<boolean>
   readonly stat: (path: string) => Effect.Effect<Stamp, CacheError>
-  /** Makes a rename or a new name in `directory` survive a loss of power. */
-  readonly syncDirectory: (directory: string) => Effect.Effect<void, CacheError>
+  /** Makes the names in `folder` survive a loss of power. */
+  readonly syncFolder: (folder: string) => Effect.Effect<void, CacheError>
 }
 
 /** What waits for calls, and no longer than `patience`. */
@@ -100,7 +99,15 @@ const makeWaiting = Effect.gen(function* () {
     within<A>(kind, operation, (done) =>
       runFork(Effect.mapError(call, CacheError.fromPlatform), { uninterruptible: true }).addObserver(done),
     )
-  return { ask, within }
+
+  const call = <A>(kind: keyof typeof patience, operation: string, call: () => Promise<A>) =>
+    within<A>(kind, operation, (done) => {
+      call().then(
+        (answer) => done(Effect.succeed(answer)),
+        (error: unknown) => done(Effect.fail(CacheError.fromNode(error))),
+      )
+    })
+  return { ask, call }
 })
 
 type Waiting = Effect.Success<typeof makeWaiting>
@@ -152,22 +159,18 @@ const guard = ({ ask }: Waiting, file: FileSystem.File, scope: Scope.Closeable) 
 }
 
 const makeWriteNew =
-  (calls: NewFileCalls, { within }: Waiting): Disk["writeNew"] =>
+  (calls: NewFileCalls, waiting: Waiting): Disk["writeNew"] =>
   (file) =>
     Effect.suspend(() => {
       let left: CacheError | undefined
       const leave = () => void (left = CacheError.broken("nobody waits for it any more"))
-      return within<CacheError | undefined>("writing", "write", (done) => {
-        writeNewFile(calls, file, () => left).then(
-          (unsynced) => done(Effect.succeed(unsynced === undefined ? undefined : CacheError.fromNode(unsynced))),
-          (error: unknown) => done(Effect.fail(CacheError.fromNode(error))),
-        )
-      }).pipe(Effect.onError(() => Effect.sync(leave)))
+      const write = waiting.call("writing", "write", () => writeNewFile(calls, file, () => left))
+      return Effect.onError(write, () => Effect.sync(leave))
     })
 
 export const makeDisk = Effect.fnUntraced(function* (fs: FileSystem.FileSystem) {
   const waiting = yield* makeWaiting
-  const { ask, within } = waiting
+  const { ask, call } = waiting
   const calls = yield* SystemCalls
   const opening = Effect.fnUntraced(function* (
     restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
@@ -206,13 +209,11 @@ export const makeDisk = Effect.fnUntraced(function* (fs: FileSystem.FileSystem) 
     writeNew: makeWriteNew(calls, waiting),
     isThere: (path) =>
       Effect.orElseSucceed(
-        within<boolean>("reading", "access", (done) => {
-          void calls.isThere(path).then((found) => done(Effect.succeed(found)))
-        }),
+        call("reading", "access", () => calls.isThere(path)),
         () => true,
       ),
     stat: (path) => Effect.map(ask("reading", "stat", fs.stat(path)), stamp),
-    syncDirectory: (directory) => Effect.scoped(Effect.flatMap(open(directory, "r"), (file) => file.sync)),
+    syncFolder: (folder) => call("writing", "sync", () => calls.syncFolder(folder)),
   }
   return disk
 })

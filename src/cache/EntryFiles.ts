@@ -130,7 +130,6 @@ const openWriter = Effect.fnUntraced(function* (
       const stamp = yield* secured(file, total)
       yield* folders.place(temp, key)
       state.committed = true
-      yield* folders.settle(key)
       return { metadata, ...stamp }
     }),
   }
@@ -145,12 +144,10 @@ export const makeEntryFiles = (options: {
   readonly root: string
   readonly scratch: ScratchFolder
   readonly maxBytes: number
-  /** A name that may not survive a loss of power: the entry is whole, but not for sure there. */
-  readonly onUnsynced: (error: CacheError) => Effect.Effect<void>
 }) => {
   const { disk, scratch, maxBytes } = options
   const folders = makeEntryFolders(options)
-  const { pathOf, shards, keysIn } = folders
+  const { pathOf, shards, keysIn, syncNames } = folders
 
   /** Fails with `EntryBroken` if the file is there but is not a whole entry of this key. */
   const open = Effect.fnUntraced(function* (key: CacheKey): Effect.fn.Return<OpenEntry, CacheError, Scope.Scope> {
@@ -180,6 +177,7 @@ export const makeEntryFiles = (options: {
         ),
     shards,
     keysIn,
+    syncNames,
     /** Gives its file the time `now`, in milliseconds since 1970. */
     touch: (key: CacheKey, now: number) =>
       disk.run("writing", "utimes", (fs) => fs.utimes(pathOf(key), now / 1_000, now / 1_000)),

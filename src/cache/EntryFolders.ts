@@ -7,34 +7,28 @@ import type { Disk } from "./Disk.ts"
  * Where entries are: `v1/<first two digits>/<key>` below `root`. A next layout gets a next folder.
  *
  * - `place`: gives a finished file the name of `key`, in a folder that is made when first needed
- * - `settle`: makes that name survive a loss of power
- * - `write`: both for what is in no file yet; see `Disk.writeNew`
+ * - `write`: the same for what is in no file yet; see `Disk.writeNew`
+ * - `syncNames`: makes all names that were given survive a loss of power. Where that fails, those that are left are for the next time
  * - `shards`: folders that hold entries
  */
 export type EntryFolders = ReturnType<typeof makeEntryFolders>
 
-export const makeEntryFolders = (options: {
-  readonly disk: Disk
-  readonly path: Path.Path
-  readonly root: string
-  /** A name that may not survive a loss of power: the entry is whole, but not for sure there. */
-  readonly onUnsynced: (error: CacheError) => Effect.Effect<void>
-}) => {
+export const makeEntryFolders = (options: { readonly disk: Disk; readonly path: Path.Path; readonly root: string }) => {
   const { disk, path, root } = options
   const layout = path.join(root, "v1")
   // Plain names below a path that is one already: `path.join` would look at each letter for each request.
   const shardOf = (key: CacheKey) => layout + path.sep + key.slice(0, 2)
   const pathOf = (key: CacheKey) => shardOf(key) + path.sep + key
   const made = new Set<string>()
-
-  const sync = (folder: string) => Effect.catch(disk.syncDirectory(folder), options.onUnsynced)
+  /** Folders with names that a loss of power may take: as many as there are folders, at most. */
+  const unsynced = new Set<string>()
 
   const makeShard = Effect.fnUntraced(function* (key: CacheKey) {
     const shard = shardOf(key)
     if (made.has(shard)) return
     yield* disk.run("writing", "makeDirectory", (fs) => fs.makeDirectory(shard, { recursive: true, mode: 0o700 }))
-    if (made.size === 0) yield* sync(root)
-    yield* sync(layout)
+    if (made.size === 0) unsynced.add(root)
+    unsynced.add(layout)
     made.add(shard)
   })
 
@@ -43,11 +37,9 @@ export const makeEntryFolders = (options: {
     return Effect.logWarning(`Folders of ${layout} were removed while they were in use, and are made again.`)
   })
 
-  const rename = (from: string, key: CacheKey) =>
-    Effect.andThen(
-      makeShard(key),
-      disk.run("writing", "rename", (fs) => fs.rename(from, pathOf(key))),
-    )
+  /** `give` gives an entry's file its name. */
+  const named = (key: CacheKey, give: Effect.Effect<void, CacheError>) =>
+    Effect.tap(Effect.andThen(makeShard(key), give), () => Effect.sync(() => unsynced.add(shardOf(key))))
 
   const namesIn = (folder: string) =>
     disk
@@ -56,22 +48,34 @@ export const makeEntryFolders = (options: {
 
   return {
     pathOf,
-    place: (from: string, key: CacheKey) =>
-      rename(from, key).pipe(whenGone(() => Effect.andThen(foldersGone, rename(from, key)))),
-    settle: (key: CacheKey) => sync(shardOf(key)),
-    write: Effect.fnUntraced(function* (temp: string, key: CacheKey, pieces: ReadonlyArray<Uint8Array>) {
-      const write = Effect.andThen(
-        makeShard(key),
-        disk.writeNew({ pieces, temp, path: pathOf(key), folder: shardOf(key) }),
-      )
-      const unsynced = yield* Effect.catch(write, (error) =>
+    place: (from: string, key: CacheKey) => {
+      const rename = disk.run("writing", "rename", (fs) => fs.rename(from, pathOf(key)))
+      return whenGone(() => Effect.andThen(foldersGone, named(key, rename)))(named(key, rename))
+    },
+    write: (temp: string, key: CacheKey, pieces: ReadonlyArray<Uint8Array>) => {
+      const write = named(key, disk.writeNew({ pieces, temp, path: pathOf(key) }))
+      return Effect.catch(write, (error) =>
         // Of the file at `temp` it would be the folder there that is gone.
         error.kind === "ENOENT" && error.operation === "rename"
           ? Effect.andThen(foldersGone, write)
           : Effect.fail(error),
       )
-      if (unsynced !== undefined) yield* options.onUnsynced(unsynced)
-    }),
+    },
+    syncNames: Effect.suspend(() =>
+      // Not the set itself: what gets names meanwhile would be come to again and again.
+      Effect.forEach(
+        [...unsynced],
+        (folder) => {
+          // Before it is synced: a name that is given meanwhile may come too late for that.
+          unsynced.delete(folder)
+          return disk.syncFolder(folder).pipe(
+            whenGone(() => Effect.void),
+            Effect.onError(() => Effect.sync(() => unsynced.add(folder))),
+          )
+        },
+        { discard: true },
+      ),
+    ),
     shards: Effect.map(namesIn(layout), (names) => names.filter((name) => /^[0-9a-f]{2}$/.test(name))),
     keysIn: (shard: string) =>
       Effect.map(namesIn(path.join(layout, shard)), (names) =>

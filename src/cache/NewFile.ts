@@ -10,21 +10,22 @@ import { withoutFirst } from "./Slice.ts"
  * - `isThere`: whether `path` is there, or cannot be known not to be
  * - `create`: opens a file that is not there yet, for its owner alone, and answers its descriptor. What is written to it is on the disk once `write`
  *   answers
- * - `openFolder`: a folder's descriptor, for `sync`
  * - `write`: all of `pieces`, one after the other
+ * - `syncFolder`: makes the names in it last
  */
 export interface NewFileCalls {
   readonly isThere: (path: string) => Promise<boolean>
   readonly create: (path: string) => Promise<number>
-  readonly openFolder: (path: string) => Promise<number>
   readonly write: (file: number, pieces: ReadonlyArray<Uint8Array>) => Promise<void>
-  readonly sync: (file: number) => Promise<void>
   readonly close: (file: number) => Promise<void>
   readonly rename: (from: string, to: string) => Promise<void>
   readonly remove: (path: string) => Promise<void>
+  readonly syncFolder: (path: string) => Promise<void>
 }
 
 const opened = promisify(open)
+const synced = promisify(fsync)
+const closed = promisify(close)
 
 /** `O_DSYNC`: each write waits for the disk, as `fdatasync` after it would in a call of its own. */
 const { O_CREAT, O_DSYNC, O_EXCL, O_WRONLY } = constants
@@ -45,12 +46,18 @@ const writeAll = (file: number, pieces: ReadonlyArray<Uint8Array>): Promise<void
 const ofNode: NewFileCalls = {
   isThere: (path) => new Promise((resolve) => access(path, (error) => resolve(error?.code !== "ENOENT"))),
   create: (path) => opened(path, O_CREAT | O_EXCL | O_WRONLY | O_DSYNC, 0o600),
-  openFolder: (path) => opened(path, "r"),
   write: writeAll,
-  sync: promisify(fsync),
-  close: promisify(close),
+  close: closed,
   rename: promisify(rename),
   remove: promisify(unlink),
+  syncFolder: async (path) => {
+    const folder = await opened(path, "r")
+    try {
+      await synced(folder)
+    } finally {
+      await closed(folder)
+    }
+  },
 }
 
 /** Tests put those of a file system of their own in the place of Node's. */
@@ -61,18 +68,17 @@ export interface NewFile {
   readonly pieces: ReadonlyArray<Uint8Array>
   readonly temp: string
   readonly path: string
-  readonly folder: string
 }
 
 /**
- * Writes a new file at `temp` and gives it its name `path` once the disk has all of it; then makes the name last, and answers why that failed, if
- * it did. Where it fails, or nobody waits for it any more, the file is removed.
+ * Writes a new file at `temp` and gives it its name `path` once the disk has all of it. Where it fails, or nobody waits for it any more, the file is
+ * removed.
  */
 export const writeNewFile = async (
   calls: NewFileCalls,
-  { folder, path, pieces, temp }: NewFile,
+  { path, pieces, temp }: NewFile,
   isLeft: () => Error | undefined,
-): Promise<unknown> => {
+): Promise<void> => {
   try {
     const file = await calls.create(temp)
     try {
@@ -86,20 +92,5 @@ export const writeNewFile = async (
   } catch (error) {
     await calls.remove(temp).catch(() => undefined)
     throw error
-  }
-  return lasting(calls, folder)
-}
-
-const lasting = async (calls: NewFileCalls, folder: string): Promise<unknown> => {
-  try {
-    const opened = await calls.openFolder(folder)
-    try {
-      await calls.sync(opened)
-    } finally {
-      await calls.close(opened)
-    }
-    return undefined
-  } catch (error) {
-    return error
   }
 }

@@ -17,7 +17,11 @@ const test = (
       const memory = makeMemoryFileSystem()
       const faulty = yield* makeFaulty.pipe(Effect.provideService(FileSystem.FileSystem, memory.fs))
       yield* memory.fs.makeDirectory("/d")
-      const disk = yield* Effect.provideService(makeDisk(faulty.fs), SystemCalls, callsOf(faulty.fs))
+      const disk = yield* Effect.provideService(
+        makeDisk(faulty.fs),
+        SystemCalls,
+        callsOf(faulty.fs, yield* Effect.context<never>()),
+      )
       yield* body({ disk, faulty, memory })
     }),
   )

@@ -65,11 +65,10 @@ const mostOfMiss = {
   // The engine keeps its connection. A machine that takes minutes for this asks it for its voices and its health meanwhile.
   connections: 0.5,
   clientWrites: 16,
-  // The file, its folder and, while that is new, the one above.
-  fileOpens: 3.5,
+  fileOpens: 1.5,
+  // It is synced by itself.
   fileWrites: 1.5,
-  // The folder and, while that is new, the one above. Each write to the file is synced by itself.
-  fileSyncs: 2.5,
+  fileSyncs: 0.5,
   // Reserved, and charged; what is out is said with the next, or on a slow machine before it.
   commits: 3,
   ledgerSyncs: 1.5,

@@ -1,13 +1,14 @@
-import { Effect, Exit, FileSystem, Layer, Scope } from "effect"
+import { type Context, Effect, Exit, FileSystem, Layer, Scope } from "effect"
 import { type NewFileCalls, SystemCalls } from "../../src/cache/NewFile.ts"
 
-/** What a new file takes, of a file system that is not Node's own. */
-export const callsOf = (fs: FileSystem.FileSystem): NewFileCalls => {
+/** What a new file takes, of a file system that is not Node's own. Where it sleeps, it does so by the clock of `context`. */
+export const callsOf = (fs: FileSystem.FileSystem, context: Context.Context<never>): NewFileCalls => {
+  const runPromise = Effect.runPromiseWith(context)
   const opened = new Map<number, { readonly file: FileSystem.File; readonly scope: Scope.Closeable }>()
   let last = 0
   // A failure carries what the system said, as Node's own do.
   const run = <A, E extends { readonly reason: object }>(call: Effect.Effect<A, E>): Promise<A> =>
-    Effect.runPromise(
+    runPromise(
       Effect.mapError(call, ({ reason }) =>
         Object.assign("cause" in reason ? (reason.cause as Error) : new Error(), {
           syscall: "method" in reason ? reason.method : "",
@@ -25,19 +26,23 @@ export const callsOf = (fs: FileSystem.FileSystem): NewFileCalls => {
     return last
   }
   return {
-    isThere: (path) => Effect.runPromise(Effect.orElseSucceed(fs.exists(path), () => true)),
+    isThere: (path) => runPromise(Effect.orElseSucceed(fs.exists(path), () => true)),
     create: (path) => open(path, "wx+"),
-    openFolder: (path) => open(path, "r"),
     write: (file, pieces) => {
       const { file: one } = opened.get(file)!
       return run(Effect.andThen(one.writeAll(Buffer.concat(pieces)), one.sync))
     },
-    sync: (file) => run(opened.get(file)!.file.sync),
-    close: (file) => Effect.runPromise(Scope.close(opened.get(file)!.scope, Exit.void)),
+    close: (file) => runPromise(Scope.close(opened.get(file)!.scope, Exit.void)),
     rename: (from, to) => run(fs.rename(from, to)),
     remove: (path) => run(fs.remove(path, { force: true })),
+    syncFolder: (path) => run(Effect.scoped(Effect.flatMap(fs.open(path, { flag: "r" }), (folder) => folder.sync))),
   }
 }
 
 /** `SystemCalls` over the `FileSystem` that is there. */
-export const layerCalls = Layer.effect(SystemCalls, Effect.map(FileSystem.FileSystem, callsOf))
+export const layerCalls = Layer.effect(
+  SystemCalls,
+  Effect.gen(function* () {
+    return callsOf(yield* FileSystem.FileSystem, yield* Effect.context<never>())
+  }),
+)

@@ -3,7 +3,8 @@
 //
 // - `clientWrites`: writes handed to the system on connections that clients opened
 // - `connections`: that the gateway opened
-// - `fileWrites`, `fileSyncs`, `fileOpens`, `fileReads`: calls about files, whichever they are, but for standard output
+// - `fileWrites`, `fileSyncs`, `fileOpens`, `fileReads`: calls about files, whichever they are, but for standard output. Folders, whose names are
+//   made to last every half minute, are none
 // - `commits`: transactions of the ledger
 // - `ledgerSyncs`: how often its log was put on the disk
 // - `messages`: sent from one thread to another; what an owner sends to its thread counts twice
@@ -55,9 +56,14 @@ for (const method of ["_write", "_writev"])
 watch(Socket.prototype, "connect", () => count("connections"))
 
 for (const method of ["write", "writev"]) watch(fs, method, (_, descriptor) => descriptor !== 1 && count("fileWrites"))
-for (const method of ["fsync", "fdatasync"]) watch(fs, method, () => count("fileSyncs"))
+for (const method of ["fsync", "fdatasync"])
+  watch(fs, method, (_, file) => fs.fstatSync(file as number).isDirectory() || count("fileSyncs"))
 watch(fs, "fdatasyncSync", () => count("ledgerSyncs"))
-watch(fs, "open", () => count("fileOpens"))
+watch(
+  fs,
+  "open",
+  (_, path) => fs.statSync(path as string, { throwIfNoEntry: false })?.isDirectory() || count("fileOpens"),
+)
 watch(fs, "read", () => count("fileReads"))
 syncBuiltinESMExports()
 
