@@ -1,5 +1,5 @@
 import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Schedule, Scope } from "effect"
-import { randomUUID } from "node:crypto"
+import { randomUUIDv7 } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import { tracedFn } from "../telemetry/Spans.ts"
 import type { BillingError } from "./BillingError.ts"
@@ -15,6 +15,9 @@ import type { Abandoned, Served, Usage } from "./Usage.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { anonymous } from "./Account.ts"
+
+/** The ids of holds, and of charges, which are named by them, follow each other in time: the ledger writes at one place, not all over its tables. */
+const newHoldId = () => `hold_${randomUUIDv7()}`
 
 /**
  * How a request was served, which sets its price.
@@ -142,7 +145,7 @@ const makeLaying = (
   const lay = (usage: Usage) =>
     Effect.contextWith((context: Context.Context<Scope.Scope>) => {
       const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
-      const holdId = `hold_${randomUUID()}`
+      const holdId = newHoldId()
       // Before the hold is made, so that an interruption finds it whether or not the ledger got to make it.
       // Not `Effect.addFinalizer`, which copies what the request carries.
       const closing = Scope.addFinalizerExit(Context.get(context, Scope.Scope), (exit) => {
@@ -294,7 +297,7 @@ const make = Effect.gen(function* () {
 const freeHold = Effect.fnUntraced(function* (usage: Usage) {
   const { accountId, keyId } = yield* Payer
   const now = yield* Clock.currentTimeMillis
-  const id = `hold_${randomUUID()}`
+  const id = newHoldId()
   const hold: Hold = {
     id,
     claim: id,

@@ -156,6 +156,13 @@ const migrations: ReadonlyArray<string> = [
   `
   ALTER TABLE keys ADD COLUMN priority TEXT NOT NULL DEFAULT 'normal' CHECK (priority IN ('live', 'normal', 'bulk'));
   `,
+  // One list of the holds that are live, which are few at a time, for what an account has held and for what is overdue: each hold is written into it
+  // and out of it.
+  `
+  DROP INDEX holds_live;
+  DROP INDEX holds_due;
+  CREATE INDEX holds_live ON holds (account_id, key_id, amount, expires_at) WHERE state = 'held';
+  `,
 ]
 
 const pragma = (db: DatabaseSync, name: string): unknown => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]
