@@ -79,17 +79,20 @@ export const writeNewFile = async (
   { path, pieces, temp }: NewFile,
   isLeft: () => Error | undefined,
 ): Promise<void> => {
+  let closed: Promise<unknown> = Promise.resolve()
   try {
     const file = await calls.create(temp)
     try {
       await calls.write(file, pieces)
     } finally {
-      await calls.close(file)
+      // Nothing is left to be written by then, so that its failure says nothing, and the name need not wait for it.
+      closed = calls.close(file).catch(() => undefined)
     }
     const left = isLeft()
     if (left !== undefined) throw left
-    await calls.rename(temp, path)
+    await Promise.all([calls.rename(temp, path), closed])
   } catch (error) {
+    await closed
     await calls.remove(temp).catch(() => undefined)
     throw error
   }

@@ -40,6 +40,9 @@ export interface Load {
 /** As many as there are when people are spoken to: each comes on a connection of its own and does not come again at once. */
 export const calm: Load = { clients: 4, pause: 20, keepAlive: false }
 
+/** The same from more clients, which warms a program up in less time: as fast as it goes, its memory would grow to another size. */
+export const brisk: Load = { ...calm, clients: 16 }
+
 /** As fast as it goes. */
 export const full: Load = { clients: 8, pause: 0, keepAlive: true }
 

@@ -1,6 +1,6 @@
-import { type Asked, drive, type Load, type Turn } from "./Drive.ts"
+import { type Asked, brisk, calm, drive, type Load, type Turn } from "./Drive.ts"
 
-/** How often and how long each program is driven. */
+/** How often and how long each program is driven. V8 compiles what is run once a request until it has run some thousand times. */
 export interface Pace {
   readonly rounds: number
   readonly seconds: number
@@ -30,8 +30,8 @@ export const median = (values: ReadonlyArray<number>): number => {
 }
 
 /**
- * Drives what is asked in turn, A B C A B C: what slows the machine for a while then slows all of them. The first turn of each warms it up
- * and does not count.
+ * Drives what is asked in turn, A B C A B C: what slows the machine for a while then slows all of them. Before, each is warmed
+ * up, which does not count.
  */
 export const inTurn = async (
   asked: ReadonlyArray<Asked>,
@@ -40,11 +40,14 @@ export const inTurn = async (
   onTurn: (name: string) => void,
 ): Promise<ReadonlyArray<Medians>> => {
   const turns = asked.map((): Array<Turn> => [])
-  for (let round = 0; round <= rounds; round++) {
+  for (const one of asked) {
+    onTurn(`${one.program.name} warms up`)
+    await (load === calm ? drive(one, brisk, warmUpSeconds) : drive(one, load, Math.ceil(warmUpSeconds / 4)))
+  }
+  for (let round = 1; round <= rounds; round++) {
     for (const [index, one] of asked.entries()) {
-      onTurn(`${one.program.name} ${round === 0 ? "warms up" : `${round}/${rounds}`}`)
-      const turn = await drive(one, load, round === 0 ? warmUpSeconds : seconds)
-      if (round > 0) turns[index]!.push(turn)
+      onTurn(`${one.program.name} ${round}/${rounds}`)
+      turns[index]!.push(await drive(one, load, seconds))
     }
   }
   return asked.map(({ program }, index) => {

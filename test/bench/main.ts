@@ -53,7 +53,7 @@ const cases = all.filter(
   ({ limited = false, name }) => name.includes(values.case) && (limited || !values.quick || values.case !== ""),
 )
 
-const pace = values.quick ? { rounds: 1, seconds: 1, warmUpSeconds: 1 } : { rounds: 5, seconds: 2, warmUpSeconds: 4 }
+const pace = values.quick ? { rounds: 1, seconds: 1, warmUpSeconds: 4 } : { rounds: 5, seconds: 2, warmUpSeconds: 15 }
 
 /** One line that is written over on a terminal, a line for each case elsewhere. */
 const progress = (doing: string) => {
