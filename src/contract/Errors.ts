@@ -251,8 +251,17 @@ export const Errors = {
     type: "service_unavailable_error",
     code: "server_is_overloaded",
     message: () => "The gateway is busy with other requests. Try again shortly.",
-    when: "More uploads are unfinished, or wait to be decoded, than the gateway can take. Comes with `Retry-After`.",
+    when: "More uploads are unfinished, or wait to be decoded, than the gateway can take, or 10,000 requests are under way. Comes with `Retry-After`.",
     example: [],
+  }),
+  tooManyPipelined: kind<[limit: number]>({
+    status: 429,
+    type: "rate_limit_error",
+    code: "too_many_pipelined",
+    message: (limit) =>
+      `More than ${limit} requests were sent on one connection without waiting for an answer. None of them is answered.`,
+    when: "A client pipelines without end. The connection is closed. Comes with `Retry-After`.",
+    example: [100],
   }),
   engineUnreachable: kind<[engine: Engine]>({
     status: 502,

@@ -8,6 +8,7 @@ import { causeFault, errorResponse, maxJsonBytes } from "./ErrorAnswers.ts"
 import { Errors } from "../contract/Errors.ts"
 import type { KnownRoutes } from "./KnownRoutes.ts"
 import { hasRest } from "./connection/NodeResponse.ts"
+import { surplusFault } from "./connection/UnderWay.ts"
 import {
   beginSpan,
   begunRequest,
@@ -16,6 +17,7 @@ import {
   CurrentNotes,
   type EndedRequest,
   endSpan,
+  isAskedForEver,
   logBegun,
   loggable,
   logRequest,
@@ -54,7 +56,7 @@ export const frontDoor = (
     const { id, path, route, noted } = come
     const watched = watch && begunRequest(watch, { id, method: request.method, path, route, noted })
 
-    const refused = Option.orElse(hostFault(request), () => rules.refusal(request))
+    const refused = Option.orElse(surplus(request, path) ?? hostFault(request), () => rules.refusal(request))
     const answer = Option.isSome(refused)
       ? Effect.succeed(errorResponse(refused.value))
       : route !== undefined && encoded(request)
@@ -117,6 +119,15 @@ const sent = (
   }
   // A small body is often here already, unless its request was handled before the parser came to it.
   return isArriving(request) ? Effect.andThen(Effect.yieldNow, Effect.suspend(leave)) : leave()
+}
+
+/** Who asks for the gateway's health is told it also while there is no room for more. */
+const surplus = (
+  { source }: HttpServerRequest.HttpServerRequest,
+  path: string,
+): Option.Option<ApiError> | undefined => {
+  const fault = surplusFault(source)
+  return fault === undefined || isAskedForEver(path) ? undefined : Option.some(fault)
 }
 
 /** RFC 9110, 7.2 and RFC 3986, 3.2.2: a name or an address, and a port. As everywhere, one that is empty is none. */

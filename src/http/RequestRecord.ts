@@ -102,10 +102,10 @@ export const codeOf = ({ body, status }: HttpServerResponse.HttpServerResponse):
 }
 
 /** Asked every few seconds for ever, by balancers, orchestrators and Prometheus. */
-const asked = /^\/(health\/|metrics$)/
+export const isAskedForEver = (path: string): boolean => /^\/(health\/|metrics$)/.test(path)
 
 const levelOf = ({ response, path }: EndedRequest): "Debug" | "Info" | "Warn" =>
-  asked.test(path) ? "Debug" : response.status >= 500 ? "Warn" : "Info"
+  isAskedForEver(path) ? "Debug" : response.status >= 500 ? "Warn" : "Info"
 
 const lines = {
   Debug: Effect.logDebug("Request"),

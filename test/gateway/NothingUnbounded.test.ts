@@ -13,7 +13,7 @@ import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
 import type { NimFault } from "../../src/nim/NimFault.ts"
 import { postSpeech, startAviary } from "../support/aviary.ts"
 import { NimTest } from "../support/nim.ts"
-import { rawConnection } from "../support/rawHttp.ts"
+import { jsonPost, rawConnection } from "../support/rawHttp.ts"
 
 const decode = Schema.decodeUnknownSync(ErrorEnvelope)
 
@@ -201,6 +201,28 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         ])
         abort.abort()
         yield* nim.setFaults([])
+      }),
+    )
+
+    it.effect("requests on one connection: 100 that wait for their answers", () =>
+      Effect.gen(function* () {
+        const nim = yield* NimTest
+        yield* nim.setFaults([{ kind: "hang", route: "synthesize_online" }])
+        const { port, strays } = yield* startAviary(nim)
+        const connection = yield* rawConnection(port)
+        connection.socket.write(
+          jsonPost("/v1/audio/speech", { model: "tts-1", voice: "alloy", input: "All." }).repeat(500),
+        )
+        const { received } = yield* connection.closed
+        const [head = "", body = ""] = received.toString().split("\r\n\r\n")
+        expect(head).toMatch(/^HTTP\/1\.1 429 [^]*\r\nretry-after: 5$/)
+        expect(decode(JSON.parse(body)).error.code).toBe("too_many_pipelined")
+        yield* Effect.repeat(nim.calls, {
+          until: ({ working }) => working === 0,
+          schedule: Schedule.spaced("10 millis"),
+        })
+        yield* nim.setFaults([])
+        expect(yield* strays).toEqual([])
       }),
     )
 

@@ -2,7 +2,7 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Socket } from "node:net"
 import type { ApiError } from "../../contract/ApiError.ts"
 import { Errors } from "../../contract/Errors.ts"
-import { callOff, isLingering, linger, responseOn } from "./NodeResponse.ts"
+import { callOff, callOffBehind, isLingering, linger, responseAtTurn, responseOn } from "./NodeResponse.ts"
 import { requestId } from "../RequestRecord.ts"
 
 const errorOf = (code: string | undefined): ApiError => {
@@ -25,7 +25,7 @@ const headersOf = (body: string) => ({
 
 const written = (error: ApiError): string => {
   const body = JSON.stringify(error.envelope)
-  const headers = Object.entries(headersOf(body)).map(([name, value]) => `${name}: ${value}`)
+  const headers = Object.entries({ ...headersOf(body), ...error.headers }).map(([name, value]) => `${name}: ${value}`)
   return [`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`, ...headers, "", body].join("\r\n")
 }
 
@@ -49,6 +49,20 @@ const isOwed = (response: ServerResponse | undefined): boolean =>
 const answer = (socket: Socket, error: ApiError): void => {
   socket.write(written(error))
   linger(socket)
+}
+
+/**
+ * Closes `socket` and calls off every request on it; `fault` is said in the place of their answers, unless one has begun. Not
+ * from within its parser.
+ */
+export const dismiss = (socket: Socket, fault: () => ApiError): void => {
+  if (socket.destroyed || isLingering(socket)) return
+  const response = responseAtTurn(socket)
+  if (response === undefined || response.headersSent || !socket.writable) return callOff(socket)
+  response.detachSocket(socket)
+  response.destroy()
+  callOffBehind(socket)
+  answer(socket, fault())
 }
 
 /**

@@ -64,6 +64,9 @@ const latest = Symbol("the latest response")
 /** On a response: the one that waits for it, so that whoever has the socket leads to all that are owed on it. */
 const behind = Symbol("the response behind")
 
+/** On a response: its number among those of its connection since nothing was owed there. */
+const place = Symbol("the place in line")
+
 /** On a socket: the response whose turn it is, the first that is still owed. */
 const atTurn = Symbol("the response at its turn")
 
@@ -75,24 +78,41 @@ export const responseOn = (socket: Socket): ServerResponse | undefined => (socke
 /** The response that is being written on `socket`, or is the next to be. */
 export const responseAtTurn = (socket: Socket): ServerResponse | undefined => (socket as Marked)[atTurn]
 
+/** How many responses are owed on `socket`. */
+export const owedOn = (socket: Socket): number => {
+  const { [atTurn]: first, [latest]: last } = socket as Marked
+  return first === undefined || last === undefined ? 0 : last[place] - first[place] + 1
+}
+
+/** Ends every response that is owed on `socket`, from the one at its turn on. */
+export const callOffBehind = (socket: Socket): void => {
+  const marked: Marked = socket
+  for (let owed = marked[atTurn]; owed !== undefined; owed = owed[behind]) owed.destroy()
+  marked[atTurn] = undefined
+}
+
 /**
  * Closes `socket` and ends every response that is owed on it. Node does the latter itself, but not once it has let go of the socket: of
  * several responses it ends the first one then.
  */
 export const callOff = (socket: Socket): void => {
-  for (let owed = (socket as Marked)[atTurn]; owed !== undefined; owed = owed[behind]) owed.destroy()
+  callOffBehind(socket)
   socket.destroy()
 }
 
 /** Node's response, but for two of its endings. It is what the server answers with, so they hold for whoever answers. */
 export class NodeResponse extends ServerResponse {
-  [behind]: NodeResponse | undefined
+  [behind]: NodeResponse | undefined;
+  [place] = 1
 
   constructor(...made: ConstructorParameters<typeof ServerResponse>) {
     super(...made)
     const marked = this.req.socket as Marked
     const before = marked[latest]
-    if (before !== undefined && !before.writableFinished) before[behind] = this
+    if (before !== undefined) {
+      this[place] = before[place] + 1
+      if (!before.writableFinished) before[behind] = this
+    }
     marked[latest] = this
   }
 

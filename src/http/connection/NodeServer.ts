@@ -7,23 +7,12 @@ import { answerHalfClosed } from "./HalfClosed.ts"
 import { NodeResponse } from "./NodeResponse.ts"
 import { Settings } from "../../Settings.ts"
 import { cutStalledReaders } from "../StalledReaders.ts"
+import { boundUnderWay, MostUnderWay } from "./UnderWay.ts"
 
 /** Ends when the server begins to close: for answers that would never end by themselves. Without a server of ours it never does. */
 export const Closing = Context.Reference<Effect.Effect<void>>("aviary/http/connection/Closing", {
   defaultValue: () => Effect.never,
 })
-
-/**
- * Once a server has been told to close, Node lets go of idle connections only at that moment. One whose last request ends
- * afterwards would be kept for its next, and the stop would wait out the whole grace period for it.
- */
-const closeIdleWhileStopping = (server: Server): void => {
-  server.on("request", (_request, response) => {
-    response.once("close", () => {
-      if (!server.listening) setImmediate(() => server.closeIdleConnections())
-    })
-  })
-}
 
 /** What ends the grace period of a stop before its time; nothing unless it is provided. */
 export const Hurry = Context.Reference<Effect.Effect<void>>("aviary/http/connection/NodeServer/Hurry", {
@@ -59,7 +48,7 @@ export const layer = Layer.merge(
       answerClientErrors(server)
       yield* answerHalfClosed(server)
       yield* cutStalledReaders(server, readerTimeout)
-      closeIdleWhileStopping(server)
+      boundUnderWay(server, yield* MostUnderWay)
       const hurry = yield* Hurry
       const { address, serve } = yield* NodeHttpServer.make(() => server, {
         host,
