@@ -100,7 +100,9 @@ export const callOff = (socket: Socket): void => {
   socket.destroy()
 }
 
-/** Node's response, but for two of its endings. It is what the server answers with, so they hold for whoever answers. */
+const untold = () => {}
+
+/** Node's response, but for two of its endings, and for what stops the reading. It is what the server answers with, so they hold for whoever answers. */
 export class NodeResponse extends ServerResponse {
   [behind]: NodeResponse | undefined;
   [place] = 1
@@ -114,6 +116,18 @@ export class NodeResponse extends ServerResponse {
       if (!before.writableFinished) before[behind] = this
     }
     marked[latest] = this
+  }
+
+  /**
+   * Where Node is told how much waits behind another answer. It would no longer read from the socket after 64 KB, and a socket that is
+   * not read from does not tell that the client has left; how many wait is bounded in `UnderWay.ts`.
+   */
+  get _onPendingData(): () => void {
+    return untold
+  }
+
+  set _onPendingData(_: unknown) {
+    // Node sets it for every response.
   }
 
   override assignSocket(socket: Socket): void {
@@ -141,6 +155,8 @@ export class NodeResponse extends ServerResponse {
     if (hasRest(this.req)) {
       this.shouldKeepAlive = false
       this.once("prefinish", () => lingersIfUnread(this))
+      // Unread it would keep the socket from being read, and so from telling that the client has left, until its turn.
+      if (this.socket === null) this.req.resume()
     }
     if (this.req.httpVersion === "1.0") resetsUnlessWhole(this.req.socket)
     return Reflect.apply(super.writeHead, this, head)

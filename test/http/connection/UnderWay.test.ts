@@ -107,3 +107,24 @@ it.live("what is beyond it and would wait behind others closes its connection", 
     expect(yield* heard(2)).toEqual(["begun", "called off"])
   }),
 )
+
+const largeBody = "POST /v1/nowhere HTTP/1.1\r\nhost: localhost\r\ncontent-length: 400000\r\n\r\n"
+
+it.live.each([
+  ["large answers wait", "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(4)],
+  ["a body waits that nobody reads", `${largeBody}${"x".repeat(300_000)}`],
+] as const)("a client that leaves while %s behind its speech is noticed", ([, behind]) =>
+  Effect.gen(function* () {
+    const { port, heard } = yield* boundedGateway()
+    const { socket } = yield* rawConnection(port)
+    socket.write(hello)
+    yield* heard(1)
+    socket.write(behind)
+    // By then it is with the gateway.
+    const another = yield* rawConnection(port)
+    another.socket.write(live)
+    yield* another.seen('{"status":"live"}')
+    socket.resetAndDestroy()
+    expect(yield* heard(1)).toEqual(["called off"])
+  }),
+)
