@@ -2,6 +2,7 @@ import { Clock, Duration, Effect, Exit, FileSystem, Option, Path, Scope, Stream 
 import { Scratch } from "../scratch/Scratch.ts"
 import { Settings } from "../Settings.ts"
 import type { AtomicCache } from "./AtomicCache.ts"
+import { type Completeness, makeCompleteness } from "./Completeness.ts"
 import { makeDisk } from "./Disk.ts"
 import { type Committed, makeEntryFiles, type OpenEntry } from "./EntryFiles.ts"
 import { type Limits, makeLimits } from "./Limits.ts"
@@ -182,9 +183,15 @@ const makeFromMemory = ({ files, memory, forget }: Stock, maxAgeMillis: number) 
 const makeGet = Effect.fnUntraced(function* (
   stock: Stock,
   removing: Removing,
-  options: { readonly trouble: Trouble; readonly enabled: boolean; readonly maxAgeMillis: number },
+  options: {
+    readonly completeness: Completeness
+    readonly trouble: Trouble
+    readonly enabled: boolean
+    readonly maxAgeMillis: number
+  },
 ) {
   const { files, recency } = stock
+  const { completeness } = options
   const scope = yield* Effect.scope
   const fromMemory = makeFromMemory(stock, options.maxAgeMillis)
   const fromDisk = makeFromDisk(stock, removing, options)
@@ -198,9 +205,13 @@ const makeGet = Effect.fnUntraced(function* (
     return Effect.as(Effect.forkIn(Effect.ignore(files.touch(key, now)), scope), found)
   }
 
+  /** What is not known here another gateway may have made. */
+  const mayBeThere = (key: CacheKey) =>
+    Effect.flatMap(completeness.is, (isKnown) => (isKnown ? Effect.succeed(false) : files.isThere(key)))
+
   const look = Effect.fnUntraced(function* (key: CacheKey) {
     const hot = yield* fromMemory.checked(key)
-    if (Option.isNone(hot) && recency.get(key) === undefined && !(yield* files.isThere(key))) return hot
+    if (Option.isNone(hot) && recency.get(key) === undefined && !(yield* mayBeThere(key))) return hot
     const found = Option.isSome(hot) ? hot : yield* fromDisk(key)
     return Option.isNone(found) ? found : yield* used(key, found, yield* Clock.currentTimeMillis)
   })
@@ -222,15 +233,13 @@ export const makeFiles = Effect.gen(function* () {
   const enabled = maxBytes > 0
   const root = settings.cacheDir ?? path.join(settings.dataDir, "cache")
   const trouble = makeTrouble()
-  const files = makeEntryFiles({
-    disk: yield* makeDisk(yield* FileSystem.FileSystem),
-    path,
-    root,
-    scratch: (yield* Scratch).cache,
-    maxBytes,
-  })
+  const { cache: scratch } = yield* Scratch
+  const disk = yield* makeDisk(yield* FileSystem.FileSystem)
+  const files = makeEntryFiles({ disk, path, root, scratch, maxBytes })
   const reserve = yield* makeReserve(root, settings.cacheReserveBytes)
   const options = {
+    completeness: yield* makeCompleteness(scratch.unshared),
+    scratch,
     reserve,
     trouble,
     enabled,

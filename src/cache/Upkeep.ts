@@ -1,6 +1,8 @@
 import { Duration, Effect, Random, Schedule } from "effect"
+import type { ScratchFolder } from "../scratch/ScratchFolder.ts"
 import { whenGone } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
+import type { Completeness } from "./Completeness.ts"
 import { verify } from "./EntryChecksum.ts"
 import type { Limits } from "./Limits.ts"
 import type { Removing } from "./Removing.ts"
@@ -41,10 +43,11 @@ const makeScanShard = ({ files, recency }: Stock) =>
   })
 
 /** Brings what we know in line with the directory, which other gateways may share. */
-const makeScan = (stock: Stock, { expire, trim }: Limits, trouble: Trouble) => {
+const makeScan = (stock: Stock, { expire, trim }: Limits, options: Options) => {
+  const { completeness, scratch, trouble } = options
   const { files, recency, life, forget } = stock
   const scanShard = makeScanShard(stock)
-  return Effect.gen(function* () {
+  const read = Effect.gen(function* () {
     recency.beginRound()
     for (const shard of yield* files.shards) yield* scanShard(shard)
     let gone = 0
@@ -52,6 +55,11 @@ const makeScan = (stock: Stock, { expire, trim }: Limits, trouble: Trouble) => {
       forget(key)
       if (++gone % 10_000 === 0) yield* Effect.yieldNow
     }
+  })
+  return Effect.gen(function* () {
+    // Others see by it that entries may come from here, before there is one.
+    yield* Effect.ignore(scratch.check)
+    yield* completeness.reading(read)
     life.scanned = true
     yield* expire
     yield* trim()
@@ -77,6 +85,13 @@ const makeScrub = ({ files, recency }: Stock, { unread }: Removing) => {
   })
 }
 
+interface Options {
+  readonly completeness: Completeness
+  readonly reserve: Reserve
+  readonly scratch: ScratchFolder
+  readonly trouble: Trouble
+}
+
 /** Nothing that happens in the background may end it. */
 const always = (task: Effect.Effect<unknown>) =>
   Effect.catchCause(task, (cause) => Effect.logError("The cache's upkeep failed and goes on.", cause))
@@ -86,11 +101,11 @@ export const startUpkeep = Effect.fnUntraced(function* (
   stock: Stock,
   removing: Removing,
   limits: Limits,
-  options: { readonly reserve: Reserve; readonly trouble: Trouble },
+  options: Options,
 ) {
   const { reserve, trouble } = options
   const keepReserve = Effect.flatMap(reserve.lacking(), (lacking) => (lacking > 0 ? limits.trim() : Effect.void))
-  const scan = makeScan(stock, limits, trouble)
+  const scan = makeScan(stock, limits, options)
   const scrub = makeScrub(stock, removing)
   const syncNames = Effect.catch(stock.files.syncNames, (error) => trouble.report("make a rename last", error))
   yield* Effect.forkScoped(Effect.schedule(always(syncNames), Schedule.spaced(namesInterval)))

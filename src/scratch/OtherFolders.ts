@@ -66,8 +66,8 @@ const makeStrays = (sight: Effect.Success<ReturnType<typeof makeSight>>) => {
 }
 
 /**
- * What is in the folder `all`, where the folder `own` belongs to this process, `self`. `files`, `others`, `sweep` and
- * `inherit` are as in `ScratchFolder`.
+ * What is in the folder `all`, where the folder `own` belongs to this process, `self`. `files`, `others`, `sweep`,
+ * `unshared` and `inherit` are as in `ScratchFolder`.
  */
 export const makeOtherFolders = Effect.fnUntraced(function* (
   all: string,
@@ -127,5 +127,11 @@ export const makeOtherFolders = Effect.fnUntraced(function* (
     return swept
   })
 
-  return { files, others, sweep }
+  const unshared = Effect.gen(function* () {
+    if ((yield* folders).some((one) => one !== own)) return undefined
+    const { ino, mtime } = yield* patiently("stat", fs.stat(all))
+    return `${Option.getOrElse(ino, () => 0n)} ${Option.getOrUndefined(mtime)?.getTime()}`
+  }).pipe(Effect.orElseSucceed(() => undefined))
+
+  return { files, others, sweep, unshared }
 })

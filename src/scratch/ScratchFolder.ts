@@ -17,6 +17,8 @@ const sweepInterval = "1 minute"
  * - `files`: the paths of all files that are there, of this process and of all others
  * - `others`: the folders of other processes, what can be seen of those, and when they last showed that theirs is in use
  * - `check`: whether the folder can be written to; makes it where somebody removed it
+ * - `unshared`: the same text as before where no other process has a folder, and none came or left since then; undefined where one has, or nothing
+ *   can be told
  * - `sweep`: removes the folders of processes that are no more; their number
  */
 export interface ScratchFolder {
@@ -27,6 +29,7 @@ export interface ScratchFolder {
   readonly others: Effect.Effect<ReadonlyArray<OtherFolder>, PlatformError.PlatformError>
   readonly check: Effect.Effect<void, PlatformError.PlatformError>
   readonly sweep: Effect.Effect<number, PlatformError.PlatformError>
+  readonly unshared: Effect.Effect<string | undefined>
 }
 
 /**

@@ -38,6 +38,13 @@ const tempFiles = (directory: string) => {
   }
 }
 
+/** Those that are nobody's: a cache that is open has one folder, with nothing in it but whose it is. */
+const strays = (directory: string) => {
+  const names = tempFiles(directory)
+  const living = names.find((name) => names.includes(`${name}/owner.json`))
+  return names.filter((name) => name !== living && name !== `${living}/owner.json`)
+}
+
 /** As if the process that owned the temporary folders were gone; here it is this one, which lives on. */
 const bereave = (directory: string) => {
   for (const name of tempFiles(directory)) {
@@ -77,8 +84,7 @@ const fly = Effect.fnUntraced(function* (directory: string, { scene, fault, at, 
     scope,
   )
   const flights = yield* Effect.provide(Flights, context)
-  const cache = yield* Effect.provide(AtomicCache, context)
-  yield* cache.stats.pipe(Effect.tap(turn), Effect.repeat({ until: (stats) => stats.scanned }))
+  yield* Effect.provide(isOpen, context)
   faulty.plan((n) => (n === at ? fault : undefined))
   const gate = yield* Latch.make(scene !== "abort")
   const gone = yield* Deferred.make<void>()
@@ -128,13 +134,19 @@ const fly = Effect.fnUntraced(function* (directory: string, { scene, fault, at, 
   return { met: met(), heard, calls: [...faulty.calls] }
 })
 
+/** Has read its directory, and shows that it may write there. */
+const isOpen = Effect.gen(function* () {
+  const cache = yield* AtomicCache
+  yield* cache.stats.pipe(Effect.tap(turn), Effect.repeat({ until: (stats) => stats.scanned }))
+})
+
 const afterwards = Effect.fnUntraced(function* (directory: string) {
   bereave(directory)
   return yield* Effect.provide(
     Effect.gen(function* () {
       const bytes = yield* read("a")
-      // Only what the fresh gateway itself has there may stay, and it has not written anything.
-      return { bytes, temps: tempFiles(directory) }
+      yield* isOpen
+      return { bytes, temps: strays(directory) }
     }),
     cacheAt(directory).pipe(Layer.provide(node)),
     { local: true },

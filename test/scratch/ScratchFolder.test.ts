@@ -198,6 +198,31 @@ describe("a scratch folder", () => {
     }),
   )
 
+  scratch(
+    "says that it is unshared in the same words until another process comes, and never again in those",
+    (folder, all) =>
+      Effect.gen(function* () {
+        expect(yield* folder.unshared).toBeUndefined()
+        yield* folder.check
+        const alone = yield* folder.unshared
+        expect(alone).toBeDefined()
+        const path = yield* folder.file
+        rmSync(path)
+        expect(yield* folder.unshared).toBe(alone)
+        // The time of a folder is told in milliseconds.
+        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* (yield* makeScratchFolder(all)).check
+            expect(yield* folder.unshared).toBeUndefined()
+          }),
+        )
+        const later = yield* folder.unshared
+        expect(later).toBeDefined()
+        expect(later).not.toBe(alone)
+      }),
+  )
+
   scratch("of one gateway keeps its files while others start and stop on the same directory", (folder, all) =>
     Effect.gen(function* () {
       const path = yield* folder.file

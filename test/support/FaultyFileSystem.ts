@@ -120,6 +120,7 @@ export const makeFaulty = Effect.gen(function* () {
     remove: (...args) => gate("remove", real.remove(...args)),
     rename: (...args) => gate("rename", real.rename(...args)),
     stat: (...args) => gate("stat", real.stat(...args)),
+    exists: (...args) => gate("access", real.exists(...args)),
     utimes: (...args) => gate("utimes", real.utimes(...args)),
   }
 

@@ -1,0 +1,55 @@
+import { Clock, Effect } from "effect"
+import { millisOf } from "../telemetry/Elapsed.ts"
+
+/** Milliseconds for which an answer counts. A gateway that starts needs longer than that until it has made an entry. */
+const countsFor = 250
+
+/**
+ * Whether this gateway knows of all entries, so that it need not look on the disk for one that it does not know: it has read the directory, and
+ * nobody else could write there since. Where that is not certain, it is not so.
+ *
+ * - `is`: asks no more often than every 250 ms, and then in the background: who wants to know meanwhile is told that it is not so
+ * - `reading`: runs what reads the directory
+ */
+export interface Completeness {
+  readonly is: Effect.Effect<boolean>
+  readonly reading: <E>(reading: Effect.Effect<void, E>) => Effect.Effect<void, E>
+}
+
+/** @param unshared as in `ScratchFolder` */
+export const makeCompleteness = Effect.fnUntraced(function* (unshared: Effect.Effect<string | undefined>) {
+  const scope = yield* Effect.scope
+  /** While nobody came who writes there, and nobody left: what `unshared` said before the directory was read. */
+  let read: string | undefined
+  let answer = { at: Number.NEGATIVE_INFINITY, isSo: false }
+  let isAsking = false
+
+  const ask = (now: number) => {
+    isAsking = true
+    return Effect.forkIn(
+      Effect.onExit(unshared, (exit) =>
+        Effect.sync(() => {
+          isAsking = false
+          answer = { at: now, isSo: exit._tag === "Success" && exit.value !== undefined && exit.value === read }
+        }),
+      ),
+      scope,
+    )
+  }
+
+  const completeness: Completeness = {
+    is: Clock.clockWith((clock) => {
+      if (read === undefined) return Effect.succeed(false)
+      const now = millisOf(clock)
+      if (now - answer.at < countsFor) return Effect.succeed(answer.isSo)
+      return isAsking ? Effect.succeed(false) : Effect.as(ask(now), false)
+    }),
+    reading: (reading) =>
+      Effect.flatMap(unshared, (before) =>
+        Effect.map(reading, () => {
+          read = before
+        }),
+      ),
+  }
+  return completeness
+})

@@ -1,0 +1,118 @@
+import { expect, it } from "@effect/vitest"
+import { Effect, FileSystem, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { AtomicCache } from "../../src/cache/AtomicCache.ts"
+import { makeCompleteness } from "../../src/cache/Completeness.ts"
+import { audio, cacheAt, life, node, put, read, temporary } from "../support/cache.ts"
+import { makeFaulty } from "../support/FaultyFileSystem.ts"
+import { turn } from "../support/flights.ts"
+
+const make = Effect.gen(function* () {
+  const asked = { times: 0, mark: "alone" as string | undefined }
+  const unshared = Effect.sync(() => {
+    asked.times += 1
+    return asked.mark
+  })
+  return { asked, completeness: yield* makeCompleteness(unshared) }
+})
+
+/** What is told once the answer that is asked for now is there. */
+const told = (is: Effect.Effect<boolean>) =>
+  Effect.gen(function* () {
+    yield* TestClock.adjust("300 millis")
+    yield* is
+    yield* TestClock.adjust("1 millis")
+    return yield* is
+  })
+
+it.effect("nothing is complete before it was read, and all is after that, asked four times a second at most", () =>
+  Effect.gen(function* () {
+    const { asked, completeness } = yield* make
+    expect(yield* told(completeness.is)).toBe(false)
+    expect(asked.times).toBe(0)
+    yield* completeness.reading(Effect.void)
+    // Who asks first does not wait.
+    expect(yield* completeness.is).toBe(false)
+    yield* TestClock.adjust("1 millis")
+    const before = asked.times
+    for (let i = 0; i < 100; i++) expect(yield* completeness.is).toBe(true)
+    expect(asked.times).toBe(before)
+    expect(yield* told(completeness.is)).toBe(true)
+    expect(asked.times).toBe(before + 1)
+  }),
+)
+
+it.effect("nothing is complete while another is there, or after it left, until it is read again", () =>
+  Effect.gen(function* () {
+    const { asked, completeness } = yield* make
+    yield* completeness.reading(Effect.void)
+    asked.mark = undefined
+    expect(yield* told(completeness.is)).toBe(false)
+    asked.mark = "alone again"
+    expect(yield* told(completeness.is)).toBe(false)
+    yield* completeness.reading(Effect.void)
+    expect(yield* told(completeness.is)).toBe(true)
+  }),
+)
+
+it.effect("who comes while it is read, or what cannot be read, leaves it incomplete", () =>
+  Effect.gen(function* () {
+    const { asked, completeness } = yield* make
+    yield* completeness.reading(Effect.sync(() => void (asked.mark = "another came and left")))
+    expect(yield* told(completeness.is)).toBe(false)
+    asked.mark = "alone"
+    yield* Effect.flip(completeness.reading(Effect.fail("unreadable")))
+    asked.mark = undefined
+    yield* completeness.reading(Effect.void)
+    expect(yield* told(completeness.is)).toBe(false)
+  }),
+)
+
+const scannedCache = Effect.gen(function* () {
+  const cache = yield* AtomicCache
+  yield* cache.stats.pipe(Effect.tap(turn), Effect.repeat({ until: (stats) => stats.scanned }))
+  return cache
+})
+
+it.effect("a directory is not searched for what is not known, until another gateway comes that may write there", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    const disk = yield* makeFaulty.pipe(Effect.provide(node))
+    yield* Effect.gen(function* () {
+      const cache = yield* scannedCache
+      const look = Effect.fnUntraced(function* (text: string) {
+        disk.plan(() => undefined)
+        const found = yield* Effect.provideService(read(text), AtomicCache, cache)
+        return [found !== undefined ? "found" : "not there", disk.calls.includes("access") ? "searched" : "known"]
+      })
+      expect(yield* look("a")).toEqual(["not there", "searched"])
+      for (let i = 0; i < 20; i++) yield* turn
+      expect(yield* look("a")).toEqual(["not there", "known"])
+      yield* life(
+        directory,
+        Effect.gen(function* () {
+          yield* scannedCache
+          yield* put("a", audio(1))
+          yield* TestClock.adjust("300 millis")
+          expect(yield* look("a")).toEqual(["found", "searched"])
+          yield* put("b", audio(1))
+        }),
+      )
+      for (let i = 0; i < 20; i++) yield* turn
+      yield* TestClock.adjust("300 millis")
+      expect(yield* look("b")).toEqual(["found", "searched"])
+      for (let i = 0; i < 20; i++) yield* turn
+      expect(yield* look("c")).toEqual(["not there", "searched"])
+      yield* TestClock.adjust("10 minutes")
+      for (let i = 0; i < 20; i++) yield* turn
+      yield* look("c")
+      for (let i = 0; i < 20; i++) yield* turn
+      expect(yield* look("c")).toEqual(["not there", "known"])
+    }).pipe(
+      Effect.provide(
+        cacheAt(directory).pipe(Layer.provide(Layer.succeed(FileSystem.FileSystem, disk.fs)), Layer.provide(node)),
+        { local: true },
+      ),
+    )
+  }),
+)
