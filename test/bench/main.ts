@@ -2,8 +2,8 @@
  * What Aviary costs, beside bare programs that do the same transfer. Needs `wrk`; nginx joins in where it is installed. How it measures,
  * and what came out, is in `docs/performance.md`.
  *
- *     npm run bench                    everything: a quarter of an hour
- *     npm run bench -- --quick         what has a limit, less exact, in under a minute
+ *     npm run bench                    everything: twenty minutes
+ *     npm run bench -- --quick         what has a limit, less exact, in two minutes
  *     npm run bench -- --case miss     the cases whose name has it
  *     npm run bench -- --json out.json where the numbers go, besides being printed
  */
@@ -53,7 +53,7 @@ const cases = all.filter(
   ({ limited = false, name }) => name.includes(values.case) && (limited || !values.quick || values.case !== ""),
 )
 
-const pace = values.quick ? { rounds: 1, seconds: 1, warmUpSeconds: 4 } : { rounds: 5, seconds: 2, warmUpSeconds: 15 }
+const pace = values.quick ? { rounds: 1, seconds: 1, warmUpSeconds: 8 } : { rounds: 5, seconds: 2, warmUpSeconds: 30 }
 
 /** One line that is written over on a terminal, a line for each case elsewhere. */
 const progress = (doing: string) => {
