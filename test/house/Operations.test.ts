@@ -23,7 +23,9 @@ it("metrics that operations.md names exist", () => {
 
 it("Node's options of the program's first line are those that the pages tell", () => {
   const [first] = read("src/main.ts").split("\n", 1)
-  const told = first!.match(/--max-semi-space-size=\d+ --heap-growing-percent=\d+ --no-allocation-site-pretenuring/)![0]
+  const told = first!.match(
+    /--max-semi-space-size=\d+ --heap-growing-percent=\d+ --no-allocation-site-pretenuring --invocation-count-for-turbofan=\d+/,
+  )![0]
   for (const path of ["docs/operations.md", "docs/performance.md"]) expect(read(path)).toContain(`\`${told}\``)
 })
 
