@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
@@ -12,12 +13,15 @@ export interface Gateway extends Program {
   readonly key: string
 }
 
+/** `/tmp` is memory on many systems, where a sync costs nothing. `/var/tmp` is on a disk (Filesystem Hierarchy Standard, 5.15). */
+const parent = existsSync("/var/tmp") ? "/var/tmp" : tmpdir()
+
 /** Data directories, which are removed with it. */
 export class DataDirs implements AsyncDisposable {
   readonly #made: Array<string> = []
 
   async make(): Promise<string> {
-    const path = await mkdtemp(join(tmpdir(), "aviary-bench-"))
+    const path = await mkdtemp(join(parent, "aviary-bench-"))
     this.#made.push(path)
     return path
   }
