@@ -8,7 +8,8 @@ const countsFor = 250
  * Whether this gateway knows of all entries, so that it need not look on the disk for one that it does not know: it has read the directory, and
  * nobody else could write there since. Where that is not certain, it is not so.
  *
- * - `is`: asks no more often than every 250 ms, and then in the background: who wants to know meanwhile is told that it is not so
+ * - `is`: asks no more often than every 250 ms, and then in the background: who wants to know meanwhile is told that it is not so. Where it is
+ *   wanted less often than that, nobody is asked: the answer would not count any more the next time
  * - `reading`: runs what reads the directory
  */
 export interface Completeness {
@@ -22,6 +23,7 @@ export const makeCompleteness = Effect.fnUntraced(function* (unshared: Effect.Ef
   /** While nobody came who writes there, and nobody left: what `unshared` said before the directory was read. */
   let read: string | undefined
   let answer = { at: Number.NEGATIVE_INFINITY, isSo: false }
+  let wantedAt = Number.NEGATIVE_INFINITY
   let isAsking = false
 
   const ask = (now: number) => {
@@ -41,8 +43,10 @@ export const makeCompleteness = Effect.fnUntraced(function* (unshared: Effect.Ef
     is: Clock.clockWith((clock) => {
       if (read === undefined) return Effect.succeed(false)
       const now = millisOf(clock)
+      const isSeldom = now - wantedAt >= countsFor
+      wantedAt = now
       if (now - answer.at < countsFor) return Effect.succeed(answer.isSo)
-      return isAsking ? Effect.succeed(false) : Effect.as(ask(now), false)
+      return isSeldom || isAsking ? Effect.succeed(false) : Effect.as(ask(now), false)
     }),
     reading: (reading) =>
       Effect.flatMap(unshared, (before) =>

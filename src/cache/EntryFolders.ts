@@ -38,8 +38,13 @@ export const makeEntryFolders = (options: { readonly disk: Disk; readonly path: 
   })
 
   /** `give` gives an entry's file its name. */
-  const named = (key: CacheKey, give: Effect.Effect<void, CacheError>) =>
-    Effect.tap(Effect.andThen(makeShard(key), give), () => Effect.sync(() => unsynced.add(shardOf(key))))
+  const named = (key: CacheKey, give: Effect.Effect<void, CacheError>) => {
+    const once = Effect.tap(Effect.andThen(makeShard(key), give), () => Effect.sync(() => unsynced.add(shardOf(key))))
+    return Effect.catch(once, (error) =>
+      // Of a file that is not renamed but made it would be the folder there that is gone.
+      error.kind === "ENOENT" && error.operation === "rename" ? Effect.andThen(foldersGone, once) : Effect.fail(error),
+    )
+  }
 
   const namesIn = (folder: string) =>
     disk
@@ -48,19 +53,13 @@ export const makeEntryFolders = (options: { readonly disk: Disk; readonly path: 
 
   return {
     pathOf,
-    place: (from: string, key: CacheKey) => {
-      const rename = disk.run("writing", "rename", (fs) => fs.rename(from, pathOf(key)))
-      return whenGone(() => Effect.andThen(foldersGone, named(key, rename)))(named(key, rename))
-    },
-    write: (temp: string, key: CacheKey, pieces: ReadonlyArray<Uint8Array>) => {
-      const write = named(key, disk.writeNew({ pieces, temp, path: pathOf(key) }))
-      return Effect.catch(write, (error) =>
-        // Of the file at `temp` it would be the folder there that is gone.
-        error.kind === "ENOENT" && error.operation === "rename"
-          ? Effect.andThen(foldersGone, write)
-          : Effect.fail(error),
-      )
-    },
+    place: (from: string, key: CacheKey) =>
+      named(
+        key,
+        disk.run("writing", "rename", (fs) => fs.rename(from, pathOf(key))),
+      ),
+    write: (temp: string, key: CacheKey, pieces: ReadonlyArray<Uint8Array>) =>
+      named(key, disk.writeNew({ pieces, temp, path: pathOf(key) })),
     syncNames: Effect.suspend(() =>
       // Not the set itself: what gets names meanwhile would be come to again and again.
       Effect.forEach(

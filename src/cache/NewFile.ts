@@ -23,9 +23,9 @@ export interface NewFileCalls {
   readonly syncFolder: (path: string) => Promise<void>
 }
 
-const opened = promisify(open)
-const synced = promisify(fsync)
-const closed = promisify(close)
+const openFile = promisify(open)
+const syncFile = promisify(fsync)
+const closeFile = promisify(close)
 
 /** `O_DSYNC`: each write waits for the disk, as `fdatasync` after it would in a call of its own. */
 const { O_CREAT, O_DSYNC, O_EXCL, O_WRONLY } = constants
@@ -45,17 +45,17 @@ const writeAll = (file: number, pieces: ReadonlyArray<Uint8Array>): Promise<void
 
 const ofNode: NewFileCalls = {
   isThere: (path) => new Promise((resolve) => access(path, (error) => resolve(error?.code !== "ENOENT"))),
-  create: (path) => opened(path, O_CREAT | O_EXCL | O_WRONLY | O_DSYNC, 0o600),
+  create: (path) => openFile(path, O_CREAT | O_EXCL | O_WRONLY | O_DSYNC, 0o600),
   write: writeAll,
-  close: closed,
+  close: closeFile,
   rename: promisify(rename),
   remove: promisify(unlink),
   syncFolder: async (path) => {
-    const folder = await opened(path, "r")
+    const folder = await openFile(path, "r")
     try {
-      await synced(folder)
+      await syncFile(folder)
     } finally {
-      await closed(folder)
+      await closeFile(folder)
     }
   },
 }

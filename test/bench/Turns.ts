@@ -39,7 +39,8 @@ const warmed = new Set<string>()
 /** Of the first warm-up, where what follows runs the same code for answers of another size. */
 const again = 1 / 8
 
-const warmUp = async (asked: Asked, load: Load, seconds: number): Promise<void> => {
+/** Half a minute of the load, or of one that is `brisk` where that is calm, until V8 has compiled what is asked for. */
+export const warmUp = async (asked: Asked, load: Load, seconds: number): Promise<void> => {
   const kind = `${asked.program.pid} ${JSON.stringify(asked.body ?? "").includes(newName)}`
   const isWarm = warmed.has(kind)
   warmed.add(kind)

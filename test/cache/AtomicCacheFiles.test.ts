@@ -15,15 +15,10 @@ import { TestClock } from "effect/testing"
 import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { audio, bytesOf, cacheAt, keyOf, life, node, put, read, temporary } from "../support/cache.ts"
 import { makeFaulty } from "../support/FaultyFileSystem.ts"
+import { scanned, turn } from "../support/flights.ts"
 
-const turn = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1)))
 const pathOf = (directory: string, text: string) => join(directory, "v1", keyOf(text).slice(0, 2), keyOf(text))
 const exists = (path: string) => statSync(path, { throwIfNoEntry: false }) !== undefined
-
-const scanned = Effect.gen(function* () {
-  const cache = yield* AtomicCache
-  return yield* cache.stats.pipe(Effect.tap(turn), Effect.repeat({ until: (stats) => stats.scanned }))
-})
 
 const test = <E>(title: string, body: (directory: string) => Effect.Effect<void, E, Scope.Scope>) =>
   it.effect(title, () =>
@@ -210,7 +205,7 @@ describe("limits", () => {
       yield* life(
         directory,
         Effect.gen(function* () {
-          const stats = yield* scanned
+          const { stats } = yield* scanned
           expect([stats.entries, stats.bytes > 90_000]).toEqual([3, true])
           yield* put("d", audio(1, 30_000))
           yield* put("e", audio(1, 30_000))

@@ -8,11 +8,11 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FileSystem, Latch, Layer, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { Flights, KeptBytes } from "../../src/cache/Flights.ts"
 import { Settings } from "../../src/Settings.ts"
 import { audio, cacheAt, description, keyOf, node, put, read, temporary } from "../support/cache.ts"
 import { type Fault, makeFaulty } from "../support/FaultyFileSystem.ts"
+import { eventually, scanned, turn } from "../support/flights.ts"
 
 const faults: ReadonlyArray<Fault> = ["ENOSPC", "EIO", "torn", "delay", "kill", "killAfter"]
 const scenes = ["success", "abort", "replace"] as const
@@ -25,8 +25,6 @@ const head = new Uint8Array(44).fill(7)
 const kept = new Uint8Array(Buffer.concat([head, whole.subarray(44)]))
 
 /** Lets what waits for the real disk happen, without moving the test's clock. */
-const turn = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1)))
-const eventually = (ready: () => boolean) => Effect.repeat(turn, { until: ready, times: 5_000 })
 
 const descriptors = () => readdirSync("/proc/self/fd").length
 
@@ -84,7 +82,7 @@ const fly = Effect.fnUntraced(function* (directory: string, { scene, fault, at, 
     scope,
   )
   const flights = yield* Effect.provide(Flights, context)
-  yield* Effect.provide(isOpen, context)
+  yield* Effect.provide(scanned, context)
   faulty.plan((n) => (n === at ? fault : undefined))
   const gate = yield* Latch.make(scene !== "abort")
   const gone = yield* Deferred.make<void>()
@@ -134,18 +132,12 @@ const fly = Effect.fnUntraced(function* (directory: string, { scene, fault, at, 
   return { met: met(), heard, calls: [...faulty.calls] }
 })
 
-/** Has read its directory, and shows that it may write there. */
-const isOpen = Effect.gen(function* () {
-  const cache = yield* AtomicCache
-  yield* cache.stats.pipe(Effect.tap(turn), Effect.repeat({ until: (stats) => stats.scanned }))
-})
-
 const afterwards = Effect.fnUntraced(function* (directory: string) {
   bereave(directory)
   return yield* Effect.provide(
     Effect.gen(function* () {
       const bytes = yield* read("a")
-      yield* isOpen
+      yield* scanned
       return { bytes, temps: strays(directory) }
     }),
     cacheAt(directory).pipe(Layer.provide(node)),

@@ -7,8 +7,7 @@ import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { FreeBytes } from "../../src/cache/Reserve.ts"
 import { audio, cacheAt, life, node, put, read, temporary } from "../support/cache.ts"
 import { makeFaulty } from "../support/FaultyFileSystem.ts"
-
-const turn = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1)))
+import { turn } from "../support/flights.ts"
 
 const test = <E>(title: string, body: (directory: string) => Effect.Effect<void, E, Scope.Scope>) =>
   it.effect(title, () =>

@@ -1,6 +1,6 @@
 import { it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, FileSystem, Layer, Queue, Scope, Stream } from "effect"
-import type { AtomicCache } from "../../src/cache/AtomicCache.ts"
+import { AtomicCache } from "../../src/cache/AtomicCache.ts"
 import { type FlightPlan, Flights, KeptBytes, type Listening } from "../../src/cache/Flights.ts"
 import { Settings } from "../../src/Settings.ts"
 import { bytesOf, cacheAt, description, keyOf, node, temporary } from "./cache.ts"
@@ -42,6 +42,13 @@ export const joinAs = Effect.fnUntraced(function* (plan: FlightPlan<string>) {
 /** Lets the real disk have its turn. */
 export const turn = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1)))
 export const eventually = (ready: () => boolean) => Effect.repeat(turn, { until: ready, times: 5_000 })
+
+/** The cache, once it has read its directory and shows that it may write there; and what it counted. */
+export const scanned = Effect.gen(function* () {
+  const cache = yield* AtomicCache
+  const stats = yield* cache.stats.pipe(Effect.tap(turn), Effect.repeat({ until: ({ scanned }) => scanned }))
+  return { cache, stats }
+})
 
 /** A cache directory, and the disk that it is on. */
 export interface World {

@@ -30,8 +30,8 @@ const jsonList = (written: string): ReadonlyArray<string> | undefined => {
 }
 
 /**
- * The fields of a form as one record. Of a list as many members are kept as show that it is too long. Of a name that comes several times the first one counts, unless it is a list's: those come as
- * `name[]`, `name[0]` or `name`, separated by commas or as JSON.
+ * The fields of a form as one record. Of a name that comes several times the first one counts, unless it is a list's: those come as
+ * `name[]`, `name[0]` or `name`, separated by commas or as JSON. Of a list as many members are kept as show that it is too long.
  */
 export const makeFormFields = () => {
   const single = new Map<string, string>()

@@ -1,8 +1,9 @@
 import { Agent } from "node:http"
 import { type Bench, type Case, roomy } from "../Bench.ts"
 import { ask, percentile, speechBody } from "../Client.ts"
-import { type Asked, brisk, drive, newName } from "../Drive.ts"
+import { type Asked, calm, newName } from "../Drive.ts"
 import { startGateway } from "../Gateway.ts"
+import { warmUp } from "../Turns.ts"
 import { charactersFor, newText, textWith } from "../Voice.ts"
 
 const name = "first byte"
@@ -63,7 +64,7 @@ export const latency: Case = {
     const cold = await measure("just started")
     for (const way of ways) {
       progress(`${name}: ${way.program.name} warms up`)
-      await drive(way, brisk, pace.warmUpSeconds)
+      await warmUp(way, calm, pace.warmUpSeconds)
     }
     const warm = await measure("warm")
     for (const program of [gateway, proxy]) await programs.stop(program)

@@ -4,6 +4,14 @@ import { Speech } from "../../../src/speech/Speech.ts"
 import { speechOf, startGateway, transcriptionOf } from "../../support/gateway.ts"
 import { jsonPost, rawConnection } from "../../support/rawHttp.ts"
 
+const hello = jsonPost("/v1/audio/speech", { model: "tts-1", input: "Hello.", voice: "alloy" })
+
+/** Its answers begin and never end. */
+const speaksForEver = Layer.merge(
+  speechOf({ bytes: Stream.concat(Stream.make(Buffer.from("first")), Stream.never) }),
+  transcriptionOf(),
+)
+
 const answerTo = Effect.fnUntraced(function* (port: number, bytes: string | Buffer) {
   const { socket, closed } = yield* rawConnection(port)
   socket.write(bytes)
@@ -66,14 +74,9 @@ it.live("a body that stops being HTTP gets 400", () =>
 
 it.live("nothing is written into an answer that is under way", () =>
   Effect.gen(function* () {
-    const { port } = yield* startGateway({
-      programs: Layer.merge(
-        speechOf({ bytes: Stream.concat(Stream.make(Buffer.from("first")), Stream.never) }),
-        transcriptionOf(),
-      ),
-    })
+    const { port } = yield* startGateway({ programs: speaksForEver })
     const { socket, seen, closed } = yield* rawConnection(port)
-    socket.write(jsonPost("/v1/audio/speech", { model: "tts-1", input: "Hello.", voice: "alloy" }))
+    socket.write(hello)
     yield* seen("first")
     socket.write("garbage\r\n\r\n")
     const { received } = yield* closed
@@ -105,8 +108,6 @@ it.live("a good request on a connection does not excuse a bad one after it", () 
   }),
 )
 
-const hello = () => jsonPost("/v1/audio/speech", { model: "tts-1", input: "Hello.", voice: "alloy" })
-
 it.live.each([
   ["what is no HTTP", "garbage\r\n\r\n"],
   ["a tunnel", "CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n"],
@@ -122,7 +123,7 @@ it.live.each([
     })
     const { port } = yield* startGateway({ programs: Layer.merge(neverAnswered, transcriptionOf()) })
     const { socket, closed } = yield* rawConnection(port)
-    for (let sent = 0; sent < 3; sent++) socket.write(hello())
+    for (let sent = 0; sent < 3; sent++) socket.write(hello)
     expect(yield* Queue.takeN(asked, 3)).toEqual(["begun", "begun", "begun"])
     socket.write(behind)
     expect((yield* closed).received.toString()).toBe("")
@@ -139,19 +140,14 @@ it.live("a tunnel behind a request that waits for its turn behind a last answer 
     const { port } = yield* startGateway({ programs: Layer.merge(neverAnswered, transcriptionOf()) })
     const { socket } = yield* rawConnection(port)
     const last = "GET /health/live HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\r\n"
-    socket.write(`${last}${hello()}CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n`)
+    socket.write(`${last}${hello}CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n`)
     yield* Deferred.await(calledOff)
   }),
 )
 
 it.live("a tunnel is refused behind answers that have left, and not into one that is under way", () =>
   Effect.gen(function* () {
-    const { port } = yield* startGateway({
-      programs: Layer.merge(
-        speechOf({ bytes: Stream.concat(Stream.make(Buffer.from("first")), Stream.never) }),
-        transcriptionOf(),
-      ),
-    })
+    const { port } = yield* startGateway({ programs: speaksForEver })
     const tunnel = "CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n"
     const after = yield* rawConnection(port)
     after.socket.write("GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
@@ -159,7 +155,7 @@ it.live("a tunnel is refused behind answers that have left, and not into one tha
     after.socket.write(tunnel)
     expect(yield* after.seen("unknown_url")).toContain("HTTP/1.1 404")
     const within = yield* rawConnection(port)
-    within.socket.write(hello())
+    within.socket.write(hello)
     yield* within.seen("first")
     within.socket.write(tunnel)
     const { received } = yield* within.closed
