@@ -48,8 +48,11 @@ export const boundUnderWay = (server: Server, most: (typeof MostUnderWay)["Servi
     if (!isFull && !isLong) return
     const fault = isLong ? tooMany : overloaded
     surplus.set(request, fault)
-    // Not before all is parsed that came with it.
-    if (owed > 1) process.nextTick(dismiss, socket, fault)
+    if (owed <= 1) return
+    // Not before all is parsed that came with it: Node runs what is due, `nextTick` too, while it hands on a body, and parses the next request after
+    // that, which would begin on a connection that is closed. Nothing more is read meanwhile.
+    socket.pause()
+    setImmediate(dismiss, socket, fault)
   }
   for (const event of ["request", "checkContinue", "checkExpectation"]) server.on(event, begin)
 }

@@ -24,7 +24,7 @@ const boundedGateway = Effect.fnUntraced(function* (most?: { readonly onConnecti
   ).pipe(Layer.provide(speechOf({ bytes: Stream.make(Buffer.from("said")) })))
   const started = startGateway({ programs: Layer.merge(speech, transcriptionOf()) })
   const { port } = yield* most === undefined ? started : Effect.provideService(started, MostUnderWay, most)
-  return { port, begin, heard: (count: number) => Queue.takeN(heard, count) }
+  return { port, begin, heard: (count: number) => Queue.takeN(heard, count), unheard: Queue.size(heard) }
 })
 
 const times = <A>(count: number, value: A) => Array.from({ length: count }, () => value)
@@ -46,6 +46,24 @@ it.live("a client that sends more on one connection than may wait is told so onc
     expect(reset).toBe(false)
     expect(yield* heard(200)).toEqual([...times(100, "begun"), ...times(100, "called off")])
   }),
+)
+
+// Node runs what is due while it hands a body on, with the next request still to be parsed.
+it.live.each([4, 10, 150])(
+  "what came in one packet with the first that is too many is not begun (%s in all)",
+  (count) =>
+    Effect.gen(function* () {
+      const { port, begin, heard, unheard } = yield* boundedGateway({ onConnection: 3, inAll: 1_000 })
+      const { socket, closed } = yield* rawConnection(port)
+      socket.write(hello.repeat(count))
+      expect((yield* closed).received.toString().match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 429"])
+      yield* Deferred.succeed(begin, undefined)
+      const another = yield* rawConnection(port)
+      another.socket.write(hello)
+      yield* another.seen("said")
+      expect(yield* heard(7)).toEqual([...times(3, "begun"), ...times(3, "called off"), "begun"])
+      expect(yield* unheard).toBe(0)
+    }),
 )
 
 it.live("as many as may wait are answered, and then as many again", () =>
