@@ -2,7 +2,7 @@ import { Clock, Duration, Effect, Exit, FileSystem, Option, Path, Scope, Stream 
 import { Scratch } from "../scratch/Scratch.ts"
 import { Settings } from "../Settings.ts"
 import type { AtomicCache } from "./AtomicCache.ts"
-import { type Completeness, makeCompleteness } from "./Completeness.ts"
+import { makeCompleteness } from "./Completeness.ts"
 import { makeDisk } from "./Disk.ts"
 import { type Committed, makeEntryFiles, type OpenEntry } from "./EntryFiles.ts"
 import { type Limits, makeLimits } from "./Limits.ts"
@@ -148,7 +148,7 @@ const hotFor = 10_000
 /** An hour: the grain at which a file's time tells other gateways, and the next start, that the entry is in use. */
 const touchGrain = 3_600_000
 
-const makeFromMemory = ({ files, memory, forget }: Stock, maxAgeMillis: number) => {
+const makeFromMemory = ({ files, memory, lose }: Stock, maxAgeMillis: number) => {
   const inMemory = (key: CacheKey, now: number) => {
     const hot = memory.get(key)
     return hot === undefined || now - hot.metadata.created > maxAgeMillis ? undefined : hot
@@ -170,7 +170,7 @@ const makeFromMemory = ({ files, memory, forget }: Stock, maxAgeMillis: number) 
         Effect.catch((error) => Effect.succeed(error.kind !== "ENOENT")),
       )
       if (!still) {
-        forget(key)
+        lose(key)
         return Option.none<Entry>()
       }
       hot.checked = since
@@ -183,15 +183,9 @@ const makeFromMemory = ({ files, memory, forget }: Stock, maxAgeMillis: number) 
 const makeGet = Effect.fnUntraced(function* (
   stock: Stock,
   removing: Removing,
-  options: {
-    readonly completeness: Completeness
-    readonly trouble: Trouble
-    readonly enabled: boolean
-    readonly maxAgeMillis: number
-  },
+  options: { readonly trouble: Trouble; readonly enabled: boolean; readonly maxAgeMillis: number },
 ) {
-  const { files, recency } = stock
-  const { completeness } = options
+  const { completeness, files, recency } = stock
   const scope = yield* Effect.scope
   const fromMemory = makeFromMemory(stock, options.maxAgeMillis)
   const fromDisk = makeFromDisk(stock, removing, options)
@@ -238,7 +232,6 @@ export const makeFiles = Effect.gen(function* () {
   const files = makeEntryFiles({ disk, path, root, scratch, maxBytes })
   const reserve = yield* makeReserve(root, settings.cacheReserveBytes)
   const options = {
-    completeness: yield* makeCompleteness(scratch.unshared),
     scratch,
     reserve,
     trouble,
@@ -246,7 +239,7 @@ export const makeFiles = Effect.gen(function* () {
     maxBytes,
     maxAgeMillis: Duration.toMillis(settings.cacheMaxAge),
   }
-  const stock = makeStock(files, settings.cacheMemoryBytes)
+  const stock = makeStock(files, settings.cacheMemoryBytes, yield* makeCompleteness(scratch.unshared))
   const removing = makeRemoving(stock, trouble)
   const limits = yield* makeLimits(stock, removing, options)
   const listAfter = makeListAfter(files)

@@ -1,7 +1,7 @@
 import { Clock, Effect } from "effect"
 import { millisOf } from "../telemetry/Elapsed.ts"
 
-/** Milliseconds for which an answer counts. A gateway that starts needs longer than that until it has made an entry. */
+/** Milliseconds for which an answer counts. A gateway that starts needs longer than that until it has made an entry; one whose folder was removed by hand may not. */
 const countsFor = 250
 
 /**
@@ -11,10 +11,12 @@ const countsFor = 250
  * - `is`: asks no more often than every 250 ms, and then in the background: who wants to know meanwhile is told that it is not so. Where it is
  *   wanted less often than that, nobody is asked: the answer would not count any more the next time
  * - `reading`: runs what reads the directory
+ * - `doubt`: it is not so until the directory is read again. Somebody changes it who has no folder there, and may put back what was taken away
  */
 export interface Completeness {
   readonly is: Effect.Effect<boolean>
   readonly reading: <E>(reading: Effect.Effect<void, E>) => Effect.Effect<void, E>
+  readonly doubt: () => void
 }
 
 /** @param unshared as in `ScratchFolder` */
@@ -25,6 +27,7 @@ export const makeCompleteness = Effect.fnUntraced(function* (unshared: Effect.Ef
   let answer = { at: Number.NEGATIVE_INFINITY, isSo: false }
   let wantedAt = Number.NEGATIVE_INFINITY
   let isAsking = false
+  let doubts = 0
 
   const ask = (now: number) => {
     isAsking = true
@@ -49,11 +52,16 @@ export const makeCompleteness = Effect.fnUntraced(function* (unshared: Effect.Ef
       return isSeldom || isAsking ? Effect.succeed(false) : Effect.as(ask(now), false)
     }),
     reading: (reading) =>
-      Effect.flatMap(unshared, (before) =>
-        Effect.map(reading, () => {
-          read = before
-        }),
-      ),
+      Effect.flatMap(unshared, (before) => {
+        const doubted = doubts
+        return Effect.map(reading, () => {
+          read = doubts === doubted ? before : undefined
+        })
+      }),
+    doubt: () => {
+      doubts += 1
+      read = undefined
+    },
   }
   return completeness
 })

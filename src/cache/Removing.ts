@@ -15,7 +15,7 @@ import type { Trouble } from "./Trouble.ts"
  */
 export type Removing = ReturnType<typeof makeRemoving>
 
-export const makeRemoving = ({ files, memory, life, forget, gauge }: Stock, trouble: Trouble) => {
+export const makeRemoving = ({ files, memory, life, forget, lose, gauge }: Stock, trouble: Trouble) => {
   const evict = Effect.fnUntraced(function* (key: CacheKey, reason: "bytes" | "age" | "room") {
     yield* files.remove(key)
     forget(key)
@@ -33,7 +33,7 @@ export const makeRemoving = ({ files, memory, life, forget, gauge }: Stock, trou
 
   const unread = (key: CacheKey, error: CacheError) =>
     Effect.suspend(() => {
-      if (error.kind === "ENOENT") return Effect.sync(() => forget(key))
+      if (error.kind === "ENOENT") return Effect.sync(() => lose(key))
       return error.reason._tag === "EntryBroken" ? discard(key, error) : trouble.report("read entries", error)
     })
 

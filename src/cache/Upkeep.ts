@@ -2,7 +2,6 @@ import { Duration, Effect, Random, Schedule } from "effect"
 import type { ScratchFolder } from "../scratch/ScratchFolder.ts"
 import { whenGone } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
-import type { Completeness } from "./Completeness.ts"
 import { verify } from "./EntryChecksum.ts"
 import type { Limits } from "./Limits.ts"
 import type { Removing } from "./Removing.ts"
@@ -44,15 +43,15 @@ const makeScanShard = ({ files, recency }: Stock) =>
 
 /** Brings what we know in line with the directory, which other gateways may share. */
 const makeScan = (stock: Stock, { expire, trim }: Limits, options: Options) => {
-  const { completeness, scratch, trouble } = options
-  const { files, recency, life, forget } = stock
+  const { scratch, trouble } = options
+  const { completeness, files, recency, life, lose } = stock
   const scanShard = makeScanShard(stock)
   const read = Effect.gen(function* () {
     recency.beginRound()
     for (const shard of yield* files.shards) yield* scanShard(shard)
     let gone = 0
     for (const key of recency.unseen()) {
-      forget(key)
+      lose(key)
       if (++gone % 10_000 === 0) yield* Effect.yieldNow
     }
   })
@@ -86,7 +85,6 @@ const makeScrub = ({ files, recency }: Stock, { unread }: Removing) => {
 }
 
 interface Options {
-  readonly completeness: Completeness
   readonly reserve: Reserve
   readonly scratch: ScratchFolder
   readonly trouble: Trouble

@@ -1,3 +1,4 @@
+import { renameSync } from "node:fs"
 import { expect, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer } from "effect"
 import { TestClock } from "effect/testing"
@@ -80,6 +81,42 @@ it.effect("who comes while it is read, or what cannot be read, leaves it incompl
     asked.mark = undefined
     yield* completeness.reading(Effect.void)
     expect(yield* told(completeness.is)).toBe(false)
+  }),
+)
+
+it.effect("what is doubted is not complete until it is read again, also where that is doubted while it is read", () =>
+  Effect.gen(function* () {
+    const { completeness } = yield* make
+    yield* completeness.reading(Effect.void)
+    expect(yield* told(completeness.is)).toBe(true)
+    completeness.doubt()
+    expect(yield* told(completeness.is)).toBe(false)
+    yield* completeness.reading(Effect.sync(completeness.doubt))
+    expect(yield* told(completeness.is)).toBe(false)
+    yield* completeness.reading(Effect.void)
+    expect(yield* told(completeness.is)).toBe(true)
+  }),
+)
+
+it.effect("an entry whose file was taken away and put back is found again, however much is asked for", () =>
+  Effect.gen(function* () {
+    const directory = yield* temporary
+    const aside = `${yield* temporary}/v1`
+    yield* life(
+      directory,
+      Effect.gen(function* () {
+        yield* scanned
+        yield* put("a", audio(1))
+        const others = Effect.repeat(Effect.andThen(read("unknown"), turn), { times: 20 })
+        yield* others
+        renameSync(`${directory}/v1`, aside)
+        expect(yield* read("a")).toBeUndefined()
+        yield* others
+        renameSync(aside, `${directory}/v1`)
+        yield* others
+        expect(yield* read("a")).toEqual(audio(1))
+      }),
+    )
   }),
 )
 
