@@ -16,6 +16,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs"
+import http from "node:http"
 import { isBuiltin } from "node:module"
 import { dirname, join, posix, relative, sep } from "node:path"
 import type { OutputChunk, Plugin } from "rolldown"
@@ -114,6 +115,27 @@ const youngStages: Plugin = {
   },
 }
 
+const plainHttp = "\0plain-http"
+const isHttp = (id: string) => /^(node:)?http$/.test(id)
+
+/**
+ * `import "node:http"` reads all that the module exports, and three of its names load `fetch` and what belongs to it when they are read: 3 MB of heap
+ * that nobody needs. Taken as an object it does not.
+ */
+const httpWithoutFetch: Plugin = {
+  name: "http-without-fetch",
+  resolveId: (id, _, { kind }) => (!isHttp(id) ? null : kind === "require-call" ? { id, external: true } : plainHttp),
+  load: (id) => {
+    if (id !== plainHttp) return null
+    const names = Object.entries(Object.getOwnPropertyDescriptors(http)).flatMap(([name, { get }]) =>
+      get ? [] : [name],
+    )
+    return `const http = process.getBuiltinModule("node:http")
+      export const { ${names.join(", ")} } = http
+      export default http`
+  },
+}
+
 /** The texts that have to go with what others wrote. */
 const licences = (chunks: ReadonlyArray<OutputChunk>): string => {
   const folders = chunks
@@ -148,8 +170,9 @@ const bundle = async ({ rolldown }: Bundler): Promise<ReadonlyArray<OutputChunk>
     input: Object.fromEntries(entries().map((path) => [path.replace(/\.ts$/, ""), join(source, path)])),
     cwd: root,
     platform: "node",
-    external: isOutside,
-    plugins: [ownUrls, undici, youngStages],
+    // Asked before the plugins are.
+    external: (id) => !isHttp(id) && isOutside(id),
+    plugins: [ownUrls, undici, youngStages, httpWithoutFetch],
   })
   const { output } = await build.generate({
     format: "esm",
@@ -173,6 +196,8 @@ const check = (chunks: ReadonlyArray<OutputChunk>) => {
     )
     if (wanting.length > 0) throw new Error(`${fileName} imports ${wanting.join(", ")}, which nobody installs`)
     if (/[^\x00-\x7F]/.test(code)) throw new Error(`${fileName} is not ASCII`)
+    if (/(from|import) ?\(?["'`](node:)?http["'`]/.test(code))
+      throw new Error(`${fileName} imports node:http, which loads fetch`)
     if (code.includes("__urlOf__")) throw new Error(`${fileName} does not say where a module of it was`)
   }
 }

@@ -1,19 +1,28 @@
 import { readFile } from "node:fs/promises"
-import { createEncoder } from "wasm-media-encoders"
+import type { createEncoder } from "wasm-media-encoders"
 import { type Codec, type Format, noBytes } from "./Format.ts"
 
 // Declared by no library that is included: `DOM` would bring the rest of a browser.
 declare const WebAssembly: { readonly compile: (bytes: Uint8Array) => Promise<unknown> }
 
-/** Compiling takes milliseconds, an instance of the compiled module a third of one. */
-let lameModule: Promise<unknown> | undefined
+/**
+ * What makes an encoder. Loaded by the thread that encodes alone: the library is a megabyte of text. Compiling takes milliseconds, an instance of what was
+ * compiled a third of one.
+ */
+let library: Promise<() => ReturnType<typeof createEncoder<"audio/mpeg">>> | undefined
 
-const compileLame = async (): Promise<unknown> =>
-  WebAssembly.compile(await readFile(new URL(import.meta.resolve("wasm-media-encoders/wasm/mp3"))))
+const loadLibrary = async () => {
+  const [wasm, { createEncoder }] = await Promise.all([
+    readFile(new URL(import.meta.resolve("wasm-media-encoders/wasm/mp3"))),
+    import("wasm-media-encoders"),
+  ])
+  const compiled = await WebAssembly.compile(wasm)
+  return () => createEncoder("audio/mpeg", compiled as Uint8Array)
+}
 
 const makeCodec = async (sampleRate: number): Promise<Codec> => {
-  lameModule ??= compileLame()
-  const lame = await createEncoder("audio/mpeg", (await lameModule) as Uint8Array)
+  library ??= loadLibrary()
+  const lame = await (await library)()
   lame.configure({ channels: 1, sampleRate, bitrate: sampleRate > 24_000 ? 96 : 64 })
   return {
     // LAME answers a view of its own memory, which the next call overwrites.
