@@ -1,4 +1,4 @@
-import { Cause, Deferred, Effect, Fiber, type Pull, Result, Scope, Stream } from "effect"
+import { Array, Cause, Deferred, Effect, Fiber, type Pull, Result, Scope, Stream } from "effect"
 import { encodedSampleRate } from "../audio/format/AudioFormat.ts"
 import type { Encoders } from "../audio/Encoders.ts"
 import { durationMs, type Pcm } from "../audio/Pcm.ts"
@@ -121,8 +121,9 @@ export interface Synthesizer {
   readonly synthesize: (utterance: Utterance, begun: boolean) => Stream.Stream<Pcm, SpeechFailure>
 }
 
-/** Chunks of the next utterance that may wait for their turn: about half a minute of audio, below 2 MB. */
-const aheadChunks = 128
+/** What may wait of the next utterance for its turn: so many pieces of at most so many bytes, which is 2 MiB, three quarters of a minute at 22 kHz. */
+const aheadPieces = 128
+const aheadPieceBytes = 16_384
 
 /** Milliseconds of audio that an encoder is given at once: other streams wait for it, and a client for the first of them. */
 const sliceMs = 100
@@ -249,7 +250,9 @@ const start = Effect.fnUntraced(function* (part: Stream.Stream<Pcm, SpeechFailur
     Stream.onFirst(() => Deferred.succeed(first, undefined)),
     // One in a script that the voice skips never sounds.
     Stream.onEnd(Deferred.succeed(first, undefined)),
-    Stream.toQueue({ capacity: aheadChunks }),
+    // An engine may give megabytes at once.
+    Stream.mapArray(Array.flatMap((chunk) => cut(chunk, aheadPieceBytes / chunk.samples.BYTES_PER_ELEMENT))),
+    Stream.toQueue({ capacity: aheadPieces }),
     Scope.provide(scope),
   )
   return { audio: Stream.fromQueue(queue), sounds: Deferred.await(first) } satisfies Started
@@ -302,7 +305,8 @@ const encode = (
     /** What is encoded at no cost goes as it comes. Of the rest a slice goes as soon as it is encoded. */
     const take = ({ now }: StreamEncoder, chunks: ReadonlyArray<Pcm>): Encoded => {
       if (now !== undefined) return some(chunks.map(({ samples }) => now(samples)))
-      waiting.push(...chunks.flatMap(slices))
+      for (const chunk of chunks)
+        waiting.push(...cut(chunk, Math.max(1, Math.round((chunk.sampleRate * sliceMs) / 1000))))
       return more
     }
     const pulled = Effect.matchEffect(pull, {
@@ -336,11 +340,12 @@ const encode = (
   }
 }
 
-const slices = (chunk: Pcm): Array<Pcm> => {
-  const width = Math.max(1, Math.round((chunk.sampleRate * sliceMs) / 1000))
-  const cut: Array<Pcm> = []
-  for (let at = 0; at < chunk.samples.length; at += width) {
-    cut.push({ sampleRate: chunk.sampleRate, samples: chunk.samples.subarray(at, at + width) })
-  }
-  return cut
+/** In pieces of at most `width` samples, uncopied. */
+const cut = (chunk: Pcm, width: number): Array.NonEmptyReadonlyArray<Pcm> => {
+  const { sampleRate, samples } = chunk
+  if (samples.length <= width) return [chunk]
+  return Array.makeBy(Math.ceil(samples.length / width), (at) => ({
+    sampleRate,
+    samples: samples.subarray(at * width, (at + 1) * width),
+  }))
 }

@@ -103,6 +103,40 @@ describe("synthesize", () => {
     }),
   )
 
+  it.effect("lets 2 MiB of the next utterance wait, however much an engine gives at once", () =>
+    Effect.gen(function* () {
+      const seconds = 8
+      const pieceBytes = seconds * rate * 2
+      const first = yield* Deferred.make<void>()
+      const taken = yield* Ref.make(0)
+      const much = Stream.range(1, 100).pipe(
+        Stream.rechunk(1),
+        Stream.mapEffect(() =>
+          Effect.as(
+            Ref.update(taken, (bytes) => bytes + pieceBytes),
+            level(seconds),
+          ),
+        ),
+      )
+      const magpie = yield* engine(({ text }: Utterance) =>
+        text.startsWith("First")
+          ? Stream.concat(Stream.make(level(1)), Stream.unwrap(Effect.as(Deferred.await(first), Stream.make(level(1)))))
+          : Stream.take(much, 100),
+      )
+      const plan = { ...base, text: "First sentence is here. Second sentence is here." }
+      const running = yield* Effect.forkChild(
+        Stream.runDrain(synthesizeWith(plan, magpie, here, { en: [0.01, 99] }).bytes),
+      )
+      for (let turns = 0; turns < 2_000; turns++) yield* Effect.yieldNow
+      const waiting = yield* Ref.get(taken)
+      expect(waiting).toBeGreaterThan(1.5 * 1_048_576)
+      expect(waiting).toBeLessThanOrEqual(2_097_152 + 2 * pieceBytes)
+      yield* Deferred.succeed(first, undefined)
+      yield* Fiber.join(running)
+      expect(yield* Ref.get(taken)).toBe(100 * pieceBytes)
+    }),
+  )
+
   it.effect.each([
     ["empty", Stream.empty],
     ["too short", Stream.make(level(0.4))],
