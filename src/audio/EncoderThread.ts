@@ -2,6 +2,7 @@ import type { Worker } from "node:worker_threads"
 import { startThread } from "../workers/Thread.ts"
 import type { Encoded, Told } from "./format/EncodeMessages.ts"
 import type { EncoderOptions } from "./format/Encoder.ts"
+import { ForgetfulMap } from "../collections/Forgetful.ts"
 
 /** What became of samples: bytes, or why the thread was lost. */
 export type Answer = Encoded | { readonly lost: string }
@@ -33,7 +34,7 @@ export interface ThreadStream {
  * @param onLost once, with the reason, after all calls have been answered so
  */
 export const startEncoderThread = (url: URL, now: () => number, onLost: (reason: string) => void): EncoderThread => {
-  const waiting = new Map<number, { readonly since: number; readonly answered: (answer: Answer) => void }>()
+  const waiting = new ForgetfulMap<number, { readonly since: number; readonly answered: (answer: Answer) => void }>()
   const open = new Set<number>()
   let reason = "it was stopped"
   let lost = false
@@ -50,7 +51,7 @@ export const startEncoderThread = (url: URL, now: () => number, onLost: (reason:
   worker.once("exit", () => {
     lost = true
     open.clear()
-    const calls = [...waiting.values()]
+    const calls = waiting.values()
     waiting.clear()
     for (const { answered } of calls) answered({ lost: reason })
     onLost(reason)
@@ -66,7 +67,7 @@ export const startEncoderThread = (url: URL, now: () => number, onLost: (reason:
   return {
     streams: () => open.size,
     // In the order in which they were made.
-    waitingSince: () => waiting.values().next().value?.since,
+    waitingSince: () => waiting.first()?.since,
     open: (options) => {
       const id = ++lastId
       open.add(id)

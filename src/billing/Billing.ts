@@ -15,6 +15,7 @@ import type { Abandoned, Served, Usage } from "./Usage.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { anonymous } from "./Account.ts"
+import { ForgetfulMap } from "../collections/Forgetful.ts"
 
 /** The ids of holds, and of charges, which are named by them, follow each other in time: the ledger writes at one place, not all over its tables. */
 const newHoldId = () => `hold_${randomUUIDv7()}`
@@ -123,7 +124,7 @@ const chargeForCertain = <A extends Pick<Settlement, "replayed" | "served">>(
 
 /** Those of open scopes, and which of them are renewed. */
 interface Claims {
-  readonly open: Map<string, Claim>
+  readonly open: ForgetfulMap<string, Claim>
   readonly renewed: Set<string>
   readonly holdMillis: number
 }
@@ -258,7 +259,7 @@ const make = Effect.gen(function* () {
   const holdMillis = Duration.toMillis(holdTimeout)
 
   /** Claims of open scopes. */
-  const open = new Map<string, Claim>()
+  const open = new ForgetfulMap<string, Claim>()
   const renewed = yield* makeRenewals(holdMillis)
   const out = yield* makeDelivered
   const ends = makeClaimEnds(ledger, abandoned, out.note)

@@ -4,6 +4,7 @@ import * as Metrics from "../telemetry/Metrics.ts"
 import type { BillingError } from "./BillingError.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { Abandoned, Served } from "./Usage.ts"
+import { ForgetfulMap } from "../collections/Forgetful.ts"
 
 /**
  * Where a request's claim to a charge stands.
@@ -75,7 +76,7 @@ export const makeClaimEnds = (
   noteDelivered: (claim: string) => Effect.Effect<void>,
 ) => {
   /** Ends that the ledger did not take. The reaper tries again. */
-  const owed = new Map<string, Effect.Effect<unknown, BillingError>>()
+  const owed = new ForgetfulMap<string, Effect.Effect<unknown, BillingError>>()
 
   const end = Effect.fnUntraced(function* (claim: string, how: Effect.Effect<unknown, BillingError>) {
     owed.set(claim, how)
@@ -134,7 +135,7 @@ export const makeClaimEnds = (
 
     /** Writes what is owed, as far as the ledger takes it. */
     again: Effect.suspend(() =>
-      Effect.forEach(Array.from(owed), ([claim, how]) => end(claim, how), { discard: true, concurrency: "unbounded" }),
+      Effect.forEach(owed.entries(), ([claim, how]) => end(claim, how), { discard: true, concurrency: "unbounded" }),
     ),
   }
 }

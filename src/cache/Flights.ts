@@ -10,6 +10,7 @@ import { traced } from "../telemetry/Spans.ts"
 import type { Description } from "./EntryFormat.ts"
 import type { Made } from "./Sharing.ts"
 import { asListenersSeeIt, bytesOf, makeTape, type Tape } from "./Tape.ts"
+import { ForgetfulMap } from "../collections/Forgetful.ts"
 
 /**
  * What to fly, if nobody else is flying it.
@@ -303,7 +304,7 @@ const make = Effect.gen(function* () {
   const { flightMemoryBytes: memoryBytes } = yield* Settings
   const kept = { cache, memoryBytes, keptBytes: yield* KeptBytes, trouble: makeTrouble() }
   const fibers = yield* FiberSet.make<void>()
-  const byKey = new Map<CacheKey, Flight<unknown>>()
+  const byKey = new ForgetfulMap<CacheKey, Flight<unknown>>()
   const count = makeCount()
   const lookUp = makeLookUp(cache)
 

@@ -1,5 +1,6 @@
 import type { CacheKey } from "./CacheKey.ts"
 import type { Metadata } from "./EntryFormat.ts"
+import { ForgetfulMap } from "../collections/Forgetful.ts"
 
 /** No entry over this many bytes is kept in memory, whatever the limit of all: one long reading would push out hundreds of greetings. */
 const largestHot = 524_288
@@ -14,7 +15,7 @@ export interface Hot {
 
 /** Small entries that were asked for lately, within `limit` bytes; the longest unused go first. */
 export const makeMemoryTier = (limit: number) => {
-  const hot = new Map<CacheKey, Hot>()
+  const hot = new ForgetfulMap<CacheKey, Hot>()
   let bytes = 0
 
   const forget = (key: CacheKey): void => {

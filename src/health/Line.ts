@@ -1,4 +1,5 @@
 import { priorities, type Priority } from "../billing/Priority.ts"
+import { ForgetfulSet, type Slot } from "../collections/Forgetful.ts"
 import type { EngineId } from "./EngineId.ts"
 
 /**
@@ -56,12 +57,14 @@ export interface Wish {
  * @property given the turn, once it came
  * @property stirred whether something happened since whoever waits has looked
  * @property wake called when the turn came, or when something happened that is worth another look
+ * @property slot where it is listed, among those who wait or those whose turn came and who have not taken it yet
  */
 export interface Place {
   wish: Wish
   given: Gate | undefined
   stirred: boolean
   wake: (() => void) | undefined
+  slot: Slot<Place> | undefined
 }
 
 /**
@@ -96,32 +99,38 @@ const freest = (gates: ReadonlyArray<Gate>): Gate | undefined =>
     return less < 0 || (less === 0 && gate.chosenAt < best.chosenAt) ? gate : best
   }, undefined)
 
+const unlist = (list: ForgetfulSet<Place>, place: Place) => {
+  if (place.slot !== undefined) list.delete(place.slot)
+  place.slot = undefined
+}
+
 /** Who waits, in each lane in the order of arrival, and how often a lane was passed over. */
 const makeLanes = () => {
-  const waiters: Record<Lane, Set<Place>> = {
-    begun: new Set(),
-    first: new Set(),
-    live: new Set(),
-    normal: new Set(),
-    bulk: new Set(),
+  const waiters: Record<Lane, ForgetfulSet<Place>> = {
+    begun: new ForgetfulSet(),
+    first: new ForgetfulSet(),
+    live: new ForgetfulSet(),
+    normal: new ForgetfulSet(),
+    bulk: new ForgetfulSet(),
   }
   const passedOver = { live: 0, normal: 0, bulk: 0 }
 
   /** The first in `lane` that one of the free gates may serve, with that gate. */
-  const firstIn = (lane: Lane, free: ReadonlyArray<Gate>) => {
-    for (const place of waiters[lane]) {
+  const firstIn = (lane: Lane, free: ReadonlyArray<Gate>) =>
+    waiters[lane].seek((place) => {
       const gate = freest(free.filter(({ id }) => place.wish.may(id)))
-      if (gate !== undefined) return { place, gate }
-    }
-    return undefined
-  }
+      return gate === undefined ? undefined : { place, gate }
+    })
 
   return {
     waiters,
-    all: () => lanes.flatMap((lane) => Array.from(waiters[lane])),
+    all: () => lanes.flatMap((lane) => waiters[lane].members()),
+    add: (place: Place) => void (place.slot = waiters[place.wish.lane].add(place)),
+    /** In front of all others. */
+    putFirst: (place: Place) => void (place.slot = waiters[place.wish.lane].addFirst(place)),
     remove: (place: Place) => {
       const { lane } = place.wish
-      waiters[lane].delete(place)
+      unlist(waiters[lane], place)
       // Whoever comes later has not been passed over yet.
       if (lane !== "begun" && lane !== "first" && waiters[lane].size === 0) passedOver[lane] = 0
     },
@@ -145,8 +154,8 @@ const makeLanes = () => {
 }
 
 export const makeLine = (gates: ReadonlyArray<Gate>): Line => {
-  const { all, next, remove, waiters } = makeLanes()
-  const granted = new Set<Place>()
+  const { add, all, next, putFirst, remove, waiters } = makeLanes()
+  const granted = new ForgetfulSet<Place>()
   let turns = 0
 
   const free = () => gates.filter(({ closed, concurrency, working }) => !closed && working < concurrency)
@@ -158,7 +167,7 @@ export const makeLine = (gates: ReadonlyArray<Gate>): Line => {
       gate.working++
       gate.chosenAt = ++turns
       place.given = gate
-      granted.add(place)
+      place.slot = granted.add(place)
       place.wake?.()
     }
   }
@@ -168,31 +177,31 @@ export const makeLine = (gates: ReadonlyArray<Gate>): Line => {
     serve()
   }
 
-  /** Takes back the turns that came to nobody's use: whoever had one stands in front again. */
+  /** Takes back the turns that came to nobody's use: those who had one stand in front again, as they did. */
   const revoke = () => {
-    for (const place of Array.from(granted)) {
+    for (const place of granted.members().toReversed()) {
       if (place.wish.may(place.given!.id)) continue
-      granted.delete(place)
+      unlist(granted, place)
       place.given!.working--
       place.given = undefined
-      waiters[place.wish.lane] = new Set([place, ...waiters[place.wish.lane]])
+      putFirst(place)
     }
   }
 
   return {
     join: (wish) => {
-      const place: Place = { wish, given: undefined, stirred: false, wake: undefined }
-      waiters[wish.lane].add(place)
+      const place: Place = { wish, given: undefined, stirred: false, wake: undefined, slot: undefined }
+      add(place)
       serve()
       return place
     },
     take: (place) => {
-      granted.delete(place)
+      if (place.given !== undefined) unlist(granted, place)
       return place.given
     },
     leave: (place) => {
-      remove(place)
-      granted.delete(place)
+      if (place.given === undefined) remove(place)
+      else unlist(granted, place)
       const { given } = place
       place.given = undefined
       if (given !== undefined) release(given)
@@ -200,10 +209,10 @@ export const makeLine = (gates: ReadonlyArray<Gate>): Line => {
     release,
     raise: (place, lane) => {
       const isHigher = lanes.indexOf(lane) < lanes.indexOf(place.wish.lane)
-      if (!isHigher || !waiters[place.wish.lane].has(place)) return
+      if (!isHigher || place.slot === undefined || place.given !== undefined) return
       remove(place)
       place.wish = { ...place.wish, lane }
-      waiters[lane].add(place)
+      add(place)
     },
     stir: () => {
       revoke()

@@ -1,4 +1,5 @@
 import { Effect, Stream } from "effect"
+import { ForgetfulSet } from "../collections/Forgetful.ts"
 
 /** What all answers together hand over in one turn of the event loop: less than a millisecond's work. */
 const turnBytes = 262_144
@@ -27,15 +28,14 @@ export const makeFairTurns = (
 ) => {
   let left = perTurn
   let turning = false
-  const first = new Set<Waiting>()
-  const later = new Set<Waiting>()
+  const first = new ForgetfulSet<Waiting>()
+  const later = new ForgetfulSet<Waiting>()
 
-  const serve = (line: Set<Waiting>) => {
-    for (const next of line) {
-      line.delete(next)
-      left -= next.bytes
-      return next.go()
-    }
+  const serve = (line: ForgetfulSet<Waiting>) => {
+    const next = line.shift()
+    if (next === undefined) return
+    left -= next.bytes
+    next.go()
   }
 
   const turn = () => {
@@ -59,9 +59,8 @@ export const makeFairTurns = (
     }
     const line = isShort ? first : later
     return Effect.callback<void>((resume) => {
-      const waiting: Waiting = { bytes, go: () => resume(Effect.void) }
-      line.add(waiting)
-      return Effect.sync(() => line.delete(waiting))
+      const slot = line.add({ bytes, go: () => resume(Effect.void) })
+      return Effect.sync(() => line.delete(slot))
     })
   }
 

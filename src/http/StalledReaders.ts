@@ -1,6 +1,7 @@
 import { Duration, Effect, Schedule } from "effect"
 import { readFile } from "node:fs/promises"
 import type { Server, Socket } from "node:net"
+import { ForgetfulSet } from "../collections/Forgetful.ts"
 
 /** How often one that stands still is seen to do so before it is cut; the first time tells where it stands. */
 const looks = 3
@@ -38,11 +39,14 @@ const untakenByKernel: Effect.Effect<Untaken> = Effect.map(
  * Node learns that a slow client reads only when a third of the kernel's buffer is free, which can be a megabyte and take
  * minutes; so the kernel is asked.
  */
-export const makeLook = (sockets: ReadonlySet<Socket>, kernel: Effect.Effect<Untaken> = untakenByKernel) => {
+export const makeLook = (
+  sockets: Pick<ForgetfulSet<Socket>, "members">,
+  kernel: Effect.Effect<Untaken> = untakenByKernel,
+) => {
   const seen = new WeakMap<Socket, { readonly at: string; times: number }>()
   return Effect.gen(function* () {
     const waiting: Array<Socket> = []
-    for (const socket of sockets) {
+    for (const socket of sockets.members()) {
       if (socket.writableLength > 0) waiting.push(socket)
       else seen.delete(socket)
     }
@@ -63,10 +67,10 @@ export const makeLook = (sockets: ReadonlySet<Socket>, kernel: Effect.Effect<Unt
  * engine pauses, nobody stalls. Node's own `server.timeout` would cut there, and counts what a client sends as reading.
  */
 export const cutStalledReaders = Effect.fnUntraced(function* (server: Server, patience: Duration.Duration) {
-  const sockets = new Set<Socket>()
+  const sockets = new ForgetfulSet<Socket>()
   server.on("connection", (socket) => {
-    sockets.add(socket)
-    socket.once("close", () => sockets.delete(socket))
+    const slot = sockets.add(socket)
+    socket.once("close", () => sockets.delete(slot))
   })
   const every = Duration.millis(Math.max(1, Duration.toMillis(patience) / looks))
   yield* Effect.forkScoped(Effect.schedule(Effect.ignoreCause(makeLook(sockets)), Schedule.spaced(every)))

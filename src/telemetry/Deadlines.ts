@@ -1,4 +1,5 @@
 import { Clock, Effect, Fiber } from "effect"
+import { ForgetfulSet } from "../collections/Forgetful.ts"
 
 /**
  * Something that is waited for.
@@ -22,7 +23,7 @@ export const makeDeadlines = Effect.gen(function* () {
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
-  const all = new Set<Deadline>()
+  const all = new ForgetfulSet<Deadline>()
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   let wakesAt = Number.POSITIVE_INFINITY
   let fiber: Fiber.Fiber<void> | undefined
@@ -31,14 +32,16 @@ export const makeDeadlines = Effect.gen(function* () {
     // What is added meanwhile starts nothing.
     wakesAt = Number.NEGATIVE_INFINITY
     const at = now()
-    for (const one of all) {
-      if (one.at > at) continue
+    for (const slot of all.slots()) {
+      const one = slot.member
+      // Taken off, or not due.
+      if (one === undefined || one.at > at) continue
       const next = one.look(at)
-      if (next === undefined) all.delete(one)
+      if (next === undefined) all.delete(slot)
       else one.at = next
     }
     wakesAt = Number.POSITIVE_INFINITY
-    for (const one of all) wakesAt = Math.min(wakesAt, one.at)
+    for (const one of all.members()) wakesAt = Math.min(wakesAt, one.at)
   }
   const watch: Effect.Effect<void> = Effect.suspend(() => {
     lookAtAll()
@@ -50,12 +53,12 @@ export const makeDeadlines = Effect.gen(function* () {
   return {
     now,
     add: (one: Deadline) => {
-      all.add(one)
+      const slot = all.add(one)
       if (one.at < wakesAt) {
         fiber?.interruptUnsafe()
         fiber = Fiber.runIn(runFork(watch), scope)
       }
-      return () => void all.delete(one)
+      return () => all.delete(slot)
     },
   }
 })

@@ -4,6 +4,7 @@ import { Settings } from "../Settings.ts"
 import { elapsedMillis } from "./Elapsed.ts"
 import { type Ended, TrafficHistory } from "./TrafficHistory.ts"
 import type { History, RequestReport, RequestUnderWay } from "./TrafficReport.ts"
+import { ForgetfulSet } from "../collections/Forgetful.ts"
 
 /** How many ended requests are kept. */
 const recentRequests = 200
@@ -86,7 +87,7 @@ const make = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const { console } = yield* Settings
   const now = () => clock.currentTimeMillisUnsafe()
-  const open = new Map<number, () => RequestUnderWay>()
+  const open = new ForgetfulSet<() => RequestUnderWay>()
   /** Put together when somebody looks. */
   const recent: Array<Recent> = []
   const codes = new Map<string, number>()
@@ -94,17 +95,15 @@ const make = Effect.gen(function* () {
     "10s": new TrafficHistory(resolutions["10s"].widthMillis, resolutions["10s"].length, now()),
     "1m": new TrafficHistory(resolutions["1m"].widthMillis, resolutions["1m"].length, now()),
   }
-  let begun = 0
   let ended = 0
 
   const begin = ({ id, method, notes, route }: Begun) => {
-    const mark = begun++
     const at = now()
     const shown = () => ({ id, method, route, at, ...known(notes()) })
-    open.set(mark, shown)
-    if (open.size > mostUnderWay) open.delete(open.keys().next().value!)
+    const slot = open.add(shown)
+    if (open.size > mostUnderWay) open.shift()
     return ({ kind, ...over }: Over) => {
-      open.delete(mark)
+      open.delete(slot)
       recent.push({ shown, number: ++ended, over })
       if (recent.length > recentRequests) recent.shift()
       if (over.code !== undefined) codes.set(over.code, (codes.get(over.code) ?? 0) + 1)
@@ -128,7 +127,7 @@ const make = Effect.gen(function* () {
 
   return {
     begin: console === "on" ? begin : undefined,
-    underWay: () => Array.from(open.values(), (shown) => shown()),
+    underWay: () => open.members().map((shown) => shown()),
     recent: (after = 0) => recent.filter(({ number }) => number > after).map(reportOf),
     history: (resolution, from) => histories[resolution].report(now(), from),
     codes: () => Array.from(codes, ([code, count]) => ({ code, count })),

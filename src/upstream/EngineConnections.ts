@@ -1,6 +1,7 @@
 import { Client, type Dispatcher } from "@effect/platform-node/Undici"
 import { Effect, Scope } from "effect"
 import type { Readable } from "node:stream"
+import { ForgetfulSet, type Slot } from "../collections/Forgetful.ts"
 
 /** What is asked of an engine; `path` from the root of its server. */
 export interface Asked extends Pick<Dispatcher.DispatchOptions, "method" | "path"> {
@@ -157,14 +158,15 @@ const begin = (client: Client, asked: Asked, onEnd: (kept: boolean) => void): Ex
  * dead engine, and the call must not be repeated, since it may be what killed it.
  */
 export const makeEngineConnections = Effect.fnUntraced(function* (origin: string, connectMillis: number) {
-  const idle: Array<Client> = []
-  const all = new Set<Client>()
+  const idle: Array<Slot<Client>> = []
+  const all = new ForgetfulSet<Client>()
 
-  const drop = (client: Client) => {
-    const at = idle.indexOf(client)
+  const drop = (connection: Slot<Client>) => {
+    const at = idle.indexOf(connection)
     if (at !== -1) idle.splice(at, 1)
-    all.delete(client)
-    void client.destroy()
+    const client = connection.member
+    all.delete(connection)
+    void client?.destroy()
   }
 
   const connect = () => {
@@ -172,23 +174,24 @@ export const makeEngineConnections = Effect.fnUntraced(function* (origin: string
       connect: { timeout: connectMillis },
       keepAliveTimeoutThreshold: marginMillis,
     })
-    all.add(client)
+    const connection = all.add(client)
     // One that a call has been given already connects anew for it.
-    return client.on("disconnect", () => void (idle.includes(client) && drop(client)))
+    client.on("disconnect", () => void (idle.includes(connection) && drop(connection)))
+    return connection
   }
 
-  yield* Effect.addFinalizer(() => Effect.sync(() => all.forEach((client) => drop(client))))
+  yield* Effect.addFinalizer(() => Effect.sync(() => all.slots().forEach(drop)))
 
   /** The call is broken off with the scope. Until its end it is watched by `watch`, which answers how to end that. */
   return (asked: Asked, watch: (exchange: Exchange) => () => void): Effect.Effect<Exchange, never, Scope.Scope> =>
     Effect.uninterruptible(
       Effect.suspend(() => {
-        const client = idle.pop() ?? connect()
+        const connection = idle.pop() ?? connect()
         let unwatch: (() => void) | undefined
-        const exchange = begin(client, asked, (kept) => {
+        const exchange = begin(connection.member!, asked, (kept) => {
           unwatch?.()
-          if (kept) idle.push(client)
-          else drop(client)
+          if (kept) idle.push(connection)
+          else drop(connection)
         })
         if (exchange.ended() === undefined) unwatch = watch(exchange)
         const leave = Effect.sync(() => exchange.breakOff(abandoned))

@@ -10,6 +10,7 @@ import { basename } from "node:path"
 import { Ping } from "./Ping.ts"
 import { type Started, startProcess } from "./Process.ts"
 import { startThread } from "./Thread.ts"
+import { ForgetfulSet } from "../collections/Forgetful.ts"
 
 /** The worker that had a call died, was stopped for not answering, or could not start. It is replaced; the call is not repeated. */
 export class WorkerLost extends Schema.TaggedError<WorkerLost>()("WorkerLost", { message: Schema.String }) {}
@@ -67,11 +68,11 @@ export const make = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
   const pool = yield* Pool.make({ acquire, size: options.size, concurrency: options.concurrency ?? 1 })
 
   // The pool's own end waits for every place to be left, so calls still under way have to fail first. Idle workers close in peace.
-  const busy = new Map<Scope.Scope, Effect.Effect<void>>()
+  const busy = new ForgetfulSet<Effect.Effect<void>>()
   let closing = false
   yield* Effect.addFinalizer(() => {
     closing = true
-    return Effect.forEach(busy.values(), (stop) => stop, { concurrency: "unbounded", discard: true })
+    return Effect.forEach(busy.members(), (stop) => stop, { concurrency: "unbounded", discard: true })
   })
 
   // A call that was interrupted keeps its place on the worker until the worker is known to be free.
@@ -91,9 +92,9 @@ export const make = Effect.fnUntraced(function* <Rpcs extends Rpc.Any>(
         yield* Scope.close(place, Exit.void)
         return yield* restore(take)
       }
-      busy.set(place, worker.stop)
+      const slot = busy.add(worker.stop)
       yield* Effect.addFinalizer((exit) => {
-        busy.delete(place)
+        busy.delete(slot)
         const leave = Scope.close(place, Exit.void)
         if (closing || (Exit.isSuccess(exit) && !worker.lost())) return leave
         // Started at once: a fiber that is interrupted before it starts would never leave.

@@ -6,6 +6,7 @@ import { announce } from "./Announcement.ts"
 import { frameOf } from "./Frames.ts"
 import type { Send } from "./Listening.ts"
 import { makeSessions } from "./Session.ts"
+import { ForgetfulSet } from "../collections/Forgetful.ts"
 
 /** Connections at a time; satellites and Home Assistant have a handful. */
 const mostConnections = 128
@@ -51,7 +52,7 @@ const make = Effect.gen(function* () {
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const idleMillis = Duration.toMillis(settings.uploadTimeout)
 
-  const fibers = new Set<Fiber.Fiber<void>>()
+  const fibers = new ForgetfulSet<Fiber.Fiber<void>>()
 
   const connected = (socket: Socket) => {
     const connection = { busy: false, left: () => socket.destroyed || socket.readableEnded }
@@ -74,15 +75,15 @@ const make = Effect.gen(function* () {
       if (!connection.busy) socket.destroy()
     })
     const fiber = run(session)
-    fibers.add(fiber)
-    fiber.addObserver(() => fibers.delete(fiber))
+    const slot = fibers.add(fiber)
+    fiber.addObserver(() => fibers.delete(slot))
   }
 
   const server = yield* Effect.acquireRelease(
     Effect.sync(() => createServer({ noDelay: true }, connected)),
     (opened) => Effect.callback<void>((resume) => void opened.close(() => resume(Effect.void))),
   )
-  yield* Effect.addFinalizer(() => Fiber.interruptAll(fibers))
+  yield* Effect.addFinalizer(() => Fiber.interruptAll(fibers.members()))
   server.maxConnections = mostConnections
   yield* cutStalledReaders(server, settings.readerTimeout)
   const port = yield* listening(server, wyomingPort, host)

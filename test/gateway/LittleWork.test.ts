@@ -117,10 +117,11 @@ layer(NodeServices.layer, { excludeTestServices: true })("LittleWork", (it) => {
         AVIARY_ACCESS: "keys",
         NODE_OPTIONS: `--import ${fileURLToPath(new URL("../support/workCount.ts", import.meta.url))}`,
       })
-      const round = Effect.fnUntraced(function* (from: number, status: "MISS" | "HIT") {
+      const round = Effect.fnUntraced(function* (from: number, status: "MISS" | "HIT", concurrency = 1) {
         yield* counted(gateway)
         const before = latestFiber(gateway)
-        for (let index = 0; index < requests; index++) yield* speak(gateway.url, key, textOf(from + index), status)
+        const ask = (index: number) => speak(gateway.url, key, textOf(from + index), status)
+        yield* Effect.forEach(Array(requests).keys(), ask, { concurrency, discard: true })
         const fibers = latestFiber(gateway) - before
         return perRequest({ ...(yield* counted(gateway)), fibers })
       })
@@ -133,6 +134,8 @@ layer(NodeServices.layer, { excludeTestServices: true })("LittleWork", (it) => {
       yield* round(300, "MISS")
       yield* round(400, "MISS")
       expectWithin(yield* round(100, "MISS"), mostOfMiss)
+      // Nor is it kept by lists that others are in meanwhile: JavaScript's own made it 26,000.
+      expectWithin(yield* round(500, "MISS", 8), { outlivingBytes: 18_000 })
       expectWithin(yield* round(100, "HIT"), mostFromDisk)
       expectWithin(yield* round(100, "HIT"), mostFromMemory)
     }),

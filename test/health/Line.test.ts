@@ -84,6 +84,21 @@ it("a turn that came just as its engine fell out is taken back, and its waiter s
   expect(gates.map(({ working }) => working)).toEqual([0, 1])
 })
 
+it("several turns that are taken back stand in front in the order in which they had come", () => {
+  let usable: ReadonlyArray<EngineId> = ["parakeet-1"]
+  const line = makeLine([makeGate("parakeet-1", 2), makeGate("parakeet-2", 1)])
+  const wish = { lane: "normal", could: any, may: (id: EngineId) => usable.includes(id) } as const
+  const [first, second, third] = [line.join(wish), line.join(wish), line.join(wish)]
+  expect([first.given?.id, second.given?.id, third.given]).toEqual(["parakeet-1", "parakeet-1", undefined])
+  usable = ["parakeet-2"]
+  line.stir()
+  expect([first.given?.id, second.given, third.given]).toEqual(["parakeet-2", undefined, undefined])
+  line.leave(first)
+  expect([second.given?.id, third.given]).toEqual(["parakeet-2", undefined])
+  line.leave(second)
+  expect(third.given?.id).toBe("parakeet-2")
+})
+
 it("who can be served by one engine only does not keep others from the rest", () => {
   const gates = [makeGate("magpie-1", 1), makeGate("magpie-2", 1)]
   const line = makeLine(gates)

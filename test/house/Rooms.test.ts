@@ -37,6 +37,7 @@ const rooms = [
   "SettingNames",
   "SettingSources",
   "workers",
+  "collections",
 ]
 
 const imports = sources.flatMap((from) => importsOf(from).map((to) => ({ from, to })))

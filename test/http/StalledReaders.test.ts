@@ -2,6 +2,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
+import { ForgetfulSet } from "../../src/collections/Forgetful.ts"
 import { makeLook } from "../../src/http/StalledReaders.ts"
 import { rawConnection } from "../support/rawHttp.ts"
 
@@ -11,7 +12,7 @@ const answer = Buffer.alloc(40_000_000)
 
 /** A client that was answered `answer` and has not read it, and the server's end of its connection. */
 const stalled = Effect.gen(function* () {
-  const sockets = new Set<Socket>()
+  const sockets = new ForgetfulSet<Socket>()
   const server = yield* Effect.acquireRelease(
     Effect.callback<ReturnType<typeof createServer>>((resume) => {
       const made = createServer((_, response) => void response.end(answer))
@@ -30,7 +31,7 @@ const stalled = Effect.gen(function* () {
   yield* Effect.callback<void>((resume) => {
     server.once("request", () => resume(Effect.void))
   })
-  const [socket] = sockets
+  const [socket] = sockets.members()
   return { client, look: makeLook(sockets), socket: socket! }
 })
 

@@ -2,6 +2,7 @@ import { parentPort } from "node:worker_threads"
 import type { Encoded, Told } from "./EncodeMessages.ts"
 import { makeEncoder } from "./Encoder.ts"
 import type { Codec } from "./Format.ts"
+import { ForgetfulMap } from "../../collections/Forgetful.ts"
 
 // No Effect here: a thread of this kind starts in a tenth of the time, and each gateway keeps some. What is thrown ends the
 // thread: of a program that failed within its own memory nobody knows what it does next.
@@ -12,7 +13,7 @@ interface Stream {
   bytes: number
 }
 
-const streams = new Map<number, Stream>()
+const streams = new ForgetfulMap<number, Stream>()
 const port = parentPort!
 
 const answer = (answered: Encoded) => port.postMessage(answered, [answered.bytes.buffer])
