@@ -114,7 +114,13 @@ const startGateway = Effect.gen(function* () {
 it.live("no bytes that a client sends end the gateway, and nothing stays behind", () =>
   Effect.gen(function* () {
     const { dataDir, gateway, known, wyomingPort } = yield* startGateway
-    const left = Effect.tryPromise(() => leftBehind(gateway, wyomingPort, dataDir))
+    // One reset was seen in some thirty runs, and not why. A gateway that has ended refuses the second time, too.
+    const left = Effect.tryPromise(() => leftBehind(gateway, wyomingPort, dataDir)).pipe(
+      Effect.tapError((error) =>
+        Effect.logWarning("What is left could not be asked", error, gateway.output().slice(-2_000)),
+      ),
+      Effect.retry({ times: 1 }),
+    )
     const swept = left.pipe(
       Effect.repeat({ until: (found) => found.length === 0, schedule: Schedule.spaced("50 millis") }),
       Effect.as<ReadonlyArray<string>>([]),
