@@ -2,7 +2,6 @@ import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Cause, Duration, Effect, Option, Redacted, References, type Scope, Stream } from "effect"
 import { type HttpBody, HttpClientRequest, HttpTraceContext } from "effect/http"
 import { type Duplex, Readable } from "node:stream"
-import type { ReadableStream } from "node:stream/web"
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
 import type { Settings } from "../Settings.ts"
 import { type Deadlines, makeDeadlines } from "../telemetry/Deadlines.ts"
@@ -83,7 +82,6 @@ export const makeEngineHttp = Effect.fnUntraced(function* (
   }
 
   const ask = (request: HttpClientRequest.HttpClientRequest, { wait, watch }: Clocks, traceHeaders: Headers) => {
-    const { body, contentType } = bodyOf(request.body)
     const head = (exchange: Exchange): Effect.Effect<Exchange, EngineFailure> =>
       Effect.suspend(() => {
         if (exchange.status() !== undefined) return Effect.succeed(exchange)
@@ -94,8 +92,8 @@ export const makeEngineHttp = Effect.fnUntraced(function* (
     const asked = {
       method: request.method,
       path: below + request.url,
-      headers: { ...request.headers, ...contentType, ...headers, ...traceHeaders },
-      body,
+      headers: { ...request.headers, ...headers, ...traceHeaders },
+      body: bodyOf(request.body),
     }
     return Effect.flatMap(connections(asked, watch), head)
   }
@@ -150,16 +148,9 @@ const inClientSpan = <E, R>(
     )
   })
 
-/** What is sent, and a header for it that the request has not. */
-const bodyOf = (body: HttpBody.HttpBody): { readonly body: Asked["body"]; readonly contentType: Headers } => {
-  if (body._tag === "Uint8Array") return { body: body.body, contentType: {} }
-  if (body._tag !== "FormData") return { body: null, contentType: {} }
-  const form = new Response(body.formData)
-  return {
-    body: Readable.fromWeb(form.body as ReadableStream),
-    contentType: { "content-type": form.headers.get("content-type")! },
-  }
-}
+/** What is sent: bytes, or what `recordingForm` made. */
+const bodyOf = (body: HttpBody.HttpBody): Asked["body"] =>
+  body._tag === "Uint8Array" ? body.body : body._tag === "Raw" && body.body instanceof Readable ? body.body : null
 
 const decoders: Readonly<Record<string, () => Duplex>> = {
   gzip: () => createGunzip(),

@@ -27,7 +27,7 @@ export const makeParakeetNim = Effect.fnUntraced(function* (address: EngineAddre
     ): Effect.fn.Return<ReadonlyArray<Segment>, EngineFailure, Scope.Scope> {
       // The field `model` stays away: it would overrule the language.
       const form = yield* recordingForm(recording, { language: [language(asked)], response_format: ["json"] })
-      const request = HttpClientRequest.post("/v1/audio/transcriptions").pipe(HttpClientRequest.bodyFormData(form))
+      const request = HttpClientRequest.post("/v1/audio/transcriptions").pipe(HttpClientRequest.setBody(form))
       const answer = yield* http.call(request, clocks)
       const body = yield* readWhole(answer.body, answerLimit)
       return yield* readTranscript(answer.mediaType, body, Math.round(durationSeconds(recording) * 1_000))

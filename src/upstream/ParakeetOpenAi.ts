@@ -92,7 +92,7 @@ export const makeParakeetOpenAi = Effect.fnUntraced(function* (address: EngineAd
     let lasts = true
     while (true) {
       const form = yield* recordingForm(recording, fields(now, model, language, asked))
-      const request = HttpClientRequest.post(route).pipe(HttpClientRequest.bodyFormData(form))
+      const request = HttpClientRequest.post(route).pipe(HttpClientRequest.setBody(form))
       const answered = yield* Effect.result(server.http.call(request, clocks))
       if (Result.isSuccess(answered)) {
         if (lasts) yield* Ref.set(taken, now)

@@ -2,6 +2,8 @@ import { expect, layer } from "@effect/vitest"
 import { Effect, Fiber, FileSystem, Layer, Schedule, type Scope, Stream } from "effect"
 import { NodeFileSystem } from "@effect/platform-node"
 import { createHash } from "node:crypto"
+import { readdirSync, readlinkSync } from "node:fs"
+import { setImmediate } from "node:timers/promises"
 import { wavHeader } from "../../src/audio/WavHeader.ts"
 import type { NimFault } from "../../src/nim/NimFault.ts"
 import { Settings } from "../../src/Settings.ts"
@@ -22,6 +24,16 @@ const recordingOf = (seconds: number) =>
     const bytes = Buffer.concat([wavHeader(16_000, samples * 2), Buffer.alloc(samples * 2, seconds)])
     yield* fs.writeFile(path, bytes)
     return { path, samples, sha256: createHash("sha256").update(bytes).digest("hex") }
+  })
+
+/** What this process has open. A file that was closed while its name was read is not. */
+const openFiles = (): ReadonlyArray<string> =>
+  readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      return []
+    }
   })
 
 const withFaults = <A, E>(
@@ -153,6 +165,31 @@ layer(NimTest.layer, { excludeTestServices: true })("ParakeetClient.layerNim", (
         yield* working(1)
         yield* Fiber.interrupt(call)
         yield* working(0)
+      }),
+    ),
+  )
+
+  it.effect("ends nothing but the call, at whatever moment of its sending it is interrupted", () =>
+    withFaults(
+      [],
+      Effect.gen(function* () {
+        const parakeet = yield* ParakeetClient
+        const recording = yield* recordingOf(10)
+        const unhandled: Array<unknown> = []
+        const note = (error: unknown) => void unhandled.push(error)
+        process.on("unhandledRejection", note)
+        for (let turns = 0; turns < 150; turns++) {
+          const call = yield* Effect.forkChild(transcriptOf(parakeet, recording, { language: "en" }))
+          for (let turn = 0; turn < turns; turn++) yield* Effect.promise(() => setImmediate())
+          yield* Fiber.interrupt(call)
+        }
+        const stillOpen = Effect.sync(() => openFiles().filter((path) => path === recording.path))
+        yield* stillOpen.pipe(
+          Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (found) => found.length === 0 }),
+          Effect.timeout("10 seconds"),
+        )
+        process.off("unhandledRejection", note)
+        expect(unhandled).toEqual([])
       }),
     ),
   )
