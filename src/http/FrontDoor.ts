@@ -302,12 +302,21 @@ const enveloped = (
   }
 }
 
+type Done = (bytes: number, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
+
+/** The finalizer of the request's own scope; not `Effect.addFinalizer`, which copies what the request carries. */
+const whenOver = <A>(
+  finalizer: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>,
+  value: A,
+): Effect.Effect<A, never, Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Scope.Scope>) =>
+    Effect.as(Scope.addFinalizerExit(Context.get(context, Scope.Scope), finalizer), value),
+  )
+
 /** Counts the bytes of `stream`, and runs `onDone` at its end: `Stream.onExit` makes a generator function for each, see `makeFlight`. */
-const counted = <E>(
-  stream: Stream.Stream<Uint8Array, E>,
-  onDone: (bytes: number, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>,
-): Stream.Stream<Uint8Array, E> =>
+const counted = <E>(stream: Stream.Stream<Uint8Array, E>, onBegin: () => void, onDone: Done) =>
   Stream.transformPull(stream, (pull, scope) => {
+    onBegin()
     let bytes = 0
     const count = Effect.map(pull, (chunks) => {
       for (const chunk of chunks) bytes += chunk.length
@@ -324,28 +333,24 @@ const logged = (
   response: Response.HttpServerResponse,
   headOnly: boolean,
   span: Tracer.Span | undefined,
-  onDone: (bytes: number, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>,
+  onDone: Done,
 ): Effect.Effect<Response.HttpServerResponse, never, Scope.Scope> => {
   const body = response.body
   if (body._tag === "Raw" && !headOnly) {
     // One piece, written after this: the request's scope ends when it is out.
     const whole = body.contentLength ?? 0
-    // Not `Effect.addFinalizer`, which copies what the request carries.
-    return Effect.contextWith((context: Context.Context<Scope.Scope>) =>
-      Effect.as(
-        Scope.addFinalizerExit(Context.get(context, Scope.Scope), (exit) =>
-          onDone(Exit.isSuccess(exit) ? whole : 0, exit),
-        ),
-        response,
-      ),
-    )
+    return whenOver((exit) => onDone(Exit.isSuccess(exit) ? whole : 0, exit), response)
   }
   if (body._tag !== "Stream" || headOnly) {
     const bytes = body._tag === "Uint8Array" && !headOnly ? body.contentLength : 0
     return Effect.as(onDone(bytes, Exit.void), response)
   }
   const traced = span === undefined ? body.stream : Stream.withSpan(body.stream, "http.body", { parent: span })
-  return Effect.succeed(
-    Response.setBody(response, HttpBody.stream(counted(traced, onDone), body.contentType, body.contentLength)),
+  let hasBegun = false
+  const told = counted(traced, () => void (hasBegun = true), onDone)
+  // Nothing asks for the stream where the connection is gone by the time that the answer is there.
+  return whenOver(
+    (exit) => (hasBegun ? Effect.void : onDone(0, Exit.isSuccess(exit) ? Exit.interrupt() : exit)),
+    Response.setBody(response, HttpBody.stream(told, body.contentType, body.contentLength)),
   )
 }

@@ -1,11 +1,13 @@
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Logger, References, Schema, Stream } from "effect"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { Deferred, Effect, Layer, Logger, Option, References, Schema, Stream } from "effect"
+import { HttpServerRequest } from "effect/http"
 import { gzipSync } from "node:zlib"
 import { ErrorEnvelope } from "../../src/contract/ErrorEnvelope.ts"
 import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineCut } from "../../src/upstream/EngineFailure.ts"
 import { Speech } from "../../src/speech/Speech.ts"
-import { speechOf, startGateway, transcriptionOf, free } from "../support/gateway.ts"
+import { speechOf, startGateway, transcribed, transcriptionOf, free } from "../support/gateway.ts"
 import { jsonPost, rawConnection } from "../support/rawHttp.ts"
 
 const hello = { model: "tts-1", input: "A secret sentence.", voice: "alloy" }
@@ -221,6 +223,33 @@ it.live("the log shows that a response broke off", () =>
     const { socket } = yield* rawConnection(port)
     socket.write(jsonPost("/v1/audio/speech", hello))
     expect(yield* Deferred.await(ended)).toEqual(["aborted", 3])
+  }),
+)
+
+it.live("an answer is over that nothing asks for, since its client left just before it was there", () =>
+  Effect.gen(function* () {
+    const ended = yield* Deferred.make<unknown>()
+    const leaves = Effect.map(Effect.serviceOption(HttpServerRequest.HttpServerRequest), (request) => {
+      NodeHttpServerRequest.toServerResponse(Option.getOrThrow(request)).destroy()
+    })
+    const { url } = yield* startGateway({
+      // Whoever charges for an answer is the last to be asked before it leaves.
+      programs: Layer.merge(
+        speechOf(),
+        transcriptionOf(() => Effect.succeed({ ...transcribed(), delivered: () => leaves })),
+      ),
+      loggers: [
+        Logger.make(({ fiber }) => {
+          const line = fiber.getRef(References.CurrentLogAnnotations)
+          if ("ended" in line) Effect.runSync(Deferred.succeed(ended, [line.status, line.ended, line.bytes]))
+        }),
+      ],
+    })
+    const form = new FormData()
+    form.append("model", "whisper-1")
+    form.append("file", new Blob(["RIFF"]), "a.wav")
+    yield* Effect.flip(Effect.tryPromise(() => fetch(`${url}/v1/audio/transcriptions`, { method: "POST", body: form })))
+    expect(yield* Effect.timeout(Deferred.await(ended), "5 seconds")).toEqual([200, "client left", 0])
   }),
 )
 
