@@ -2,6 +2,7 @@ import { Duration, Effect, Schedule } from "effect"
 import { readFile } from "node:fs/promises"
 import type { Server, Socket } from "node:net"
 import { ForgetfulSet } from "../collections/Forgetful.ts"
+import { reset } from "./connection/NodeResponse.ts"
 
 /** How often one that stands still is seen to do so before it is cut; the first time tells where it stands. */
 const looks = 3
@@ -56,7 +57,7 @@ export const makeLook = (
       const at = `${socket.bytesWritten - socket.writableLength} ${untaken.get(portsOf(socket.localPort, socket.remotePort))}`
       const before = seen.get(socket)
       if (before?.at !== at) seen.set(socket, { at, times: 0 })
-      else if (++before.times === looks) socket.resetAndDestroy()
+      else if (++before.times === looks) reset(socket)
     }
   })
 }

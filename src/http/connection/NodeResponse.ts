@@ -100,6 +100,13 @@ export const callOff = (socket: Socket): void => {
   socket.destroy()
 }
 
+/**
+ * Resets `socket`. One that is ending is closed: the system refuses to reset it (EINVAL), and Node then neither frees it nor tells of
+ * its close, so that whatever runs for it goes on.
+ */
+export const reset = (socket: Socket): Socket =>
+  socket.writableEnded && socket.writableLength === 0 ? socket.destroy() : socket.resetAndDestroy()
+
 const untold = () => {}
 
 /** Node's response, but for two of its endings, and for what stops the reading. It is what the server answers with, so they hold for whoever answers. */
@@ -188,5 +195,5 @@ function destroyOrReset(this: Socket, error?: Error): Socket {
   this.destroy = Socket.prototype.destroy
   const response = responseAtTurn(this)
   const isBroken = response?.socket === this && response.headersSent && !response.writableFinished
-  return isBroken ? this.resetAndDestroy() : this.destroy(error)
+  return isBroken ? reset(this) : this.destroy(error)
 }

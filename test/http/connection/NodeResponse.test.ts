@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Layer, Scope, Stream } from "effect"
-import { createServer as createHttpServer } from "node:http"
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { createServer, type Server, type Socket } from "node:net"
 import { linger, NodeResponse, type Patience, responseOn } from "../../../src/http/connection/NodeResponse.ts"
 import { speechOf, startGateway, transcriptionOf } from "../../support/gateway.ts"
@@ -199,18 +199,23 @@ it.live.each(["the gateway stops", "the client says what is no HTTP"] as const)(
     }),
 )
 
-/** A server that answers every request at once, and the connections to it. */
-const answeringServer = Effect.gen(function* () {
-  const sockets = new Set<Socket>()
-  const server = createHttpServer({ ServerResponse: NodeResponse }, (request, response) => {
-    sockets.add(request.socket)
-    response.writeHead(200, { "content-length": "8" }).end("answered")
-  })
+const serverOf = Effect.fnUntraced(function* (answer: (request: IncomingMessage, response: ServerResponse) => void) {
+  const server = createHttpServer({ ServerResponse: NodeResponse }, answer)
   yield* Effect.acquireRelease(
     Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
     () => Effect.sync(() => (server.closeAllConnections(), void server.close())),
   )
   const { port } = server.address() as { readonly port: number }
+  return { port }
+})
+
+/** A server that answers every request at once, and the connections to it. */
+const answeringServer = Effect.gen(function* () {
+  const sockets = new Set<Socket>()
+  const { port } = yield* serverOf((request, response) => {
+    sockets.add(request.socket)
+    response.writeHead(200, { "content-length": "8" }).end("answered")
+  })
   return { port, sockets }
 })
 
@@ -238,5 +243,28 @@ it.live("a connection of HTTP/1.0 that was kept for many answers closes as one o
     expect(received.toString("latin1").split("answered").length - 1).toBe(many + 1)
     expect(reset).toBe(false)
     for (const socket of sockets) expect(socket.destroyed).toBe(true)
+  }),
+)
+
+it.live("a connection of HTTP/1.0 that breaks off while it ends closes, whenever it does", () =>
+  Effect.gen(function* () {
+    const moments = [queueMicrotask, process.nextTick, setImmediate, (run: () => void) => setTimeout(run, 1)]
+    for (const [index, later] of moments.entries()) {
+      const closed = yield* Deferred.make<void>()
+      const { port } = yield* serverOf(({ socket }, response) => {
+        socket.once("close", () => Effect.runSync(Deferred.succeed(closed, undefined)))
+        response.writeHead(200).write("some")
+        setImmediate(() => {
+          socket.end()
+          later(() => socket.destroy())
+        })
+      })
+      const client = yield* rawConnection(port)
+      client.socket.write("GET / HTTP/1.0\r\n\r\n")
+      yield* Effect.timeoutOrElse(Deferred.await(closed), {
+        duration: "5 seconds",
+        orElse: () => Effect.die(`it did not close at moment ${index}`),
+      })
+    }
   }),
 )
