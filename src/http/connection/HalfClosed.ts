@@ -3,8 +3,11 @@ import type { Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { responseAtTurn } from "./NodeResponse.ts"
 
-/** When a client that has closed its half is asked whether it is still there, counted from the time before. */
-const asks = ["0 millis", "200 millis", "600 millis"] as const
+/** When a client that has closed its half is asked whether it is still there, in milliseconds from the time before. */
+const pauses = [0, 200, 600]
+
+/** One that was there then may still leave: it is asked twice as late each time, and at least so often, in milliseconds. */
+const longestPause = 10_000
 
 /** How long one that cannot be asked is waited for. */
 const longestSilence = "500 millis"
@@ -12,16 +15,17 @@ const longestSilence = "500 millis"
 const isOver = (response: ServerResponse): boolean => response.destroyed || response.writableFinished
 
 /**
- * Whether the client took the questions. They are `100 Continue`, which every client of HTTP/1.1 expects at any time before
- * its answer; one that has gone resets the connection at the first, and the next one closes it.
+ * Asks until the answer begins; tells whether the client took the questions. They are `100 Continue`, which every client of HTTP/1.1 expects
+ * at any time before its answer; one that has gone resets the connection at the first, and the next one closes it.
  */
 const answersQuestions = Effect.fnUntraced(function* (response: ServerResponse) {
-  for (const [asked, pause] of asks.entries()) {
+  let pause = 0
+  for (let asked = 0; ; asked++) {
+    pause = pauses[asked] ?? Math.min(pause * 2, longestPause)
     yield* Effect.sleep(pause)
     if (response.headersSent || isOver(response)) return asked > 1
     response.writeContinue()
   }
-  return true
 })
 
 /** Ends when the response does, or when nothing was written for as long as a client is waited for. */

@@ -77,6 +77,17 @@ it.live.each(versions)("one of %s that left altogether before its answer is wait
   }),
 )
 
+it.live("nor is one that said for a while that it was still there", () =>
+  Effect.gen(function* () {
+    const { port, left } = yield* slowSpeech
+    const { socket, seen } = yield* rawConnection(port)
+    socket.end(request)
+    yield* seen(/(HTTP\/1\.1 100 Continue\r\n\r\n){3}$/)
+    socket.destroy()
+    yield* Deferred.await(left)
+  }),
+)
+
 it.live("nor is one that left while its answer paused", () =>
   Effect.gen(function* () {
     const { port, begin, left } = yield* slowSpeech
