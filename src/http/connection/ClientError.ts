@@ -85,7 +85,7 @@ export const answerClientErrors = (server: Server): void => {
   server.on("connect", (request: IncomingMessage) => {
     // Not the stream that comes with the event, which is no socket where the tunnel has a body.
     const { socket, url = "" } = request
-    if (isOwed(responseOn(socket))) callOff(socket)
+    if (!socket.writable || isOwed(responseOn(socket))) callOff(socket)
     else answer(socket, Errors.unknownUrl("CONNECT", url))
   })
   server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {

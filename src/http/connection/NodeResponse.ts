@@ -137,6 +137,12 @@ export class NodeResponse extends ServerResponse {
     // Node sets it for every response.
   }
 
+  /** Whether the connection ends with it; Node knows once the head is written. */
+  private get isLast(): boolean {
+    const { _last: isLast } = this as { readonly _last?: boolean }
+    return isLast === true
+  }
+
   override assignSocket(socket: Socket): void {
     ;(socket as Marked)[atTurn] = this
     super.assignSocket(socket)
@@ -149,8 +155,9 @@ export class NodeResponse extends ServerResponse {
   override detachSocket(socket: Socket): void {
     super.detachSocket(socket)
     const marked: Marked = socket
-    // Where this one is the connection's last, it never has the socket.
     marked[atTurn] = this[behind]
+    // Node closes the connection next, and loses what is behind where one more request comes before it has closed.
+    if (this.isLast) callOffBehind(socket)
     if (marked[latest] === this && this.writableFinished && this.req.complete) marked[latest] = undefined
   }
 

@@ -268,3 +268,25 @@ it.live("a connection of HTTP/1.0 that breaks off while it ends closes, whenever
     }
   }),
 )
+
+it.live(
+  "a request behind the last answer of its connection is called off with it, before the connection has closed",
+  () =>
+    Effect.gen(function* () {
+      const ended: Array<string> = []
+      const closed = yield* Deferred.make<void>()
+      const { port } = yield* serverOf((request, response) => {
+        response.once("close", () => ended.push(request.url!))
+        if (request.url !== "/last") return
+        request.socket.once("close", () => Effect.runSync(Deferred.succeed(closed, void ended.push("the connection"))))
+        response.shouldKeepAlive = false
+        response.writeHead(200).end("last")
+      })
+      const client = yield* rawConnection(port)
+      client.socket.write(
+        ["/last", "/behind", "/further"].map((url) => `GET ${url} HTTP/1.1\r\nhost: a\r\n\r\n`).join(""),
+      )
+      yield* Deferred.await(closed)
+      expect(ended).toEqual(["/behind", "/further", "/last", "the connection"])
+    }),
+)
