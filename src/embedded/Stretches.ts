@@ -58,10 +58,13 @@ export const openRecording = (path: string): Promise<FileHandle> => open(path)
 
 /** The samples of a recording from `from` to `to`, from -1 to 1. */
 export const readSamples = async (file: FileHandle, from: number, to: number): Promise<Float32Array> => {
-  const bytes = Buffer.alloc(2 * (to - from))
+  const read = new Int16Array(to - from)
+  const bytes = Buffer.from(read.buffer)
   const { bytesRead } = await file.read(bytes, 0, bytes.length, wavHeaderBytes + 2 * from)
   if (bytesRead < bytes.length) throw new Error(`the recording ends ${(bytes.length - bytesRead) / 2} samples early`)
-  return Float32Array.from({ length: to - from }, (_, i) => bytes.readInt16LE(2 * i) / 32_768)
+  const samples = new Float32Array(read.length)
+  for (let i = 0; i < read.length; i++) samples[i] = read[i]! / 32_768
+  return samples
 }
 
 /** Where speech is in a recording of so many samples, in order, found as it is read: its length costs no memory. */

@@ -45,11 +45,13 @@ const isPlain = ({ bits, channels, encoding }: WavLayout) => encoding === "integ
 
 const mixed = (layout: WavLayout, bytes: Uint8Array): Int16Array => {
   const channels = channelSamples(layout, bytes)
-  return Int16Array.from(channels[0]!, (_, i) => {
+  const mono = new Int16Array(channels[0]!.length)
+  for (let i = 0; i < mono.length; i++) {
     let sum = 0
     for (const samples of channels) sum += samples[i]!
-    return toInt16((sum / channels.length) * 32_768)
-  })
+    mono[i] = toInt16((sum / channels.length) * 32_768)
+  }
+  return mono
 }
 
 /** How the bytes that follow are to be read: frames of so many bytes, until `wanted` of them are there. */

@@ -20,14 +20,22 @@ const loadLibrary = async () => {
   return () => createEncoder("audio/mpeg", compiled as Uint8Array)
 }
 
+/** What LAME is given, one for all streams: it copies them into a memory of its own. A new one for each call would be twice the samples to collect. */
+let floats = new Float32Array(0)
+
+const asFloats = (samples: Int16Array): Float32Array => {
+  if (floats.length < samples.length) floats = new Float32Array(samples.length)
+  for (let at = 0; at < samples.length; at++) floats[at] = samples[at]! / 32_768
+  return floats.subarray(0, samples.length)
+}
+
 const makeCodec = async (sampleRate: number): Promise<Codec> => {
   library ??= loadLibrary()
   const lame = await (await library)()
   lame.configure({ channels: 1, sampleRate, bitrate: sampleRate > 24_000 ? 96 : 64 })
   return {
     // LAME answers a view of its own memory, which the next call overwrites.
-    encode: (samples) =>
-      samples.length === 0 ? noBytes : lame.encode([Float32Array.from(samples, (sample) => sample / 32_768)]).slice(),
+    encode: (samples) => (samples.length === 0 ? noBytes : lame.encode([asFloats(samples)]).slice()),
     flush: () => lame.finalize().slice(),
   }
 }
