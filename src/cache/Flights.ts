@@ -306,6 +306,7 @@ const make = Effect.gen(function* () {
   const fibers = yield* FiberSet.make<void>()
   const byKey = new ForgetfulMap<CacheKey, Flight<unknown>>()
   const count = makeCount()
+  yield* count(0, 0)
   const lookUp = makeLookUp(cache)
 
   const unlist = (flight: Flight<unknown>) => {

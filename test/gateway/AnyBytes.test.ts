@@ -71,13 +71,17 @@ const leftBehind = async ({ port, url }: GatewayProcess, wyomingPort: number, da
   const requests = JSON.parse(await ask(url, "/admin/requests")) as { readonly underWay: ReadonlyArray<object> }
   const { holds } = JSON.parse(await ask(url, "/admin/holds")) as { readonly holds: ReadonlyArray<object> }
   const metrics = await ask(url, "/metrics")
-  const work = metrics.match(/^aviary_(flights_active|engine_waiting\S*|engine_working\S*) [1-9]\d*$/gm) ?? []
+  const gauges =
+    metrics.match(/^aviary_(flights_active|flight_listeners|engine_waiting\S*|engine_working\S*) \d+$/gm) ?? []
+  const work = gauges.filter((gauge) => !gauge.endsWith(" 0"))
   const files = (await scratchFiles(dataDir)).filter((file) => !file.endsWith("owner.json"))
   const connections = connectionsTo([port, wyomingPort])
   return [
     ...requests.underWay.map((request) => `a request: ${JSON.stringify(request)}`),
     ...holds.map((hold) => `a hold: ${JSON.stringify(hold)}`),
     ...work,
+    // Each is told from the start on.
+    ...(gauges.length === 6 ? [] : [`of six gauges ${gauges.length}`]),
     ...files,
     ...(connections === 0 ? [] : [`${connections} connections`]),
   ]
@@ -124,6 +128,7 @@ it.live("no bytes that a client sends end the gateway, and nothing stays behind"
       Effect.as<ReadonlyArray<string>>([]),
       Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => left }),
     )
+    expect(yield* swept, "at first").toEqual([])
     for (let seed = firstSeed; seed < firstSeed + rounds; seed++) {
       const conversations = Array.from({ length: inEachRound }, anyBytes(seed, known))
       yield* Effect.forEach(

@@ -71,8 +71,9 @@ export const dismiss = (socket: Socket, fault: () => ApiError): void => {
  */
 export const answerClientErrors = (server: Server): void => {
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    // Node's clock for whole requests runs on for one that was answered already.
-    if (isLingering(socket)) return
+    // Node's clock for whole requests runs on for one that was answered already. And what follows a request that said that it is the last
+    // is none (RFC 9112, 9.6): its answer, and those before it, still leave.
+    if (isLingering(socket) || error.code === "HPE_CLOSED_CONNECTION") return
     const response = responseOn(socket)
     // The error is about the request last seen if that is still being received, however far its answer is.
     const answered = response?.headersSent === true && !(response.writableFinished && response.req.complete)

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Queue, Schedule, Stream } from "effect"
+import { Deferred, Effect, Layer, Queue, Schedule, Stream } from "effect"
 import { Speech } from "../../../src/speech/Speech.ts"
 import { speechOf, startGateway, transcriptionOf } from "../../support/gateway.ts"
 import { jsonPost, rawConnection } from "../../support/rawHttp.ts"
@@ -166,5 +166,34 @@ it.live("a tunnel is refused behind answers that have left, and not into one tha
     within.socket.write(tunnel)
     const { received } = yield* within.closed
     expect(received.toString().match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 200"])
+  }),
+)
+
+const closing = hello.replace("HTTP/1.1\r\n", "HTTP/1.1\r\nconnection: close\r\n")
+
+it.live.each([
+  ["the last of its connection", [closing], hello],
+  ["of HTTP/1.0", [hello.replace("HTTP/1.1", "HTTP/1.0")], hello],
+  ["before the last of its connection", [hello, closing], hello],
+  ["the last of its connection", [closing], "garbage\r\n\r\n"],
+] as const)("a request that is %s is answered whatever follows it, and nothing else is", ([, asked, more]) =>
+  Effect.gen(function* () {
+    const goOn = yield* Deferred.make<void>()
+    const bytes = Stream.concat(
+      Stream.make(Buffer.from("first")),
+      Stream.fromEffect(Effect.as(Deferred.await(goOn), Buffer.from("last"))),
+    )
+    const { port } = yield* startGateway({ programs: Layer.merge(speechOf({ bytes }), transcriptionOf()) })
+    const { socket, seen, closed } = yield* rawConnection(port)
+    socket.write(asked.join("") + more)
+    yield* seen("first")
+    socket.write(more)
+    yield* seen("first")
+    yield* Deferred.succeed(goOn, undefined)
+    const { received, reset } = yield* closed
+    expect(received.toString().match(/HTTP\/1.1 \d+|first|last/g)).toEqual(
+      asked.flatMap(() => ["HTTP/1.1 200", "first", "last"]),
+    )
+    expect(reset).toBe(false)
   }),
 )

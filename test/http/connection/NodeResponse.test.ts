@@ -190,7 +190,8 @@ it.live.each(["the gateway stops", "the client says what is no HTTP"] as const)(
       }).pipe(Scope.provide(scope))
       const { socket, seen, closed } = yield* rawConnection(port)
       const request = jsonPost("/v1/audio/speech", { model: "tts-1", input: "Hello.", voice: "alloy" })
-      socket.write(request.replace("HTTP/1.1", "HTTP/1.0"))
+      // Without keeping it, what follows would be ignored.
+      socket.write(request.replace("HTTP/1.1\r\n", "HTTP/1.0\r\nconnection: keep-alive\r\n"))
       yield* seen("first")
       if (why === "the gateway stops") yield* Scope.close(scope, Exit.void)
       else socket.write("garbage")
