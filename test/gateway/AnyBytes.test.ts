@@ -23,7 +23,7 @@ const adminToken = "an operator's token of these tests"
 const patience = 100
 
 /** Has the conversation, whatever becomes of it. */
-const talk = (port: number, { pieces, then, unread }: Conversation): Promise<void> =>
+const talk = (port: number, { pause, pieces, then, unread }: Conversation): Promise<void> =>
   new Promise((resolve) => {
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true })
     let patient: NodeJS.Timeout | undefined
@@ -44,7 +44,9 @@ const talk = (port: number, { pieces, then, unread }: Conversation): Promise<voi
       if (socket.destroyed) return
       if (index === pieces.length) return go()
       socket.write(pieces[index]!)
-      setImmediate(() => say(index + 1))
+      const next = () => say(index + 1)
+      if (pause === 0) setImmediate(next)
+      else setTimeout(next, pause)
     }
     socket.on("connect", () => say(0))
   })

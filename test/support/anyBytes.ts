@@ -2,12 +2,13 @@ import { wavHeader } from "../../src/audio/WavHeader.ts"
 import { type Dice, makeDice } from "./dice.ts"
 
 /**
- * What a client does on one connection: `pieces` are written one after another, then it goes in one of several ways. `unread`: it takes
- * nothing of what it is answered.
+ * What a client does on one connection: `pieces` are written one after another, then it goes in one of several ways. `pause`: milliseconds
+ * between two of them, 0 for a turn of the event loop. `unread`: it takes nothing of what it is answered.
  */
 export interface Conversation {
   readonly to: "http" | "wyoming"
   readonly pieces: ReadonlyArray<Buffer>
+  readonly pause: number
   readonly unread: boolean
   readonly then: "listen" | "end" | "leave" | "reset"
 }
@@ -281,6 +282,7 @@ export const anyBytes = (seed: number, known: Known): (() => Conversation) => {
     return {
       to,
       pieces: cut(dice, sent),
+      pause: dice.pick([0, 0, 0, 0, 1, 5, 20]),
       unread: dice.chance(0.1),
       then: dice.pick(["listen", "listen", "end", "leave", "reset"]),
     }
