@@ -12,7 +12,7 @@ import { engineId, engineName } from "../health/EngineId.ts"
 import { type MemberSettings, readMembers } from "../health/MemberSettings.ts"
 import type { RestartTarget } from "../health/RestartTarget.ts"
 import { LiveSettings } from "../LiveSettings.ts"
-import { Settings, table } from "../Settings.ts"
+import { isLoopback, Settings, table } from "../Settings.ts"
 import type { EngineAddress } from "../upstream/EngineAddress.ts"
 import type { EngineKind } from "../upstream/EngineKind.ts"
 import { MagpieClient } from "../upstream/MagpieClient.ts"
@@ -39,6 +39,15 @@ const settings = Effect.map(LiveSettings, (live) => {
   const origins = new Set(set.map(({ origin }) => origin))
   const from = set.length === 0 ? "" : `, from ${[...origins].join(", ")}`
   return finding("settings", "good", `${set.length} of ${inForce.length} are set${from}; the rest is as by default`)
+})
+
+/** Where it will listen, and whom it serves there. */
+const access = Effect.map(Settings, ({ access, host, port }) => {
+  const where = `on ${host}, port ${port}`
+  if (access === "keys") return finding("access", "good", `a key is asked for, ${where}`)
+  return isLoopback(host)
+    ? finding("access", "good", `no key is asked for, ${where}: this machine alone reaches it`)
+    : finding("access", "warning", `no key is asked for, ${where}: whoever reaches it is served`)
 })
 
 /** Nothing is made: what is not there yet is made by the start. */
@@ -72,6 +81,8 @@ const disk = Effect.gen(function* () {
   return finding("disk", free < leastBytes ? "bad" : "good", `${megabytes(free)} are free in the data directory`)
 })
 
+const inWords = (accounts: number) => (accounts === 1 ? "1 account" : `${accounts} accounts`)
+
 class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", { message: Schema.String }) {}
 
 const sqliteLedger = Effect.fnUntraced(function* (path: string) {
@@ -91,7 +102,7 @@ const sqliteLedger = Effect.fnUntraced(function* (path: string) {
     catch: (error) => new Unreadable({ message: error instanceof Error ? error.message : String(error) }),
   }).pipe(
     Effect.match({
-      onSuccess: (accounts) => finding("ledger", "good", `SQLite, ${path}: ${accounts} accounts`),
+      onSuccess: (accounts) => finding("ledger", "good", `SQLite, ${path}: ${inWords(accounts)}`),
       onFailure: ({ message }) => finding("ledger", "bad", `${path} cannot be read: ${message}`),
     }),
   )
@@ -114,7 +125,7 @@ const ledger = Effect.gen(function* () {
         finding(
           "ledger",
           "good",
-          `PostgreSQL ${version}, ${place}: ${accounts === undefined ? "its tables will be made at the first start" : `${accounts} accounts`}`,
+          `PostgreSQL ${version}, ${place}: ${accounts === undefined ? "its tables will be made at the first start" : inWords(accounts)}`,
         ),
       onFailure: ({ message }) => finding("ledger", "bad", message),
     }),
@@ -278,7 +289,7 @@ export const inspect = Effect.gen(function* () {
   const parakeets = yield* readMembers("parakeet")
   const found = yield* Effect.all(
     [
-      Effect.all([settings, dataDirectory, disk, ledger]),
+      Effect.all([settings, access, dataDirectory, disk, ledger]),
       engines("magpie", "text to speech", magpies),
       engines("parakeet", "speech to text", parakeets),
       fallback({ work: "text to speech", members: magpies }, { work: "speech to text", members: parakeets }),
