@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
 import { MPEGDecoder } from "mpg123-decoder"
 
 import {
@@ -209,6 +210,33 @@ describe("makeEncoder", () => {
       expect(bytes).toEqual(Uint8Array.of(2, 1))
     }),
   )
+
+  for (const format of formatNames) {
+    it.effect(`${format}: a stream has nothing of one before it, which was left in its midst or had another rate`, () =>
+      Effect.gen(function* () {
+        const options = { format, sampleRate: 24_000 }
+        const fresh = yield* encode(options, speechLike(20_000))
+        const left = yield* make({ format, sampleRate: 48_000 })
+        left.encode(speechLike(9_000, 8))
+        left.close?.()
+        expect(yield* encode(options, speechLike(20_000))).toEqual(fresh)
+      }),
+    )
+  }
+
+  it("mp3: many streams one after the other take no more memory than one", async () => {
+    // GiB of addresses, of which V8 reserves 8 for each memory of WebAssembly.
+    const reserved = () => Number(/^VmSize:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))![1]) / 2 ** 20
+    const one = async () => {
+      const encoder = await makeEncoder({ format: "mp3", sampleRate: 24_000 })
+      encoder.encode(new Int16Array(2_400))
+      encoder.close?.()
+    }
+    await one()
+    const before = reserved()
+    for (let n = 0; n < 5; n++) await one()
+    expect(reserved() - before).toBeLessThan(4)
+  })
 
   it.effect("resamples what an engine makes at another rate", () =>
     Effect.gen(function* () {
