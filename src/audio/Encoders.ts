@@ -8,7 +8,7 @@ import type { Codec, Format } from "./format/Format.ts"
 import { formats } from "./format/Formats.ts"
 import type { StreamEncoder } from "./StreamEncoder.ts"
 
-/** Each encodes 240 hours an hour. */
+/** Each encodes 190 hours an hour. */
 const mostThreads = 2
 
 /** A thread has its hands full with so many streams, of engines that speak 30 times as fast as people. */
