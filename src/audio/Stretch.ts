@@ -1,4 +1,3 @@
-import { createRequire } from "node:module"
 import { makeFrames } from "./format/Frames.ts"
 
 /** What is used of Sonic, which brings no types. Pointers are numbers; its memory is anew after each call: it may have grown and moved. */
@@ -27,8 +26,9 @@ export interface Stretch {
 const same: Stretch = { process: (samples) => samples, flush: () => new Int16Array(0), close: () => {} }
 
 let loading: Promise<Sonic> | undefined
-const loadSonic = (): Promise<Sonic> => {
-  const { default: load } = createRequire(import.meta.url)("@echogarden/sonic-wasm") as {
+/** Not by `require`: of an ES module that ends the process where the thread is stopped meanwhile (an assertion in Node 26, `CreateRequiredModuleFacade`). */
+const loadSonic = async (): Promise<Sonic> => {
+  const { default: load } = (await import(import.meta.resolve("@echogarden/sonic-wasm"))) as {
     default: () => Promise<Sonic>
   }
   return load()
