@@ -20,14 +20,15 @@ export const recordingForm = (
   recording: Recording,
   fields: Readonly<Record<string, ReadonlyArray<string>>>,
 ): Effect.Effect<HttpBody.Raw, EngineUnreachable> =>
-  Effect.as(
+  Effect.map(
     Effect.tryPromise({
       try: () => stat(recording.path),
       catch: (cause) => new EngineUnreachable({ message: `the recording cannot be read: ${String(cause)}` }),
     }),
-    formOf(recording, fields),
+    () => formOf(recording, fields),
   )
 
+/** Its body can be read once. */
 const formOf = ({ path }: Recording, fields: Readonly<Record<string, ReadonlyArray<string>>>): HttpBody.Raw => {
   const { contentType, end, file, text } = formParts()
   const texts = Object.entries(fields).flatMap(([name, values]) => values.map((value) => text(name, value)))
