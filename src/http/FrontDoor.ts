@@ -9,6 +9,7 @@ import { Errors } from "../contract/Errors.ts"
 import type { KnownRoutes } from "./KnownRoutes.ts"
 import { hasRest } from "./connection/NodeResponse.ts"
 import { surplusFault } from "./connection/UnderWay.ts"
+import { whenOver } from "./RequestContext.ts"
 import {
   beginSpan,
   begunRequest,
@@ -303,15 +304,6 @@ const enveloped = (
 }
 
 type Done = (bytes: number, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
-
-/** The finalizer of the request's own scope; not `Effect.addFinalizer`, which copies what the request carries. */
-const whenOver = <A>(
-  finalizer: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>,
-  value: A,
-): Effect.Effect<A, never, Scope.Scope> =>
-  Effect.contextWith((context: Context.Context<Scope.Scope>) =>
-    Effect.as(Scope.addFinalizerExit(Context.get(context, Scope.Scope), finalizer), value),
-  )
 
 /** Counts the bytes of `stream`, and runs `onDone` at its end: `Stream.onExit` makes a generator function for each, see `makeFlight`. */
 const counted = <E>(stream: Stream.Stream<Uint8Array, E>, onBegin: () => void, onDone: Done) =>

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Scope } from "effect"
+import { Context, Effect, type Exit, Layer, Scope } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminAccess } from "../contract/AdminAccess.ts"
 import { KeyAccess, ListingAccess } from "../contract/KeyAccess.ts"
@@ -22,6 +22,15 @@ export const ofRequests = <R>(context: Context.Context<R>): Context.Context<R> =
 
 /** Runs an effect, and what it starts, with that much. */
 export const asRequest = runHaving(isOfRequests)
+
+/** `value`, with `finalizer` in the scope of the request. `Effect.addFinalizer` would copy what the request carries. */
+export const whenOver = <A>(
+  finalizer: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>,
+  value: A,
+): Effect.Effect<A, never, Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Scope.Scope>) =>
+    Effect.as(Scope.addFinalizerExit(Context.get(context, Scope.Scope), finalizer), value),
+  )
 
 /** What a group's layer needs beyond what its handlers take: who may use an endpoint. */
 const needed = [AdminAccess, KeyAccess, ListingAccess, Scope.Scope, Layer.CurrentMemoMap]

@@ -1,9 +1,10 @@
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Cause, Context, Effect, Exit, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Stream } from "effect"
 import { HttpServerError, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerResponse } from "node:http"
 import { inFairTurns } from "../FairTurns.ts"
 import { paid, type Payable } from "../../billing/Payable.ts"
+import { whenOver } from "../RequestContext.ts"
 import { note } from "../RequestRecord.ts"
 
 /** What answered where no engine of its kind could; `voice` where it speaks. */
@@ -84,11 +85,7 @@ const toldWhenOut = <E>(request: HttpServerRequest.HttpServerRequest, answer: Pa
     isWhole = handed === "all"
     return isWhole ? Effect.void : answer.delivered(handed)
   }
-  // Not `Effect.addFinalizer`, which copies what the request carries.
-  return Effect.as(
-    Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizer(scope, told)),
-    { ...answer, delivered },
-  )
+  return whenOver(() => told, { ...answer, delivered })
 }
 
 /** A client that left, by itself or cut for not reading. A server that stops interrupts too, and nobody is charged for that. */
@@ -136,15 +133,13 @@ export const deliverWhole = (
   whole: Uint8Array,
   head: Head,
 ) =>
-  Effect.contextWith((context: Context.Context<Scope.Scope>) =>
-    Effect.as(
-      Scope.addFinalizerExit(Context.get(context, Scope.Scope), (exit) => {
-        if (response.writableFinished) return delivered("all")
-        const hasLeft = Exit.isSuccess(exit) || leaving(request)(exit.cause)
-        return hasLeft ? delivered(response.headersSent ? whole.length : 0) : Effect.void
-      }),
-      HttpServerResponse.raw(whole, { ...head, contentLength: whole.length }),
-    ),
+  whenOver(
+    (exit) => {
+      if (response.writableFinished) return delivered("all")
+      const hasLeft = Exit.isSuccess(exit) || leaving(request)(exit.cause)
+      return hasLeft ? delivered(response.headersSent ? whole.length : 0) : Effect.void
+    },
+    HttpServerResponse.raw(whole, { ...head, contentLength: whole.length }),
   )
 
 /**
