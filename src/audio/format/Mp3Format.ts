@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises"
 import type { createEncoder } from "wasm-media-encoders"
+import { toFloats } from "../WavSamples.ts"
 import { type Codec, type Format, noBytes } from "./Format.ts"
 
 // Declared by no library that is included: `DOM` would bring the rest of a browser.
@@ -25,7 +26,7 @@ let floats = new Float32Array(0)
 
 const asFloats = (samples: Int16Array): Float32Array => {
   if (floats.length < samples.length) floats = new Float32Array(samples.length)
-  for (let at = 0; at < samples.length; at++) floats[at] = samples[at]! / 32_768
+  toFloats(samples, floats)
   return floats.subarray(0, samples.length)
 }
 
