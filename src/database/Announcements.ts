@@ -2,6 +2,7 @@ import { Context, Effect, Layer, Queue, type Scope } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { Database } from "./Database.ts"
 import { saidBy } from "./DatabaseError.ts"
+import { heard } from "./Silence.ts"
 
 /** What all gateways on a database say and hear on: `<topic> <words>`. */
 const channel = "aviary"
@@ -34,7 +35,7 @@ const make = Effect.gen(function* () {
   }
 
   const listen = Effect.gen(function* () {
-    const queue = yield* Effect.flatMap(database.connect, (connection) => connection.listen(channel))
+    const queue = yield* Effect.flatMap(database.connect, (connection) => heard(connection.listen(channel)))
     listening = true
     missed()
     return yield* Effect.forever(Effect.map(Queue.take(queue), ({ payload }) => tell(payload)))

@@ -1,11 +1,12 @@
 import { PgConnection, PgPool, PgTypes } from "@effect/sql-pg"
 import { Context, Duration, Effect, Layer, Predicate, Redacted, Result, Schedule, type Scope, Semaphore } from "effect"
-import type { SqlError } from "effect/sql/SqlError"
+import { SqlError } from "effect/sql/SqlError"
 import { randomUUID } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import { DatabaseError, isBroken, isCollision, saidBy } from "./DatabaseError.ts"
 import { type DatabaseAddress, readDatabaseUrl } from "./DatabaseUrl.ts"
 import { migrate } from "./Migrations.ts"
+import { heard } from "./Silence.ts"
 
 export type Row = Readonly<Record<string, unknown>>
 export type Value = string | number | null
@@ -25,11 +26,11 @@ interface Service {
    * nothing else. It is not known whether it was done where the connection is lost (`isBroken`).
    */
   readonly serialised: <A>(work: (query: Query) => Effect.Effect<A, SqlError>) => Effect.Effect<A, SqlError>
-  /** Lends a connection that others may be using at the same time: for statements that stand each for itself. */
+  /** Lends a connection that others may be using at the same time: for statements that stand each for itself and do not take long. */
   readonly use: <A, E>(
     work: (connection: PgConnection.PgConnection) => Effect.Effect<A, E>,
   ) => Effect.Effect<A, E | SqlError>
-  /** Lends one in a transaction that reads, sees one moment and may take as long as it wants. Two at once. */
+  /** Lends one in a transaction that reads, sees one moment and may take minutes. Two at once. */
   readonly survey: <A, E>(
     work: (connection: PgConnection.PgConnection) => Effect.Effect<A, E>,
   ) => Effect.Effect<A, E | SqlError>
@@ -126,7 +127,7 @@ const cannotBeUsed = ({ place }: DatabaseAddress, error: SqlError) =>
 export const inspectDatabase = Effect.fnUntraced(function* (url: Redacted.Redacted<string>) {
   const address = yield* addressOf(url)
   const ask = Effect.fnUntraced(function* (connection: PgConnection.PgConnection) {
-    const query = queryOn(connection)
+    const query: Query = (sql) => heard(queryOn(connection)(sql))
     const [server] = yield* query(
       "SELECT current_setting('server_version') AS version, to_regclass('aviary.accounts') IS NOT NULL AS used",
     )
@@ -161,9 +162,18 @@ const make = Effect.fnUntraced(function* (url: Redacted.Redacted<string>) {
   )
   const pool = yield* Effect.mapError(PgPool.make({ ...config, minConnections: 1, maxConnections: 4 }), cannot)
 
+  // Whoever has a silent connection to itself loses it when it stops waiting. A shared one would go to the next who asks.
+  const use: Service["use"] = (work) =>
+    pool.use((connection) =>
+      Effect.tapError(heard(work(connection)), (error) =>
+        error instanceof SqlError && isBroken(error) ? pool.invalidate(connection) : Effect.void,
+      ),
+    )
+
   const serialised: Service["serialised"] = (work) =>
     Effect.gen(function* () {
-      const query = queryOn(yield* pool.reserve)
+      const ask = queryOn(yield* pool.reserve)
+      const query: Query = (sql, ...values) => heard(ask(sql, ...values))
       yield* query("BEGIN ISOLATION LEVEL SERIALIZABLE")
       const done = yield* Effect.onError(work(query), () => Effect.ignore(query("ROLLBACK")))
       yield* query("COMMIT")
@@ -174,22 +184,24 @@ const make = Effect.fnUntraced(function* (url: Redacted.Redacted<string>) {
   const survey: Service["survey"] = (work) =>
     Effect.gen(function* () {
       const connection = yield* pool.reserve
-      const query = queryOn(connection)
+      const query = (sql: string) => heard(connection.query(sql))
       yield* query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
       yield* query("SET LOCAL statement_timeout = 0")
-      return yield* Effect.ensuring(work(connection), Effect.ignore(query("COMMIT")))
+      return yield* Effect.ensuring(heard(work(connection), longestSurvey), Effect.ignore(query("COMMIT")))
     }).pipe(Effect.scoped, surveys.withPermits(1))
 
   return Database.of({
     survey,
-    use: (work) => pool.use(work),
+    use,
     place: address.place,
     gateway: randomUUID(),
-    query: (sql, ...values) => pool.use((connection) => queryOn(connection)(sql, ...values)),
+    query: (sql, ...values) => use((connection) => queryOn(connection)(sql, ...values)),
     serialised,
     connect: PgConnection.make(config),
   })
 })
+
+const longestSurvey = "10 minutes"
 
 const collisions = Schedule.exponential("5 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 12 }))
 

@@ -4,11 +4,18 @@ import type { SqlError } from "effect/sql/SqlError"
 /** The database does not take what is asked of it. `message` is for operators, and holds no password. */
 export class DatabaseError extends Schema.TaggedError<DatabaseError>()("DatabaseError", { message: Schema.String }) {}
 
-/** What PostgreSQL or the way to it said: SQLSTATE, where it was PostgreSQL, and the words. */
+/**
+ * What PostgreSQL or the way to it said: SQLSTATE, where it was PostgreSQL, and the words. Node's own codes may look like one (`EPIPE`), so
+ * it is the severity, which PostgreSQL always says, that tells.
+ */
 export const saidBy = ({ reason }: SqlError): { readonly code: string | undefined; readonly message: string } => {
-  const { code, message } = (reason.cause ?? {}) as { readonly code?: unknown; readonly message?: unknown }
+  const { code, message, severity } = (reason.cause ?? {}) as {
+    readonly code?: unknown
+    readonly message?: unknown
+    readonly severity?: unknown
+  }
   return {
-    code: typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) ? code : undefined,
+    code: typeof code === "string" && severity !== undefined ? code : undefined,
     message: typeof message === "string" && message !== "" ? message : reason.message,
   }
 }

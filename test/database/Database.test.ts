@@ -1,10 +1,14 @@
 import { assert, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import type { SqlError } from "effect/sql/SqlError"
+import { TestClock } from "effect/testing"
 import { DatabaseSync } from "node:sqlite"
 import { migrate } from "../../src/billing/sqlite/Migrations.ts"
 import { Announcements } from "../../src/database/Announcements.ts"
-import { Database } from "../../src/database/Database.ts"
+import { Database, queryOn } from "../../src/database/Database.ts"
+import { isBroken, saidBy } from "../../src/database/DatabaseError.ts"
 import type { Settings } from "../../src/Settings.ts"
+import { wayTo } from "../support/databaseWay.ts"
 import { databaseAt, startPostgres } from "../support/postgres.ts"
 import { sharedPostgres } from "../support/sharedPostgres.ts"
 
@@ -157,3 +161,35 @@ it.live(
     }).pipe(Effect.scoped),
   long,
 )
+
+const asks: Record<string, (database: Database["Service"]) => Effect.Effect<unknown, SqlError>> = {
+  "a statement": ({ query }) => query("SELECT 1 AS one"),
+  "a transaction": ({ serialised }) => serialised((query) => query("SELECT 1 AS one")),
+  "a survey": ({ survey }) => survey((connection) => queryOn(connection)("SELECT 1 AS one")),
+}
+
+for (const [what, ask] of Object.entries(asks))
+  it.effect(
+    `${what} on a connection that says nothing fails as on one that is lost, and the next is asked on another`,
+    () =>
+      Effect.gen(function* () {
+        const { database: make, port } = yield* sharedPostgres
+        const url = yield* make
+        const way = yield* wayTo(port)
+        const { database } = yield* opened(url.replace(`:${port}/`, `:${way.port}/`))
+        yield* ask(database)
+        way.silent = true
+        const asked = yield* Effect.forkChild(Effect.flip(ask(database)))
+        yield* Effect.repeat(
+          Effect.promise(() => new Promise(setImmediate)),
+          { until: () => way.lost > 0 },
+        )
+        yield* TestClock.adjust("15 seconds")
+        const error = yield* Fiber.join(asked)
+        assert.isTrue(isBroken(error))
+        assert.strictEqual(saidBy(error).message, "it says nothing")
+        way.silent = false
+        assert.deepStrictEqual(yield* ask(database), [{ one: 1 }])
+      }).pipe(Effect.scoped),
+    long,
+  )

@@ -4,6 +4,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { randomUUID } from "node:crypto"
 import { Database } from "../../database/Database.ts"
 import { saidBy } from "../../database/DatabaseError.ts"
+import { silence } from "../../database/Silence.ts"
 import { elapsedMillis } from "../../telemetry/Elapsed.ts"
 import * as Metrics from "../../telemetry/Metrics.ts"
 import { LedgerUnavailable } from "../BillingError.ts"
@@ -16,9 +17,6 @@ import { reasonOf } from "./PostgresDialect.ts"
  * the latter while others are in the way.
  */
 const patience = { clear: 3_000, doubtful: 20_000 }
-
-/** Longer than any statement may take: the way to the database is gone. */
-const silence = "15 seconds"
 
 const pause = "50 millis"
 const mostCollisions = 20
@@ -47,6 +45,8 @@ const makeLine = Effect.gen(function* () {
   return { connection, close }
 })
 
+const isUsable = (made: Attempt) => made._tag !== "broken" && (!("usable" in made) || made.usable)
+
 type Try = (id: string, asked: ReadonlyArray<Asked>) => Effect.Effect<Attempt>
 
 /** One try, on the line as it is or on a new one. */
@@ -66,7 +66,7 @@ const makeTry = Effect.fnUntraced(function* (byClock: boolean) {
       Effect.catch((error: SqlError) =>
         Effect.succeed<Attempt>({ _tag: "broken", error: saidBy(error).message, answers: undefined }),
       ),
-      Effect.tap((made) => (made._tag === "broken" ? line.close : Effect.void)),
+      Effect.tap((made) => (isUsable(made) ? Effect.void : line.close)),
     )
   return once
 })

@@ -16,13 +16,15 @@ import { run, type Transaction } from "./Runner.ts"
  * - `collided` others were in the way: nothing was done, and it may be tried again
  * - `broken` the connection is gone. With `answers`, it may have been committed
  * - `thrown` the database threw something out: nothing was done
+ *
+ * Where the connection could not be rolled back it is not `usable`: it is dead, or in the middle of a transaction.
  */
 export type Attempt =
   | { readonly _tag: "done"; readonly answers: ReadonlyArray<Answered>; readonly aheadMillis: number }
   | { readonly _tag: "known" }
-  | { readonly _tag: "collided"; readonly error: SqlError }
+  | { readonly _tag: "collided"; readonly error: SqlError; readonly usable: boolean }
   | { readonly _tag: "broken"; readonly error: string; readonly answers: ReadonlyArray<Answered> | undefined }
-  | { readonly _tag: "thrown"; readonly error: unknown }
+  | { readonly _tag: "thrown"; readonly error: unknown; readonly usable: boolean }
 
 const lockAll = "LOCK TABLE accounts IN EXCLUSIVE MODE"
 
@@ -61,7 +63,7 @@ const commit = Effect.fnUntraced(function* (
   const committed = yield* Effect.result(connection.query("COMMIT"))
   if (committed._tag === "Success") {
     if (committed.success.command === "COMMIT") return { _tag: "done", answers, aheadMillis } as const
-    return { _tag: "thrown", error: "the transaction was rolled back" } as const
+    return { _tag: "thrown", error: "the transaction was rolled back", usable: true } as const
   }
   if (isBroken(committed.failure)) return { _tag: "broken", error: saidBy(committed.failure).message, answers } as const
   return yield* committed.failure
@@ -141,11 +143,11 @@ export const attempt = (
   return Effect.catch(transact, (error) => {
     if (error instanceof SqlError && isBroken(error))
       return Effect.succeed<Attempt>({ _tag: "broken", error: saidBy(error).message, answers: undefined })
-    const attempted: Attempt =
+    return Effect.map(Effect.isSuccess(query("ROLLBACK")), (usable): Attempt =>
       error instanceof SqlError && (isCollision(error) || isLocked(error))
-        ? { _tag: "collided", error }
-        : { _tag: "thrown", error }
-    return Effect.as(Effect.ignore(query("ROLLBACK")), attempted)
+        ? { _tag: "collided", error, usable }
+        : { _tag: "thrown", error, usable },
+    )
   })
 }
 

@@ -20,7 +20,7 @@ import { run } from "./Runner.ts"
 const groupSize = 128
 
 /** A query changes nothing, so it is asked again where its connection is lost. */
-const again = Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 20 }))
+const again = Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 20, duration: "10 seconds" }))
 const isLost = (error: unknown) => error instanceof SqlError && isBroken(error)
 
 const refused = (error: unknown) => new BillingError({ reason: reasonOf(error) })

@@ -1,9 +1,10 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule } from "effect"
+import { ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
 import type { Asked } from "../../../src/billing/Operations.ts"
 import { makeGroupWriter } from "../../../src/billing/postgres/GroupWriter.ts"
 import { Database, queryOn } from "../../../src/database/Database.ts"
-import { cuttingWay } from "../../support/cutCommits.ts"
+import { wayTo } from "../../support/databaseWay.ts"
 import { databaseAt, startPostgres } from "../../support/postgres.ts"
 import { sharedPostgres } from "../../support/sharedPostgres.ts"
 
@@ -26,7 +27,7 @@ for (const cut of ["after", "before"] as const)
       Effect.gen(function* () {
         const { database, port, sql } = yield* sharedPostgres
         const url = yield* database
-        const way = yield* cuttingWay(port)
+        const way = yield* wayTo(port)
         yield* Effect.gen(function* () {
           const writer = yield* makeGroupWriter(false)
           way.cut = cut
@@ -69,6 +70,50 @@ it.live(
     }).pipe(Effect.scoped),
   long,
 )
+
+/** Each connection is dead from its second group on, as `error` says. */
+const mortal = (url: string, error: SqlError) =>
+  Layer.effect(
+    Database,
+    Effect.map(Database, (database) => ({
+      ...database,
+      connect: Effect.map(database.connect, (made) => {
+        let begun = 0
+        const query: typeof made.query = (sql, ...rest) => {
+          if (sql === "BEGIN") begun++
+          return begun > 1 ? Effect.fail(error) : made.query(sql, ...rest)
+        }
+        return Object.assign(Object.create(made) as typeof made, { query })
+      }),
+    })),
+  ).pipe(Layer.provide(databaseAt(url)))
+
+const failed = (message: string, code?: string) => ({
+  cause: Object.assign(new Error(message), code === undefined ? {} : { code }),
+  message,
+  operation: "query",
+})
+
+const sharedDatabase = Effect.flatMap(sharedPostgres, ({ database }) => database)
+
+for (const [what, reason] of [
+  ["written to after its end", new ConnectionError(failed("This socket has been ended by the other party", "EPIPE"))],
+  ["whose rows could not be read", new UnknownError(failed("Failed to decode row"))],
+] as const)
+  it.live(
+    `a connection ${what} is not asked a second time`,
+    () =>
+      Effect.gen(function* () {
+        const writer = yield* makeGroupWriter(true)
+        yield* writer.write([open])
+        const answers = [yield* writer.write([post("d")]), yield* writer.write([post("d")])]
+        assert.deepInclude((answers[1]![0] as { answer: object }).answer, { balance: 100 })
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(Layer.unwrap(Effect.map(sharedDatabase, (url) => mortal(url, new SqlError({ reason }))))),
+      ),
+    long,
+  )
 
 /** Gives up waiting for a lock after a moment. */
 const hasty = (url: string) =>

@@ -2,15 +2,20 @@ import { Effect } from "effect"
 import { connect, createServer, type Socket } from "node:net"
 
 /**
- * A way to the PostgreSQL at `port` that cuts a connection at its next commit, once it is told to: `after` the server has it, whose answer
- * is lost, or `before`.
+ * A way to the PostgreSQL at `port` that has faults.
+ *
+ * @property cut cuts a connection at its next commit: `after` the server has it, whose answer is lost, or `before`
+ * @property silent loses what is sent either way, and tells nobody
+ * @property lost pieces that were sent to the server meanwhile
  */
-export const cuttingWay = (port: number) =>
+export const wayTo = (port: number) =>
   Effect.acquireRelease(
     Effect.callback<{
       readonly port: number
       cut: "after" | "before" | undefined
       cuts: number
+      silent: boolean
+      lost: number
       readonly close: () => void
     }>((resume) => {
       const sockets = new Set<Socket>()
@@ -25,6 +30,7 @@ export const cuttingWay = (port: number) =>
         there.on("close", () => client.destroy())
         client.on("data", (chunk) => {
           const { cut } = way
+          if (way.silent) return void way.lost++
           if (cut === undefined || !chunk.includes("COMMIT")) return void there.write(chunk)
           way.cut = undefined
           way.cuts++
@@ -32,12 +38,17 @@ export const cuttingWay = (port: number) =>
           if (cut === "after") there.write(chunk)
           else there.destroy()
         })
-        there.on("data", (chunk) => (isLost ? client.destroy() : client.write(chunk)))
+        there.on("data", (chunk) => {
+          if (isLost) client.destroy()
+          else if (!way.silent) client.write(chunk)
+        })
       })
       const way = {
         port: 0,
         cut: undefined as "after" | "before" | undefined,
         cuts: 0,
+        silent: false,
+        lost: 0,
         close: () => {
           for (const socket of sockets) socket.destroy()
           server.close()
