@@ -2,7 +2,7 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Socket } from "node:net"
 import type { ApiError } from "../../contract/ApiError.ts"
 import { Errors } from "../../contract/Errors.ts"
-import { callOff, callOffBehind, isLingering, linger, responseAtTurn, responseOn } from "./NodeResponse.ts"
+import { callOff, callOffBehind, lingerAfter, isLingering, linger, responseAtTurn, responseOn } from "./NodeResponse.ts"
 import { requestId } from "../RequestRecord.ts"
 
 const errorOf = (code: string | undefined): ApiError => {
@@ -71,10 +71,11 @@ export const dismiss = (socket: Socket, fault: () => ApiError): void => {
  */
 export const answerClientErrors = (server: Server): void => {
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    // Node's clock for whole requests runs on for one that was answered already. And what follows a request that said that it is the last
-    // is none (RFC 9112, 9.6): its answer, and those before it, still leave.
-    if (isLingering(socket) || error.code === "HPE_CLOSED_CONNECTION") return
+    // Node's clock for whole requests runs on for one that was answered already.
+    if (isLingering(socket)) return
     const response = responseOn(socket)
+    // What follows a request that said that it is the last is none (RFC 9112, 9.6): its answer, and those before it, still leave.
+    if (error.code === "HPE_CLOSED_CONNECTION") return void (response !== undefined && lingerAfter(response))
     // The error is about the request last seen if that is still being received, however far its answer is.
     const answered = response?.headersSent === true && !(response.writableFinished && response.req.complete)
     // One that is owed and has not the socket waits for others, before or into which this answer would come.

@@ -183,10 +183,24 @@ export const hasRest = (request: IncomingMessage): boolean =>
   (request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0)
 
 const lingersIfUnread = (response: ServerResponse<IncomingMessage>): void => {
-  if (!hasRest(response.req)) return
-  // Told that it is the last, Node would close at once, and Effect's adapter after half a second.
+  if (hasRest(response.req)) lingersAtEnd(response)
+}
+
+/** Told that it is the last, Node would close at once, and Effect's adapter after half a second. */
+const lingersAtEnd = (response: ServerResponse<IncomingMessage>): void => {
   Object.assign(response, { _last: false })
   response.once("finish", () => linger(response.req.socket))
+}
+
+const followed = new WeakSet<ServerResponse>()
+
+/** The last answer of a connection on which more comes that is no request: its client, too, has the whole of it. */
+export const lingerAfter = (response: ServerResponse<IncomingMessage>): void => {
+  if (followed.has(response) || response.writableFinished) return
+  followed.add(response)
+  // Node marks it as the last when it writes the head.
+  if (response.headersSent) lingersAtEnd(response)
+  else response.once("prefinish", () => lingersAtEnd(response))
 }
 
 /**

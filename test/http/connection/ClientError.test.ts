@@ -197,3 +197,36 @@ it.live.each([
     expect(reset).toBe(false)
   }),
 )
+
+it.live.each([
+  ["before its head", 0],
+  ["once it has begun", 1],
+])("who sends on behind its last request, %s, has the whole answer while it sends", ([, begun]) =>
+  Effect.gen(function* () {
+    const [began, goOn] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+    const bytes = Stream.concat(
+      Stream.fromEffect(Effect.as(Deferred.await(began), Buffer.from("first"))),
+      Stream.fromEffect(Effect.as(Deferred.await(goOn), Buffer.alloc(1_000_000, "last"))),
+    )
+    const { port } = yield* startGateway({ programs: Layer.merge(speechOf({ bytes }), transcriptionOf()) })
+    const { socket, seen, closed } = yield* rawConnection(port)
+    const piece = Buffer.alloc(65_536, "x")
+    const sendMore = Effect.callback<void>((resume) => void socket.write(piece, () => resume(Effect.void)))
+    const sendUntil = <A>(over: Effect.Effect<A>) => Effect.raceFirst(over, Effect.forever(sendMore))
+    socket.write(closing)
+    if (begun === 1) {
+      yield* Deferred.succeed(began, undefined)
+      yield* seen("first")
+    }
+    yield* Effect.repeat(sendMore, { times: 20 })
+    yield* Deferred.succeed(began, undefined)
+    yield* seen("first")
+    yield* Deferred.succeed(goOn, undefined)
+    yield* sendUntil(Effect.raceFirst(seen(/0\r\n\r\n$/), closed))
+    yield* Effect.repeat(sendMore, { times: 20 }).pipe(Effect.raceFirst(closed))
+    socket.end()
+    const { received, reset } = yield* closed
+    expect(received.toString().match(/last/g)).toHaveLength(250_000)
+    expect(reset).toBe(false)
+  }),
+)
