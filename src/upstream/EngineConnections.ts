@@ -12,7 +12,7 @@ export interface Asked extends Pick<Dispatcher.DispatchOptions, "method" | "path
 /** Milliseconds before an engine gives up a connection that nobody uses, as it has said, from which on it is not used any more. */
 const marginMillis = 1_000
 
-/** An engine is not read any further while so many bytes of its answer wait. */
+/** An engine is not read any further while so many bytes of its answer wait, or have been taken and are still at work. */
 const heldBytes = 262_144
 
 /**
@@ -39,15 +39,22 @@ const abandoned = new Error("nobody waits for the answer any more")
 const isKept = (header: Exchange["header"]) =>
   Number(/\btimeout=(\d+)/i.exec(header("keep-alive") ?? "")?.[1] ?? 0) * 1_000 > marginMillis
 
-/** What has come of an answer, and whoever waits for more. */
-const makeIncoming = () => {
+/** What has come of an answer, and whoever waits for more. `resume` is run where there is room again after there was none. */
+const makeIncoming = (resume: () => void) => {
   let status: number | undefined
   let headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>> = {}
   let ended: ReturnType<Exchange["ended"]>
   let chunks: Array<Uint8Array> = []
   let held = 0
+  let taken = 0
+  let isFull = false
   let wake: (() => void) | undefined
 
+  const readOn = () => {
+    if (!isFull || held + taken > heldBytes) return
+    isFull = false
+    resume()
+  }
   return {
     status: () => status,
     header: (name: string) => {
@@ -64,27 +71,28 @@ const makeIncoming = () => {
     add: (chunk: Uint8Array) => {
       chunks.push(chunk)
       held += chunk.length
+      isFull = held + taken > heldBytes
       wake?.()
-      return held <= heldBytes
+      return !isFull
     },
     end: (how: NonNullable<typeof ended>) => {
       ended ??= how
       wake?.()
     },
-    /** `resume` is run where there was no room for more. */
-    take: (resume: () => void) => {
+    /** Whoever asks, or waits, has done with what was taken before. */
+    take: () => {
       const [first, ...more] = chunks
-      if (first === undefined) return undefined
-      const wasFull = held > heldBytes
       chunks = []
+      taken = held
       held = 0
-      // What has come meanwhile is read at once.
-      if (wasFull) resume()
-      return [first, ...more] as const
+      readOn()
+      return first === undefined ? undefined : ([first, ...more] as const)
     },
     /** Calls back once there is news, unless it is called off. */
     listen: (onNews: () => void) => {
       const known = status
+      taken = 0
+      readOn()
       const stop = () => void (wake = undefined)
       wake = () => {
         if (ended === undefined && chunks.length === 0 && status === known) return
@@ -99,8 +107,8 @@ const makeIncoming = () => {
 
 /** Asks on a connection. `onEnd` is told whether the engine keeps it. */
 const begin = (client: Client, asked: Asked, onEnd: (kept: boolean) => void): Exchange => {
-  const incoming = makeIncoming()
   let controller: Dispatcher.DispatchController | undefined
+  const incoming = makeIncoming(() => controller?.resume())
   let isLeft = false
 
   let isOver = false
@@ -138,7 +146,7 @@ const begin = (client: Client, asked: Asked, onEnd: (kept: boolean) => void): Ex
     }),
     status: incoming.status,
     header: incoming.header,
-    take: () => incoming.take(() => controller?.resume()),
+    take: incoming.take,
     ended: incoming.ended,
     breakOff: (why) => {
       if (incoming.ended() !== undefined) return
