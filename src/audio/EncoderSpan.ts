@@ -17,7 +17,7 @@ const inSpan = Effect.fnUntraced(function* <E, R>(
   opened: Effect.Effect<StreamEncoder, E, R>,
 ) {
   const span = yield* spanOfScope("Encoders.encode", { "aviary.format": format, "aviary.sample_rate": sampleRate })
-  const { encode, flush, now } = yield* opened
+  const { copies = false, encode, flush, now } = yield* opened
   const clock = yield* Clock.Clock
   let nanos = 0n
   const took = (began: bigint) => {
@@ -33,6 +33,7 @@ const inSpan = Effect.fnUntraced(function* <E, R>(
       )
     })
   return {
+    copies,
     now:
       now &&
       ((samples) => {

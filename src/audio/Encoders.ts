@@ -90,6 +90,7 @@ const make = Effect.fnUntraced(function* (size: number, url: URL) {
       (stream) => Effect.sync(stream.close),
     )
     return {
+      copies: true,
       encode: (samples) =>
         Effect.callback<Answer>((resume) => stream.encode(samples, (answer) => resume(Effect.succeed(answer)))).pipe(
           Effect.flatMap(answered),

@@ -1,7 +1,7 @@
 import { Array, Cause, Deferred, Effect, Fiber, type Pull, Result, Scope, Stream } from "effect"
 import { encodedSampleRate } from "../audio/format/AudioFormat.ts"
 import type { Encoders } from "../audio/Encoders.ts"
-import { durationMs, type Pcm } from "../audio/Pcm.ts"
+import { durationMs, giveBack, type Pcm } from "../audio/Pcm.ts"
 import { throughPieces } from "../audio/Pieces.ts"
 import { noSounds, sounding } from "../audio/Sounds.ts"
 import type { StreamEncoder } from "../audio/StreamEncoder.ts"
@@ -292,11 +292,17 @@ const encode = (
     let encoder: StreamEncoder | undefined
     let isOver = false
     const waiting: Array<Pcm> = []
+    let last: Pcm | undefined
 
     const openFor = (inputSampleRate: number) => {
       const sampleRate = encodedSampleRate(plan.format, inputSampleRate, plan.sampleRate)
       const open = encoders.open({ format: plan.format, sampleRate, inputSampleRate, speed })
       return Effect.map(Scope.provide(open, scope), (opened) => (encoder = opened))
+    }
+    /** All before `next`. */
+    const encodedTo = (next: Pcm | undefined) => {
+      if (encoder!.copies === true && last !== undefined && last.samples.buffer !== next?.samples.buffer) giveBack(last)
+      last = next
     }
     const some = (made: ReadonlyArray<Uint8Array>): Encoded => {
       const [first, ...others] = made.filter((bytes) => bytes.length > 0)
@@ -322,14 +328,16 @@ const encode = (
         if (playedMs === 0) return Effect.fail(nothing())
         return Effect.flatMap(encoder!.flush, (rest) => {
           head = rest.head
+          encodedTo(undefined)
           return some([rest.bytes])
         })
       },
     })
     const more: Encoded = Effect.suspend(() => {
       const next = waiting.shift()
-      if (next !== undefined) return Effect.flatMap(encoder!.encode(next.samples), (bytes) => some([bytes]))
-      return isOver ? Cause.done() : pulled
+      if (next === undefined) return isOver ? Cause.done() : pulled
+      encodedTo(next)
+      return Effect.flatMap(encoder!.encode(next.samples), (bytes) => some([bytes]))
     })
     return more
   }
@@ -342,10 +350,10 @@ const encode = (
 
 /** In pieces of at most `width` samples, uncopied. */
 const cut = (chunk: Pcm, width: number): Array.NonEmptyReadonlyArray<Pcm> => {
-  const { sampleRate, samples } = chunk
+  const { samples } = chunk
   if (samples.length <= width) return [chunk]
   return Array.makeBy(Math.ceil(samples.length / width), (at) => ({
-    sampleRate,
+    ...chunk,
     samples: samples.subarray(at * width, (at + 1) * width),
   }))
 }

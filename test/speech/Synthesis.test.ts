@@ -239,4 +239,31 @@ describe("synthesize", () => {
       expect(samples.every((sample) => sample === 0)).toBe(true)
     }),
   )
+
+  it.live.each([
+    ["mp3", true],
+    ["wav", false],
+  ] as const)("%s: samples are given back where a copy was encoded (%s)", ([format, given]) =>
+    Effect.gen(function* () {
+      const plan = { ...base, text: "First sentence is here.", format }
+      const pieces = [level(1), level(1), level(0.05)].map((pcm) => ({ ...pcm, own: true }))
+      const shared = level(0.05)
+      const magpie = yield* engine(() => Stream.make(...pieces, shared))
+      const encoders = yield* Encoders
+      const made = yield* Stream.runCollect(synthesizeWith(plan, magpie, encoders).bytes)
+      expect(made.reduce((sum, bytes) => sum + bytes.length, 0)).toBeGreaterThan(5_000)
+      expect(pieces.map(({ samples }) => samples.length === 0)).toEqual([given, given, given])
+      expect(shared.samples.length).toBe(400)
+    }).pipe(Effect.provide(Encoders.layerThreads(1))),
+  )
+
+  it.effect("what is encoded where it is called stays as it is", () =>
+    Effect.gen(function* () {
+      const piece = { ...level(2), own: true }
+      const magpie = yield* engine(() => Stream.make(piece, { ...level(1), own: true }))
+      const plan = { ...base, text: "First sentence is here.", sampleRate: 16_000 }
+      yield* Stream.runDrain(synthesize(plan, magpie).bytes)
+      expect(piece.samples.length).toBe(2 * rate)
+    }),
+  )
 })

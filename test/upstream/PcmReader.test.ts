@@ -103,4 +103,17 @@ describe("makePcmReader", () => {
   it("takes an answer without a byte for silence, which is for others to judge", () => {
     expect(read(new Uint8Array(0), 1)).toEqual({ heard: [], rates: [], failure: undefined })
   })
+
+  it("tells which samples have memory of their own: not those that were put together", () => {
+    const reader = makePcmReader({ rawSampleRate: 22_050, needWav: false })
+    const owned = (bytes: Uint8Array) => {
+      const { own, samples: made } = Result.getOrThrow(reader.push(bytes))!
+      return { own, shared: made.buffer === bytes.buffer }
+    }
+    expect(owned(new Uint8Array(100))).toEqual({ own: true, shared: true })
+    expect(owned(new Uint8Array(101).subarray(1))).toEqual({ own: true, shared: false })
+    expect(owned(new Uint8Array(101))).toEqual({ own: true, shared: true })
+    // Behind half a sample.
+    expect(owned(new Uint8Array(101))).toEqual({ own: false, shared: false })
+  })
 })
