@@ -91,6 +91,9 @@ interface Service {
 }
 
 const reapInterval = "1 minute"
+
+/** How soon the ledger is asked whether it is back, where it has not taken how a claim ended: until then the money is held, and its request is not over. */
+const owedInterval = "2 seconds"
 const longestOutcome = 1_048_576
 
 const isLost = (error: BillingError) => error.reason._tag === "LedgerUnavailable" && error.reason.kind === "lost"
@@ -273,6 +276,12 @@ const make = Effect.gen(function* () {
     Effect.andThen(reap),
     Effect.catchCause((cause) => Effect.logWarning("The reaper could not work; it tries again", cause)),
     Effect.schedule(Schedule.spaced(reapInterval)),
+    Effect.forkScoped,
+  )
+
+  yield* Effect.suspend(() => (ends.owes() ? Effect.andThen(ledger.check, ends.again) : Effect.void)).pipe(
+    Effect.ignore,
+    Effect.schedule(Schedule.spaced(owedInterval)),
     Effect.forkScoped,
   )
 

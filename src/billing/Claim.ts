@@ -133,6 +133,8 @@ export const makeClaimEnds = (
       }
     },
 
+    owes: () => owed.size > 0,
+
     /** Writes what is owed, as far as the ledger takes it. */
     again: Effect.suspend(() =>
       Effect.forEach(owed.entries(), ([claim, how]) => end(claim, how), { discard: true, concurrency: "unbounded" }),

@@ -1,5 +1,5 @@
 import { Clock, Effect, Layer, Schedule, Stream } from "effect"
-import { Database } from "../database/Database.ts"
+import { cannotBeUsed, Database } from "../database/Database.ts"
 import { Settings } from "../Settings.ts"
 import { elapsedMillis } from "../telemetry/Elapsed.ts"
 import { follow, isSigned, type PeerLost, signed } from "../upstream/PeerFlight.ts"
@@ -105,7 +105,9 @@ const make = Effect.gen(function* () {
   const database = yield* Database
   const peers = yield* makePeers
   const { claim, owned } = yield* makeClaims(peers)
-  const [row] = yield* Effect.orDie(database.query("SELECT value FROM secrets WHERE name = 'peers'"))
+  const [row] = yield* Effect.mapError(database.query("SELECT value FROM secrets WHERE name = 'peers'"), (error) =>
+    cannotBeUsed(database, error),
+  )
   const secret = row!["value"] as string
 
   const take = <E>(key: CacheKey, own: Stream.Stream<Uint8Array, E>): SharedTake<E> => {

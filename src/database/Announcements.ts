@@ -1,8 +1,8 @@
-import { Context, Effect, Layer, Queue, type Scope } from "effect"
+import { Context, Effect, Layer, Queue, Scope } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { Database } from "./Database.ts"
 import { saidBy } from "./DatabaseError.ts"
-import { heard } from "./Silence.ts"
+import { heard, saysNothing } from "./Silence.ts"
 
 /** What all gateways on a database say and hear on: `<topic> <words>`. */
 const channel = "aviary"
@@ -21,12 +21,19 @@ interface Service {
 
 const pause = "200 millis"
 
+/** How often each gateway says that it is there. Whoever did not hear that much hears nothing any more, though its connection looks well. */
+const beat = "5 seconds"
+
 const make = Effect.gen(function* () {
   const database = yield* Database
   const hearers = new Map<Hear, string>()
   let listening = false
+  let told = 0
 
+  const say: Service["say"] = (topic, words) =>
+    Effect.asVoid(database.query("SELECT pg_notify($1, $2)", channel, `${topic} ${words}`))
   const tell = (payload: string) => {
+    told += 1
     const [, topic, words] = /^(\S+) ?(.*)$/s.exec(payload) ?? []
     for (const [hear, about] of hearers) if (about === topic) hear(words)
   }
@@ -34,11 +41,25 @@ const make = Effect.gen(function* () {
     for (const hear of hearers.keys()) hear(undefined)
   }
 
+  /** Fails. */
+  const untilDeaf = Effect.forever(
+    Effect.gen(function* () {
+      const before = told
+      yield* say("beat", database.gateway)
+      yield* Effect.sleep(beat)
+      if (told === before) return yield* saysNothing()
+    }),
+  )
+
   const listen = Effect.gen(function* () {
-    const queue = yield* Effect.flatMap(database.connect, (connection) => heard(connection.listen(channel)))
+    // Closed after the connection: on one that is open the end of listening is said, and waits for an answer.
+    const hearing = yield* Effect.acquireRelease(Scope.make(), Scope.close)
+    const connection = yield* database.connect
+    const queue = yield* heard(Scope.provide(connection.listen(channel), hearing))
     listening = true
     missed()
-    return yield* Effect.forever(Effect.map(Queue.take(queue), ({ payload }) => tell(payload)))
+    const hear = Effect.forever(Effect.map(Queue.take(queue), ({ payload }) => tell(payload)))
+    return yield* Effect.raceFirst(hear, untilDeaf)
   }).pipe(
     Effect.scoped,
     Effect.catch((error: SqlError) =>
@@ -64,7 +85,7 @@ const make = Effect.gen(function* () {
           () => Effect.sync(() => hearers.delete(hear)),
         ),
       ),
-    say: (topic, words) => Effect.asVoid(database.query("SELECT pg_notify($1, $2)", channel, `${topic} ${words}`)),
+    say,
   })
 })
 

@@ -6,7 +6,7 @@ import { Settings } from "../Settings.ts"
 import { DatabaseError, isBroken, isCollision, saidBy } from "./DatabaseError.ts"
 import { type DatabaseAddress, readDatabaseUrl } from "./DatabaseUrl.ts"
 import { migrate } from "./Migrations.ts"
-import { heard } from "./Silence.ts"
+import { heard, Silence } from "./Silence.ts"
 
 export type Row = Readonly<Record<string, unknown>>
 export type Value = string | number | null
@@ -117,7 +117,7 @@ const addressOf = (url: Redacted.Redacted<string>) => {
     : Effect.succeed(read.success)
 }
 
-const cannotBeUsed = ({ place }: DatabaseAddress, error: SqlError) =>
+export const cannotBeUsed = ({ place }: Pick<DatabaseAddress, "place">, error: SqlError) =>
   new DatabaseError({ message: `The database ${place} cannot be used: ${saidBy(error).message}.` })
 
 /**
@@ -160,19 +160,24 @@ const make = Effect.fnUntraced(function* (url: Redacted.Redacted<string>) {
     }),
     Effect.mapError((error) => (error._tag === "SqlError" ? cannot(error) : error)),
   )
-  const pool = yield* Effect.mapError(PgPool.make({ ...config, minConnections: 1, maxConnections: 4 }), cannot)
+  const makePool = (options: Partial<PgPool.Config>) => Effect.mapError(PgPool.make({ ...config, ...options }), cannot)
+  const shared = yield* makePool({ minConnections: 1, maxConnections: 2 })
+  // Whoever has one to himself does not share it before, either: what others have asked on it may never be answered.
+  const alone = yield* makePool({ multiplex: false, minConnections: 0, maxConnections: 3 })
 
-  // Whoever has a silent connection to itself loses it when it stops waiting. A shared one would go to the next who asks.
+  // Whoever has a silent connection to itself loses it when it stops waiting. A shared one would go to the next who asks. For one that is made,
+  // too, nobody waits longer: those who do are told one after the other that it cannot be made.
   const use: Service["use"] = (work) =>
-    pool.use((connection) =>
-      Effect.tapError(heard(work(connection)), (error) =>
-        error instanceof SqlError && isBroken(error) ? pool.invalidate(connection) : Effect.void,
-      ),
-    )
+    Effect.suspend(() => {
+      let lent: PgConnection.PgConnection | undefined
+      return Effect.tapError(heard(shared.use((connection) => work((lent = connection)))), (error) =>
+        lent !== undefined && error instanceof SqlError && isBroken(error) ? shared.invalidate(lent) : Effect.void,
+      )
+    })
 
   const serialised: Service["serialised"] = (work) =>
     Effect.gen(function* () {
-      const ask = queryOn(yield* pool.reserve)
+      const ask = queryOn(yield* heard(alone.get))
       const query: Query = (sql, ...values) => heard(ask(sql, ...values))
       yield* query("BEGIN ISOLATION LEVEL SERIALIZABLE")
       const done = yield* Effect.onError(work(query), () => Effect.ignore(query("ROLLBACK")))
@@ -183,12 +188,12 @@ const make = Effect.fnUntraced(function* (url: Redacted.Redacted<string>) {
   const surveys = yield* Semaphore.make(2)
   const survey: Service["survey"] = (work) =>
     Effect.gen(function* () {
-      const connection = yield* pool.reserve
+      const connection = yield* heard(alone.get)
       const query = (sql: string) => heard(connection.query(sql))
       yield* query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-      yield* query("SET LOCAL statement_timeout = 0")
-      return yield* Effect.ensuring(heard(work(connection), longestSurvey), Effect.ignore(query("COMMIT")))
-    }).pipe(Effect.scoped, surveys.withPermits(1))
+      yield* query(`SET LOCAL statement_timeout = ${Duration.toMillis(yield* Silence) * longestSurvey}`)
+      return yield* Effect.ensuring(work(connection), Effect.ignore(query("COMMIT")))
+    }).pipe(Effect.scoped, surveys.withPermits(1), (all) => heard(all, longestSurvey))
 
   return Database.of({
     survey,
@@ -201,7 +206,8 @@ const make = Effect.fnUntraced(function* (url: Redacted.Redacted<string>) {
   })
 })
 
-const longestSurvey = "10 minutes"
+/** Five minutes, its turn included. */
+const longestSurvey = 20
 
 const collisions = Schedule.exponential("5 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 12 }))
 

@@ -20,11 +20,14 @@ export const saidBy = ({ reason }: SqlError): { readonly code: string | undefine
   }
 }
 
-/** Whether the connection is gone, so that what was under way on it may or may not have been done. */
+/** Whether the connection is gone, or of no use any more, so that what was under way on it may or may not have been done. */
 export const isBroken = (error: SqlError): boolean => {
   const { code } = saidBy(error)
-  // 57P01 to 57P03: the server is going, gone or not there yet; 25P03 and 57P05: it ended a session that said nothing.
-  return code === undefined ? error.reason._tag === "ConnectionError" : /^(08|57P0[1-5]$|25P0[34]$)/.test(code)
+  // 57P01 to 57P03: the server is going, gone or not there yet; 25P03 and 57P05: it ended a session that said nothing. 25006: it only reads, so it
+  // is not, or no longer, the one that an address which moves with the primary leads to; 53300: it has no connection left.
+  return code === undefined
+    ? error.reason._tag === "ConnectionError"
+    : /^(08|57P0[1-5]$|25P0[34]$|25006$|53300$)/.test(code)
 }
 
 /** Whether others had locked what was asked for, for longer than a statement waits. */

@@ -6,12 +6,16 @@ import { flightSchema } from "./FlightSchema.ts"
 import { healthSchema } from "./HealthSchema.ts"
 import { ledgerSchema } from "./LedgerSchema.ts"
 import { limitSchema } from "./LimitSchema.ts"
+import { heard } from "./Silence.ts"
 
 // Each runs once, in its order, and is never edited after a release: a database in the field has run it as it was.
 const migrations: ReadonlyArray<string> = [ledgerSchema, limitSchema, healthSchema, flightSchema]
 
 /** Oldest that is known to take all that is asked: PostgreSQL 14. */
 const oldestServer = 140_000
+
+/** Ten minutes for one step of a migration, or for another gateway that migrates. */
+const longest = 40
 
 /** Of whoever migrates; "AVRY" as a number. */
 const lock = 0x41565259
@@ -22,15 +26,16 @@ const lock = 0x41565259
  */
 export const migrate = (connection: PgConnection.PgConnection): Effect.Effect<void, SqlError | DatabaseError> =>
   Effect.gen(function* () {
-    const run = (sql: string) => connection.query(sql, [], false)
+    const run = (sql: string) => heard(connection.query(sql, [], false))
+    const runLong = (sql: string) => heard(connection.query(sql, [], false), longest)
     const [server] = (yield* run("SELECT CAST(current_setting('server_version_num') AS INT) AS version")).rows
     if ((server?.["version"] as number) < oldestServer)
       return yield* new DatabaseError({ message: "The database is older than PostgreSQL 14. Use a newer one." })
     yield* run("BEGIN")
-    // Waits for whoever migrates, however long that takes.
+    // Waits for whoever migrates, who may take longer than a statement usually does.
     yield* run("SET LOCAL lock_timeout = 0")
     yield* run("SET LOCAL statement_timeout = 0")
-    yield* run(`SELECT pg_advisory_xact_lock(${lock})`)
+    yield* runLong(`SELECT pg_advisory_xact_lock(${lock})`)
     yield* run("CREATE SCHEMA IF NOT EXISTS aviary")
     yield* run("CREATE TABLE IF NOT EXISTS schema_version (version INT NOT NULL)")
     const [row] = (yield* run("SELECT coalesce(max(version), 0) AS version FROM schema_version")).rows
@@ -41,7 +46,7 @@ export const migrate = (connection: PgConnection.PgConnection): Effect.Effect<vo
       })
     }
     for (const migration of migrations.slice(version)) {
-      for (const statement of statementsOf(migration)) yield* run(statement)
+      for (const statement of statementsOf(migration)) yield* runLong(statement)
     }
     if (version < migrations.length) {
       yield* run("DELETE FROM schema_version")

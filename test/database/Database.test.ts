@@ -1,13 +1,14 @@
 import { assert, it } from "@effect/vitest"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { Cause, Context, Deferred, Duration, Effect, Exit, Fiber, Layer } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
-import { TestClock } from "effect/testing"
 import { DatabaseSync } from "node:sqlite"
 import { migrate } from "../../src/billing/sqlite/Migrations.ts"
 import { Announcements } from "../../src/database/Announcements.ts"
-import { Database, queryOn } from "../../src/database/Database.ts"
+import { Database, type Query, queryOn } from "../../src/database/Database.ts"
 import { isBroken, saidBy } from "../../src/database/DatabaseError.ts"
-import type { Settings } from "../../src/Settings.ts"
+import { Silence } from "../../src/database/Silence.ts"
+import * as PostgresSharing from "../../src/cache/PostgresSharing.ts"
+import { Settings } from "../../src/Settings.ts"
 import { wayTo } from "../support/databaseWay.ts"
 import { databaseAt, startPostgres } from "../support/postgres.ts"
 import { sharedPostgres } from "../support/sharedPostgres.ts"
@@ -162,34 +163,111 @@ it.live(
   long,
 )
 
+/** With little patience: a way that falls silent as `way` says. */
+const overAWay = Effect.gen(function* () {
+  const { database: make, port } = yield* sharedPostgres
+  const url = yield* make
+  const way = yield* wayTo(port)
+  return { url: `${url.replace(`:${port}/`, `:${way.port}/`)}?connect_timeout=1`, way }
+})
+const hasty = Effect.provideService(Silence, Duration.millis(400))
+
+const one = (query: Query) => query("SELECT 1 AS one")
 const asks: Record<string, (database: Database["Service"]) => Effect.Effect<unknown, SqlError>> = {
-  "a statement": ({ query }) => query("SELECT 1 AS one"),
-  "a transaction": ({ serialised }) => serialised((query) => query("SELECT 1 AS one")),
-  "a survey": ({ survey }) => survey((connection) => queryOn(connection)("SELECT 1 AS one")),
+  "a statement": ({ query }) => one(query),
+  "a transaction": ({ serialised }) => serialised(one),
+  "a survey": ({ survey }) => survey((connection) => one(queryOn(connection))),
 }
 
 for (const [what, ask] of Object.entries(asks))
-  it.effect(
+  it.live(
     `${what} on a connection that says nothing fails as on one that is lost, and the next is asked on another`,
     () =>
       Effect.gen(function* () {
-        const { database: make, port } = yield* sharedPostgres
-        const url = yield* make
-        const way = yield* wayTo(port)
-        const { database } = yield* opened(url.replace(`:${port}/`, `:${way.port}/`))
+        const { url, way } = yield* overAWay
+        const { database } = yield* opened(url)
         yield* ask(database)
         way.silent = true
-        const asked = yield* Effect.forkChild(Effect.flip(ask(database)))
-        yield* Effect.repeat(
-          Effect.promise(() => new Promise(setImmediate)),
-          { until: () => way.lost > 0 },
-        )
-        yield* TestClock.adjust("15 seconds")
-        const error = yield* Fiber.join(asked)
+        const error = yield* hasty(Effect.flip(ask(database)))
         assert.isTrue(isBroken(error))
         assert.strictEqual(saidBy(error).message, "it says nothing")
         way.silent = false
-        assert.deepStrictEqual(yield* ask(database), [{ one: 1 }])
+        // One is being made on the silent way.
+        assert.deepStrictEqual(yield* Effect.retry(ask(database), { times: 3 }), [{ one: 1 }])
       }).pipe(Effect.scoped),
     long,
   )
+
+it.live(
+  "of many who wait for a connection that cannot be made, none waits for the others",
+  () =>
+    Effect.gen(function* () {
+      const { url, way } = yield* overAWay
+      const { database } = yield* opened(url)
+      way.silent = true
+      yield* hasty(Effect.flip(one(database.query)))
+      const asked = Array.from({ length: 30 }, () => hasty(Effect.flip(one(database.query))))
+      const errors = yield* Effect.timeout(Effect.all(asked, { concurrency: "unbounded" }), "10 seconds")
+      assert.isTrue(errors.every(isBroken))
+    }).pipe(Effect.scoped),
+  long,
+)
+
+it.live(
+  "reports that never end give up their turns",
+  () =>
+    Effect.gen(function* () {
+      const { database } = yield* Effect.flatMap((yield* sharedPostgres).database, opened)
+      const stuck = Effect.flip(database.survey(() => Effect.never))
+      const errors = yield* Effect.all([stuck, stuck, stuck], { concurrency: "unbounded" }).pipe(
+        Effect.provideService(Silence, Duration.millis(100)),
+      )
+      assert.isTrue(errors.every(isBroken))
+      assert.deepStrictEqual(yield* asks["a survey"]!(database), [{ one: 1 }])
+    }).pipe(Effect.scoped),
+  long,
+)
+
+for (const at of ["server_version_num", "BEGIN", "CREATE SCHEMA", "'peers'"])
+  it.live(
+    `a start on a database that falls silent at ${at} ends with one line`,
+    () =>
+      Effect.gen(function* () {
+        const { url, way } = yield* overAWay
+        way.silentFrom = at
+        const sharing = PostgresSharing.layer.pipe(
+          Layer.provide(databaseAt(url)),
+          Layer.provide(Settings.layerTest({})),
+        )
+        const error = yield* hasty(Effect.flip(Effect.scoped(Layer.build(sharing))))
+        assert.strictEqual(error._tag, "DatabaseError")
+        assert.match(
+          error.message,
+          /^The database 127\.0\.0\.1:\d+\/\w+ cannot be used: (it says nothing|Connection timed out)\.$/,
+        )
+      }).pipe(Effect.scoped),
+    long,
+  )
+
+it.live(
+  "who hears nothing on a connection that looks well is told that something may have been missed, and listens anew",
+  () =>
+    Effect.gen(function* () {
+      const { url, way } = yield* overAWay
+      const { announcements } = yield* opened(url)
+      const words: Array<string | undefined> = []
+      const until = (there: () => boolean) => Effect.repeat(Effect.sleep("20 millis"), { until: there })
+      yield* until(announcements.listening)
+      yield* announcements.on("weather", (heard) => words.push(heard))
+      way.deaf = true
+      yield* announcements.say("weather", "storm")
+      yield* until(() => words.length > 0)
+      assert.strictEqual(words[0], undefined)
+      way.deaf = false
+      yield* until(announcements.listening)
+      yield* announcements.say("weather", "fair")
+      yield* until(() => words.includes("fair"))
+      assert.notInclude(words, "storm")
+    }).pipe(Effect.scoped),
+  long,
+)

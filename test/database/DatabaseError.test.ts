@@ -16,10 +16,12 @@ for (const [code, broken] of [
   ["08006", true],
   ["57P01", true],
   ["25P03", true],
+  ["25006", true],
+  ["53300", true],
   ["23505", false],
   ["EPIPE", false],
 ] as const)
-  it(`the connection is ${broken ? "gone" : "there"} where PostgreSQL says ${code}`, () => {
+  it(`the connection is ${broken ? "of no use" : "there"} where PostgreSQL says ${code}`, () => {
     const error = new SqlError({ reason: new UnknownError(said({ code, severity: "ERROR" })) })
     assert.strictEqual(isBroken(error), broken)
     assert.strictEqual(saidBy(error).code, code)

@@ -70,6 +70,15 @@ it.live("a request that an engine failed is a warning that says who asked for wh
   }),
 )
 
+it.live("a key that is no good, or cannot be looked up, is told with why", () =>
+  Effect.gen(function* () {
+    const { lines, url } = yield* logging("Info")
+    const headers = { authorization: "Bearer sk-aviary-nobodys" }
+    expect((yield* postSpeech(url, {}, { headers })).status).toBe(401)
+    expect(lines).toEqual([expect.objectContaining({ code: "invalid_api_key", why: "InvalidKey" })])
+  }),
+)
+
 it.live("a refusal is no warning; a name of the client's stays on one line, without keys", () =>
   Effect.gen(function* () {
     const { lines, speak } = yield* logging("Info")

@@ -7,6 +7,8 @@ import { connect, createServer, type Socket } from "node:net"
  * @property cut cuts a connection at its next commit: `after` the server has it, whose answer is lost, or `before`
  * @property silent loses what is sent either way, and tells nobody
  * @property lost pieces that were sent to the server meanwhile
+ * @property silentFrom text with which it falls silent once it is sent to the server
+ * @property deaf loses what the server sends on connections that listen
  */
 export const wayTo = (port: number) =>
   Effect.acquireRelease(
@@ -16,12 +18,14 @@ export const wayTo = (port: number) =>
       cuts: number
       silent: boolean
       lost: number
+      silentFrom: string | undefined
+      deaf: boolean
       readonly close: () => void
     }>((resume) => {
       const sockets = new Set<Socket>()
       const server = createServer((client) => {
         const there = connect(port, "127.0.0.1")
-        let isLost = false
+        let [isLost, listens] = [false, false]
         for (const socket of [client, there]) {
           sockets.add(socket)
           socket.on("error", () => undefined)
@@ -29,7 +33,9 @@ export const wayTo = (port: number) =>
         client.on("close", () => there.end())
         there.on("close", () => client.destroy())
         client.on("data", (chunk) => {
-          const { cut } = way
+          const { cut, silentFrom } = way
+          listens ||= chunk.includes("LISTEN")
+          if (silentFrom !== undefined && chunk.includes(silentFrom)) way.silent = true
           if (way.silent) return void way.lost++
           if (cut === undefined || !chunk.includes("COMMIT")) return void there.write(chunk)
           way.cut = undefined
@@ -40,7 +46,7 @@ export const wayTo = (port: number) =>
         })
         there.on("data", (chunk) => {
           if (isLost) client.destroy()
-          else if (!way.silent) client.write(chunk)
+          else if (!way.silent && !(listens && way.deaf)) client.write(chunk)
         })
       })
       const way = {
@@ -49,6 +55,8 @@ export const wayTo = (port: number) =>
         cuts: 0,
         silent: false,
         lost: 0,
+        silentFrom: undefined as string | undefined,
+        deaf: false,
         close: () => {
           for (const socket of sockets) socket.destroy()
           server.close()

@@ -4,7 +4,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { randomUUID } from "node:crypto"
 import { Database } from "../../database/Database.ts"
 import { saidBy } from "../../database/DatabaseError.ts"
-import { silence } from "../../database/Silence.ts"
+import { heard } from "../../database/Silence.ts"
 import { elapsedMillis } from "../../telemetry/Elapsed.ts"
 import * as Metrics from "../../telemetry/Metrics.ts"
 import { LedgerUnavailable } from "../BillingError.ts"
@@ -56,11 +56,9 @@ const makeTry = Effect.fnUntraced(function* (byClock: boolean) {
     Effect.gen(function* () {
       const connection = yield* line.connection
       let answers: ReadonlyArray<Answered> | undefined
-      return yield* attempt(connection, id, asked, byClock, (made) => (answers = made)).pipe(
-        Effect.timeoutOrElse({
-          duration: silence,
-          orElse: () => Effect.succeed<Attempt>({ _tag: "broken", error: "it says nothing", answers }),
-        }),
+      const attempted = heard(attempt(connection, id, asked, byClock, (made) => (answers = made)))
+      return yield* Effect.catch(attempted, (error) =>
+        Effect.succeed<Attempt>({ _tag: "broken", error: saidBy(error).message, answers }),
       )
     }).pipe(
       Effect.catch((error: SqlError) =>
@@ -84,6 +82,11 @@ const makeCertain = (once: Try, noteDone: (aheadMillis: number) => Effect.Effect
     const began = yield* elapsedMillis
     let doubtful: ReadonlyArray<Answered> | undefined
     let collisions = 0
+    /** What came of it, unless an earlier try may have been made: it is under way still, or its end was not heard. */
+    const over = (error: unknown): Outcome =>
+      doubtful === undefined
+        ? { error }
+        : { answers: refuseAll(asked, "lost", `an earlier try may have been made: ${reasonOf(error).message}`) }
     for (;;) {
       const made = yield* once(id, asked)
       const now = yield* elapsedMillis
@@ -95,9 +98,9 @@ const makeCertain = (once: Try, noteDone: (aheadMillis: number) => Effect.Effect
         case "known":
           return { answers: doubtful ?? refuseAll(asked, "lost", "an earlier try was made") }
         case "thrown":
-          return { error: made.error }
+          return over(made.error)
         case "collided":
-          if (++collisions > mostCollisions || now - began > patience.doubtful) return { error: made.error }
+          if (++collisions > mostCollisions || now - began > patience.doubtful) return over(made.error)
           yield* Effect.sleep((yield* Random.next) * 10 * collisions)
           break
         case "broken": {

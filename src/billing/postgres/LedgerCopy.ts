@@ -4,6 +4,7 @@ import { existsSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { Database, type Query, queryOn } from "../../database/Database.ts"
 import { saidBy } from "../../database/DatabaseError.ts"
+import { heard } from "../../database/Silence.ts"
 import { BillingError } from "../BillingError.ts"
 import { openBook } from "../sqlite/SqliteBook.ts"
 import { Refusal } from "../book/Refusal.ts"
@@ -25,6 +26,9 @@ type Table = (typeof tables)[number]
 
 /** Rows that go in one statement. */
 const atOnce = 1_000
+
+/** Two minutes: it adds up all there is, too. */
+const longestStatement = 8
 
 /** How many rows of each table were copied. */
 export type Copied = Readonly<Record<Table, number>>
@@ -124,7 +128,8 @@ export const copyLedger = (path: string, currency: string): Effect.Effect<Copied
   Effect.gen(function* () {
     const database = yield* Database
     const source = yield* openSource(path, currency)
-    const query = queryOn(yield* database.connect)
+    const ask = queryOn(yield* database.connect)
+    const query: Query = (sql, ...values) => heard(ask(sql, ...values), longestStatement)
     return yield* copyAll(source, query)
   }).pipe(
     Effect.scoped,

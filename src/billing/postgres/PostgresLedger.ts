@@ -3,6 +3,7 @@ import { Clock, Effect, Layer, Schedule } from "effect"
 import { SqlError } from "effect/sql/SqlError"
 import { Database } from "../../database/Database.ts"
 import { isBroken } from "../../database/DatabaseError.ts"
+import { heard } from "../../database/Silence.ts"
 import { Settings } from "../../Settings.ts"
 import { BillingError, LedgerUnavailable } from "../BillingError.ts"
 import { agree, answerTo } from "../book/Book.ts"
@@ -20,7 +21,7 @@ import { run } from "./Runner.ts"
 const groupSize = 128
 
 /** A query changes nothing, so it is asked again where its connection is lost. */
-const again = Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 20, duration: "10 seconds" }))
+const again = Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 20 }))
 const isLost = (error: unknown) => error instanceof SqlError && isBroken(error)
 
 const refused = (error: unknown) => new BillingError({ reason: reasonOf(error) })
@@ -48,8 +49,8 @@ const make = Effect.fnUntraced(function* ({ currency, clock = "database" }: Opti
       const rule = answerTo(byClock ? askedAt(asked, now) : asked)
       return yield* lend((connection: PgConnection.PgConnection) => run(connection, rule))
     })
-    return ask.pipe(
-      Effect.retry({ while: isLost, schedule: again }),
+    const found = Effect.retry(ask, { while: isLost, schedule: again })
+    return (reports.has(asked.name) ? found : heard(found)).pipe(
       Effect.mapError(refused),
       Effect.flatMap((answered) => exitOf(answered)),
     )

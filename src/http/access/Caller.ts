@@ -10,6 +10,7 @@ import { KeyAccess, ListingAccess } from "../../contract/KeyAccess.ts"
 import { Payer } from "../../billing/Payer.ts"
 import { note } from "../RequestRecord.ts"
 import { Settings } from "../../Settings.ts"
+import { reasonWords } from "../../telemetry/ReasonWords.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -29,7 +30,8 @@ const makeAuthenticated = Effect.gen(function* () {
   const told = makeRoomErrors({ retryAfter })
 
   const refused = (presented: Redacted.Redacted<string>) => (error: BillingError) =>
-    Effect.succeed(
+    Effect.as(
+      note({ why: reasonWords(error.reason) }),
       errorResponse(
         error.reason._tag === "InvalidKey" && Redacted.value(presented) === "" ? Errors.missingKey() : told(error),
       ),

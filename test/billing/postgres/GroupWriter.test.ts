@@ -1,5 +1,6 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Schedule } from "effect"
+import type { PgConnection } from "@effect/sql-pg"
+import { Effect, Fiber, Layer, Schedule, Scope } from "effect"
 import { ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
 import type { Asked } from "../../../src/billing/Operations.ts"
 import { makeGroupWriter } from "../../../src/billing/postgres/GroupWriter.ts"
@@ -115,6 +116,30 @@ for (const [what, reason] of [
     long,
   )
 
+it.live(
+  "a server that only reads is no place to stay: where the database's address leads now is looked for",
+  () =>
+    Effect.gen(function* () {
+      const { database, sql } = yield* sharedPostgres
+      const url = yield* database
+      const name = url.split("/").at(-1)!
+      yield* Effect.gen(function* () {
+        const writer = yield* makeGroupWriter(true)
+        yield* writer.write([open])
+        // Connections that are made meanwhile stay so, as those to a standby do.
+        sql(`ALTER DATABASE ${name} SET default_transaction_read_only = on`)
+        sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`)
+        const [refused] = yield* writer.write([post("d")])
+        assert.match(JSON.stringify(refused), /read-only transaction/)
+        sql(`ALTER DATABASE ${name} SET default_transaction_read_only = off`)
+        yield* writer.write([post("d")])
+        const [posted] = yield* writer.write([post("d")])
+        assert.deepInclude((posted as { answer: object }).answer, { balance: 100 })
+      }).pipe(Effect.scoped, Effect.provide(databaseAt(url)))
+    }).pipe(Effect.scoped),
+  long,
+)
+
 /** Gives up waiting for a lock after a moment. */
 const hasty = (url: string) =>
   Layer.effect(
@@ -124,6 +149,54 @@ const hasty = (url: string) =>
       connect: Effect.tap(database.connect, (made) => queryOn(made)("SET lock_timeout = 100")),
     })),
   ).pipe(Layer.provide(databaseAt(url)))
+
+/** The way to the server is lost with the first commit, which the server is still at. */
+const undecided = (url: string, outer: Scope.Scope, stuck: (made: PgConnection.PgConnection) => void) =>
+  Layer.effect(
+    Database,
+    Effect.map(Database, (database) => {
+      let first = true
+      const connect = Effect.suspend(() => {
+        if (!first) return database.connect
+        first = false
+        const lasting = Effect.tap(database.connect, (made) =>
+          queryOn(made)("SET idle_in_transaction_session_timeout = 0"),
+        )
+        return Effect.map(Scope.provide(lasting, outer), (made) => {
+          stuck(made)
+          const reason = new ConnectionError(failed("the way is lost"))
+          const query: typeof made.query = (sql, ...rest) =>
+            sql === "COMMIT" ? Effect.fail(new SqlError({ reason })) : made.query(sql, ...rest)
+          return Object.assign(Object.create(made) as typeof made, { query })
+        })
+      })
+      return { ...database, connect }
+    }),
+  ).pipe(Layer.provide(hasty(url)))
+
+it.live(
+  "a group that may have been made, and that nobody gets to see meanwhile, is told as lost, and is made once",
+  () =>
+    Effect.gen(function* () {
+      const url = yield* sharedDatabase
+      let stuck: PgConnection.PgConnection | undefined
+      yield* Effect.scoped(Effect.flatMap(makeGroupWriter(true), (writer) => writer.write([open]))).pipe(
+        Effect.provide(databaseAt(url)),
+      )
+      yield* Effect.gen(function* () {
+        const writer = yield* makeGroupWriter(true)
+        const kinds = (yield* writer.write([post("d"), post("e")])).map((one) =>
+          "refused" in one && one.refused._tag === "LedgerUnavailable" ? one.refused.kind : "made",
+        )
+        assert.deepStrictEqual(kinds, ["lost", "lost"])
+        yield* queryOn(stuck!)("COMMIT")
+        const [posted, later] = yield* writer.write([post("d"), post("f")])
+        assert.deepInclude((posted as { answer: object }).answer, { operationId: "d", balance: 100 })
+        assert.deepInclude((later as { answer: object }).answer, { balance: 300 })
+      }).pipe(Effect.scoped, Effect.provide(undecided(url, yield* Effect.scope, (made) => (stuck = made))))
+    }).pipe(Effect.scoped),
+  long,
+)
 
 it.live(
   "what others keep locked for longer than a statement waits is tried again, so that a gateway that starts among busy ones does",
