@@ -100,6 +100,15 @@ export const accountErrors = {
     when: "The ledger's database is locked, full or damaged. Comes with `Retry-After`.",
     example: [],
   }),
+  ledgerInDoubt: kind<[]>({
+    status: 503,
+    type: "service_unavailable_error",
+    code: "ledger_unavailable",
+    message: () =>
+      "The gateway's ledger does not answer, and whether this was done is not known: look before you do it again. Speech and transcripts are not charged.",
+    when: "The ledger's answer was lost. What was charged for a request that ends so is paid back. Comes with `Retry-After`.",
+    example: [],
+  }),
   holdLost: kind<[]>({
     status: 503,
     type: "service_unavailable_error",

@@ -130,7 +130,9 @@ export const makeRoomErrors = (options: { readonly retryAfter: Duration.Duration
       case "CapReached":
         return Errors.capReached(reason.scope, reason.cap)
       case "LedgerUnavailable":
-        return Errors.ledgerUnavailable().retryAfter(ledgerRetryAfter)
+        return (reason.kind === "lost" ? Errors.ledgerInDoubt() : Errors.ledgerUnavailable()).retryAfter(
+          ledgerRetryAfter,
+        )
       case "AlreadyReleased":
         return Errors.holdLost().retryAfter(ledgerRetryAfter)
       case "InvalidKey":

@@ -1,10 +1,10 @@
 import type { PgConnection } from "@effect/sql-pg"
-import { Effect, Exit, Metric, Random, Scope } from "effect"
+import { Duration, Effect, Exit, Metric, Random, Scope } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { randomUUID } from "node:crypto"
 import { Database } from "../../database/Database.ts"
 import { saidBy } from "../../database/DatabaseError.ts"
-import { heard } from "../../database/Silence.ts"
+import { heard, Silence } from "../../database/Silence.ts"
 import { elapsedMillis } from "../../telemetry/Elapsed.ts"
 import * as Metrics from "../../telemetry/Metrics.ts"
 import { LedgerUnavailable } from "../BillingError.ts"
@@ -13,10 +13,10 @@ import { attempt, type Attempt } from "./PostgresBook.ts"
 import { reasonOf } from "./PostgresDialect.ts"
 
 /**
- * How long a group is tried while the database is away, in milliseconds: while nothing was done, and while it may have been. As long as
- * the latter while others are in the way.
+ * How long a group is tried while the database is away, three seconds while nothing was done and twenty while it may have been; as long as
+ * the latter while others are in the way. In what `Silence` says.
  */
-const patience = { clear: 3_000, doubtful: 20_000 }
+const patience = { clear: 1 / 5, doubtful: 4 / 3 }
 
 const pause = "50 millis"
 const mostCollisions = 20
@@ -47,16 +47,19 @@ const makeLine = Effect.gen(function* () {
 
 const isUsable = (made: Attempt) => made._tag !== "broken" && (!("usable" in made) || made.usable)
 
-type Try = (id: string, asked: ReadonlyArray<Asked>) => Effect.Effect<Attempt>
+type Try = (id: string, asked: ReadonlyArray<Asked>, silences: number) => Effect.Effect<Attempt>
 
 /** One try, on the line as it is or on a new one. */
 const makeTry = Effect.fnUntraced(function* (byClock: boolean) {
   const line = yield* makeLine
-  const once: Try = (id, asked) =>
+  const once: Try = (id, asked, silences) =>
     Effect.gen(function* () {
       const connection = yield* line.connection
       let answers: ReadonlyArray<Answered> | undefined
-      const attempted = heard(attempt(connection, id, asked, byClock, (made) => (answers = made)))
+      const attempted = heard(
+        attempt(connection, id, asked, byClock, (made) => (answers = made)),
+        silences,
+      )
       return yield* Effect.catch(attempted, (error) =>
         Effect.succeed<Attempt>({ _tag: "broken", error: saidBy(error).message, answers }),
       )
@@ -76,21 +79,28 @@ const makeTry = Effect.fnUntraced(function* (byClock: boolean) {
 const makeCertain = (once: Try, noteDone: (aheadMillis: number) => Effect.Effect<void>) => {
   /** When the database was first found away, on a monotonic clock. */
   let awaySince: number | undefined
+  /** Since one group's end was not heard: a disk that hangs, say. Until a group is made, the others behind it are not waited for as long. */
+  let isDoubted = false
 
   return Effect.fnUntraced(function* (asked: ReadonlyArray<Asked>): Effect.fn.Return<Outcome> {
     const id = randomUUID()
     const began = yield* elapsedMillis
+    const silenceMillis = Duration.toMillis(yield* Silence)
     let doubtful: ReadonlyArray<Answered> | undefined
     let collisions = 0
     /** What came of it, unless an earlier try may have been made: it is under way still, or its end was not heard. */
-    const over = (error: unknown): Outcome =>
-      doubtful === undefined
-        ? { error }
-        : { answers: refuseAll(asked, "lost", `an earlier try may have been made: ${reasonOf(error).message}`) }
+    const over = (error: unknown): Outcome => {
+      if (doubtful === undefined) return { error }
+      isDoubted = true
+      return { answers: refuseAll(asked, "lost", `an earlier try may have been made: ${reasonOf(error).message}`) }
+    }
     for (;;) {
-      const made = yield* once(id, asked)
+      const made = yield* once(id, asked, isDoubted ? patience.clear : 1)
       const now = yield* elapsedMillis
       if (made._tag !== "broken") awaySince = undefined
+      if (made._tag === "done" || made._tag === "known") isDoubted = false
+      const clearMillis = silenceMillis * patience.clear
+      const doubtfulMillis = isDoubted ? clearMillis : silenceMillis * patience.doubtful
       switch (made._tag) {
         case "done":
           yield* noteDone(made.aheadMillis)
@@ -100,15 +110,18 @@ const makeCertain = (once: Try, noteDone: (aheadMillis: number) => Effect.Effect
         case "thrown":
           return over(made.error)
         case "collided":
-          if (++collisions > mostCollisions || now - began > patience.doubtful) return over(made.error)
+          if (++collisions > mostCollisions || now - began > doubtfulMillis) return over(made.error)
           yield* Effect.sleep((yield* Random.next) * 10 * collisions)
           break
         case "broken": {
           doubtful ??= made.answers
           awaySince ??= now
-          const isOver = doubtful === undefined ? now - awaySince > patience.clear : now - began > patience.doubtful
+          const isOver = doubtful === undefined ? now - awaySince > clearMillis : now - began > doubtfulMillis
           const kind = doubtful === undefined ? "failed" : "lost"
-          if (isOver) return { answers: refuseAll(asked, kind, `the database does not answer: ${made.error}`) }
+          if (isOver) {
+            isDoubted ||= doubtful !== undefined
+            return { answers: refuseAll(asked, kind, `the database does not answer: ${made.error}`) }
+          }
           yield* Effect.sleep(pause)
         }
       }

@@ -1,10 +1,11 @@
 import { assert, it } from "@effect/vitest"
 import type { PgConnection } from "@effect/sql-pg"
-import { Effect, Fiber, Layer, Schedule, Scope } from "effect"
+import { Duration, Effect, Fiber, Layer, Schedule, Scope } from "effect"
 import { ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
 import type { Asked } from "../../../src/billing/Operations.ts"
 import { makeGroupWriter } from "../../../src/billing/postgres/GroupWriter.ts"
 import { Database, queryOn } from "../../../src/database/Database.ts"
+import { Silence } from "../../../src/database/Silence.ts"
 import { wayTo } from "../../support/databaseWay.ts"
 import { databaseAt, startPostgres } from "../../support/postgres.ts"
 import { sharedPostgres } from "../../support/sharedPostgres.ts"
@@ -149,6 +150,43 @@ const hasty = (url: string) =>
       connect: Effect.tap(database.connect, (made) => queryOn(made)("SET lock_timeout = 100")),
     })),
   ).pipe(Layer.provide(databaseAt(url)))
+
+it.live(
+  "behind a group whose end nobody tells of, as on a disk that hangs, others are not waited for as long; until one is made",
+  () =>
+    Effect.gen(function* () {
+      const url = yield* sharedDatabase
+      let hangs = false
+      const hanging = Layer.effect(
+        Database,
+        Effect.map(Database, (database) => ({
+          ...database,
+          connect: Effect.map(database.connect, (made) => {
+            const query: typeof made.query = (sql, ...rest) =>
+              hangs && sql === "COMMIT" ? Effect.never : made.query(sql, ...rest)
+            return Object.assign(Object.create(made) as typeof made, { query })
+          }),
+        })),
+      ).pipe(Layer.provide(databaseAt(url)))
+      yield* Effect.gen(function* () {
+        const writer = yield* makeGroupWriter(true)
+        const timed = (asked: Asked) => Effect.timed(Effect.map(writer.write([asked]), ([one]) => one))
+        yield* writer.write([open])
+        hangs = true
+        const [first, lost] = yield* timed(post("d"))
+        const [second, another] = yield* timed(post("e"))
+        for (const one of [lost, another]) assert.include(JSON.stringify(one), '"kind":"lost"')
+        assert.isAbove(Duration.toMillis(first), 1_300)
+        assert.isBelow(Duration.toMillis(second), 1_000)
+        hangs = false
+        const [, made] = yield* timed(post("d"))
+        assert.deepInclude((made as { answer: object }).answer, { balance: 100 })
+        hangs = true
+        assert.isAbove(Duration.toMillis((yield* timed(post("f")))[0]), 1_300)
+      }).pipe(Effect.scoped, Effect.provide(hanging), Effect.provideService(Silence, Duration.seconds(1)))
+    }).pipe(Effect.scoped),
+  long,
+)
 
 /** The way to the server is lost with the first commit, which the server is still at. */
 const undecided = (url: string, outer: Scope.Scope, stuck: (made: PgConnection.PgConnection) => void) =>
