@@ -6,20 +6,21 @@ import { isMarkedAsUntransferable } from "node:worker_threads"
  *
  * @property sampleRate Hz, the same for every chunk of one synthesis
  * @property samples signed 16-bit, mono
- * @property own whether nothing but chunks of the same stream, one after the other, has a part of their memory: see `giveBack`
+ * @property memory in which they came, or of which they are a copy: nothing but chunks of the same stream did, one after the other. See
+ *   `giveBack`
  */
 export interface Pcm {
   readonly sampleRate: number
   readonly samples: Int16Array
-  readonly own?: boolean
+  readonly memory?: ArrayBufferLike | undefined
 }
 
 /**
- * Gives back the memory that `pcm` is a part of, where it is its own, once nobody will look at it: V8 would keep what has waited for a
- * while until it searches its whole heap. The pool that Node makes small buffers of is nobody's own, whatever `pcm` says.
+ * Gives back memory in which samples came, once nobody will look at any of them: V8 would keep what has waited for a while until it searches
+ * its whole heap. The pool that Node makes small buffers of is nobody's own.
  */
-export const giveBack = ({ own = false, samples: { buffer } }: Pcm): void => {
-  if (own && buffer instanceof ArrayBuffer && !isMarkedAsUntransferable(buffer)) buffer.transfer(0)
+export const giveBack = (memory: ArrayBufferLike | undefined): void => {
+  if (memory instanceof ArrayBuffer && !isMarkedAsUntransferable(memory)) memory.transfer(0)
 }
 
 /** Length of `pcm` in milliseconds. */

@@ -292,17 +292,17 @@ const encode = (
     let encoder: StreamEncoder | undefined
     let isOver = false
     const waiting: Array<Pcm> = []
-    let last: Pcm | undefined
+    let memory: Pcm["memory"]
 
     const openFor = (inputSampleRate: number) => {
       const sampleRate = encodedSampleRate(plan.format, inputSampleRate, plan.sampleRate)
       const open = encoders.open({ format: plan.format, sampleRate, inputSampleRate, speed })
       return Effect.map(Scope.provide(open, scope), (opened) => (encoder = opened))
     }
-    /** All before `next`. */
+    /** All before `next`. Some of it may have been copied, and what follows in the same memory not. */
     const encodedTo = (next: Pcm | undefined) => {
-      if (encoder!.copies === true && last !== undefined && last.samples.buffer !== next?.samples.buffer) giveBack(last)
-      last = next
+      if (encoder!.copies === true && memory !== next?.memory) giveBack(memory)
+      memory = next?.memory
     }
     const some = (made: ReadonlyArray<Uint8Array>): Encoded => {
       const [first, ...others] = made.filter((bytes) => bytes.length > 0)

@@ -116,7 +116,7 @@ export const makePcmReader = ({ needLength = false, needWav, rawSampleRate }: Pc
   }
 
   return {
-    /** The samples that `bytes` completes, possibly none. Their memory becomes that of the samples. */
+    /** The samples that `bytes` completes, possibly none. Their memory is the samples' from then on. */
     push: (bytes: Uint8Array): Result.Result<Pcm | undefined, EngineMalformed> => {
       held =
         held.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat([held, bytes])
@@ -132,11 +132,9 @@ export const makePcmReader = ({ needLength = false, needWav, rawSampleRate }: Pc
       const usable = Math.min(held.length, wanted - taken)
       const whole = usable - (usable % frameBytes)
       const samples = samplesOf(held.subarray(0, whole))
-      // What was put together is in memory that other buffers share.
-      const own = samples.buffer === bytes.buffer || samples.buffer !== held.buffer
       held = Buffer.from(held.subarray(whole, whole + frameBytes - 1))
       taken += whole
-      return Result.succeed(samples.length === 0 ? undefined : { sampleRate, samples, own })
+      return Result.succeed(samples.length === 0 ? undefined : { sampleRate, samples, memory: bytes.buffer })
     },
     /** Why what was read cannot be the whole, once the engine has ended its answer. */
     end: (): EngineCut | EngineMalformed | undefined => {

@@ -1,6 +1,6 @@
 import { noSounds } from "../../src/audio/Sounds.ts"
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Ref, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Ref, Result, Stream } from "effect"
 import { Encoders } from "../../src/audio/Encoders.ts"
 import type { Pcm } from "../../src/audio/Pcm.ts"
 import type { Plan } from "../../src/speech/Plan.ts"
@@ -9,6 +9,7 @@ import { synthesize as synthesizeWith, type Synthesizer } from "../../src/speech
 import { EngineError } from "../../src/upstream/EngineError.ts"
 import { EngineCut } from "../../src/upstream/EngineFailure.ts"
 import { MagpieClient } from "../../src/upstream/MagpieClient.ts"
+import { makePcmReader } from "../../src/upstream/PcmReader.ts"
 import type { Utterance } from "../../src/upstream/Utterance.ts"
 
 const rate = 8_000
@@ -243,10 +244,10 @@ describe("synthesize", () => {
   it.live.each([
     ["mp3", true],
     ["wav", false],
-  ] as const)("%s: samples are given back where a copy was encoded (%s)", ([format, given]) =>
+  ] as const)("%s: the memory of samples is given back where a copy was encoded (%s)", ([format, given]) =>
     Effect.gen(function* () {
       const plan = { ...base, text: "First sentence is here.", format }
-      const pieces = [level(1), level(1), level(0.05)].map((pcm) => ({ ...pcm, own: true }))
+      const pieces = [level(1), level(1), level(0.05)].map((pcm) => ({ ...pcm, memory: pcm.samples.buffer }))
       const shared = level(0.05)
       const magpie = yield* engine(() => Stream.make(...pieces, shared))
       const encoders = yield* Encoders
@@ -257,10 +258,35 @@ describe("synthesize", () => {
     }).pipe(Effect.provide(Encoders.layerThreads(1))),
   )
 
+  it.live("of what a network brought, in pieces at even and odd places of the same memory, all is encoded", () =>
+    Effect.gen(function* () {
+      const plan = { ...base, text: "First sentence is here.", format: "mp3" as const }
+      const encoders = yield* Encoders
+      const madeOf = Effect.fnUntraced(function* (isCopied: boolean) {
+        const reader = makePcmReader({ rawSampleRate: rate, needWav: false })
+        const pieces = (fill: number) => {
+          const memory = Uint8Array.from({ length: 20_000 }, (_, at) => (at * fill) % 251)
+          // Between the chunks of an answer are their lengths.
+          return Array.from({ length: 6 }, (_, index) =>
+            memory.subarray(index * 3_005, index * 3_005 + 2_998 + (index % 3)),
+          )
+        }
+        const all = [...pieces(7), ...pieces(11), ...pieces(13)].flatMap((bytes) => {
+          const pcm = Result.getOrThrow(reader.push(isCopied ? bytes.slice() : bytes))
+          return pcm === undefined ? [] : [pcm]
+        })
+        const magpie = yield* engine(() => Stream.fromIterable(all))
+        return Buffer.concat(yield* Stream.runCollect(synthesizeWith(plan, magpie, encoders).bytes))
+      })
+      expect((yield* madeOf(false)).equals(yield* madeOf(true))).toBe(true)
+    }).pipe(Effect.provide(Encoders.layerThreads(1))),
+  )
+
   it.effect("what is encoded where it is called stays as it is", () =>
     Effect.gen(function* () {
-      const piece = { ...level(2), own: true }
-      const magpie = yield* engine(() => Stream.make(piece, { ...level(1), own: true }))
+      const piece = level(2)
+      const pieces = [piece, level(1)].map((pcm) => ({ ...pcm, memory: pcm.samples.buffer }))
+      const magpie = yield* engine(() => Stream.make(...pieces))
       const plan = { ...base, text: "First sentence is here.", sampleRate: 16_000 }
       yield* Stream.runDrain(synthesize(plan, magpie).bytes)
       expect(piece.samples.length).toBe(2 * rate)
