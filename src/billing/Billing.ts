@@ -256,6 +256,14 @@ const makeCharging = (
   }
 }
 
+/** Whatever becomes of it: it is tried again. */
+const every = <E>(interval: Duration.Input, work: Effect.Effect<unknown, E>) =>
+  work.pipe(
+    Effect.catchCause((cause) => Effect.logWarning("The reaper could not work; it tries again", cause)),
+    Effect.schedule(Schedule.spaced(interval)),
+    Effect.forkScoped,
+  )
+
 const make = Effect.gen(function* () {
   const ledger = yield* Ledger
   const { holdTimeout, abandoned } = yield* Settings
@@ -271,18 +279,11 @@ const make = Effect.gen(function* () {
   const reap = yield* makeHoldReaper(holdMillis, () => Array.from(open.keys()))
   yield* Effect.addFinalizer(() => Effect.andThen(ends.again, out.flush))
   // What is out is said first: what is overdue and not known to be out is paid back.
-  yield* out.flush.pipe(
-    Effect.andThen(ends.again),
-    Effect.andThen(reap),
-    Effect.catchCause((cause) => Effect.logWarning("The reaper could not work; it tries again", cause)),
-    Effect.schedule(Schedule.spaced(reapInterval)),
-    Effect.forkScoped,
-  )
-
-  yield* Effect.suspend(() => (ends.owes() ? Effect.andThen(ledger.check, ends.again) : Effect.void)).pipe(
-    Effect.ignore,
-    Effect.schedule(Schedule.spaced(owedInterval)),
-    Effect.forkScoped,
+  yield* every(reapInterval, Effect.andThen(out.flush, Effect.andThen(ends.again, reap)))
+  const settleOwed = Effect.matchEffect(ledger.check, { onFailure: () => Effect.void, onSuccess: () => ends.again })
+  yield* every(
+    owedInterval,
+    Effect.suspend(() => (ends.owes() ? settleOwed : Effect.void)),
   )
 
   return {

@@ -127,7 +127,7 @@ export const cannotBeUsed = ({ place }: Pick<DatabaseAddress, "place">, error: S
 export const inspectDatabase = Effect.fnUntraced(function* (url: Redacted.Redacted<string>) {
   const address = yield* addressOf(url)
   const ask = Effect.fnUntraced(function* (connection: PgConnection.PgConnection) {
-    const query: Query = (sql) => heard(queryOn(connection)(sql))
+    const query = queryOn(connection)
     const [server] = yield* query(
       "SELECT current_setting('server_version') AS version, to_regclass('aviary.accounts') IS NOT NULL AS used",
     )

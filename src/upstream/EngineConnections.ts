@@ -20,7 +20,7 @@ const heldBytes = 262_144
  *
  * - `change`: waits for news
  * - `status`, `headers`: of the answer, once its head has come
- * - `take`: the bytes that are there; undefined where there are none yet
+ * - `take`: the bytes that are there; undefined where there are none yet. Whoever takes or waits has done with what was taken before
  * - `ended`: `whole`, or why it broke off
  * - `breakOff`: ends it, unless it has ended
  */
@@ -79,7 +79,6 @@ const makeIncoming = (resume: () => void) => {
       ended ??= how
       wake?.()
     },
-    /** Whoever asks, or waits, has done with what was taken before. */
     take: () => {
       const [first, ...more] = chunks
       chunks = []

@@ -70,7 +70,7 @@ it.live("a request that an engine failed is a warning that says who asked for wh
   }),
 )
 
-it.live("a key that is no good, or cannot be looked up, is told with why", () =>
+it.live("a request whose key is refused says why", () =>
   Effect.gen(function* () {
     const { lines, url } = yield* logging("Info")
     const headers = { authorization: "Bearer sk-aviary-nobodys" }

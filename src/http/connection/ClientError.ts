@@ -2,7 +2,7 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Socket } from "node:net"
 import type { ApiError } from "../../contract/ApiError.ts"
 import { Errors } from "../../contract/Errors.ts"
-import { callOff, callOffBehind, lingerAfter, isLingering, linger, responseAtTurn, responseOn } from "./NodeResponse.ts"
+import { callOff, callOffBehind, isLingering, linger, lingerAfter, responseAtTurn, responseOn } from "./NodeResponse.ts"
 import { requestId } from "../RequestRecord.ts"
 
 const errorOf = (code: string | undefined): ApiError => {

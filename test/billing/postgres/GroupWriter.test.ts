@@ -73,22 +73,34 @@ it.live(
   long,
 )
 
-/** Each connection is dead from its second group on, as `error` says. */
-const mortal = (url: string, error: SqlError) =>
+/** The database at `url`, connected to in another way. */
+const connecting = (url: string, by: (connect: Database["Service"]["connect"]) => Database["Service"]["connect"]) =>
   Layer.effect(
     Database,
-    Effect.map(Database, (database) => ({
-      ...database,
-      connect: Effect.map(database.connect, (made) => {
-        let begun = 0
-        const query: typeof made.query = (sql, ...rest) => {
-          if (sql === "BEGIN") begun++
-          return begun > 1 ? Effect.fail(error) : made.query(sql, ...rest)
-        }
-        return Object.assign(Object.create(made) as typeof made, { query })
-      }),
-    })),
+    Effect.map(Database, (database) => ({ ...database, connect: by(database.connect) })),
   ).pipe(Layer.provide(databaseAt(url)))
+
+/** The same connection, but for what becomes of some statements. */
+const faulty = (
+  made: PgConnection.PgConnection,
+  fault: (sql: string) => Effect.Effect<never, SqlError> | undefined,
+): PgConnection.PgConnection => {
+  const query: typeof made.query = (sql, ...rest) => fault(sql) ?? made.query(sql, ...rest)
+  return Object.assign(Object.create(made) as typeof made, { query })
+}
+
+/** Each connection is dead from its second group on, as `error` says. */
+const mortal = (url: string, error: SqlError) =>
+  connecting(
+    url,
+    Effect.map((made) => {
+      let begun = 0
+      return faulty(made, (sql) => {
+        if (sql === "BEGIN") begun++
+        return begun > 1 ? Effect.fail(error) : undefined
+      })
+    }),
+  )
 
 const failed = (message: string, code?: string) => ({
   cause: Object.assign(new Error(message), code === undefined ? {} : { code }),
@@ -142,14 +154,8 @@ it.live(
 )
 
 /** Gives up waiting for a lock after a moment. */
-const hasty = (url: string) =>
-  Layer.effect(
-    Database,
-    Effect.map(Database, (database) => ({
-      ...database,
-      connect: Effect.tap(database.connect, (made) => queryOn(made)("SET lock_timeout = 100")),
-    })),
-  ).pipe(Layer.provide(databaseAt(url)))
+const hastily = (connect: Database["Service"]["connect"]) =>
+  Effect.tap(connect, (made) => queryOn(made)("SET lock_timeout = 100"))
 
 it.live(
   "behind a group whose end nobody tells of, as on a disk that hangs, others are not waited for as long; until one is made",
@@ -157,17 +163,10 @@ it.live(
     Effect.gen(function* () {
       const url = yield* sharedDatabase
       let hangs = false
-      const hanging = Layer.effect(
-        Database,
-        Effect.map(Database, (database) => ({
-          ...database,
-          connect: Effect.map(database.connect, (made) => {
-            const query: typeof made.query = (sql, ...rest) =>
-              hangs && sql === "COMMIT" ? Effect.never : made.query(sql, ...rest)
-            return Object.assign(Object.create(made) as typeof made, { query })
-          }),
-        })),
-      ).pipe(Layer.provide(databaseAt(url)))
+      const hanging = connecting(
+        url,
+        Effect.map((made) => faulty(made, (sql) => (hangs && sql === "COMMIT" ? Effect.never : undefined))),
+      )
       yield* Effect.gen(function* () {
         const writer = yield* makeGroupWriter(true)
         const timed = (asked: Asked) => Effect.timed(Effect.map(writer.write([asked]), ([one]) => one))
@@ -189,28 +188,21 @@ it.live(
 )
 
 /** The way to the server is lost with the first commit, which the server is still at. */
-const undecided = (url: string, outer: Scope.Scope, stuck: (made: PgConnection.PgConnection) => void) =>
-  Layer.effect(
-    Database,
-    Effect.map(Database, (database) => {
-      let first = true
-      const connect = Effect.suspend(() => {
-        if (!first) return database.connect
-        first = false
-        const lasting = Effect.tap(database.connect, (made) =>
-          queryOn(made)("SET idle_in_transaction_session_timeout = 0"),
-        )
-        return Effect.map(Scope.provide(lasting, outer), (made) => {
-          stuck(made)
-          const reason = new ConnectionError(failed("the way is lost"))
-          const query: typeof made.query = (sql, ...rest) =>
-            sql === "COMMIT" ? Effect.fail(new SqlError({ reason })) : made.query(sql, ...rest)
-          return Object.assign(Object.create(made) as typeof made, { query })
-        })
+const undecided = (url: string, outer: Scope.Scope, stuck: (made: PgConnection.PgConnection) => void) => {
+  const lost = new SqlError({ reason: new ConnectionError(failed("the way is lost")) })
+  let first = true
+  return connecting(url, (connect) =>
+    Effect.suspend(() => {
+      if (!first) return hastily(connect)
+      first = false
+      const lasting = Effect.tap(connect, (made) => queryOn(made)("SET idle_in_transaction_session_timeout = 0"))
+      return Effect.map(Scope.provide(lasting, outer), (made) => {
+        stuck(made)
+        return faulty(made, (sql) => (sql === "COMMIT" ? Effect.fail(lost) : undefined))
       })
-      return { ...database, connect }
     }),
-  ).pipe(Layer.provide(hasty(url)))
+  )
+}
 
 it.live(
   "a group that may have been made, and that nobody gets to see meanwhile, is told as lost, and is made once",
@@ -258,7 +250,7 @@ it.live(
         yield* other("COMMIT")
         const [done] = yield* Fiber.join(posted)
         assert.deepInclude((done as { answer: object }).answer, { balance: 100 })
-      }).pipe(Effect.scoped, Effect.provide(hasty(url)))
+      }).pipe(Effect.scoped, Effect.provide(connecting(url, hastily)))
     }).pipe(Effect.scoped),
   long,
 )

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -9,7 +9,9 @@ import { copyLedger } from "../../../src/billing/postgres/LedgerCopy.ts"
 import * as PostgresLedger from "../../../src/billing/postgres/PostgresLedger.ts"
 import { openBook } from "../../../src/billing/sqlite/SqliteBook.ts"
 import * as SqliteLedger from "../../../src/billing/sqlite/SqliteLedger.ts"
+import { Silence } from "../../../src/database/Silence.ts"
 import { hundred } from "../../support/billing.ts"
+import { wayTo } from "../../support/databaseWay.ts"
 import { openedLedger } from "../../support/ledgers.ts"
 import { databaseAt } from "../../support/postgres.ts"
 import { newDatabase, sharedPostgres } from "../../support/sharedPostgres.ts"
@@ -119,6 +121,25 @@ it.live(
       assert.include(yield* refusal(path, other), "its entries sum to")
       const { sql } = yield* sharedPostgres
       assert.strictEqual(sql("SELECT count(*) FROM aviary.entries", other.split("/").at(-1)), "0")
+    }).pipe(Effect.scoped),
+  long,
+)
+
+it.live(
+  "a copy into a database that falls silent ends, and says so",
+  () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "ledger.sqlite")
+      yield* lived(path).pipe(Effect.provide(SqliteLedger.layerAt({ path, currency: "usd" })), Effect.scoped)
+      const { port } = yield* sharedPostgres
+      const way = yield* wayTo(port)
+      const url = (yield* newDatabase).replace(`:${port}/`, `:${way.port}/`)
+      way.silentFrom = "LOCK TABLE accounts"
+      const { message } = yield* Effect.flip(copyLedger(path, "usd")).pipe(
+        Effect.provideService(Silence, Duration.millis(50)),
+        Effect.provide(databaseAt(url)),
+      )
+      assert.include(message, "The ledger was not copied: it says nothing.")
     }).pipe(Effect.scoped),
   long,
 )
