@@ -15,7 +15,7 @@ export class FrameError extends Error {}
 /** Bytes of a header, of the data behind it and of the audio behind that. A second of audio is 32,000. */
 export const frameLimits = { header: 65_536, data: 1_048_576, payload: 1_048_576 } as const
 
-const nothing = new Uint8Array()
+const nothing: Uint8Array = new Uint8Array()
 const lineFeed = 0x0a
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true })
@@ -59,31 +59,70 @@ const headerOf = (line: Uint8Array): Header => {
   }
 }
 
+/**
+ * Bytes that come in pieces and leave from the front. The room for them doubles: with a new one for each piece, a frame that comes in
+ * pieces of a byte is copied as many times as it has bytes.
+ */
+const makeInbox = () => {
+  let room = nothing
+  let from = 0
+  let to = 0
+  let searched = 0
+
+  return {
+    add: (piece: Uint8Array): void => {
+      // A piece that comes alone is not copied. It fills its room, so nothing is ever written into it.
+      if (from === to) [room, from, to, searched] = [piece, 0, 0, 0]
+      else if (piece.length > room.length - to) {
+        const kept = room.subarray(from, to)
+        room = new Uint8Array(2 * (kept.length + piece.length))
+        room.set(kept)
+        ;[searched, from, to] = [searched - from, 0, kept.length]
+      }
+      if (room !== piece) room.set(piece, to)
+      to += piece.length
+    },
+    size: (): number => to - from,
+    /** How many bytes stand before the first line feed, or -1. What was searched before is not searched again. */
+    lineLength: (): number => {
+      const end = room.subarray(searched, to).indexOf(lineFeed)
+      searched = end === -1 ? to : searched + end
+      return end === -1 ? -1 : searched - from
+    },
+    /** Takes the first `length` bytes: a view, good until more are added. */
+    take: (length: number): Uint8Array => {
+      const taken = room.subarray(from, from + length)
+      from += length
+      searched = from
+      return taken
+    },
+  }
+}
+
 /** Reads events out of bytes, however these are cut. Throws `FrameError`; nothing can be read behind that. */
 export const makeFrameReader = () => {
-  let bytes: Uint8Array = nothing
+  const inbox = makeInbox()
   let header: Header | undefined
 
   /** The next event that is there whole. */
   const next = (): WyomingEvent | undefined => {
     if (header === undefined) {
-      const end = bytes.indexOf(lineFeed)
-      if ((end === -1 ? bytes.length : end) > frameLimits.header) throw new FrameError("the header is too long")
-      if (end === -1) return undefined
-      header = headerOf(bytes.subarray(0, end))
-      bytes = bytes.subarray(end + 1)
+      const length = inbox.lineLength()
+      if ((length === -1 ? inbox.size() : length) > frameLimits.header) throw new FrameError("the header is too long")
+      if (length === -1) return undefined
+      header = headerOf(inbox.take(length))
+      inbox.take(1)
     }
     const { data, dataLength, payloadLength, type } = header
-    if (bytes.length < dataLength + payloadLength) return undefined
-    const further = dataLength === 0 ? {} : objectOf(bytes.subarray(0, dataLength))
-    const payload = new Uint8Array(bytes.subarray(dataLength, dataLength + payloadLength))
-    bytes = bytes.subarray(dataLength + payloadLength)
+    if (inbox.size() < dataLength + payloadLength) return undefined
+    const further = dataLength === 0 ? {} : objectOf(inbox.take(dataLength))
+    const payload = new Uint8Array(inbox.take(payloadLength))
     header = undefined
     return { type, data: { ...data, ...further }, payload }
   }
 
   return (piece: Uint8Array): ReadonlyArray<WyomingEvent> => {
-    bytes = bytes.length === 0 ? piece : Buffer.concat([bytes, piece])
+    inbox.add(piece)
     const events: Array<WyomingEvent> = []
     for (let event = next(); event !== undefined; event = next()) events.push(event)
     return events

@@ -1,4 +1,4 @@
-import { expect, it } from "@effect/vitest"
+import { expect, it, vi } from "@effect/vitest"
 import { FrameError, frameLimits, frameOf, makeFrameReader } from "../../src/wyoming/Frames.ts"
 import { makeDice } from "../support/dice.ts"
 
@@ -30,6 +30,58 @@ it("reads the same however the bytes are cut: 200 random streams", () => {
     }
     expect(got, `seed ${seed}`).toEqual(sent)
   }
+})
+
+type Call = (this: unknown, ...of: ReadonlyArray<unknown>) => unknown
+
+/** What a reader may copy and search with. */
+const touching: ReadonlyArray<readonly [owner: object, names: ReadonlyArray<string>]> = [
+  [Uint8Array.prototype, ["set", "slice", "indexOf", "includes"]],
+  [Buffer.prototype, ["indexOf", "includes", "copy"]],
+  [Buffer, ["concat", "copyBytesFrom"]],
+]
+
+/** Bytes that are copied or searched while `work` runs. */
+const bytesTouched = (work: () => void): number => {
+  let touched = 0
+  const count = (self: unknown, [first, from]: ReadonlyArray<unknown>) => {
+    if (first instanceof Uint8Array) touched += first.length
+    else if (Array.isArray(first)) for (const { length } of first as ReadonlyArray<Uint8Array>) touched += length
+    else if (self instanceof Uint8Array) touched += self.length - (typeof from === "number" ? from : 0)
+  }
+  const watched = touching.flatMap(([owner, names]) =>
+    names.map((name) => {
+      const methods = owner as Record<string, Call>
+      const call = methods[name]!
+      return vi.spyOn(methods, name).mockImplementation(function (this: unknown, ...of) {
+        count(this, of)
+        return Reflect.apply(call, this, of)
+      })
+    }),
+  )
+  try {
+    work()
+  } finally {
+    for (const spy of watched) spy.mockRestore()
+  }
+  return touched
+}
+
+it.each([
+  ["audio", frameOf("audio-chunk", { rate: 16_000 }, new Uint8Array(20_000))],
+  ["data", frameOf("synthesize", { text: "a".repeat(20_000) })],
+  ["a long header", text(`{"type":"synthesize","data":{"text":"${"a".repeat(20_000)}"}}\n`)],
+  ["many small events", Buffer.concat(Array.from({ length: 500 }, () => frameOf("ping", { text: "there?" })))],
+])("touches each byte a few times, however it is cut: %s, byte by byte", (_, frame) => {
+  const read = makeFrameReader()
+  const bytes = Buffer.concat([frame, frame])
+  let events = 0
+  const touched = bytesTouched(() => {
+    for (let at = 0; at < bytes.length; at++) events += read(bytes.subarray(at, at + 1)).length
+  })
+  expect(events % 2).toBe(0)
+  expect(events).toBeGreaterThan(1)
+  expect(touched / bytes.length).toBeLessThan(8)
 })
 
 it.each([
