@@ -1,5 +1,4 @@
 import { type Cause, Effect, Exit, Queue, Redacted, Scope } from "effect"
-import { readLanguage } from "../audio/Language.ts"
 import { anonymous } from "../billing/Account.ts"
 import { Access, type Caller } from "../billing/Access.ts"
 import { Payer } from "../billing/Payer.ts"
@@ -11,6 +10,7 @@ import { Settings } from "../Settings.ts"
 import { codePoints } from "../speech/SpokenText.ts"
 import type { WyomingEvent } from "./Frames.ts"
 import { type Arriving, makeListening, type Send } from "./Listening.ts"
+import { languageIn, textIn, voiceIn } from "./Said.ts"
 import { makeSpeaking, type WantedVoice } from "./Speaking.ts"
 import { makeSpokenPieces } from "./SpokenPieces.ts"
 
@@ -42,13 +42,6 @@ export type Handlers = Readonly<Record<string, (event: WyomingEvent) => Effect.E
 
 /** Things that a client may have asked for and not got yet: then it is read from no more. */
 export const mostWaiting = 16
-
-const textIn = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined)
-
-const voiceIn = ({ data }: WyomingEvent): WantedVoice => {
-  const voice = (data["voice"] ?? {}) as Readonly<Record<string, unknown>>
-  return { name: textIn(voice["name"]), language: textIn(voice["language"]) }
-}
 
 /** Runs work on the account of the Wyoming key, which is looked up each time: it may have been revoked. */
 const makePaying = Effect.gen(function* () {
@@ -85,15 +78,13 @@ export const makeHearingHandlers = Effect.gen(function* () {
     })
 
     return {
-      transcribe: ({ data }) => {
-        const read = readLanguage(textIn(data["language"]) ?? "")
-        language = typeof read === "string" ? undefined : read.tag
-        return Effect.void
-      },
+      transcribe: Effect.fnUntraced(function* (event) {
+        language = yield* languageIn(event)
+      }),
       "audio-start": begin,
       "audio-chunk": Effect.fnUntraced(function* (event) {
         const recording = arriving?.recording ?? (yield* begin(event))
-        yield* recording.append(event.payload)
+        yield* recording.append(event)
       }),
       "audio-stop": Effect.fnUntraced(function* () {
         if (arriving === undefined) return
@@ -128,20 +119,21 @@ export const makeSpeakingHandlers = Effect.gen(function* () {
 
     return {
       // Behind a stream of text it is that text once more, for those that know no streams.
-      synthesize: (event) =>
-        streaming === undefined ? say(textIn(event.data["text"]) ?? "", voiceIn(event)) : Effect.void,
-      "synthesize-start": (event) => {
-        streaming = { voice: voiceIn(event), pieces: makeSpokenPieces(live.now().maxTextCharacters) }
+      synthesize: Effect.fnUntraced(function* (event) {
+        if (streaming !== undefined) return
+        yield* say((yield* textIn(event, "text")) ?? "", yield* voiceIn(event))
+      }),
+      "synthesize-start": Effect.fnUntraced(function* (event) {
+        streaming = { voice: yield* voiceIn(event), pieces: makeSpokenPieces(live.now().maxTextCharacters) }
         streamed = 0
-        return Effect.void
-      },
-      "synthesize-chunk": ({ data }) => {
-        if (streaming === undefined) return Effect.void
-        const text = textIn(data["text"]) ?? ""
+      }),
+      "synthesize-chunk": Effect.fnUntraced(function* (event) {
+        if (streaming === undefined) return
+        const text = (yield* textIn(event, "text")) ?? ""
         streamed += codePoints(text)
-        if (streamed > longestStream()) return Errors.textTooLong(streamed, longestStream())
-        return sayAll(streaming.pieces.add(text), streaming.voice)
-      },
+        if (streamed > longestStream()) return yield* Errors.textTooLong(streamed, longestStream())
+        yield* sayAll(streaming.pieces.add(text), streaming.voice)
+      }),
       "synthesize-stop": Effect.fnUntraced(function* () {
         if (streaming === undefined) return
         const { pieces, voice } = streaming

@@ -50,10 +50,12 @@ interface Header {
 
 const headerOf = (line: Uint8Array): Header => {
   const header = objectOf(line)
-  if (typeof header["type"] !== "string") throw new FrameError("expected a type")
+  const { data = null, type } = header
+  if (typeof type !== "string") throw new FrameError("expected a type")
+  if (data !== null && !isRecord(data)) throw new FrameError("expected data to be an object")
   return {
-    type: header["type"],
-    data: isRecord(header["data"]) ? header["data"] : {},
+    type,
+    data: data ?? {},
     dataLength: lengthOf(header, "data_length", frameLimits.data),
     payloadLength: lengthOf(header, "payload_length", frameLimits.payload),
   }

@@ -176,6 +176,28 @@ layer(wyoming({}), { excludeTestServices: true, timeout: "2 minutes" })("Wyoming
   )
 })
 
+it.live.each([
+  [{ "audio-start": { ...mono, rate: 0 } }, "'audio-start.rate'"],
+  [{ "audio-chunk": { ...mono, width: 0 } }, "'audio-chunk.width'"],
+  [{ "audio-start": mono, "audio-chunk": { ...mono, rate: 48_000 } }, "'audio-chunk.rate': expected 16000"],
+  [{ transcribe: { language: 5 } }, "'transcribe.language'"],
+  [{ synthesize: { text: "Hello.", voice: "alloy" } }, "'synthesize.voice'"],
+  [{ "synthesize-start": {}, "synthesize-chunk": { text: ["Hello."] } }, "'synthesize-chunk.text'"],
+] as const)("what cannot be meant is refused, not taken as unsaid: %j", ([sent, told]) =>
+  Effect.gen(function* () {
+    const client = yield* connected
+    for (const [type, data] of Object.entries(sent)) client.send(type, data)
+    // Answered only where nothing is refused.
+    client.send("ping")
+    const { data } = (yield* client.next)!
+    expect(data).toMatchObject({ code: "invalid_value", text: expect.stringContaining(told) })
+    expect(yield* client.next).toBe(undefined)
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(wyoming({}, Layer.merge(MagpieClient.layerTest(), ParakeetClient.layerTest()))),
+  ),
+)
+
 const unending = () => {
   const started = Deferred.makeUnsafe<void>()
   const ended = Deferred.makeUnsafe<void>()

@@ -88,6 +88,7 @@ it.each([
   ["no JSON", "hello\n"],
   ["a list", "[]\n"],
   ["no type", '{"data":{}}\n'],
+  ["data in the header that is no object", '{"type":"a","data":[]}\n'],
   ["a length below zero", '{"type":"a","payload_length":-1}\n'],
   ["half a byte", '{"type":"a","payload_length":0.5}\n'],
   ["more audio than anybody sends at a time", `{"type":"a","payload_length":${frameLimits.payload + 1}}\n`],
