@@ -259,8 +259,8 @@ export const Errors = {
     type: "rate_limit_error",
     code: "too_many_pipelined",
     message: (limit) =>
-      `More than ${limit} requests were sent on one connection without waiting for an answer. None of them is answered.`,
-    when: "A client pipelines without end. The connection is closed. Comes with `Retry-After`.",
+      `More than ${limit} requests wait for their answers on this connection. This one and those behind it are not answered: wait for answers, or send them on further connections.`,
+    when: "A client pipelines without end. Those before it are answered, then the connection is closed. Comes with `Retry-After`.",
     example: [100],
   }),
   engineUnreachable: kind<[engine: Engine]>({

@@ -2,7 +2,7 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Socket } from "node:net"
 import type { ApiError } from "../../contract/ApiError.ts"
 import { Errors } from "../../contract/Errors.ts"
-import { callOff, callOffBehind, isLingering, linger, lingerAfter, responseAtTurn, responseOn } from "./NodeResponse.ts"
+import { callOff, isLingering, linger, lingerAfter, responseOn } from "./NodeResponse.ts"
 import { requestId } from "../RequestRecord.ts"
 
 const errorOf = (code: string | undefined): ApiError => {
@@ -49,20 +49,6 @@ const isOwed = (response: ServerResponse | undefined): boolean =>
 const answer = (socket: Socket, error: ApiError): void => {
   socket.write(written(error))
   linger(socket)
-}
-
-/**
- * Closes `socket` and calls off every request on it; `fault` is said in the place of their answers, unless one has begun. Not
- * from within its parser.
- */
-export const dismiss = (socket: Socket, fault: () => ApiError): void => {
-  if (socket.destroyed || isLingering(socket)) return
-  const response = responseAtTurn(socket)
-  if (response === undefined || response.headersSent || !socket.writable) return callOff(socket)
-  response.detachSocket(socket)
-  response.destroy()
-  callOffBehind(socket)
-  answer(socket, fault())
 }
 
 /**

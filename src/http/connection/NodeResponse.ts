@@ -21,8 +21,11 @@ const usual: Patience = { untilEnd: 500, longestSilence: 5_000, longestTime: 30_
 
 const lingering = new WeakSet<Socket>()
 
+/** Connections that end with an answer that is still to leave. */
+const ending = new WeakSet<Socket>()
+
 /** Whether what still comes on `socket` is dropped unread. */
-export const isLingering = (socket: Socket): boolean => lingering.has(socket)
+export const isLingering = (socket: Socket): boolean => lingering.has(socket) || ending.has(socket)
 
 /**
  * Closes a connection whose client may still be sending what nobody will read. A socket that is closed with bytes unread,
@@ -85,7 +88,7 @@ export const owedOn = (socket: Socket): number => {
 }
 
 /** Ends every response that is owed on `socket`, from the one at its turn on. */
-export const callOffBehind = (socket: Socket): void => {
+const callOffBehind = (socket: Socket): void => {
   const marked: Marked = socket
   for (let owed = marked[atTurn]; owed !== undefined; owed = owed[behind]) owed.destroy()
   marked[atTurn] = undefined
@@ -201,6 +204,25 @@ export const lingerAfter = (response: ServerResponse<IncomingMessage>): void => 
   // Node marks it as the last when it writes the head.
   if (response.headersSent) lingersAtEnd(response)
   else response.once("prefinish", () => lingersAtEnd(response))
+}
+
+/** What a parser does with a request instead of handing it on: 2 has it stop there, as before a tunnel, which nothing here is. */
+const takeNone = (request: IncomingMessage): number => {
+  Object.assign(request, { upgrade: false })
+  return 2
+}
+
+/**
+ * Makes `response` the last of its connection, and has it say so. What is owed before it still leaves. What comes behind it is no request,
+ * also where it came in the same packet and is parsed next; it is read all the same, since a client that leaves shows only there.
+ */
+export const endWith = (response: ServerResponse<IncomingMessage>): void => {
+  const { socket } = response.req
+  const { parser } = socket as { readonly parser?: { onIncoming: (request: IncomingMessage) => number } | null }
+  ending.add(socket)
+  if (parser) parser.onIncoming = takeNone
+  response.shouldKeepAlive = false
+  lingerAfter(response)
 }
 
 /**

@@ -2,8 +2,7 @@ import { Context } from "effect"
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { ApiError } from "../../contract/ApiError.ts"
 import { Errors } from "../../contract/Errors.ts"
-import { dismiss } from "./ClientError.ts"
-import { owedOn } from "./NodeResponse.ts"
+import { endWith, owedOn } from "./NodeResponse.ts"
 
 /**
  * How many requests may be under way. One takes some 24 KB of V8's heap at least, and a client that pipelines sends hundreds
@@ -26,8 +25,8 @@ const surplus = new WeakMap<object, () => ApiError>()
 export const surplusFault = (request: object): ApiError | undefined => surplus.get(request)?.()
 
 /**
- * Counts the requests of `server`. What is too many is marked, for its handler to refuse it; where the refusal would have to wait
- * behind other answers, the connection is closed in its place, since whoever waits takes room.
+ * Counts the requests of `server`. What is too many is marked, for its handler to refuse it; where the refusal has to wait behind
+ * other answers, it is the last on its connection, so that there is one of them and not one for each request that follows.
  */
 export const boundUnderWay = (server: Server, most: (typeof MostUnderWay)["Service"]): void => {
   const tooMany = () => Errors.tooManyPipelined(most.onConnection).retryAfter(retryAfter)
@@ -38,21 +37,15 @@ export const boundUnderWay = (server: Server, most: (typeof MostUnderWay)["Servi
     // afterwards would be kept for its next, and the stop would wait out the whole grace period for it.
     if (!server.listening) setImmediate(() => server.closeIdleConnections())
   }
-  const begin = (request: IncomingMessage, response: ServerResponse) => {
+  const begin = (request: IncomingMessage, response: ServerResponse<IncomingMessage>) => {
     underWay += 1
     response.once("close", over)
-    const { socket } = request
-    const owed = owedOn(socket)
+    const owed = owedOn(request.socket)
     const isFull = underWay > most.inAll
     const isLong = owed > most.onConnection
     if (!isFull && !isLong) return
-    const fault = isLong ? tooMany : overloaded
-    surplus.set(request, fault)
-    if (owed <= 1) return
-    // Not before all is parsed that came with it: Node runs what is due, `nextTick` too, while it hands on a body, and parses the next request after
-    // that, which would begin on a connection that is closed. Nothing more is read meanwhile.
-    socket.pause()
-    setImmediate(dismiss, socket, fault)
+    surplus.set(request, isLong ? tooMany : overloaded)
+    if (owed > 1) endWith(response)
   }
   for (const event of ["request", "checkContinue", "checkExpectation"]) server.on(event, begin)
 }

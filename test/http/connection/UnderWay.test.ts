@@ -6,6 +6,7 @@ import { speechOf, startGateway, transcriptionOf } from "../../support/gateway.t
 import { jsonPost, rawConnection } from "../../support/rawHttp.ts"
 
 const hello = jsonPost("/v1/audio/speech", { model: "tts-1", input: "Hello.", voice: "alloy" })
+const schema = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
 const live = "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 /** A gateway that may have `most` under way. Its speech is silent until `begin` is done, and tells what becomes of it. */
@@ -29,22 +30,63 @@ const boundedGateway = Effect.fnUntraced(function* (most?: { readonly onConnecti
 
 const times = <A>(count: number, value: A) => Array.from({ length: count }, () => value)
 
-const answerIn = (received: Buffer) => {
-  const [head = "", body = ""] = received.toString().split("\r\n\r\n")
+const statuses = (received: Buffer) => received.toString().match(/HTTP\/1.1 \d+/g)
+
+const bodyIn = (answer: string) => answer.slice(answer.indexOf("\r\n\r\n") + 4)
+
+/** The last of what was received. */
+const lastAnswer = (received: Buffer) => {
+  const all = received.toString()
+  const [head = "", body = ""] = all.slice(all.lastIndexOf("HTTP/1.1 ")).split("\r\n\r\n")
   return { head, code: JSON.parse(body).error.code }
 }
 
-it.live("a client that sends more on one connection than may wait is told so once, and all of it is called off", () =>
+it.live(
+  "of what a client sends without waiting as much is answered as may wait; the next one is told so, and is the last",
+  () =>
+    Effect.gen(function* () {
+      const { port, begin, heard, unheard } = yield* boundedGateway()
+      const { socket, closed } = yield* rawConnection(port)
+      socket.write(hello.repeat(5_000))
+      expect(yield* heard(100)).toEqual(times(100, "begun"))
+      yield* Deferred.succeed(begin, undefined)
+      const { received, reset } = yield* closed
+      expect(statuses(received)).toEqual([...times(100, "HTTP/1.1 200"), "HTTP/1.1 429"])
+      const { head, code } = lastAnswer(received)
+      expect(head.toLowerCase()).toContain("\r\nconnection: close")
+      expect(head.toLowerCase()).toContain("\r\nretry-after: 5")
+      expect(code).toBe("too_many_pipelined")
+      expect(reset).toBe(false)
+      expect(yield* unheard).toBe(0)
+    }),
+)
+
+it.live.each([101, 150, 1_000])("%s large answers to a single packet leave whole, as far as they may wait", (count) =>
   Effect.gen(function* () {
-    const { port, heard } = yield* boundedGateway()
+    const { port } = yield* boundedGateway()
+    const alone = yield* rawConnection(port)
+    alone.socket.write(schema)
+    const { length } = bodyIn(yield* alone.seen(/\}$/))
     const { socket, closed } = yield* rawConnection(port)
-    socket.write(hello.repeat(5_000))
+    socket.write(schema.repeat(count))
     const { received, reset } = yield* closed
-    const { head, code } = answerIn(received)
-    expect(head).toMatch(/^HTTP\/1.1 429 [^]*\r\nconnection: close\r\nretry-after: 5$/)
-    expect(code).toBe("too_many_pipelined")
+    expect(statuses(received)).toEqual([...times(100, "HTTP/1.1 200"), "HTTP/1.1 429"])
+    expect(lastAnswer(received).code).toBe("too_many_pipelined")
+    const answers = received.toString("latin1").split(/(?=HTTP\/1.1 200)/)
+    for (const answer of answers.slice(0, 99)) expect(bodyIn(answer)).toHaveLength(length)
     expect(reset).toBe(false)
-    expect(yield* heard(200)).toEqual([...times(100, "begun"), ...times(100, "called off")])
+  }),
+)
+
+it.live("a client that leaves while more than may wait were sent has all of it called off", () =>
+  Effect.gen(function* () {
+    const { port, heard, unheard } = yield* boundedGateway()
+    const { socket } = yield* rawConnection(port)
+    socket.write(hello.repeat(500))
+    expect(yield* heard(100)).toEqual(times(100, "begun"))
+    socket.resetAndDestroy()
+    expect(yield* heard(100)).toEqual(times(100, "called off"))
+    expect(yield* unheard).toBe(0)
   }),
 )
 
@@ -56,14 +98,39 @@ it.live.each([4, 10, 150])(
       const { port, begin, heard, unheard } = yield* boundedGateway({ onConnection: 3, inAll: 1_000 })
       const { socket, closed } = yield* rawConnection(port)
       socket.write(hello.repeat(count))
-      expect((yield* closed).received.toString().match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 429"])
+      yield* heard(3)
       yield* Deferred.succeed(begin, undefined)
+      expect(statuses((yield* closed).received)).toEqual([...times(3, "HTTP/1.1 200"), "HTTP/1.1 429"])
       const another = yield* rawConnection(port)
       another.socket.write(hello)
       yield* another.seen("said")
-      expect(yield* heard(7)).toEqual([...times(3, "begun"), ...times(3, "called off"), "begun"])
+      expect(yield* heard(1)).toEqual(["begun"])
       expect(yield* unheard).toBe(0)
     }),
+)
+
+it.live.each([
+  ["bytes that are no HTTP", "nonsense\r\n\r\n"],
+  ["a tunnel", "CONNECT nowhere:443 HTTP/1.1\r\nhost: localhost\r\n\r\n"],
+  ["half of a request", "POST /v1/audio/speech HTTP/1.1\r\nhost: loc"],
+  ["half of a body", hello.slice(0, -5)],
+] as const)("%s behind what is too many, in its packet and after it, changes nothing", ([, rest]) =>
+  Effect.gen(function* () {
+    const { port, begin, heard } = yield* boundedGateway({ onConnection: 3, inAll: 1_000 })
+    const { socket, closed } = yield* rawConnection(port)
+    socket.write(hello.repeat(4) + rest)
+    yield* heard(3)
+    socket.write(rest)
+    // By then it is with the gateway.
+    const another = yield* rawConnection(port)
+    another.socket.write(live)
+    yield* another.seen('{"status":"live"}')
+    socket.write(rest)
+    yield* Deferred.succeed(begin, undefined)
+    const { received, reset } = yield* closed
+    expect(statuses(received)).toEqual([...times(3, "HTTP/1.1 200"), "HTTP/1.1 429"])
+    expect(reset).toBe(false)
+  }),
 )
 
 it.live("as many as may wait are answered, and then as many again", () =>
@@ -81,15 +148,26 @@ it.live("as many as may wait are answered, and then as many again", () =>
   }),
 )
 
-it.live("nothing is said into an answer that is under way", () =>
+it.live("an answer that is under way is finished before one that is too many behind it is told so", () =>
   Effect.gen(function* () {
-    const audio = Stream.concat(Stream.make(Buffer.from("first")), Stream.never)
+    const go = yield* Deferred.make<void>()
+    const audio = Stream.concat(
+      Stream.make(Buffer.from("first")),
+      Stream.fromEffect(Effect.as(Deferred.await(go), Buffer.from("second"))),
+    )
     const { port } = yield* startGateway({ programs: Layer.merge(speechOf({ bytes: audio }), transcriptionOf()) })
     const { socket, seen, closed } = yield* rawConnection(port)
     socket.write(hello)
     yield* seen("first")
-    socket.write(live.repeat(100))
-    expect((yield* closed).received.toString().match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 200"])
+    socket.write(schema.repeat(100))
+    const another = yield* rawConnection(port)
+    another.socket.write(live)
+    yield* another.seen('{"status":"live"}')
+    yield* Deferred.succeed(go, undefined)
+    const { received, reset } = yield* closed
+    expect(received.toString()).toMatch(/first[^]*second/)
+    expect(statuses(received)).toEqual([...times(100, "HTTP/1.1 200"), "HTTP/1.1 429"])
+    expect(reset).toBe(false)
   }),
 )
 
@@ -114,22 +192,24 @@ it.live("what all clients together send beyond the bound is refused, but for the
   }),
 )
 
-it.live("what is beyond it and would wait behind others closes its connection", () =>
+it.live("what is beyond it and waits behind others is refused at its turn, and is the last on its connection", () =>
   Effect.gen(function* () {
-    const { port, heard } = yield* boundedGateway({ onConnection: 3, inAll: 1 })
+    const { port, begin, heard, unheard } = yield* boundedGateway({ onConnection: 3, inAll: 1 })
     const { socket, closed } = yield* rawConnection(port)
     socket.write(hello.repeat(3))
-    const { head, code } = answerIn((yield* closed).received)
-    expect(head).toMatch(/^HTTP\/1.1 503 /)
-    expect(code).toBe("server_is_overloaded")
-    expect(yield* heard(2)).toEqual(["begun", "called off"])
+    expect(yield* heard(1)).toEqual(["begun"])
+    yield* Deferred.succeed(begin, undefined)
+    const { received } = yield* closed
+    expect(statuses(received)).toEqual(["HTTP/1.1 200", "HTTP/1.1 503"])
+    expect(lastAnswer(received).code).toBe("server_is_overloaded")
+    expect(yield* unheard).toBe(0)
   }),
 )
 
 const largeBody = "POST /v1/nowhere HTTP/1.1\r\nhost: localhost\r\ncontent-length: 400000\r\n\r\n"
 
 it.live.each([
-  ["large answers wait", "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(4)],
+  ["large answers wait", schema.repeat(4)],
   ["a body waits that nobody reads", `${largeBody}${"x".repeat(300_000)}`],
 ] as const)("a client that leaves while %s behind its speech is noticed", ([, behind]) =>
   Effect.gen(function* () {
