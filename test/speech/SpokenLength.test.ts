@@ -25,6 +25,24 @@ describe("surelySaid", () => {
     expect(surelySaid(text, language)).toBe(letters)
   })
 
+  it("counts what comes three times in a row twice, of whatever length and case, and leaves what is longer", () => {
+    const letters = "bcdfghjklmnpqrstvwxzbcdfghjk"
+    for (let length = 1; length <= letters.length; length++) {
+      const said = letters.slice(0, length)
+      const times = (count: number) => surelySaid(`${Array.from({ length: count }, () => said).join(" ")} end`, "en-US")
+      const upper = surelySaid(`${said} ${said.toUpperCase()} ${said} end`, "en-US")
+      const [twice, thrice] = [times(2), times(3)]
+      // A word and the space behind it.
+      expect([length, thrice === twice, upper]).toEqual([length, length < 24, thrice])
+    }
+  })
+
+  it("takes letters that are in ASCII after the case is folded for those", () => {
+    // The Kelvin sign is a k, and the long s an s, where case does not matter.
+    expect(surelySaid("kk\u212Akkk", "en-US")).toBe(surelySaid("kkkkkk", "en-US"))
+    expect(surelySaid("su\u017Fusu", "en-US")).toBeLessThan(surelySaid("sutusu", "en-US"))
+  })
+
   it("is quick with the longest and most repetitive text there may be", () => {
     const startedAt = performance.now()
     for (const text of ["ab".repeat(1_000), "a b ".repeat(500), "abcdefghijklmnopqrstuvwxy".repeat(80)]) {
