@@ -17,8 +17,19 @@ const filler = "and all the birds are singing in the morning when the sun comes 
 const letters = "bcdfghjklmnpqrst"
 let reserved = 0
 
-/** Numbers for as many new texts as one turn can need; the first of them. */
-export const reserveTexts = (): number => (reserved += 1_000_000)
+/** As many as seven letters tell apart. */
+const texts = 16 ** 7
+
+/** As many as one turn can need. */
+const textsATurn = 200_000
+
+/** Numbers for new texts; the first of them. */
+export const reserveTexts = (count = textsATurn): number => {
+  const first = reserved
+  reserved += count
+  if (reserved > texts) throw new Error("Every text was asked for already")
+  return first
+}
 
 /** Seven letters. Digits would be spelled out, and a syllable more than twice in a row be counted twice. */
 const nameOf = (number: number): string =>
@@ -29,7 +40,7 @@ export const textWith = (name: string, characters: number): string =>
   `The ${name}${` ${filler.repeat(Math.ceil(characters / filler.length))}`.slice(0, characters - 11)}`
 
 /** A text that was not asked for in this run. */
-export const newText = (characters: number): string => textWith(nameOf(reserveTexts()), characters)
+export const newText = (characters: number): string => textWith(nameOf(reserveTexts(1)), characters)
 
 /** Real speech, in the engine's samples, as long as wanted. It is not at its own pitch, which no one here listens to. */
 export const recording = (bytes: number): Buffer => {

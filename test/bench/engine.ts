@@ -1,9 +1,9 @@
 /**
  * A stand-in for Magpie and Parakeet that costs next to nothing: a recording from memory, as much of it as the text asked for is long, and
- * always the same transcript. How it behaves is part of its URL:
+ * always the same transcript. Its URL says how it behaves:
  *
  * - `/at/30/…`: speaks at 30 times the speed at which it is heard, a tenth of a second at a time; otherwise all at once
- * - `/voices/300/…`: lists so many voices; otherwise four
+ * - `PUT /voices/300`: lists so many voices from then on; before, four
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { bytesOf, recording, sampleRate } from "./Voice.ts"
@@ -49,13 +49,17 @@ const speak = (response: ServerResponse, body: string, pace: number) => {
 const answerJson = (response: ServerResponse, body: string) =>
   response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) }).end(body)
 
+let listed = 4
+
 const answer = (request: IncomingMessage, response: ServerResponse, body: string) => {
-  const [, option, value, path = request.url!] = /^\/(at|voices)\/(\d+)(\/.*)$/.exec(request.url!) ?? []
-  if (path.endsWith("/list_voices"))
-    return answerJson(response, JSON.stringify({ "en-US": { voices: names(option === "voices" ? Number(value) : 4) } }))
+  const [, pace, path = request.url!] = /^\/at\/(\d+)(\/.*)$/.exec(request.url!) ?? []
+  const wanted = request.method === "PUT" && /^\/voices\/(\d+)$/.exec(path)?.[1]
+  if (wanted) listed = Number(wanted)
+  if (wanted || path.endsWith("/list_voices"))
+    return answerJson(response, JSON.stringify({ "en-US": { voices: names(listed) } }))
   if (path.endsWith("/transcriptions")) return answerJson(response, transcript)
   if (request.method === "GET") return answerJson(response, "{}")
-  speak(response, body, option === "at" ? Number(value) : Number.POSITIVE_INFINITY)
+  speak(response, body, pace === undefined ? Number.POSITIVE_INFINITY : Number(pace))
 }
 
 /** Of an upload nothing is looked at. */
