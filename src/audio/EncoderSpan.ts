@@ -1,5 +1,5 @@
-import { Clock, Effect, References, type Scope } from "effect"
-import { spanOfScope } from "../telemetry/Spans.ts"
+import { Clock, Effect, type Scope } from "effect"
+import { isTraced, spanOfScope } from "../telemetry/Spans.ts"
 import type { EncoderOptions } from "./format/Encoder.ts"
 import type { StreamEncoder } from "./StreamEncoder.ts"
 
@@ -8,9 +8,7 @@ import type { StreamEncoder } from "./StreamEncoder.ts"
  * worked, or waited for its thread.
  */
 export const spanned = <E, R>(options: EncoderOptions, opened: Effect.Effect<StreamEncoder, E, R>) =>
-  Effect.withFiber<StreamEncoder, E, R | Scope.Scope>((fiber) =>
-    fiber.getRef(References.TracerEnabled) ? inSpan(options, opened) : opened,
-  )
+  Effect.withFiber<StreamEncoder, E, R | Scope.Scope>((fiber) => (isTraced(fiber) ? inSpan(options, opened) : opened))
 
 const inSpan = Effect.fnUntraced(function* <E, R>(
   { format, sampleRate }: EncoderOptions,

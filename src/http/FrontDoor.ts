@@ -337,7 +337,7 @@ const logged = (
     const bytes = body._tag === "Uint8Array" && !headOnly ? body.contentLength : 0
     return Effect.as(onDone(bytes, Exit.void), response)
   }
-  const traced = span === undefined ? body.stream : Stream.withSpan(body.stream, "http.body", { parent: span })
+  const traced = span?.sampled !== true ? body.stream : Stream.withSpan(body.stream, "http.body", { parent: span })
   let hasBegun = false
   const told = counted(traced, () => void (hasBegun = true), onDone)
   // Nothing asks for the stream where the connection is gone by the time that the answer is there.

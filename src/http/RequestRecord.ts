@@ -246,7 +246,7 @@ export const beginSpan = (
 
 /** Ends it with what became of the request; never with a text, a key or the name of a file. */
 export const endSpan = (span: Tracer.Span | undefined, line: EndedRequest): Effect.Effect<void> => {
-  if (span === undefined) return Effect.void
+  if (span?.sampled !== true) return Effect.void
   return Effect.map(Clock.currentTimeNanos, (now) => {
     const { code, notes, response } = line
     const cache = response.headers["x-cache"]

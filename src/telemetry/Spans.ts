@@ -1,7 +1,15 @@
-import { Clock, Context, Effect, Option, References, type Scope, Stream, Tracer } from "effect"
+import { Clock, Context, Effect, type Fiber, Option, References, type Scope, Stream, Tracer } from "effect"
 
 /** What a span says: numbers and names of the gateway's own, never what a client wrote or said. */
 type Attributes = Readonly<Record<string, string | number>>
+
+/**
+ * Whether spans are made here: where traces are collected, but in no request that is not sampled. Nobody would see them, and a miss has twenty; such
+ * a request has the one that goes on to the engine.
+ */
+export const isTraced = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+  fiber.getRef(References.TracerEnabled) &&
+  Context.getOrUndefined(fiber.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)?.sampled !== false
 
 /**
  * `self` in a span of its own, and as it is where nothing is traced: `Effect.withSpan` makes one then as well, of no use, and notes
@@ -11,7 +19,7 @@ export const traced =
   (name: string, attributes: Attributes = {}) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiber((fiber) =>
-      fiber.getRef(References.TracerEnabled)
+      isTraced(fiber)
         ? Effect.useSpan(name, { attributes }, (span) =>
             Effect.withParentSpan(self, span, { captureStackTrace: false }),
           )
@@ -31,9 +39,7 @@ export const tracedStream =
   <A, E, R, E2, R2>(made: Effect.Effect<Stream.Stream<A, E, R>, E2, R2>) =>
     Stream.unwrap(
       Effect.withFiber<Stream.Stream<A, E | E2, R | Exclude<R2, Scope.Scope>>, E2, R2>((fiber) =>
-        fiber.getRef(References.TracerEnabled)
-          ? Effect.succeed(Stream.withSpan(Stream.unwrap(made), name, { attributes }))
-          : made,
+        isTraced(fiber) ? Effect.succeed(Stream.withSpan(Stream.unwrap(made), name, { attributes })) : made,
       ),
     )
 
@@ -51,7 +57,7 @@ const outermost = (context: Context.Context<never>): Tracer.Span | undefined => 
 /** Says something of the span at hand and of the whole request; what a flight says is of the request that began it. */
 export const tellTrace = (attributes: () => Attributes): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    if (!fiber.getRef(References.TracerEnabled)) return Effect.void
+    if (!isTraced(fiber)) return Effect.void
     const here = Context.getOption(fiber.context, Tracer.ParentSpan)
     const whole = outermost(fiber.context)
     if (whole === undefined || Option.isNone(here) || here.value._tag !== "Span") return Effect.void
@@ -65,7 +71,7 @@ export const tellTrace = (attributes: () => Attributes): Effect.Effect<void> =>
 /** Says how many seconds of the request have passed. */
 export const tellSeconds = (key: string): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    if (!fiber.getRef(References.TracerEnabled)) return Effect.void
+    if (!isTraced(fiber)) return Effect.void
     const span = outermost(fiber.context)
     if (span === undefined) return Effect.void
     return Effect.map(Clock.currentTimeNanos, (now) =>
@@ -79,5 +85,5 @@ export const spanOfScope = (
   attributes: Attributes,
 ): Effect.Effect<Tracer.Span | undefined, never, Scope.Scope> =>
   Effect.withFiber<Tracer.Span | undefined, never, Scope.Scope>((fiber) =>
-    fiber.getRef(References.TracerEnabled) ? Effect.makeSpanScoped(name, { attributes }) : Effect.succeed(undefined),
+    isTraced(fiber) ? Effect.makeSpanScoped(name, { attributes }) : Effect.succeed(undefined),
   )

@@ -1,11 +1,12 @@
 import * as NodeStream from "@effect/platform-node/NodeStream"
-import { Cause, Duration, Effect, Option, Redacted, References, type Scope, Stream } from "effect"
+import { Cause, Context, Duration, Effect, Option, Redacted, type Scope, Stream, Tracer } from "effect"
 import { type HttpBody, HttpClientRequest, HttpTraceContext } from "effect/http"
 import { type Duplex, Readable } from "node:stream"
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
 import type { Settings } from "../Settings.ts"
 import { type Deadlines, makeDeadlines } from "../telemetry/Deadlines.ts"
 import { keepSecret } from "../telemetry/Secrets.ts"
+import { isTraced } from "../telemetry/Spans.ts"
 import { type Asked, type Exchange, makeEngineConnections } from "./EngineConnections.ts"
 import { errorBodyLimit, errorBodyMessage } from "./EngineErrorBody.ts"
 import {
@@ -132,14 +133,20 @@ type Clocks = ReturnType<typeof startClocks>
 /** The head of an answer. */
 type Answered = Pick<Exchange, "header"> & { readonly status: number }
 
-/** Runs `ask` in a span, which the engine is told of, where traces are collected. */
+/** Of the request that the call is for, where it has a span. */
+const traceHeadersOf = (context: Context.Context<never>): Headers => {
+  const span = Context.getOption(context, Tracer.ParentSpan)
+  return Option.isSome(span) && span.value._tag === "Span" ? HttpTraceContext.toHeaders(span.value) : {}
+}
+
+/** Runs `ask` in a span, which the engine is told of, where traces are collected. Of a request that is not sampled it is told, too: it is not to sample it, either. */
 const inClientSpan = <E, R>(
   method: string,
   { hostname, port }: URL,
   ask: (traceHeaders: Headers) => Effect.Effect<Exchange, E, R>,
 ) =>
   Effect.withFiber<Exchange, E, R>((fiber) => {
-    if (!fiber.getRef(References.TracerEnabled)) return ask({})
+    if (!isTraced(fiber)) return ask(traceHeadersOf(fiber.context))
     const attributes = { "http.request.method": method, "server.address": hostname, "server.port": Number(port) }
     return Effect.useSpan(method, { kind: "client", attributes }, (span) =>
       Effect.tap(ask(HttpTraceContext.toHeaders(span)), (exchange) =>

@@ -302,9 +302,11 @@ layer(NodeServices.layer, { excludeTestServices: true })("Traces", (it) => {
   it.effect("what is not sampled is not told, whoever decided so", () =>
     Effect.gen(function* () {
       const collector = yield* startCollector()
-      const { url } = yield* started(collector.url, { OTEL_TRACES_SAMPLER: "parentbased_always_off" })
+      const { url, engine } = yield* started(collector.url, { OTEL_TRACES_SAMPLER: "parentbased_always_off" })
       yield* speak(url)
-      yield* speak(url, { traceparent: traceparent.replace(/01$/, "00") })
+      expect(engine()).toMatch(/^traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r$/im)
+      yield* speak(url, { traceparent: traceparent.replace(/01$/, "00"), "cache-control": "no-store" })
+      expect(engine()).toMatch(/^traceparent: 00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00\r$/im)
       yield* speak(url, { traceparent })
       const sampled = yield* seen(() => collector.spans().find(({ kind }) => kind === 2))
       expect(sampled.traceId).toBe("0af7651916cd43dd8448eb211c80319c")
