@@ -1,6 +1,7 @@
 import type { Account, Terms } from "../../billing/Account.ts"
 import { call } from "./call.ts"
-import { type Filled, Form, microUnits } from "./fields.ts"
+import { type Filled, Form, largestAmount, microUnits, newId } from "./fields.ts"
+import { useFind } from "./find.ts"
 import { money, moment } from "./format.ts"
 import { Holds } from "./Holds.ts"
 import { html } from "./html.ts"
@@ -19,7 +20,7 @@ const termsOf = ({ terms }: Account, currency: string) =>
 
 /** Names the posting before it is sent, so that one sent twice counts once. */
 const posting = (account: Account, kind: "deposits" | "adjustments", currency: string, again: () => void): Question => {
-  const operationId = crypto.randomUUID()
+  const operationId = newId()
   return {
     title: kind === "deposits" ? `Top up ${account.name}` : `Correct the balance of ${account.name}`,
     text: `Its balance is ${money(account.balance, currency)}. ${kind === "deposits" ? "" : "Either way; below zero takes away."}`,
@@ -30,7 +31,11 @@ const posting = (account: Account, kind: "deposits" | "adjustments", currency: s
         `/admin/accounts/${encodeURIComponent(account.id)}/${kind}`,
         {
           method: "POST",
-          json: { amount: microUnits(typed), reason: "by hand, in the console", operationId },
+          json: {
+            amount: microUnits(typed, kind === "deposits" ? 0.000001 : -largestAmount),
+            reason: "by hand, in the console",
+            operationId,
+          },
         },
       )
       again()
@@ -63,6 +68,7 @@ const change = (account: Account, to: "freeze" | "unfreeze" | "close", again: ()
 /** Who pays. */
 export const Accounts = ({ again, ask, books }: BooksProps) => {
   const { accounts, currency } = books
+  const { box, found } = useFind(accounts, { label: "Find an account", hint: "a name, an id, a state", from: 20 })
   const open = async ({ amount = "", kind = "", name = "" }: Filled) => {
     const { id } = await call<Account>("/admin/accounts", {
       method: "POST",
@@ -84,25 +90,6 @@ export const Accounts = ({ again, ask, books }: BooksProps) => {
   }
   return html`
     <section class="card">
-      <${Table}
-        caption="Accounts"
-        head=${["Name", "Terms", "State", "Balance", "Held", "This month", "Opened", ""]}
-        rows=${accounts.map((account) => [
-          html`<strong>${account.name}</strong><br /><code>${account.id}</code>`,
-          termsOf(account, currency),
-          html`<${Pill}
-            kind=${account.state === "open" ? "healthy" : account.state === "frozen" ? "suspect" : "unknown"}
-            >${account.state}</${Pill}
-          >`,
-          money(account.balance, currency),
-          money(account.held, currency),
-          money(account.spentThisMonth, currency),
-          account.createdAt === 0 ? "–" : moment(account.createdAt),
-          buttons(account),
-        ])}
-      />
-    </section>
-    <section class="card">
       <h2>Open an account</h2>
       <${Form}
         label="Open an account"
@@ -121,10 +108,29 @@ export const Accounts = ({ again, ask, books }: BooksProps) => {
           {
             name: "amount",
             label: `Cap a month, or overdraft (${currency.toUpperCase()})`,
-            type: "number",
-            step: "0.01",
+            type: "money",
           },
         ]}
+      />
+    </section>
+    <section class="card">
+      ${box}
+      <${Table}
+        caption="Accounts"
+        head=${["Name", "Terms", "State", "Balance", "Held", "This month", "Opened", ""]}
+        rows=${found.map((account) => [
+          html`<strong>${account.name}</strong><br /><code>${account.id}</code>`,
+          termsOf(account, currency),
+          html`<${Pill}
+            kind=${account.state === "open" ? "healthy" : account.state === "frozen" ? "suspect" : "unknown"}
+            >${account.state}</${Pill}
+          >`,
+          money(account.balance, currency),
+          money(account.held, currency),
+          money(account.spentThisMonth, currency),
+          account.createdAt === 0 ? "–" : moment(account.createdAt),
+          buttons(account),
+        ])}
       />
     </section>
     <${Holds} books=${books} />

@@ -2,9 +2,10 @@ import { useState } from "preact/hooks"
 import type { ApiKey } from "../../billing/ApiKey.ts"
 import { call } from "./call.ts"
 import { type Filled, Form, microUnits } from "./fields.ts"
+import { useFind } from "./find.ts"
 import { count, money, moment } from "./format.ts"
 import { html } from "./html.ts"
-import { type BooksProps, named } from "./books.ts"
+import { type BooksProps, choices, named } from "./books.ts"
 import { Copy, Pill, type Question, Table } from "./parts.ts"
 
 const stateOf = ({ expiresAt, revokedAt }: ApiKey) =>
@@ -44,10 +45,32 @@ const wanted = ({ account, characters, expires, month, name, requests }: Filled)
   }
 }
 
+/** The one time that a key is shown. */
+const Made = (props: { readonly name: string; readonly text: string; readonly hide: () => void }) => html`
+  <div class="notice good" role="status">
+    <strong>${props.name}</strong>: keep it, it is not shown again.
+    <div class="row">
+      <code data-key>${props.text}</code><${Copy} text=${props.text} /><button
+        type="button"
+        class="small"
+        onClick=${props.hide}
+      >
+        Hide
+      </button>
+    </div>
+  </div>
+`
+
 /** What clients come in with. */
 export const Keys = ({ again, ask, books }: BooksProps) => {
   const [made, setMade] = useState<{ readonly name: string; readonly text: string } | undefined>(undefined)
   const { accounts, currency, keys } = books
+  const { box, found } = useFind(keys, {
+    label: "Find a key",
+    hint: "a name, an account, an id, its end",
+    from: 20,
+    textOf: ({ accountId, hint, id, name }) => [name, named(accounts, accountId), id, hint].join(" "),
+  })
   const create = async (filled: Filled) => {
     const { key, text } = await call<{ readonly key: ApiKey; readonly text: string }>("/admin/keys", {
       method: "POST",
@@ -57,45 +80,30 @@ export const Keys = ({ again, ask, books }: BooksProps) => {
     again()
     return `${key.name} is made. Its key is shown above, once.`
   }
-  const open = accounts.filter(({ state }) => state === "open")
   return html`
     <section class="card">
       <h2>Create a key</h2>
-      ${
-        made === undefined
-          ? null
-          : html`<div class="notice good" role="status">
-              <strong>${made.name}</strong>: keep it, it is not shown again.
-              <div class="row">
-                <code data-key>${made.text}</code><${Copy} text=${made.text} /><button
-                  type="button"
-                  class="small"
-                  onClick=${() => setMade(undefined)}
-                >
-                  Hide
-                </button>
-              </div>
-            </div>`
-      }
+      ${made === undefined ? null : html`<${Made} ...${made} hide=${() => setMade(undefined)} />`}
       <${Form}
         label="Create a key"
         button="Create"
         send=${create}
         fields=${[
-          { name: "account", label: "Account", options: open.map(({ id, name }) => ({ value: id, name })) },
+          { name: "account", label: "Account", options: choices(accounts.filter(({ state }) => state === "open")) },
           { name: "name", label: "Name", required: true },
-          { name: "requests", label: "Requests a minute", type: "number", step: "1" },
-          { name: "characters", label: "Characters a minute", type: "number", step: "1" },
-          { name: "month", label: `${currency.toUpperCase()} a month`, type: "number", step: "0.01" },
+          { name: "requests", label: "Requests a minute", type: "number", step: "1", min: 1 },
+          { name: "characters", label: "Characters a minute", type: "number", step: "1", min: 1 },
+          { name: "month", label: `${currency.toUpperCase()} a month`, type: "money" },
           { name: "expires", label: "Expires", type: "datetime-local" },
         ]}
       />
     </section>
     <section class="card">
+      ${box}
       <${Table}
         caption="Keys"
         head=${["Name", "Account", "Ends in", "State", "Limits", "Made", "Expires", ""]}
-        rows=${keys.map((key) => [
+        rows=${found.map((key) => [
           html`<strong>${key.name}</strong><br /><code>${key.id}</code>`,
           named(accounts, key.accountId),
           html`<code>…${key.hint}</code>`,

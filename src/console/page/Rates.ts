@@ -2,10 +2,12 @@ import type { RateCard } from "../../billing/RateCard.ts"
 import { useAsked } from "./asking.ts"
 import { call } from "./call.ts"
 import { type Filled, Form, microUnits } from "./fields.ts"
-import { money, moment, percent } from "./format.ts"
+import { exactMoney, moment } from "./format.ts"
 import { html } from "./html.ts"
 import type { BooksProps } from "./books.ts"
 import { Notice, Pill, type Question, Table } from "./parts.ts"
+
+const largestPrice = 10_000
 
 const withdraw = (version: number, again: () => void): Question => ({
   title: `Withdraw version ${version}?`,
@@ -23,8 +25,8 @@ const Publish = ({ again, currency }: { readonly again: () => void; readonly cur
     const { version } = await call<RateCard>("/admin/rates", {
       method: "POST",
       json: {
-        speechPerMillionCharacters: microUnits(speech),
-        transcriptionPerMinute: microUnits(transcription),
+        speechPerMillionCharacters: microUnits(speech, 0, largestPrice),
+        transcriptionPerMinute: microUnits(transcription, 0, largestPrice),
         hitShare: Math.round(Number(hit) * 100),
         coalescedShare: Math.round(Number(coalesced) * 100),
         ...(from ? { validFrom: new Date(from).getTime() } : {}),
@@ -44,19 +46,35 @@ const Publish = ({ again, currency }: { readonly again: () => void; readonly cur
           {
             name: "speech",
             label: `A million characters (${currency.toUpperCase()})`,
-            type: "number",
-            step: "0.000001",
+            type: "money",
             required: true,
           },
           {
             name: "transcription",
             label: `A minute of audio (${currency.toUpperCase()})`,
-            type: "number",
-            step: "0.000001",
+            type: "money",
             required: true,
           },
-          { name: "hit", label: "Hits pay, %", type: "number", step: "0.01", value: "100", required: true },
-          { name: "coalesced", label: "Coalesced pay, %", type: "number", step: "0.01", value: "100", required: true },
+          {
+            name: "hit",
+            label: "Hits pay, %",
+            type: "number",
+            step: "0.01",
+            min: 0,
+            max: 100,
+            value: "100",
+            required: true,
+          },
+          {
+            name: "coalesced",
+            label: "Coalesced pay, %",
+            type: "number",
+            step: "0.01",
+            min: 0,
+            max: 100,
+            value: "100",
+            required: true,
+          },
           { name: "from", label: "From (empty: at once)", type: "datetime-local" },
         ]}
       />
@@ -76,15 +94,15 @@ export const Rates = ({ ask, books: { currency } }: BooksProps) => {
       <${Table}
         caption="Prices, latest first"
         head=${["Version", "From", "A million characters", "A minute of audio", "Hits pay", "Coalesced pay", ""]}
-        rows=${rates
+        rows=${data?.rates
           .toReversed()
           .map((rate) => [
             html`${rate.version} ${rate.version === inForce ? html`<${Pill} kind="healthy">in force</${Pill}>` : null}`,
-            moment(rate.validFrom),
-            money(rate.speechPerMillionCharacters, currency),
-            money(rate.transcriptionPerMinute, currency),
-            percent(rate.hitShare / 10_000),
-            percent(rate.coalescedShare / 10_000),
+            rate.validFrom === 0 ? "the start" : moment(rate.validFrom),
+            exactMoney(rate.speechPerMillionCharacters, currency),
+            exactMoney(rate.transcriptionPerMinute, currency),
+            `${rate.hitShare / 100} %`,
+            `${rate.coalescedShare / 100} %`,
             rate.validFrom > now
               ? html`<button type="button" class="small" onClick=${() => ask(withdraw(rate.version, again))}>
                   Withdraw …

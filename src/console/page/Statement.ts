@@ -3,9 +3,9 @@ import type { LedgerEntry } from "../../billing/LedgerEntry.ts"
 import { useAsked } from "./asking.ts"
 import { call, messageOf, query, request } from "./call.ts"
 import { save } from "./download.ts"
-import { count, money, moment } from "./format.ts"
+import { count, exactMoney, moment } from "./format.ts"
 import { html } from "./html.ts"
-import { type Books, type BooksProps, named } from "./books.ts"
+import { type Books, type BooksProps, choices, named } from "./books.ts"
 import { Notice, Pill, Table } from "./parts.ts"
 
 const pageSize = 100
@@ -42,7 +42,7 @@ const FilterFields = (props: {
   return html`
     <label
       >Account<select value=${filters.account} onChange=${set("account")}>
-        ${accounts.map(({ id, name }) => html`<option value=${id}>${name}</option>`)}
+        ${choices(accounts).map(({ name, value }) => html`<option value=${value}>${name}</option>`)}
       </select></label
     >
     <label
@@ -66,7 +66,7 @@ const FilterFields = (props: {
 export const Statement = ({ books }: BooksProps) => {
   const { accounts, currency, keys } = books
   const [filters, setFilters] = useState<Filters>({
-    account: accounts[0]?.id ?? "",
+    account: choices(accounts)[0]?.value ?? "",
     kind: "",
     key: "",
     from: "",
@@ -104,11 +104,11 @@ export const Statement = ({ books }: BooksProps) => {
       <${Table}
         caption="Entries, latest first"
         head=${["When", "Kind", "Amount", "Balance", "For", "Model", "Served", "Key", "Prices", "Reason"]}
-        rows=${entries.map((entry) => [
+        rows=${data?.entries.map((entry) => [
           moment(entry.at),
           html`<${Pill} kind=${entry.kind === "charge" ? "unknown" : "recovering"}>${entry.kind}</${Pill}>`,
-          money(entry.amount, currency),
-          money(entry.balance, currency),
+          exactMoney(entry.amount, currency),
+          exactMoney(entry.balance, currency),
           quantityOf(entry),
           entry.model ?? "–",
           entry.served ?? "–",

@@ -32,14 +32,19 @@ export const percent = (share: number | null | undefined): string =>
 export const money = (microUnits: number | null | undefined, currency: string): string => {
   if (microUnits === null || microUnits === undefined) return none
   const amount = microUnits / 1_000_000
-  const digits = amount !== 0 && Math.abs(amount) < 0.1 ? 6 : 2
-  return new Intl.NumberFormat("en-US", {
+  return written(amount, currency, amount !== 0 && Math.abs(amount) < 0.1 ? 6 : 2)
+}
+
+/** Micro-units as money, to the last of them: prices, and entries that are to add up. */
+export const exactMoney = (microUnits: number, currency: string): string => written(microUnits / 1_000_000, currency, 6)
+
+const written = (amount: number, currency: string, digits: number): string =>
+  new Intl.NumberFormat("en-US", {
     style: "currency",
     currency: currency.toUpperCase(),
     minimumFractionDigits: 2,
     maximumFractionDigits: digits,
   }).format(amount)
-}
 
 export const moment = (at: number): string =>
   new Date(at).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "medium" })

@@ -30,7 +30,8 @@ export const Tile = (props: { readonly name: string; readonly value: string; rea
 export const Table = (props: {
   readonly caption: string
   readonly head: ReadonlyArray<string>
-  readonly rows: ReadonlyArray<ReadonlyArray<Children>>
+  /** Undefined where they are not known, or not yet. */
+  readonly rows: ReadonlyArray<ReadonlyArray<Children>> | undefined
   readonly empty?: string
 }) => html`
   <div class="scroll" tabindex="0" role="region" aria-label=${props.caption}>
@@ -45,9 +46,11 @@ export const Table = (props: {
       </thead>
       <tbody>
         ${
-          props.rows.length === 0
+          props.rows === undefined || props.rows.length === 0
             ? html`<tr>
-                <td colspan=${props.head.length} class="none">${props.empty ?? "Nothing yet."}</td>
+                <td colspan=${props.head.length} class="none">
+                  ${props.rows === undefined ? "…" : (props.empty ?? "Nothing yet.")}
+                </td>
               </tr>`
             : props.rows.map(
                 (cells) =>
@@ -65,10 +68,22 @@ export const Table = (props: {
 export const Pill = ({ kind, children }: { readonly kind: string; readonly children?: Children }) =>
   html`<span class=${`pill ${kind}`}>${children}</span>`
 
+/** Copies `text` as a hand would: from a field in which it is selected. */
+const copySelected = (text: string): boolean => {
+  const field = Object.assign(document.createElement("textarea"), { value: text })
+  document.body.append(field)
+  field.select()
+  const done = document.execCommand("copy")
+  field.remove()
+  return done
+}
+
 /** Copies `text`; says so where the button is. */
 export const Copy = ({ text, label = "Copy" }: { readonly text: string; readonly label?: string }) => {
   const [copied, setCopied] = useState(false)
   const copy = () => {
+    // Browsers have a clipboard only on https and on the gateway's machine.
+    if (!("clipboard" in navigator)) return setCopied(copySelected(text))
     navigator.clipboard.writeText(text).then(
       () => setCopied(true),
       () => setCopied(false),
