@@ -60,6 +60,38 @@ describe.skipIf(skipsBrowser)("ConsoleTells", () => {
   layer(Layer.provideMerge(Chromium.layer, NodeServices.layer), { excludeTestServices: true, timeout: "3 minutes" })(
     "in a real browser",
     (it) => {
+      it.effect("what no token can be is told as a wrong one", () =>
+        Effect.gen(function* () {
+          const { page } = yield* opened()
+          yield* Effect.promise(async () => {
+            await signIn(page, "“a-token-in-quotes-of-a-letter”")
+            await said(page, "That is neither the admin token nor a key of this gateway.")
+          })
+        }),
+      )
+
+      it.effect(
+        "where keys are asked for, an operator is asked for one before anything is tried, and speaks with it",
+        () =>
+          Effect.gen(function* () {
+            const { key, page } = yield* opened()
+            yield* Effect.promise(async () => {
+              await signIn(page, adminToken)
+              await press(page, "Speak")
+              await said(page, "Say first whose key pays.")
+              const form = page.getByRole("form", { name: "Key" })
+              await form.getByLabel("Key").fill(adminToken)
+              await press(form, "Use this key")
+              await said(form, "That is no key of this gateway.")
+              await form.getByLabel("Key").fill(key.text)
+              await press(form, "Use this key")
+              await said(form, "It pays for what is tried here")
+              await press(page, "Speak")
+              await page.locator("[data-numbers=speech]").waitFor()
+            })
+          }),
+      )
+
       it.effect("an amount that is none is told how to be written, and a good one is put in", () =>
         Effect.gen(function* () {
           const { page } = yield* opened()
@@ -164,6 +196,20 @@ describe.skipIf(skipsBrowser)("ConsoleTells", () => {
             await page.getByRole("button", { name: "Copy" }).first().click()
             await page.getByRole("button", { name: "Copied" }).waitFor()
             expect(faults).toEqual([])
+          })
+        }),
+      )
+
+      it.effect("whose key was revoked is told to sign in again", () =>
+        Effect.gen(function* () {
+          const { key, page, post } = yield* opened()
+          yield* Effect.promise(() => signIn(page, key.text))
+          yield* Effect.promise(() => page.locator("#speak").waitFor())
+          yield* post(`/admin/keys/${key.id}`, undefined, "DELETE")
+          yield* Effect.promise(async () => {
+            await press(page, "Speak")
+            await said(page, "What was signed in with is no longer good here: sign in again.")
+            expect(await page.locator("nav a").count()).toBe(0)
           })
         }),
       )

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks"
 import { messageOf } from "./call.ts"
 import { html } from "./html.ts"
 import { Notice } from "./parts.ts"
-import { signIn } from "./session.ts"
+import { hasLapsed, signIn } from "./session.ts"
 
 /** The way in: all that a stranger sees. */
 export const SignIn = ({ who, page }: { readonly who: string; readonly page: string }) => {
@@ -31,6 +31,7 @@ export const SignIn = ({ who, page }: { readonly who: string; readonly page: str
       <p>
         ${stranger ? "This gateway shows itself to those who bring its admin token, and speaks for those who bring a key." : "This page needs the admin token."}
       </p>
+      <${Notice} error=${hasLapsed() ? "What was signed in with is no longer good here: sign in again." : undefined} />
       <form onSubmit=${submit}>
         <label
           >${stranger ? "Admin token or key" : "Admin token"}

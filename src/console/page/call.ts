@@ -1,4 +1,4 @@
-import { bearer } from "./session.ts"
+import { bearer, lacksKey, noAnswer, recheck } from "./session.ts"
 
 /** What the gateway said instead of an answer. */
 export class CallError extends Error {
@@ -30,17 +30,21 @@ const errorOf = async (response: Response): Promise<CallError> => {
 
 /** The response of the gateway's route `path`, if it is a good one. Fails with a `CallError` otherwise. */
 export const request = async (path: string, { json, headers, ...init }: Asked = {}): Promise<Response> => {
+  if (lacksKey() && path.startsWith("/v1/audio/") && init.method === "POST") {
+    throw new CallError("Say first whose key pays.", "no_key", 0)
+  }
   let response: Response
   try {
     response = await fetch(path, {
       ...init,
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-      headers: { ...bearer(), ...(json === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      headers: { ...bearer(path), ...(json === undefined ? {} : { "content-type": "application/json" }), ...headers },
     })
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause
-    throw new CallError("The gateway does not answer.", "no_gateway", 0)
+    throw new CallError(noAnswer, "no_gateway", 0)
   }
+  if (response.status === 401) recheck().catch(() => undefined)
   if (!response.ok) throw await errorOf(response)
   return response
 }
