@@ -200,6 +200,43 @@ describe.skipIf(skipsBrowser)("ConsoleTells", () => {
         }),
       )
 
+      it.effect(
+        "a gateway that has gone is told, what it showed is not taken for new, and one is signed out all the same",
+        () =>
+          Effect.gen(function* () {
+            const { faults, page, port } = yield* opened()
+            yield* Effect.promise(async () => {
+              await signIn(page, adminToken)
+              await goTo(page, "Engines")
+              await page.locator("[data-engine=parakeet]").waitFor()
+            })
+            yield* port.kill
+            yield* Effect.promise(async () => {
+              await said(page, /^The gateway does not answer\. What is shown is of \d\d:\d\d:\d\d\./)
+              // Its library of charts is not there yet.
+              await goTo(page, "Live")
+              await page.locator(".chart").first().waitFor()
+              await goTo(page, "Cache")
+              await said(page, /^The gateway does not answer\.$/)
+              expect(await page.getByText("Nothing yet.").count()).toBe(0)
+              await goTo(page, "Live")
+            })
+            yield* port.revive
+            yield* Effect.promise(async () => {
+              await page.locator(".chart canvas").first().waitFor()
+              await page.locator(".notice:visible").first().waitFor({ state: "hidden" })
+            })
+            yield* port.kill
+            yield* Effect.promise(async () => {
+              await press(page, "Sign out")
+              await page.getByRole("heading", { name: "Sign in" }).waitFor()
+              await signIn(page, adminToken)
+              await said(page, /^The gateway does not answer\.$/)
+              expect(faults.filter((fault) => !/net::ERR/.test(fault))).toEqual([])
+            })
+          }),
+      )
+
       it.effect("whose key was revoked is told to sign in again", () =>
         Effect.gen(function* () {
           const { key, page, post } = yield* opened()

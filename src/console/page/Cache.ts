@@ -104,7 +104,7 @@ const Entries = (props: {
     <${Table}
       caption=${found.data?.hasMore === true ? `The first ${pageSize} entries` : "Entries"}
       head=${["Made", "Voice", "Length", "Characters", "Size", "Kind", "Key", "", ""]}
-      rows=${(found.data?.entries ?? []).map((entry) => [
+      rows=${found.data?.entries.map((entry) => [
         html`<span title=${moment(entry.created)}>${ago(entry.created)}</span>`,
         entry.voice,
         millis(entry.durationMs),
@@ -151,7 +151,7 @@ export const Cache = () => {
       <${Table}
         caption="By voice"
         head=${["Voice", "Entries", "Size", "Length", "Characters", "Oldest", "Newest"]}
-        rows=${found.map((one) => [one.voice, count(one.entries), bytes(one.bytes), millis(one.durationMs), count(one.characters), ago(one.oldest), ago(one.newest)])}
+        rows=${voices.data?.voices.map((one) => [one.voice, count(one.entries), bytes(one.bytes), millis(one.durationMs), count(one.characters), ago(one.oldest), ago(one.newest)])}
       />
       ${voices.data?.complete === false ? html`<p class="quiet">Only the first 100,000 entries are counted here.</p>` : null}
     </section>

@@ -67,7 +67,11 @@ const library = (() => {
       const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/console/uplot.css" })
       document.head.append(sheet)
       return (await import("uplot")).default
-    })())
+    })().catch((error: unknown) => {
+      // The gateway may have gone, and come back.
+      loading = undefined
+      throw error
+    }))
 })()
 
 /** Values over time. Its box is as high before it is drawn as after. */
@@ -75,6 +79,7 @@ export const Chart = (drawn: Drawn) => {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<UPlot | undefined>(undefined)
   const latest = useRef(drawn)
+  const draw = useRef<() => void>(() => {})
   latest.current = drawn
   useEffect(() => {
     let gone = false
@@ -87,8 +92,9 @@ export const Chart = (drawn: Drawn) => {
     const resized = new ResizeObserver(() => {
       if (box.current !== null) plot.current?.setSize({ width: box.current.clientWidth, height })
     })
-    const again = () => void make()
+    const again = () => void make().catch(() => undefined)
     again()
+    draw.current = again
     resized.observe(box.current!)
     addEventListener("themechange", again)
     return () => {
@@ -98,7 +104,10 @@ export const Chart = (drawn: Drawn) => {
       plot.current?.destroy()
     }
   }, [])
-  useEffect(() => plot.current?.setData(dataOf(drawn)), [drawn.times, drawn.lines])
+  useEffect(() => {
+    if (plot.current === undefined) draw.current()
+    else plot.current.setData(dataOf(drawn))
+  }, [drawn.times, drawn.lines])
   const last = drawn.lines.map(({ name, values }) => {
     const value = values.findLast((one) => one !== null)
     return `${name} ${value === null || value === undefined ? "–" : drawn.write(value)}`

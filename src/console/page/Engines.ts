@@ -4,7 +4,7 @@ import { useAsked } from "./asking.ts"
 import { call } from "./call.ts"
 import { ago, count, millis, moment } from "./format.ts"
 import { html } from "./html.ts"
-import { type LiveEngine, useFeed } from "./feed.ts"
+import { type LiveEngine, lostWords, useFeed } from "./feed.ts"
 import { Notice, Pill, type Question, Table, Tile, useQuestion } from "./parts.ts"
 import { Timeline } from "./Timeline.ts"
 
@@ -115,7 +115,7 @@ const Quarantine = ({ ask }: { readonly ask: (question: Question) => void }) => 
         caption="Recordings that were under way at a wedge"
         empty="None."
         head=${["Content (SHA-256)", "Wedges", "Last", "Kept until", ""]}
-        rows=${recordings.map(({ content, lastStrikeAt, strikes, untilMillis }) => [
+        rows=${found.data?.recordings.map(({ content, lastStrikeAt, strikes, untilMillis }) => [
           html`<code>${content.slice(0, 16)}…</code>`,
           strikes >= 2 ? `${strikes}, refused` : strikes,
           moment(lastStrikeAt),
@@ -129,13 +129,15 @@ const Quarantine = ({ ask }: { readonly ask: (question: Question) => void }) => 
 
 /** Each engine's state, past and buttons. */
 export const Engines = () => {
-  const { connected, engines } = useFeed()
+  const live = useFeed()
+  const { connected, engines } = live
   const { ask, dialog } = useQuestion()
   return html`
     <div class="row spread">
       <h1>Engines</h1>
       <${Pill} kind=${connected ? "healthy" : "unknown"}>${connected ? "live" : "connecting …"}</${Pill}>
     </div>
+    <${Notice} error=${lostWords(live)} />
     <div class="columns">
       ${engines.map((engine) => html`<${Engine} key=${engine.engine} engine=${engine} ask=${ask} />`)}
     </div>

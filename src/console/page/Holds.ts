@@ -20,7 +20,7 @@ export const Holds = ({ books }: { readonly books: Books }) => {
         caption="Money reserved for what is under way"
         head=${["Since", "Account", "Key", "For", "Amount", "Hold"]}
         empty="Nothing is reserved."
-        rows=${(found.data?.holds ?? []).map((hold) => [
+        rows=${found.data?.holds.map((hold) => [
           ago(hold.createdAt),
           named(books.accounts, hold.accountId),
           named(books.keys, hold.keyId),

@@ -3,9 +3,10 @@ import type { History, RequestReport, RequestUnderWay } from "../../telemetry/Tr
 import { useAsked } from "./asking.ts"
 import { call } from "./call.ts"
 import { Chart } from "./Chart.ts"
+import { useFind } from "./find.ts"
 import { bytes, count, millis, percent, timeOfDay } from "./format.ts"
 import { html } from "./html.ts"
-import { type Live as LiveState, useFeed } from "./feed.ts"
+import { type Live as LiveState, lostWords, useFeed } from "./feed.ts"
 import { Notice, Pill, Table, Tile } from "./parts.ts"
 
 type Column = keyof History["columns"]
@@ -133,24 +134,16 @@ const UnderWay = ({ underWay }: { readonly underWay: LiveState["underWay"] }) =>
 `
 
 const Recent = ({ recent }: { readonly recent: LiveState["recent"] }) => {
-  const [wanted, setWanted] = useState("")
-  const shown = recent
-    .toReversed()
-    .filter((one) => wanted === "" || JSON.stringify(one).toLowerCase().includes(wanted.toLowerCase()))
+  const { box, found } = useFind(recent.toReversed(), {
+    label: "Find in the last 200",
+    hint: "a key, a voice, a code, an id",
+  })
   return html`
-    <label class="narrow"
-      >Find in the last 200
-      <input
-        type="search"
-        value=${wanted}
-        onInput=${(event: Event) => setWanted((event.target as HTMLInputElement).value)}
-        placeholder="a key, a voice, a code, an id"
-      />
-    </label>
+    ${box}
     <${Table}
       caption="The last requests, latest first"
       head=${["At", "Request", "Status", "x-cache", "First", "All", "Bytes", "Account / key", "Voice", "What went wrong"]}
-      rows=${shown.map((one) => [
+      rows=${found.map((one) => [
         timeOfDay(one.at),
         what(one),
         html`<${Pill} kind=${kindOf(one)}>${one.status}${one.ended === "whole" ? "" : `, ${one.ended}`}</${Pill}>`,
@@ -171,14 +164,14 @@ const Codes = () => {
     () => call<{ readonly codes: ReadonlyArray<{ readonly code: string; readonly count: number }> }>("/admin/requests"),
     [],
   )
-  const codes = (found.data?.codes ?? []).toSorted((a, b) => b.count - a.count)
+  const codes = found.data?.codes.toSorted((a, b) => b.count - a.count)
   return html`
     <${Notice} error=${found.error} />
     <${Table}
       caption="Errors since the start, by code"
       head=${["Code", "Times"]}
       empty="None."
-      rows=${codes.map(({ code, count: times }) => [html`<code>${code}</code>`, count(times)])}
+      rows=${codes?.map(({ code, count: times }) => [html`<code>${code}</code>`, count(times)])}
     />
     <button type="button" class="small" onClick=${found.again}>Refresh</button>
   `
@@ -204,8 +197,8 @@ export const Live = () => {
         <${Pill} kind=${live.connected ? "healthy" : "unknown"}>${live.connected ? "live" : "connecting …"}</${Pill}>
       </div>
     </div>
+    <${Notice} error=${lostWords(live) ?? day.error} />
     <${Tiles} ...${live} />
-    <${Notice} error=${day.error} />
     ${history === undefined ? html`<div class="charts waiting"></div>` : html`<${Charts} key=${span} history=${history} />`}
     <section class="card"><${UnderWay} underWay=${live.underWay} /></section>
     <section class="card"><${Recent} recent=${live.recent} /></section>

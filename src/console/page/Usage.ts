@@ -52,17 +52,17 @@ export const Usage = ({ books: { accounts, currency, keys } }: BooksProps) => {
         : groupBy === "api_key_id"
           ? named(keys, cost.api_key_id)
           : named(accounts, cost.project_id)
-  const rows = (data?.data ?? [])
+  const rows = data?.data
     .toReversed()
     .flatMap(({ results, start_time }) => results.map((cost) => ({ start_time, cost })))
-  const total = rows.reduce((sum, { cost }) => sum + cost.amount.value, 0)
+  const total = (rows ?? []).reduce((sum, { cost }) => sum + cost.amount.value, 0)
   const download = () =>
     save(
       "usage.csv",
       "text/csv",
       csvOf([
         ["day", "what", "quantity", "unit", currency],
-        ...rows.map(({ cost, start_time }) => [
+        ...(rows ?? []).map(({ cost, start_time }) => [
           day(start_time),
           what(cost),
           cost.quantity,
@@ -97,7 +97,7 @@ export const Usage = ({ books: { accounts, currency, keys } }: BooksProps) => {
         caption=${`Charged in ${days} ${days === 1 ? "day" : "days"}: ${money(total * 1_000_000, currency)}`}
         head=${["Day (UTC)", "What", "Quantity", "Charged"]}
         empty="Nothing was used."
-        rows=${rows.map(({ cost, start_time }) => [
+        rows=${rows?.map(({ cost, start_time }) => [
           day(start_time),
           what(cost),
           cost.quantity === null

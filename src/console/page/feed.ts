@@ -1,9 +1,11 @@
 import { useEffect, useState } from "preact/hooks"
 import type { EngineReport } from "../../health/EngineReport.ts"
 import type { History, RequestReport, RequestUnderWay } from "../../telemetry/TrafficReport.ts"
-import { request } from "./call.ts"
+import { CallError, request } from "./call.ts"
 import { makeEventReader } from "./eventReader.ts"
+import { timeOfDay } from "./format.ts"
 import { joined } from "./histories.ts"
+import { noAnswer } from "./session.ts"
 
 /** An engine as `/admin/live` tells of it. */
 export type LiveEngine = Omit<EngineReport, "changes" | "probes" | "restarts">
@@ -11,6 +13,8 @@ export type LiveEngine = Omit<EngineReport, "changes" | "probes" | "restarts">
 /** All that has been told since the page was opened. `connected` is whether it goes on. */
 export interface Live {
   readonly connected: boolean
+  /** Why it does not go on, and since when; undefined while it does. */
+  readonly lost: { readonly why: string; readonly at: number } | undefined
   readonly engines: ReadonlyArray<LiveEngine>
   readonly underWay: ReadonlyArray<RequestUnderWay>
   readonly recent: ReadonlyArray<RequestReport>
@@ -19,7 +23,7 @@ export interface Live {
 
 const keptRequests = 200
 
-let live: Live = { connected: false, engines: [], underWay: [], recent: [], history: undefined }
+let live: Live = { connected: false, lost: undefined, engines: [], underWay: [], recent: [], history: undefined }
 const watchers = new Set<(live: Live) => void>()
 let connection: AbortController | undefined
 let retry: number | undefined
@@ -46,7 +50,7 @@ const listen = async (signal: AbortSignal) => {
   const response = await request("/admin/live", { signal })
   const read = makeEventReader(told)
   // Everything is told anew.
-  change({ connected: true, recent: [], history: undefined })
+  change({ connected: true, lost: undefined, recent: [], history: undefined })
   waitMillis = 1_000
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
   for (;;) {
@@ -59,14 +63,15 @@ const listen = async (signal: AbortSignal) => {
 const connect = () => {
   if (connection !== undefined || watchers.size === 0 || document.hidden) return
   const mine = (connection = new AbortController())
-  const over = () => {
+  const over = (error?: unknown) => {
     if (connection !== mine) return
     connection = undefined
-    change({ connected: false })
+    const why = error instanceof CallError ? error.message : noAnswer
+    change({ connected: false, lost: { why, at: live.lost?.at ?? Date.now() } })
     retry = window.setTimeout(connect, waitMillis)
     waitMillis = Math.min(15_000, waitMillis * 2)
   }
-  listen(mine.signal).then(over, over)
+  listen(mine.signal).then(() => over(), over)
 }
 
 const disconnect = () => {
@@ -92,3 +97,7 @@ export const useFeed = (): Live => {
   }, [])
   return seen
 }
+
+/** What is said where the telling has stopped: what is shown beside it is old. */
+export const lostWords = ({ lost }: Live): string | undefined =>
+  lost === undefined ? undefined : `${lost.why} What is shown is of ${timeOfDay(lost.at)}. It is asked again and again.`
