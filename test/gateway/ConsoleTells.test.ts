@@ -92,6 +92,20 @@ describe.skipIf(skipsBrowser)("ConsoleTells", () => {
           }),
       )
 
+      it.effect("a speed of a half can be typed", () =>
+        Effect.gen(function* () {
+          const { page } = yield* opened()
+          yield* Effect.promise(async () => {
+            await signIn(page, adminToken)
+            const speed = page.getByLabel("Speed")
+            await speed.click()
+            await speed.press("ControlOrMeta+a")
+            await speed.pressSequentially("0.5")
+            expect(await speed.inputValue()).toBe("0.5")
+          })
+        }),
+      )
+
       it.effect("an amount that is none is told how to be written, and a good one is put in", () =>
         Effect.gen(function* () {
           const { page } = yield* opened()

@@ -52,9 +52,12 @@ const Form = (props: {
 }) => {
   const { asked, change, formats } = props
   const voices = useAsked(() => call<{ readonly voices: ReadonlyArray<ListedVoice> }>("/v1/audio/voices"), [])
+  // As it is typed: `0.` is no number yet, and would lose its point.
+  const [speed, setSpeed] = useState(String(asked.speed))
   const groups = byLanguage(voices.data?.voices ?? [])
   const set = (name: keyof SpeechAsked) => (event: Event) => {
     const { value } = event.target as HTMLInputElement
+    if (name === "speed") setSpeed(value)
     change({ ...asked, [name]: name === "speed" ? Number(value) : value })
   }
   return html`
@@ -78,7 +81,7 @@ const Form = (props: {
       </label>
       <label
         >Speed
-        <input type="number" min="0.25" max="4" step="0.05" value=${asked.speed} onInput=${set("speed")} />
+        <input type="number" min="0.25" max="4" step="0.05" required value=${speed} onInput=${set("speed")} />
       </label>
     </div>
     <${Notice} error=${voices.error} />
