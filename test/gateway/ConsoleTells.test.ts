@@ -234,11 +234,14 @@ describe.skipIf(skipsBrowser)("ConsoleTells", () => {
               await said(page, /^The gateway does not answer\.$/)
               expect(await page.getByText("Nothing yet.").count()).toBe(0)
               await goTo(page, "Live")
+              await said(page, /^The gateway does not answer\.$/)
             })
             yield* port.revive
             yield* Effect.promise(async () => {
               await page.locator(".chart canvas").first().waitFor()
-              await page.locator(".notice:visible").first().waitFor({ state: "hidden" })
+              // What had been asked for in vain is there as well, unasked.
+              await page.getByText("None.").waitFor()
+              expect(await page.locator(".notice:visible").count()).toBe(0)
             })
             yield* port.kill
             yield* Effect.promise(async () => {

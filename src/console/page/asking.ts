@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks"
-import { messageOf } from "./call.ts"
+import { CallError, messageOf } from "./call.ts"
 
 export interface Asking<A> {
   readonly data: A | undefined
@@ -8,19 +8,34 @@ export interface Asking<A> {
   readonly again: () => void
 }
 
-/** What `ask` answers; asked again when `about` changes. Of two answers the one to the later question counts. */
+const retryMillis = 3_000
+
+const hasGone = (error: unknown) => error instanceof CallError && error.code === "no_gateway"
+
+/**
+ * What `ask` answers; asked again when `about` changes, and from time to time while the gateway does not answer. Of two answers the
+ * one to the later question counts.
+ */
 export const useAsked = <A>(ask: () => Promise<A>, about: ReadonlyArray<unknown>): Asking<A> => {
   const [state, setState] = useState<{ readonly data?: A | undefined; readonly error?: string }>({})
   const [times, setTimes] = useState(0)
   const latest = useRef(0)
+  const again = useCallback(() => setTimes((before) => before + 1), [])
   useEffect(() => {
     const mine = ++latest.current
+    let retry: number | undefined
     ask().then(
       (data) => mine === latest.current && setState({ data }),
-      (error: unknown) => mine === latest.current && setState((before) => ({ ...before, error: messageOf(error) })),
+      (error: unknown) => {
+        if (mine !== latest.current) return
+        setState((before) => ({ ...before, error: messageOf(error) }))
+        if (hasGone(error)) retry = window.setTimeout(again, retryMillis)
+      },
     )
-    return () => void latest.current++
+    return () => {
+      latest.current++
+      window.clearTimeout(retry)
+    }
   }, [...about, times])
-  const again = useCallback(() => setTimes((before) => before + 1), [])
   return { data: state.data, error: state.error, again }
 }
