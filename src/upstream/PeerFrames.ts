@@ -1,4 +1,5 @@
 import { Option, Schema } from "effect"
+import { makeInbox } from "../collections/Inbox.ts"
 
 /**
  * What one gateway sends another of a speech that it makes, in frames: five bytes of head, of which the first says what follows and the
@@ -64,22 +65,20 @@ const decode = (kind: number, payload: Uint8Array): PeerFrame | undefined => {
 
 /** Makes frames of bytes that come cut anywhere. Undefined where they are none of ours. */
 export const makeFrameReader = () => {
-  let rest: Uint8Array = new Uint8Array(0)
+  const inbox = makeInbox()
   return (chunk: Uint8Array): ReadonlyArray<PeerFrame> | undefined => {
-    let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    inbox.add(chunk)
     const frames: Array<PeerFrame> = []
-    while (bytes.length >= headBytes) {
-      const view = new DataView(bytes.buffer, bytes.byteOffset)
-      const length = view.getUint32(1)
+    while (inbox.size() >= headBytes) {
+      // Of four bytes the first would be a sign.
+      const length = [1, 2, 3, 4].reduce((sum, at) => sum * 256 + inbox.peek(at), 0)
       if (length > largest) return undefined
-      if (bytes.length < headBytes + length) break
-      const frame = decode(view.getUint8(0), bytes.subarray(headBytes, headBytes + length))
+      if (inbox.size() < headBytes + length) break
+      const kind = inbox.take(headBytes)[0]!
+      const frame = decode(kind, inbox.take(length))
       if (frame === undefined) return undefined
       frames.push(frame)
-      bytes = bytes.subarray(headBytes + length)
     }
-    // A copy: what is left would keep all of the chunk.
-    rest = bytes.slice()
     return frames
   }
 }

@@ -1,5 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { encodeFrame, makeFrameReader, type PeerFrame } from "../../src/upstream/PeerFrames.ts"
+import { bytesTouched } from "../support/bytesTouched.ts"
 
 const frames: ReadonlyArray<PeerFrame> = [
   { _tag: "total", total: 123_456 },
@@ -18,6 +19,17 @@ it("frames come out as they went in, however their bytes were cut", () => {
     for (let at = 0; at < sent.length; at += size) heard.push(...(read(sent.subarray(at, at + size)) ?? []))
     assert.deepStrictEqual(heard.map(plain), frames.map(plain), String(size))
   }
+})
+
+it("each byte is touched a few times, also where it comes alone", () => {
+  const read = makeFrameReader()
+  const bytes = encodeFrame({ _tag: "bytes", bytes: new Uint8Array(20_000).fill(1) })
+  let heard = 0
+  const touched = bytesTouched(() => {
+    for (let at = 0; at < bytes.length; at++) heard += read(bytes.subarray(at, at + 1))?.length ?? 0
+  })
+  assert.strictEqual(heard, 1)
+  assert.isBelow(touched / bytes.length, 8)
 })
 
 it("what is no frame is told, and no size that is declared is waited for", () => {
