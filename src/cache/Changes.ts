@@ -22,3 +22,12 @@ export const makeChanges = () => {
       }),
   }
 }
+
+/**
+ * Waits for the next turn of Node's loop. At the end of this one Node writes to sockets what they were given in it: so listeners have what was made
+ * before it is hashed for its entry, which is 1 µs a KiB. To yield is not enough: fibers that take turns do so in one turn of the loop.
+ */
+export const nextTurn = Effect.callback<void>((resume) => {
+  const turn = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(turn))
+})

@@ -2,6 +2,7 @@ import { Cause, Context, Effect, Exit, Fiber, FiberSet, Layer, Metric, Option, S
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { AtomicCache } from "./AtomicCache.ts"
+import { nextTurn } from "./Changes.ts"
 import type { CacheError } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
 import type { Entry, EntryWriter } from "./Entry.ts"
@@ -196,13 +197,12 @@ const makeFlight = <E>(plan: FlightPlan<E>, options: FlightOptions<E>): Flight<E
       // From here on nothing is left to free on the engine's side: what was made is kept, even if nobody listens any more.
       flight.stage = "keeping"
       made = { durationMs: description.durationMs, head: plan.head?.({ length: tape.length() }) }
-      return traced("Flight.commit")(keeping.keep(description, made.head))
+      return Effect.andThen(nextTurn, traced("Flight.commit")(keeping.keep(description, made.head)))
     },
   )
   const fly = Effect.flatMap(look, (isThere): Effect.Effect<Outcome, E | CacheError> =>
     isThere ? Effect.succeed("found") : Effect.andThen(make, keep),
   )
-
   const end = (exit: Exit.Exit<Outcome, E | CacheError>) =>
     Effect.suspend(() => {
       flight.stage = "ended"

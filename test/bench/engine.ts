@@ -4,6 +4,7 @@
  *
  * - `/at/30/…`: speaks at 30 times the speed at which it is heard, a tenth of a second at a time; otherwise all at once
  * - `PUT /voices/300`: lists so many voices from then on; before, four
+ * - `/mute/…`: lists none
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { bytesOf, recording, sampleRate } from "./Voice.ts"
@@ -53,6 +54,7 @@ let listed = 4
 
 const answer = (request: IncomingMessage, response: ServerResponse, body: string) => {
   const [, pace, path = request.url!] = /^\/at\/(\d+)(\/.*)$/.exec(request.url!) ?? []
+  if (path === "/mute/v1/audio/list_voices") return void response.writeHead(503).end()
   const wanted = request.method === "PUT" && /^\/voices\/(\d+)$/.exec(path)?.[1]
   if (wanted) listed = Number(wanted)
   if (wanted || path.endsWith("/list_voices"))

@@ -1,6 +1,7 @@
-import { describe, expect } from "@effect/vitest"
+import { describe, expect, vi } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FileSystem, Layer, Option, Queue, Scope, Stream } from "effect"
-import type { CacheError } from "../../src/cache/CacheError.ts"
+import { AtomicCache } from "../../src/cache/AtomicCache.ts"
+import { CacheError } from "../../src/cache/CacheError.ts"
 import { Flights } from "../../src/cache/Flights.ts"
 import { Settings } from "../../src/Settings.ts"
 import { audio, bytesOf, cacheAt, node, put, read } from "../support/cache.ts"
@@ -47,6 +48,37 @@ describe("a flight", () => {
       yield* disk.release
       disk.plan(() => undefined)
     }),
+  )
+
+  live(
+    "is written to a client before it is hashed for its entry, also where it came in one piece",
+    () =>
+      Effect.gen(function* () {
+        const engine = yield* makeEngine
+        const order: Array<string> = []
+        const cache = yield* AtomicCache
+        const hashing = vi.spyOn(cache, "put").mockImplementation(() =>
+          Effect.suspend(() => {
+            order.push("hashed")
+            return CacheError.broken("of this test")
+          }),
+        )
+        const listening = yield* Effect.forkChild(
+          joinAs(engine.plan("a")).pipe(
+            // As Node writes to a socket: at the end of the turn in which it was given bytes.
+            Effect.flatMap(({ bytes }) =>
+              Stream.runForEach(bytes, () => Effect.sync(() => process.nextTick(() => order.push("written")))),
+            ),
+          ),
+        )
+        yield* Queue.offerAll(engine.chunks, [audio(1), audio(2)])
+        yield* Queue.end(engine.chunks)
+        yield* Fiber.join(listening)
+        hashing.mockRestore()
+        expect([order[0], order.at(-1)]).toEqual(["written", "hashed"])
+      }),
+    {},
+    1_000_000,
   )
 
   live("is called off when the last listener leaves, and leaves nothing behind", ({ directory }) =>

@@ -61,6 +61,8 @@ export const live = (
   title: string,
   test: (world: World) => Effect.Effect<void, unknown, AtomicCache | Flights | FileSystem.FileSystem | Scope.Scope>,
   settings: Parameters<typeof Settings.layerTest>[0] = {},
+  // The small ones of tests are to go to the file as they are made.
+  keptBytes = 0,
 ) =>
   it.live(title, () =>
     Effect.gen(function* () {
@@ -68,8 +70,7 @@ export const live = (
       const disk = yield* makeFaulty
       const layer = Layer.fresh(
         Flights.layer.pipe(
-          // The small ones of tests are to go to the file as they are made.
-          Layer.provide(Layer.succeed(KeptBytes, 0)),
+          Layer.provide(Layer.succeed(KeptBytes, keptBytes)),
           Layer.provideMerge(cacheAt(directory, { cacheMemoryBytes: "0", ...settings })),
           Layer.provide(Settings.layerTest(settings)),
           Layer.provide(Layer.succeed(FileSystem.FileSystem, disk.fs)),
