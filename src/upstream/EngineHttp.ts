@@ -1,5 +1,5 @@
 import * as NodeStream from "@effect/platform-node/NodeStream"
-import { Cause, Context, Duration, Effect, Option, Redacted, type Scope, Stream, Tracer } from "effect"
+import { Cause, Context, Duration, Effect, Option, Redacted, References, type Scope, Stream, Tracer } from "effect"
 import { type HttpBody, HttpClientRequest, HttpTraceContext } from "effect/http"
 import { type Duplex, Readable } from "node:stream"
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
@@ -133,20 +133,23 @@ type Clocks = ReturnType<typeof startClocks>
 /** The head of an answer. */
 type Answered = Pick<Exchange, "header"> & { readonly status: number }
 
-/** Of the request that the call is for, where it has a span. */
+/** Of the request that the call is for, which is not sampled, where it has a span. */
 const traceHeadersOf = (context: Context.Context<never>): Headers => {
   const span = Context.getOption(context, Tracer.ParentSpan)
   return Option.isSome(span) && span.value._tag === "Span" ? HttpTraceContext.toHeaders(span.value) : {}
 }
 
-/** Runs `ask` in a span, which the engine is told of, where traces are collected. Of a request that is not sampled it is told, too: it is not to sample it, either. */
+/**
+ * Runs `ask` in a span, which the engine is told of, where traces are collected. Of a request that is not sampled it is told, too: it is not to
+ * sample it, either. Where nothing is traced a span that is there all the same has ids that are none.
+ */
 const inClientSpan = <E, R>(
   method: string,
   { hostname, port }: URL,
   ask: (traceHeaders: Headers) => Effect.Effect<Exchange, E, R>,
 ) =>
   Effect.withFiber<Exchange, E, R>((fiber) => {
-    if (!isTraced(fiber)) return ask(traceHeadersOf(fiber.context))
+    if (!isTraced(fiber)) return ask(fiber.getRef(References.TracerEnabled) ? traceHeadersOf(fiber.context) : {})
     const attributes = { "http.request.method": method, "server.address": hostname, "server.port": Number(port) }
     return Effect.useSpan(method, { kind: "client", attributes }, (span) =>
       Effect.tap(ask(HttpTraceContext.toHeaders(span)), (exchange) =>

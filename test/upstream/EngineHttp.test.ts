@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Schedule, Stream } from "effect"
+import { Deferred, Duration, Effect, Fiber, References, Schedule, Stream } from "effect"
 import { HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { createServer, type Socket } from "node:net"
@@ -59,6 +59,22 @@ const ok = (body: string) => `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\
 const status = (code: number, head = "") => `HTTP/1.1 ${code} X\r\n${head}content-length: 0\r\n\r\n`
 
 describe("makeEngineHttp", () => {
+  it.live("tells of the trace of a request that is not sampled, and of none where nothing is traced", () =>
+    Effect.gen(function* () {
+      const heads: Array<string> = []
+      const { url } = yield* rawServer((head) => {
+        heads.push(head)
+        return ok("done")
+      })
+      const http = yield* makeEngineHttp(url, { connectTimeout })
+      const span = yield* Effect.makeSpan("request", { sampled: false, root: true })
+      yield* get(http).pipe(Effect.withParentSpan(span))
+      yield* get(http).pipe(Effect.withSpan("another"), Effect.provideService(References.TracerEnabled, false))
+      expect(heads[0]).toContain(`traceparent: 00-${span.traceId}-${span.spanId}-00`)
+      expect(heads[1]).not.toContain("traceparent")
+    }),
+  )
+
   it.live("tells EngineUnreachable of a port nobody listens on", () =>
     Effect.gen(function* () {
       const server = createServer()
