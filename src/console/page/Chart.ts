@@ -93,7 +93,6 @@ export const Chart = (drawn: Drawn) => {
       if (box.current !== null) plot.current?.setSize({ width: box.current.clientWidth, height })
     })
     const again = () => void make().catch(() => undefined)
-    again()
     draw.current = again
     resized.observe(box.current!)
     addEventListener("themechange", again)
@@ -104,6 +103,7 @@ export const Chart = (drawn: Drawn) => {
       plot.current?.destroy()
     }
   }, [])
+  // Behind the one above, so that it draws at first.
   useEffect(() => {
     if (plot.current === undefined) draw.current()
     else plot.current.setData(dataOf(drawn))

@@ -1,13 +1,19 @@
 import type { RateCard } from "../../billing/RateCard.ts"
 import { useAsked } from "./asking.ts"
 import { call } from "./call.ts"
-import { type Filled, Form, microUnits } from "./fields.ts"
+import { type Field, type Filled, Form, microUnits } from "./fields.ts"
 import { exactMoney, moment } from "./format.ts"
 import { html } from "./html.ts"
 import type { BooksProps } from "./books.ts"
 import { Notice, Pill, type Question, Table } from "./parts.ts"
 
 const largestPrice = 10_000
+
+/** A part of the price, in per cent. */
+const share = (name: string, label: string): Field => ({
+  ...{ name, label, type: "number", step: "0.01", min: 0, max: 100 },
+  ...{ value: "100", required: true },
+})
 
 const withdraw = (version: number, again: () => void): Question => ({
   title: `Withdraw version ${version}?`,
@@ -55,26 +61,8 @@ const Publish = ({ again, currency }: { readonly again: () => void; readonly cur
             type: "money",
             required: true,
           },
-          {
-            name: "hit",
-            label: "Hits pay, %",
-            type: "number",
-            step: "0.01",
-            min: 0,
-            max: 100,
-            value: "100",
-            required: true,
-          },
-          {
-            name: "coalesced",
-            label: "Coalesced pay, %",
-            type: "number",
-            step: "0.01",
-            min: 0,
-            max: 100,
-            value: "100",
-            required: true,
-          },
+          share("hit", "Hits pay, %"),
+          share("coalesced", "Coalesced pay, %"),
           { name: "from", label: "From (empty: at once)", type: "datetime-local" },
         ]}
       />
