@@ -1,7 +1,8 @@
-import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Schedule, Scope } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Schedule, Scope } from "effect"
 import { randomUUIDv7 } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import { tracedFn } from "../telemetry/Spans.ts"
+import { type Assurance, makeAssurance } from "./Assurance.ts"
 import type { BillingError } from "./BillingError.ts"
 import { Claim, countCharge, makeClaimEnds } from "./Claim.ts"
 import { makeDelivered } from "./Receipts.ts"
@@ -12,9 +13,6 @@ import { Ledger } from "./Ledger.ts"
 import type { Question, Serving as Servings, UsageQuery, UsageRow } from "./Operations.ts"
 import { Payer } from "./Payer.ts"
 import type { Abandoned, Served, Usage } from "./Usage.ts"
-import { elapsedMillis } from "../telemetry/Elapsed.ts"
-import * as Metrics from "../telemetry/Metrics.ts"
-import { anonymous } from "./Account.ts"
 import { ForgetfulMap } from "../collections/Forgetful.ts"
 
 /** The ids of holds, and of charges, which are named by them, follow each other in time: the ledger writes at one place, not all over its tables. */
@@ -55,6 +53,11 @@ interface Service {
    * Fails as `reserve` and `settle` do.
    */
   readonly charge: (usage: Usage, served: Served) => Effect.Effect<Hold, BillingError, Scope.Scope>
+  /**
+   * Whether the fiber's `Payer` is so sure to have its hold that what is charged for may be begun beside `reserve`, and not after it: its last one
+   * left room for a hundred like this, and it has no idempotency key. The hold may be refused all the same, so nothing is given away before.
+   */
+  readonly isSure: (usage: Usage) => Effect.Effect<boolean>
   /**
    * Whether the fiber's `Payer` could reserve this now: fails as `reserve` would. Writes and keeps nothing, so what it has said holds
    * only until another request spends it.
@@ -170,7 +173,12 @@ const makeLaying = (
 
 /** Charging at once what is there as a whole. */
 const makeChargeAtOnce =
-  (ledger: Ledger["Service"], { lay }: ReturnType<typeof makeLaying>, ends: ReturnType<typeof makeClaimEnds>) =>
+  (
+    ledger: Ledger["Service"],
+    { lay }: ReturnType<typeof makeLaying>,
+    ends: ReturnType<typeof makeClaimEnds>,
+    assurance: Assurance,
+  ) =>
   (usage: Usage, served: Served) =>
     Effect.flatMap(lay(usage), ({ asked, claim }) => {
       claim.happens("settling")
@@ -178,11 +186,15 @@ const makeChargeAtOnce =
         hold,
         ...(settlement ?? { replayed: true, served }),
       }))
-      const refused = () => claim.happens("refused")
+      const refused = () => {
+        assurance.doubt(asked)
+        claim.happens("refused")
+      }
       return Effect.map(
         chargeForCertain(made, () => ends.payBack(asked.holdId, "in doubt"), refused),
         ({ hold }) => {
           claim.happens(hold.replayed ? "replayed" : "settled")
+          assurance.learn(hold)
           return hold
         },
       )
@@ -198,17 +210,20 @@ const makeCharging = (
   const { open, renewed } = claims
   const laying = makeLaying(claims, ends, out)
   const { close, lay } = laying
+  const assurance = makeAssurance()
 
   const reserve = (usage: Usage, { served, again }: Reservation = {}) =>
     Effect.flatMap(lay(usage), ({ asked, claim }) => {
       const more = { ...(served === undefined ? {} : { served }), ...(again === true ? { again } : {}) }
       const refused = (error: BillingError) => {
+        assurance.doubt(asked)
         if (!isLost(error)) claim.happens("refused")
         return Effect.fail(error)
       }
       return Effect.map(Effect.catch(ledger.run("reserve", { ...asked, ...more }), refused), (hold) => {
         if (hold.replayed) claim.happens("replayed")
         else renewed.add(hold.id)
+        assurance.learn(hold)
         return hold
       })
     })
@@ -249,8 +264,9 @@ const makeCharging = (
   return {
     close,
     reserve: tracedFn("Billing.reserve")(reserve),
-    charge: tracedFn("Billing.charge")(makeChargeAtOnce(ledger, laying, ends)),
+    charge: tracedFn("Billing.charge")(makeChargeAtOnce(ledger, laying, ends, assurance)),
     settle: tracedFn("Billing.settle")(settle),
+    isSure: (usage: Usage) => Effect.map(Payer, (payer) => assurance.isSure(payer, usage)),
     left,
     delivered,
   }
@@ -330,6 +346,7 @@ const freeHold = Effect.fnUntraced(function* (usage: Usage) {
 const free: Service = {
   reserve: freeHold,
   charge: freeHold,
+  isSure: () => Effect.succeed(false),
   release: () => Effect.void,
   check: Effect.void,
   settle: (hold, { served }) => freeSettlement(hold.id, hold.accountId, served),
@@ -360,35 +377,3 @@ export class Billing extends Context.Service<Billing, Service>()("aviary/billing
   /** Everything is free and nothing is written down: for tests of what charges. */
   static readonly layerFree = Layer.succeed(Billing, free)
 }
-
-/** Milliseconds for which what was said in the log is not said again. */
-const saidFor = 60_000
-
-/**
- * Serves a hit for nothing where the ledger cannot charge it, if that is allowed and the payer is nobody: who has a key has an account
- * whose limits nobody can look at. It fails as before with all else that a ledger says.
- */
-export const makeUnbilled = Effect.gen(function* () {
-  const { access, unbilledHits } = yield* Settings
-  const isAllowed = access === "open" && unbilledHits === "on"
-  let saidAt: number | undefined
-
-  return <A, R>(hit: Effect.Effect<A, BillingError, R>, free: () => A): Effect.Effect<A, BillingError, R> =>
-    Effect.catch(hit, (error) =>
-      Effect.gen(function* () {
-        const { accountId, keyId } = yield* Payer
-        const isNobody = accountId === anonymous && keyId === null
-        if (!isAllowed || !isNobody || error.reason._tag !== "LedgerUnavailable") return yield* error
-        yield* Metric.update(Metrics.unbilledHits, 1)
-        const now = yield* elapsedMillis
-        if (saidAt === undefined || now - saidAt > saidFor) {
-          saidAt = now
-          yield* Effect.logWarning(
-            "The ledger cannot be reached: what is in the cache is served unbilled",
-            error.message,
-          )
-        }
-        return free()
-      }),
-    )
-})

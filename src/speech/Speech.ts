@@ -1,11 +1,12 @@
-import { Cause, Context, Effect, Exit, Layer, Option, Scope, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
 import { Encoders } from "../audio/Encoders.ts"
 import { contentTypeOf } from "../audio/format/AudioFormat.ts"
-import { Billing, makeUnbilled } from "../billing/Billing.ts"
+import { Billing } from "../billing/Billing.ts"
 import type { Hold } from "../billing/Hold.ts"
 import type { Payable } from "../billing/Payable.ts"
 import { Payer } from "../billing/Payer.ts"
 import { makeUrgency, type Urgency } from "../billing/Priority.ts"
+import { makeUnbilled } from "../billing/Unbilled.ts"
 import type { Served, Usage } from "../billing/Usage.ts"
 import { AtomicCache } from "../cache/AtomicCache.ts"
 import type { Entry } from "../cache/Entry.ts"
@@ -290,6 +291,24 @@ const listening = (
   }
 }
 
+/**
+ * Does the work while its hold is on its way to the ledger and back, which is the fourth part of what a miss waits for before its first byte. Nobody has any
+ * of it before the hold is there; where that is refused, the work is called off.
+ */
+const beside = Effect.fnUntraced(function* <A, E, R>(
+  billing: Billing["Service"],
+  usage: Usage,
+  work: Effect.Effect<A, E, R>,
+) {
+  const working = yield* Effect.forkChild(work)
+  const calledOff = Fiber.interrupt(working)
+  const hold = yield* Effect.onError(billing.reserve(usage), () => calledOff)
+  const done = yield* Effect.onError(Fiber.join(working), (cause) =>
+    Effect.andThen(calledOff, billing.release(hold, cause)),
+  )
+  return [hold, done] as const
+})
+
 const make = Effect.gen(function* () {
   const standIn = yield* makeStandIn
   const eachEdition = yield* makeEditions(standIn)
@@ -323,6 +342,15 @@ const make = Effect.gen(function* () {
       if (Option.isSome(found)) return yield* paidHit(found.value, prepared, (hold) => hit(found.value, hold))
     }
 
+    const speaker = synthesizerOf(edition, urgency, replaceable)
+    const joining = join(prepared, request.cacheControl, urgency, speaker)
+    const answered = (hold: Hold, joined: Effect.Success<typeof joining>) =>
+      joined._tag === "Found" ? hit(joined.entry, hold) : listening(billing, prepared, hold, joined)
+    if (yield* billing.isSure(usage)) {
+      const [hold, joined] = yield* beside(billing, usage, joining)
+      return answered(hold, joined)
+    }
+
     let hold = yield* billing.reserve(usage)
     if (hold.replayed) {
       // A repetition costs nothing where what was paid is still there, so it has no claim to a fresh synthesis. Otherwise it is made
@@ -331,11 +359,7 @@ const make = Effect.gen(function* () {
       if (kept !== undefined) return hitOf(kept.entry, hold, kept.prepared.about)
       hold = yield* billing.reserve(usage, { again: true })
     }
-    const speaker = synthesizerOf(edition, urgency, replaceable)
-    const joined = yield* Effect.onError(join(prepared, request.cacheControl, urgency, speaker), (cause) =>
-      billing.release(hold, cause),
-    )
-    return joined._tag === "Found" ? hit(joined.entry, hold) : listening(billing, prepared, hold, joined)
+    return answered(hold, yield* Effect.onError(joining, (cause) => billing.release(hold, cause)))
   })
   return Speech.of({
     speak: tracedFn("Speech.speak")((request: SpeechRequest) =>

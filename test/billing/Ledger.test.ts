@@ -39,8 +39,33 @@ for (const [name, layer] of ledgers)
     it.live("reserving again with the same id reserves once", () =>
       Effect.gen(function* () {
         const { reserve, account } = yield* openedLedger
-        assert.deepStrictEqual(yield* reserve("h"), yield* reserve("h"))
+        const { room, ...first } = yield* reserve("h")
+        assert.deepStrictEqual(yield* reserve("h"), first)
+        assert.strictEqual(room, 150)
         assert.deepInclude(yield* account, { balance: 200, held: 100 })
+      }).pipe(Effect.provide(layer)),
+    )
+
+    it.live("a hold says what could be reserved beside it, by the narrowest limit there is", () =>
+      Effect.gen(function* () {
+        const { ledger, reserve } = yield* openedLedger
+        const roomOf = (holdId: string, accountId: string, keyId: string | null = null) =>
+          Effect.map(reserve(holdId, { accountId, keyId }), ({ room }) => room)
+        const open = (id: string, monthlyCap: number | null) =>
+          ledger.run("openAccount", { id, name: id, terms: { kind: "metered", monthlyCap }, now: 1 })
+        const key = { name: "K", hint: "", expiresAt: null, now: 1 }
+        const limits = { requestsPerMinute: null, charactersPerMinute: null, monthlyCap: 300 }
+        yield* open("endless", null)
+        yield* open("capped", 1_000)
+        for (const accountId of ["endless", "capped", "a"])
+          yield* ledger.run("addKey", { ...key, id: `k-${accountId}`, hash: accountId, accountId, limits })
+        assert.strictEqual(yield* roomOf("1", "endless"), null)
+        assert.strictEqual(yield* roomOf("2", "endless", "k-endless"), 200)
+        assert.strictEqual(yield* roomOf("3", "capped"), 900)
+        assert.strictEqual(yield* roomOf("4", "capped"), 800)
+        assert.strictEqual(yield* roomOf("5", "capped", "k-capped"), 200)
+        assert.strictEqual(yield* roomOf("6", "a", "k-a"), 150)
+        assert.strictEqual((yield* ledger.run("hold", { holdId: "1" }))?.room, undefined)
       }).pipe(Effect.provide(layer)),
     )
 

@@ -337,3 +337,40 @@ it.effect("a speech that nobody was in a hurry for is hurried by whoever joins i
     }).pipe(Effect.provide(program))
   }),
 )
+
+it.effect("what was begun beside a hold that is refused is over before anybody is told", () => {
+  const { synthesize } = Context.get(Effect.runSync(Effect.scoped(Layer.build(MagpieClient.layerTest()))), MagpieClient)
+  let working = 0
+  const magpie = MagpieClient.layerTest({
+    synthesize: (utterance) =>
+      utterance.text === request.text
+        ? Stream.unwrap(
+            Effect.as(
+              Effect.acquireRelease(
+                Effect.sync(() => (working += 1)),
+                () => Effect.sync(() => (working -= 1)),
+              ),
+              Stream.never,
+            ),
+          )
+        : synthesize(utterance),
+  })
+  return Effect.gen(function* () {
+    const { faults, pays } = yield* openWorld({ kind: "metered", monthlyCap: null })
+    const { speak } = yield* Speech
+    const first = { ...request, text: "The first of them." }
+    yield* pays(Effect.scoped(Effect.flatMap(speak(first), (spoken) => Stream.runDrain(paid(spoken)))))
+    const refused = yield* Deferred.make<void>()
+    faults.set("reserve", (run) => Effect.andThen(Deferred.await(refused), down()(run)))
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const refusing = Effect.repeat(Effect.yieldNow, { until: () => working > 0 })
+        yield* Effect.forkScoped(Effect.andThen(refusing, Deferred.succeed(refused, undefined)))
+        assert.strictEqual((yield* pays(Effect.flip(speak(request))))._tag, "BillingError")
+        // Its fiber and its scope go on.
+        for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow
+        assert.strictEqual(working, 0)
+      }),
+    )
+  }).pipe(Effect.provide(speechOver(AtomicCache.layerMemory, magpie)))
+})

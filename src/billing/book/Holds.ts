@@ -117,26 +117,33 @@ const usable = ({ accountId, keyId, now }: Payer, row: Row | undefined): Row => 
   return row
 }
 
-/** Why `needed` more micro-units may not be reserved, or undefined. What costs nothing is always admitted. */
-const shortfall = (payer: Payer, { row: found }: Means, needed: number): BillingReason | undefined => {
+/** Whether `needed` more micro-units may be reserved: why not, or what is left then; null: as much as one likes. What costs nothing is always admitted. */
+const weigh = (
+  payer: Payer,
+  { row: found }: Means,
+  needed: number,
+): { refusal?: BillingReason; room: number | null } => {
   const row = usable(payer, found)
   const amountOf = (column: string) => (row[column] as number | null) ?? 0
-  if (needed === 0) return undefined
   const terms = termsOf(row)
+  const keyCap = (row["keyCap"] as number | null | undefined) ?? null
+  let room: number | null = null
   if (terms.kind === "prepaid") {
     const available = amountOf("balance") + terms.overdraft - amountOf("held")
-    if (needed > available) return new InsufficientQuota({ available, needed })
+    room = available - needed
+    if (needed > 0 && room < 0) return { room, refusal: new InsufficientQuota({ available, needed }) }
   } else if (terms.monthlyCap !== null) {
-    const used = amountOf("spent") + amountOf("held")
-    if (used + needed > terms.monthlyCap)
-      return new CapReached({ scope: "account", cap: terms.monthlyCap, used, needed })
+    const [cap, used] = [terms.monthlyCap, amountOf("spent") + amountOf("held")]
+    room = cap - used - needed
+    if (needed > 0 && room < 0) return { room, refusal: new CapReached({ scope: "account", cap, used, needed }) }
   }
-  const cap = (row["keyCap"] as number | null | undefined) ?? null
-  if (cap !== null) {
+  if (keyCap !== null) {
     const used = amountOf("keySpent") + amountOf("keyHeld")
-    if (used + needed > cap) return new CapReached({ scope: "key", cap, used, needed })
+    const left = keyCap - used - needed
+    room = Math.min(room ?? left, left)
+    if (needed > 0 && left < 0) return { room, refusal: new CapReached({ scope: "key", cap: keyCap, used, needed }) }
   }
-  return undefined
+  return { room }
 }
 
 /** How long an idempotency key is remembered, in milliseconds. */
@@ -211,9 +218,9 @@ function* holds({ limit }: Question<"holds">): Rule<ReadonlyArray<Hold>> {
 function* afford(input: Question<"afford">): Rule<null> {
   if ((yield* earlier(input))?.was === "paid") return null
   const amount = price(yield* cardAt(input.now), input.usage, input.served)
-  let refusal = shortfall(input, yield* meansOf(input, null), amount)
+  let { refusal } = weigh(input, yield* meansOf(input, null), amount)
   // As if what is overdue had expired.
-  if (refusal !== undefined) refusal = shortfall(input, yield* meansOf(input, null, input.now), amount)
+  if (refusal !== undefined) ({ refusal } = weigh(input, yield* meansOf(input, null, input.now), amount))
   if (refusal !== undefined) throw new Refusal(refusal)
   return null
 }
@@ -223,6 +230,8 @@ interface Admitted {
   readonly amount: number
   readonly card: RateCard
   readonly repeats: string | null
+  /** What could be reserved beside it; null: as much as one likes. */
+  readonly room: number | null
 }
 
 /** Whether a request may have a hold: refuses it, or answers with one that it has already. */
@@ -244,17 +253,17 @@ export function* admit(input: Question<"reserve">): Rule<{ readonly has: Hold } 
 
   const card = yield* cardAt(input.now)
   const amount = price(card, input.usage, input.served ?? "MISS")
-  let refusal = shortfall(input, means, amount)
-  if (refusal !== undefined && (yield* expireOverdueOf(input.accountId, input.now)) > 0)
-    refusal = shortfall(input, yield* meansOf(input, input.holdId), amount)
-  if (refusal !== undefined) throw new Refusal(refusal)
-  return { amount, card, repeats: repeats as string | null }
+  let found = weigh(input, means, amount)
+  if (found.refusal !== undefined && (yield* expireOverdueOf(input.accountId, input.now)) > 0)
+    found = weigh(input, yield* meansOf(input, input.holdId), amount)
+  if (found.refusal !== undefined) throw new Refusal(found.refusal)
+  return { amount, card, repeats: repeats as string | null, room: found.room }
 }
 
 /** @param endedAt when it was charged, of one that begins and ends at once */
 export function* begin(
   input: Question<"reserve">,
-  { amount, card, repeats }: Admitted,
+  { amount, card, repeats, room }: Admitted,
   endedAt: number | null = null,
 ): Rule<Hold> {
   const { accountId, expiresAt, holdId, keyId, now, usage } = input
@@ -278,7 +287,7 @@ export function* begin(
   yield* remember(input)
   return {
     ...{ id: holdId, claim: holdId, accountId, keyId, usage, amount, rateVersion: card.version },
-    ...{ state: "held", reason: null, createdAt: now, expiresAt, replayed: false, outcome: null },
+    ...{ state: "held", reason: null, createdAt: now, expiresAt, replayed: false, outcome: null, room },
   }
 }
 
