@@ -3,44 +3,64 @@ import type { Hold } from "./Hold.ts"
 import type { Payer } from "./Payer.ts"
 import type { Usage } from "./Usage.ts"
 
-/** How many more like it there must be room for. Those that are under way at once spend it together, and each of them is let through by what was known before. */
+/** How many like it there must be money for, beyond all that is under way. */
 const ample = 100
+
+/** Works of a payer that have no hold yet. Where all are refused, so many engines' turns are lost to those who can pay. */
+const mostBegun = 4
 
 /** Payers that are remembered. */
 const most = 10_000
 
+type Known = Pick<Payer, "accountId" | "keyId">
+
 const sizeOf = (usage: Usage) => (usage.kind === "speech" ? usage.characters : usage.audioMillis)
 
-/** A key has its account's limits and its own. */
-const nameOf = ({ accountId, keyId }: Pick<Payer, "accountId" | "keyId">) => keyId ?? accountId
+/** A key has its account's limits and its own. A millisecond of a recording has another price than a character. */
+const nameOf = ({ accountId, keyId }: Known, { kind }: Usage) => `${kind} ${keyId ?? accountId}`
+
+/** @property room code points, or milliseconds, that could be reserved */
+interface Standing {
+  room: number
+  begun: number
+}
 
 /**
- * Who is so sure to get a hold that work may begin beside it, by what their last hold left room for. Nothing depends on it but whether an engine is asked in vain:
- * the ledger decides on each hold, whatever was expected, and nobody is given anything before.
+ * Who is so sure to get a hold that work may begin beside it, by how many more their last hold left room for. Nothing depends on it but whether an engine is asked
+ * in vain: the ledger decides on each hold, whatever was expected, and nobody is given anything before.
  *
  * - `isSure`: never of a request with an idempotency key, which may be paid already
+ * - `begin`: counts one that has begun without its hold, until what it answers with is run
  * - `learn`: what the ledger has said to a request
- * - `doubt`: it has refused one, or could not be asked. The next one waits for its hold
+ * - `doubt`: it has refused one, or could not be asked, or whoever asked did not wait for it. The next one waits for its hold
  */
 export const makeAssurance = () => {
-  /** Micro-units that could be reserved, per code point or millisecond of the hold that left them: what it cost, and what is left. */
-  const known = new ForgetfulMap<string, { readonly price: number; readonly room: number }>()
-
-  const doubt = (payer: Pick<Payer, "accountId" | "keyId">): void => void known.delete(nameOf(payer))
+  const known = new ForgetfulMap<string, Standing>()
 
   return {
     isSure: (payer: Payer, usage: Usage): boolean => {
       if (payer.idempotency !== null) return false
-      const last = known.get(nameOf(payer))
-      return last !== undefined && last.room >= ample * last.price * sizeOf(usage)
+      const standing = known.get(nameOf(payer, usage))
+      return standing !== undefined && standing.begun < mostBegun && standing.room >= ample * sizeOf(usage)
+    },
+    begin: (payer: Known, usage: Usage): (() => void) => {
+      const standing = known.get(nameOf(payer, usage))
+      if (standing === undefined) return () => {}
+      standing.begun += 1
+      return () => void (standing.begun -= 1)
     },
     learn: (hold: Hold): void => {
-      if (hold.room === undefined) return
-      const name = nameOf(hold)
-      known.set(name, { price: hold.amount / sizeOf(hold.usage), room: hold.room ?? Number.POSITIVE_INFINITY })
+      if (hold.more === undefined) return
+      const name = nameOf(hold, hold.usage)
+      const room = hold.more === null ? Number.POSITIVE_INFINITY : hold.more * sizeOf(hold.usage)
+      const standing = known.get(name)
+      if (standing !== undefined) standing.room = room
+      else known.set(name, { room, begun: 0 })
       if (known.size > most) known.delete(known.keys().next().value)
     },
-    doubt,
+    doubt: (payer: Known): void => {
+      for (const kind of ["speech", "transcription"] as const) known.delete(`${kind} ${payer.keyId ?? payer.accountId}`)
+    },
   }
 }
 

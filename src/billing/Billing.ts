@@ -3,6 +3,7 @@ import { randomUUIDv7 } from "node:crypto"
 import { Settings } from "../Settings.ts"
 import { tracedFn } from "../telemetry/Spans.ts"
 import { type Assurance, makeAssurance } from "./Assurance.ts"
+import { makeBeside, type WhenHeld } from "./Beside.ts"
 import type { BillingError } from "./BillingError.ts"
 import { Claim, countCharge, makeClaimEnds } from "./Claim.ts"
 import { makeDelivered } from "./Receipts.ts"
@@ -54,10 +55,17 @@ interface Service {
    */
   readonly charge: (usage: Usage, served: Served) => Effect.Effect<Hold, BillingError, Scope.Scope>
   /**
-   * Whether the fiber's `Payer` is so sure to have its hold that what is charged for may be begun beside `reserve`, and not after it: its last one
-   * left room for a hundred like this, and it has no idempotency key. The hold may be refused all the same, so nothing is given away before.
+   * Whether the fiber's `Payer` is so sure to have its hold that what is charged for may begin `beside` it (`Assurance.ts`).
    */
   readonly isSure: (usage: Usage) => Effect.Effect<boolean>
+  /**
+   * Reserves as `reserve` does, and begins `work` meanwhile, which may give away and keep nothing before `whenHeld` says so. Its scope ends with the request's,
+   * or at once where the hold is refused. Fails as `reserve` and the work do, by then with the work called off, or with the hold released.
+   */
+  readonly beside: <A, E, R>(
+    usage: Usage,
+    work: (whenHeld: WhenHeld) => Effect.Effect<A, E, R>,
+  ) => Effect.Effect<readonly [Hold, A], BillingError | E, Exclude<R, Scope.Scope> | Scope.Scope>
   /**
    * Whether the fiber's `Payer` could reserve this now: fails as `reserve` would. Writes and keeps nothing, so what it has said holds
    * only until another request spends it.
@@ -111,7 +119,7 @@ const again = { times: 2, after: "200 millis" } as const
 const chargeForCertain = <A extends Pick<Settlement, "replayed" | "served">>(
   made: Effect.Effect<A, BillingError>,
   payBack: () => Effect.Effect<void>,
-  refused: () => void = () => {},
+  failed: (surely: boolean) => void = () => {},
 ) => {
   let doubtful = false
   // Not `Effect.retry`, which makes its schedule anew each time, for what hardly ever happens.
@@ -119,7 +127,7 @@ const chargeForCertain = <A extends Pick<Settlement, "replayed" | "served">>(
     Effect.catch(made, (error) => {
       doubtful ||= isLost(error)
       if (isLost(error) && left > 0) return Effect.andThen(Effect.sleep(again.after), attempt(left - 1))
-      if (!doubtful) refused()
+      failed(!doubtful)
       // Even if this attempt failed cleanly, an earlier one that was lost may have charged.
       return doubtful ? Effect.andThen(payBack(), Effect.fail(error)) : Effect.fail(error)
     })
@@ -186,12 +194,12 @@ const makeChargeAtOnce =
         hold,
         ...(settlement ?? { replayed: true, served }),
       }))
-      const refused = () => {
+      const failed = (surely: boolean) => {
         assurance.doubt(asked)
-        claim.happens("refused")
+        if (surely) claim.happens("refused")
       }
       return Effect.map(
-        chargeForCertain(made, () => ends.payBack(asked.holdId, "in doubt"), refused),
+        chargeForCertain(made, () => ends.payBack(asked.holdId, "in doubt"), failed),
         ({ hold }) => {
           claim.happens(hold.replayed ? "replayed" : "settled")
           assurance.learn(hold)
@@ -212,21 +220,24 @@ const makeCharging = (
   const { close, lay } = laying
   const assurance = makeAssurance()
 
-  const reserve = (usage: Usage, { served, again }: Reservation = {}) =>
-    Effect.flatMap(lay(usage), ({ asked, claim }) => {
-      const more = { ...(served === undefined ? {} : { served }), ...(again === true ? { again } : {}) }
-      const refused = (error: BillingError) => {
-        assurance.doubt(asked)
-        if (!isLost(error)) claim.happens("refused")
-        return Effect.fail(error)
-      }
-      return Effect.map(Effect.catch(ledger.run("reserve", { ...asked, ...more }), refused), (hold) => {
-        if (hold.replayed) claim.happens("replayed")
-        else renewed.add(hold.id)
-        assurance.learn(hold)
-        return hold
-      })
+  type Laid = Effect.Success<ReturnType<typeof lay>>
+  const hold = tracedFn("Billing.reserve")(({ asked, claim }: Laid, { served, again }: Reservation = {}) => {
+    const more = { ...(served === undefined ? {} : { served }), ...(again === true ? { again } : {}) }
+    const refused = (error: BillingError) => {
+      assurance.doubt(asked)
+      if (!isLost(error)) claim.happens("refused")
+      return Effect.fail(error)
+    }
+    return Effect.map(Effect.catch(ledger.run("reserve", { ...asked, ...more }), refused), (held) => {
+      if (held.replayed) claim.happens("replayed")
+      else renewed.add(held.id)
+      assurance.learn(held)
+      return held
     })
+  })
+  const reserve = (usage: Usage, how?: Reservation) => Effect.flatMap(lay(usage), (laid) => hold(laid, how))
+  const release = (held: Hold, cause: Cause.Cause<unknown>) =>
+    Cause.hasInterruptsOnly(cause) ? Effect.void : close(held.claim, Exit.failCause(cause))
 
   const charge = (hold: Hold, { served, outcome }: Serving) =>
     Clock.clockWith((clock) => {
@@ -262,8 +273,9 @@ const makeCharging = (
     Effect.suspend(() => (open.get(hold.claim)?.happens("delivered") ? out.note(hold.claim) : Effect.void))
 
   return {
-    close,
-    reserve: tracedFn("Billing.reserve")(reserve),
+    reserve,
+    release,
+    beside: makeBeside({ lay, hold, release, assurance }),
     charge: tracedFn("Billing.charge")(makeChargeAtOnce(ledger, laying, ends, assurance)),
     settle: tracedFn("Billing.settle")(settle),
     isSure: (usage: Usage) => Effect.map(Payer, (payer) => assurance.isSure(payer, usage)),
@@ -290,7 +302,7 @@ const make = Effect.gen(function* () {
   const renewed = yield* makeRenewals(holdMillis)
   const out = yield* makeDelivered
   const ends = makeClaimEnds(ledger, abandoned, out.note)
-  const { close, ...charging } = makeCharging(ledger, { open, renewed, holdMillis }, ends, out)
+  const charging = makeCharging(ledger, { open, renewed, holdMillis }, ends, out)
 
   const reap = yield* makeHoldReaper(holdMillis, () => Array.from(open.keys()))
   yield* Effect.addFinalizer(() => Effect.andThen(ends.again, out.flush))
@@ -308,7 +320,6 @@ const make = Effect.gen(function* () {
       const payer = yield* Payer
       yield* ledger.run("afford", { ...payer, usage, served, now: yield* Clock.currentTimeMillis })
     }),
-    release: (hold, cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : close(hold.claim, Exit.failCause(cause))),
     check: ledger.check,
     statement: Effect.fn("Billing.statement")((query: Question<"statement">) => ledger.run("statement", query)),
     holds: Effect.fn("Billing.holds")(function* (limit: number) {
@@ -347,6 +358,16 @@ const free: Service = {
   reserve: freeHold,
   charge: freeHold,
   isSure: () => Effect.succeed(false),
+  beside: (usage, work) =>
+    Effect.flatMap(Effect.scope, (scope) =>
+      Effect.all([
+        freeHold(usage),
+        Scope.provide(
+          work((then) => then()),
+          scope,
+        ),
+      ] as const),
+    ),
   release: () => Effect.void,
   check: Effect.void,
   settle: (hold, { served }) => freeSettlement(hold.id, hold.accountId, served),

@@ -24,8 +24,8 @@ export interface Hold {
   readonly replayed: boolean
   /** What that request left with `settle`, if this one repeats it. */
   readonly outcome: string | null
-  /** Micro-units that could be reserved beside it when it was made; null: without a limit. Absent of one that is not new. */
-  readonly room?: number | null
+  /** How many more like it could be reserved beside it when it was made, each as a MISS; null: as many as one likes. Absent of one that is not new. */
+  readonly more?: number | null
 }
 
 /** A charge that is durable. */

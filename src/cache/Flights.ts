@@ -1,11 +1,12 @@
-import { Cause, Context, Effect, Exit, Fiber, FiberSet, Layer, Metric, Option, Scope, Stream } from "effect"
+import { Cause, Context, Effect, Exit, type Fiber, FiberSet, Latch, Layer, Metric, Option, Scope, Stream } from "effect"
 import { Settings } from "../Settings.ts"
 import * as Metrics from "../telemetry/Metrics.ts"
 import { AtomicCache } from "./AtomicCache.ts"
 import { nextTurn } from "./Changes.ts"
 import type { CacheError } from "./CacheError.ts"
 import type { CacheKey } from "./CacheKey.ts"
-import type { Entry, EntryWriter } from "./Entry.ts"
+import type { Entry } from "./Entry.ts"
+import { makeKeeping } from "./Keeping.ts"
 import { makeTrouble, type Trouble } from "./Trouble.ts"
 import { traced } from "../telemetry/Spans.ts"
 import type { Description } from "./EntryFormat.ts"
@@ -19,6 +20,7 @@ import { ForgetfulMap } from "../collections/Forgetful.ts"
  * @property mode `use` what is there; `refresh` makes the entry anew, following whoever is just making it; `bypass` flies alone and leaves nothing behind
  * @property produce the encoded audio; interrupting it ends the engine's work. Its chunks are shared and may not be altered later
  * @property urgency of whoever wants it, 0 the most urgent; whoever joins later and is in more of a hurry raises it
+ * @property whenHeld runs what it is given once whoever asks is sure to pay; absent: it is. Nothing is kept before one who listens is
  * @property foresee bytes that the whole plausibly has, when so many are made; whatever it says, it is taken for at least those
  * @property describe the verdict on what `produce` made, run once it has ended: a failure fails the flight, a success commits it. `length` in bytes
  * @property head what the entry begins with instead, now that its length is known; exactly as long as what it replaces. Undefined: it stays as it was
@@ -28,6 +30,7 @@ export interface FlightPlan<E> {
   readonly mode: "use" | "refresh" | "bypass"
   readonly produce: Stream.Stream<Uint8Array, E>
   readonly urgency?: { readonly rank: () => number; readonly raise: (rank: number) => void }
+  readonly whenHeld?: ((then: () => void) => void) | undefined
   readonly foresee?: (made: number) => number
   readonly describe: (made: { readonly length: number }) => Effect.Effect<Description, E>
   readonly head?: (made: { readonly length: number }) => Uint8Array | undefined
@@ -42,6 +45,7 @@ export interface FlightPlan<E> {
  * @property insisted whether somebody wants it made even if there is an entry; heeded until `looking` is over
  * @property begun `audio` once the first bytes are there, `found` if an entry was
  * @property total bytes of the whole: exact once it is made, foreseen before
+ * @property held one who listens is sure to pay
  * @property run the flight itself; whatever becomes of it, it closes the tape and frees what it took
  * @property left to be run after a seat was given back: the last one to leave calls off what is not complete
  */
@@ -58,6 +62,7 @@ export interface Flight<E> {
   readonly total: () => number
   /** What is known of the whole, once it is complete. */
   readonly made: () => Made
+  readonly held: () => void
   readonly run: Effect.Effect<void>
   readonly stop: Effect.Effect<void>
   readonly left: Effect.Effect<void>
@@ -70,74 +75,6 @@ type Outcome = "committed" | "uncached" | "found"
  * seconds at 22 kHz is within it. Tests put their own in its place.
  */
 export const KeptBytes = Context.Reference<number>("aviary/cache/KeptBytes", { defaultValue: () => 327_680 })
-
-/**
- * What a flight leaves in the cache. Trouble with the disk fails neither: the listeners have the audio, and that is what they
- * came for.
- *
- * - `take`: puts what was made on the tape, and has the tape moved to a file once it is longer than `keptBytes`
- * - `keep`: makes an entry of the file, once all is moved, or of the tape
- */
-const makeKeeping = <E>(
-  plan: FlightPlan<E>,
-  options: {
-    readonly cache: AtomicCache["Service"]
-    readonly trouble: Trouble
-    readonly tape: Tape<E>
-    /** The file can be read as long as this is open. */
-    readonly scope: Scope.Scope
-    readonly made: () => boolean
-    readonly keptBytes: number
-  },
-) => {
-  const { cache, keptBytes, made, scope, tape, trouble } = options
-  let spooler: Fiber.Fiber<Option.Option<EntryWriter>> | undefined
-
-  const spool = cache.write(plan.key).pipe(
-    Scope.provide(scope),
-    Effect.flatMap((writer) => Effect.as(tape.spool(writer, made), Option.some(writer))),
-    Effect.catch((error) =>
-      trouble
-        .report("write entries", error)
-        .pipe(Effect.andThen(tape.giveUpDisk), Effect.as(Option.none<EntryWriter>())),
-    ),
-  )
-
-  const startSpooling = Effect.suspend(() =>
-    spooler !== undefined
-      ? Effect.void
-      : Effect.map(Effect.forkIn(spool, scope, { startImmediately: true }), (fiber) => void (spooler = fiber)),
-  )
-
-  const take = (chunks: ReadonlyArray<Uint8Array>) => {
-    tape.append(chunks)
-    return tape.length() > keptBytes ? Effect.andThen(startSpooling, tape.room) : Effect.void
-  }
-
-  const written = (
-    spooled: Option.Option<EntryWriter> | undefined,
-    description: Description,
-    head: Uint8Array | undefined,
-  ): Effect.Effect<"committed" | "uncached"> => {
-    if (spooled !== undefined && Option.isNone(spooled)) return Effect.succeed("uncached")
-    if (plan.mode === "bypass" || !cache.enabled) return Effect.succeed("uncached")
-    const commit =
-      spooled === undefined
-        ? cache.put(plan.key, tape.window(), description, head)
-        : spooled.value.commit(description, head)
-    return Effect.matchEffect(commit, {
-      onSuccess: () => Effect.as(trouble.over("write entries"), "committed" as const),
-      onFailure: (error) => Effect.as(trouble.report("write entries", error), "uncached" as const),
-    })
-  }
-
-  const keep = (description: Description, head: Uint8Array | undefined): Effect.Effect<"committed" | "uncached"> =>
-    spooler === undefined
-      ? written(undefined, description, head)
-      : Effect.flatMap(Effect.andThen(tape.wake, Fiber.join(spooler)), (spooled) => written(spooled, description, head))
-
-  return { take, keep }
-}
 
 /** Tells the listeners how it ended, and closes what it has open unless somebody still reads it. */
 const ended = <E>(
@@ -176,6 +113,7 @@ const makeFlight = <E>(plan: FlightPlan<E>, options: FlightOptions<E>): Flight<E
   const { cache } = options
   const tape = makeTape<E>(options.memoryBytes)
   const scope = Scope.makeUnsafe()
+  const paying = Latch.makeUnsafe()
   let found = false
   let made: Made = { durationMs: 0, head: undefined }
 
@@ -201,7 +139,7 @@ const makeFlight = <E>(plan: FlightPlan<E>, options: FlightOptions<E>): Flight<E
     },
   )
   const fly = Effect.flatMap(look, (isThere): Effect.Effect<Outcome, E | CacheError> =>
-    isThere ? Effect.succeed("found") : Effect.andThen(make, keep),
+    isThere ? Effect.succeed("found") : Effect.andThen(make, Effect.andThen(paying.await, keep)),
   )
   const end = (exit: Exit.Exit<Outcome, E | CacheError>) =>
     Effect.suspend(() => {
@@ -224,6 +162,7 @@ const makeFlight = <E>(plan: FlightPlan<E>, options: FlightOptions<E>): Flight<E
     ),
     bytes: bytesOf(tape),
     made: () => made,
+    held: () => void paying.openUnsafe(),
     total: () => {
       const made = tape.length()
       const foreseen = flight.stage === "making" ? Math.round(plan.foresee?.(made) ?? 0) : 0
@@ -264,6 +203,9 @@ export interface Listening<E> {
 
 /** A flight as another gateway hears it; `made` once `bytes` has ended well. */
 export type Followed = Pick<Flight<unknown>, "bytes" | "made" | "total">
+
+/** Also for another gateway's listener: what that pays is found out there. */
+const atOnce: NonNullable<FlightPlan<unknown>["whenHeld"]> = (then) => then()
 
 /** How often an entry that is evicted before it can be opened is looked for again, before it is made anew without looking. */
 const lookingAgain = 3
@@ -326,7 +268,8 @@ const make = Effect.gen(function* () {
   })
 
   /** Takes a seat, and gives it back once, on the first of failure and the end of the listener's scope. */
-  const sit = Effect.fnUntraced(function* <E>(flight: Flight<E>) {
+  const sit = Effect.fnUntraced(function* <E>(flight: Flight<E>, whenHeld = atOnce) {
+    whenHeld(flight.held)
     let seated = true
     const leave = Effect.suspend(() => {
       if (!seated) return Effect.void
@@ -362,7 +305,7 @@ const make = Effect.gen(function* () {
         if (plan.urgency !== undefined) joined.urgency?.raise(plan.urgency.rank())
       }
       const flight = joined ?? (yield* start(plan, insist))
-      const leave = yield* sit(flight)
+      const leave = yield* sit(flight, plan.whenHeld)
       const begun = yield* Effect.onError(restore(flight.begun), () => leave)
       if (begun === "audio") {
         const role = mode === "bypass" ? "BYPASS" : joined === undefined ? "MISS" : "COALESCED"

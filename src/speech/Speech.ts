@@ -1,6 +1,7 @@
-import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Layer, Option, Scope, Stream } from "effect"
 import { Encoders } from "../audio/Encoders.ts"
 import { contentTypeOf } from "../audio/format/AudioFormat.ts"
+import type { WhenHeld } from "../billing/Beside.ts"
 import { Billing } from "../billing/Billing.ts"
 import type { Hold } from "../billing/Hold.ts"
 import type { Payable } from "../billing/Payable.ts"
@@ -259,11 +260,17 @@ const makeJoin = Effect.gen(function* () {
   const encoders = yield* Encoders
   const sharing = yield* Sharing
   const live = yield* LiveSettings
-  return ({ about, planned }: Prepared, mode: SpeechRequest["cacheControl"], urgency: Urgency, magpie: Synthesizer) => {
+  return (
+    { about, planned }: Prepared,
+    mode: SpeechRequest["cacheControl"],
+    urgency: Urgency,
+    magpie: Synthesizer,
+    whenHeld: WhenHeld | undefined,
+  ) => {
     const take = synthesize(planned, magpie, encoders, live.now().paces)
     const shared = (mode === "use" ? sharing : alone).take<SpeechFailure>(about.key, take.bytes)
     const joining = flights.join({
-      ...{ key: about.key, mode, urgency, produce: shared.bytes },
+      ...{ key: about.key, mode, urgency, produce: shared.bytes, whenHeld },
       head: () => shared.made()?.head ?? take.head(),
       foresee: (made) => (shared.followed() ? shared.total() : take.foresee(made)),
       describe: () => describe(planned, about.contentType, shared.made(), take.durationMs()),
@@ -290,24 +297,6 @@ const listening = (
     ...chargingFor(billing, { characters, voice })(hold, role, { total, durationMs: () => made().durationMs }),
   }
 }
-
-/**
- * Does the work while its hold is on its way to the ledger and back, which is the fourth part of what a miss waits for before its first byte. Nobody has any
- * of it before the hold is there; where that is refused, the work is called off.
- */
-const beside = Effect.fnUntraced(function* <A, E, R>(
-  billing: Billing["Service"],
-  usage: Usage,
-  work: Effect.Effect<A, E, R>,
-) {
-  const working = yield* Effect.forkChild(work)
-  const calledOff = Fiber.interrupt(working)
-  const hold = yield* Effect.onError(billing.reserve(usage), () => calledOff)
-  const done = yield* Effect.onError(Fiber.join(working), (cause) =>
-    Effect.andThen(calledOff, billing.release(hold, cause)),
-  )
-  return [hold, done] as const
-})
 
 const make = Effect.gen(function* () {
   const standIn = yield* makeStandIn
@@ -343,13 +332,10 @@ const make = Effect.gen(function* () {
     }
 
     const speaker = synthesizerOf(edition, urgency, replaceable)
-    const joining = join(prepared, request.cacheControl, urgency, speaker)
-    const answered = (hold: Hold, joined: Effect.Success<typeof joining>) =>
+    const joining = (whenHeld?: WhenHeld) => join(prepared, request.cacheControl, urgency, speaker, whenHeld)
+    const answered = (hold: Hold, joined: Effect.Success<ReturnType<typeof joining>>) =>
       joined._tag === "Found" ? hit(joined.entry, hold) : listening(billing, prepared, hold, joined)
-    if (yield* billing.isSure(usage)) {
-      const [hold, joined] = yield* beside(billing, usage, joining)
-      return answered(hold, joined)
-    }
+    if (yield* billing.isSure(usage)) return answered(...(yield* billing.beside(usage, joining)))
 
     let hold = yield* billing.reserve(usage)
     if (hold.replayed) {
@@ -359,7 +345,7 @@ const make = Effect.gen(function* () {
       if (kept !== undefined) return hitOf(kept.entry, hold, kept.prepared.about)
       hold = yield* billing.reserve(usage, { again: true })
     }
-    return answered(hold, yield* Effect.onError(joining, (cause) => billing.release(hold, cause)))
+    return answered(hold, yield* Effect.onError(joining(), (cause) => billing.release(hold, cause)))
   })
   return Speech.of({
     speak: tracedFn("Speech.speak")((request: SpeechRequest) =>

@@ -26,6 +26,31 @@ describe("a ledger in trouble", () => {
     }).pipe(Effect.provide(billingRoom)),
   )
 
+  it.effect("whatever the ledger could not say, the next request waits for its hold", () =>
+    Effect.gen(function* () {
+      const world = yield* openWorld({ kind: "metered", monthlyCap: null })
+      const { billing, faults } = world
+      const isSure = world.pays(billing.isSure(hundred))
+      const known = Effect.andThen(Effect.scoped(billing.reserve(hundred)), billing.isSure(hundred))
+      const reserve = Effect.asVoid(billing.reserve(hundred))
+      const atOnce = Effect.asVoid(billing.charge(hundred, "HIT"))
+      for (const [name, kind, work] of [
+        ["reserve", "failed", reserve],
+        ["reserve", "lost", reserve],
+        ["charge", "failed", atOnce],
+        ["charge", "lost", atOnce],
+      ] as const) {
+        assert.isTrue(yield* world.pays(known))
+        faults.set(name, down(kind))
+        const failing = yield* Effect.forkChild(Effect.flip(Effect.scoped(world.pays(work))))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* Fiber.join(failing)).reason._tag, "LedgerUnavailable")
+        assert.isFalse(yield* isSure)
+        faults.clear()
+      }
+    }).pipe(Effect.provide(billingRoom)),
+  )
+
   it.effect("at settle: settle fails and the hold is released", () =>
     Effect.gen(function* () {
       const world = yield* openWorld()

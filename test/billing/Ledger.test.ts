@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Question } from "../../src/billing/Operations.ts"
-import { hundred } from "../support/billing.ts"
+import type { Served } from "../../src/billing/Usage.ts"
+import { hundred, rates } from "../support/billing.ts"
 import { ledgers, openedLedger, refusal } from "../support/ledgers.ts"
 
 for (const [name, layer] of ledgers)
@@ -39,18 +40,18 @@ for (const [name, layer] of ledgers)
     it.live("reserving again with the same id reserves once", () =>
       Effect.gen(function* () {
         const { reserve, account } = yield* openedLedger
-        const { room, ...first } = yield* reserve("h")
+        const { more, ...first } = yield* reserve("h")
         assert.deepStrictEqual(yield* reserve("h"), first)
-        assert.strictEqual(room, 150)
+        assert.strictEqual(more, 1)
         assert.deepInclude(yield* account, { balance: 200, held: 100 })
       }).pipe(Effect.provide(layer)),
     )
 
-    it.live("a hold says what could be reserved beside it, by the narrowest limit there is", () =>
+    it.live("a hold says how many more like it could be had, by the narrowest limit there is", () =>
       Effect.gen(function* () {
         const { ledger, reserve } = yield* openedLedger
-        const roomOf = (holdId: string, accountId: string, keyId: string | null = null) =>
-          Effect.map(reserve(holdId, { accountId, keyId }), ({ room }) => room)
+        const moreOf = (holdId: string, accountId: string, keyId: string | null = null, served?: Served) =>
+          Effect.map(reserve(holdId, { accountId, keyId, ...(served && { served }) }), ({ more }) => more)
         const open = (id: string, monthlyCap: number | null) =>
           ledger.run("openAccount", { id, name: id, terms: { kind: "metered", monthlyCap }, now: 1 })
         const key = { name: "K", hint: "", expiresAt: null, now: 1 }
@@ -59,13 +60,18 @@ for (const [name, layer] of ledgers)
         yield* open("capped", 1_000)
         for (const accountId of ["endless", "capped", "a"])
           yield* ledger.run("addKey", { ...key, id: `k-${accountId}`, hash: accountId, accountId, limits })
-        assert.strictEqual(yield* roomOf("1", "endless"), null)
-        assert.strictEqual(yield* roomOf("2", "endless", "k-endless"), 200)
-        assert.strictEqual(yield* roomOf("3", "capped"), 900)
-        assert.strictEqual(yield* roomOf("4", "capped"), 800)
-        assert.strictEqual(yield* roomOf("5", "capped", "k-capped"), 200)
-        assert.strictEqual(yield* roomOf("6", "a", "k-a"), 150)
-        assert.strictEqual((yield* ledger.run("hold", { holdId: "1" }))?.room, undefined)
+        assert.strictEqual(yield* moreOf("1", "endless"), null)
+        assert.strictEqual(yield* moreOf("2", "endless", "k-endless"), 2)
+        assert.strictEqual(yield* moreOf("3", "capped"), 9)
+        assert.strictEqual(yield* moreOf("4", "capped"), 8)
+        assert.strictEqual(yield* moreOf("5", "capped", "k-capped"), 2)
+        assert.strictEqual(yield* moreOf("6", "a", "k-a"), 1)
+        // However it is served itself: a hit costs half.
+        assert.strictEqual(yield* moreOf("7", "capped", null, "HIT"), 6)
+        // What costs nothing is never refused.
+        yield* ledger.run("publishRates", { now: 2, validFrom: 2, rates: { ...rates, speechPerMillionCharacters: 0 } })
+        assert.strictEqual(yield* moreOf("8", "a"), null)
+        assert.strictEqual((yield* ledger.run("hold", { holdId: "1" }))?.more, undefined)
       }).pipe(Effect.provide(layer)),
     )
 

@@ -5,10 +5,15 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, layer } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
+import { readFileSync } from "node:fs"
 import { postSpeech } from "../support/aviary.ts"
+import { rates } from "../support/billing.ts"
 import { countedNim } from "../support/countedNim.ts"
 import { NimTest } from "../support/nim.ts"
 import { startPaying } from "../support/paying.ts"
+
+/** Two seconds and a half of speech: three micro-units. */
+const probe = readFileSync(new URL("../../src/health/probe.wav", import.meta.url))
 
 /** Forty micro-units. */
 const input = "Forty characters that somebody pays for."
@@ -21,9 +26,18 @@ const becomes = <E>(isSo: Effect.Effect<boolean, E>) =>
   )
 
 /** A gateway whose account has had a first speech, and whose ledger then takes as long for a hold as it is told to. */
-const opened = Effect.fnUntraced(function* ({ balance = 1_000_000, hangs = false } = {}) {
-  const nim = yield* countedNim({ begin: (text) => (hangs && text === input ? Effect.never : Effect.void) })
-  const gateway = yield* startPaying(nim)
+const opened = Effect.fnUntraced(function* ({
+  balance = 1_000_000,
+  hangs = false,
+  breaks = false,
+  millis = 0,
+  settings = {} as Parameters<typeof startPaying>[1],
+} = {}) {
+  const nim = yield* countedNim({
+    begin: (text) => (hangs && text === input ? Effect.never : Effect.sleep(millis)),
+    hold: (text) => (breaks && text === input ? Effect.never : Effect.void),
+  })
+  const gateway = yield* startPaying(nim, settings)
   const { accountId, accounts, authorization, faults, url } = gateway
   if (balance !== 1_000_000)
     yield* accounts.adjust({ accountId, amount: balance - 1_000_000, reason: "this test has less" })
@@ -39,7 +53,8 @@ const opened = Effect.fnUntraced(function* ({ balance = 1_000_000, hangs = false
   faults.set("reserve", (run) => Effect.andThen(Deferred.await(granted), run))
   const reserving = Effect.map(gateway.books, ({ holds }) => holds.length === 2)
   const working = Effect.map(nim.calls, (calls) => calls.working)
-  return { ...gateway, nim, hear, grant: Deferred.succeed(granted, undefined), reserving, working }
+  const spoken = Effect.map(working, (count) => count === 0 && nim.callsOf(input) === 1)
+  return { ...gateway, nim, hear, grant: Deferred.succeed(granted, undefined), reserving, spoken, working }
 })
 
 const heardAll = { status: 200, code: undefined, heard: true }
@@ -49,10 +64,8 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
   (it) => {
     it.effect("the engine speaks while the hold is waited for, and nobody hears it before", () =>
       Effect.gen(function* () {
-        const { books, grant, hear, nim } = yield* opened()
+        const { books, grant, hear, spoken } = yield* opened()
         const asked = yield* Effect.forkChild(hear(input))
-        expect(yield* becomes(Effect.sync(() => nim.callsOf(input) === 1))).toBe(true)
-        const spoken = Effect.map(nim.calls, ({ routes }) => routes.synthesize_online.finished === 2)
         expect(yield* becomes(spoken)).toBe(true)
         expect(asked.pollUnsafe()).toBeUndefined()
         expect((yield* books).holds).toEqual(["settled", "none"])
@@ -120,6 +133,98 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
         yield* grant
         const { entries, held } = yield* booksWhen(({ holds }) => holds.length === 2 && !holds.includes("held"))
         expect({ entries, held }).toEqual({ entries: ["charge -10 MISS"], held: 0 })
+      }),
+    )
+
+    it.effect("what is made by then is kept by nobody: it is not sold as a hit", () =>
+      Effect.gen(function* () {
+        const { accountId, accounts, grant, hear, spoken } = yield* opened()
+        const asked = yield* Effect.forkChild(hear(input))
+        expect(yield* becomes(spoken)).toBe(true)
+        // Long enough to commit it.
+        yield* Effect.sleep("300 millis")
+        yield* accounts.adjust({ accountId, amount: -999_960, reason: "thirty are left, and a hit costs twenty" })
+        yield* grant
+        expect((yield* Fiber.join(asked)).status).toBe(429)
+        expect((yield* hear(input)).status).toBe(429)
+      }),
+    )
+
+    it.effect("what has begun to sound is over before its client is told that it cannot pay", () =>
+      Effect.gen(function* () {
+        const { accountId, accounts, grant, hear, nim, working } = yield* opened({ breaks: true })
+        const asked = yield* Effect.forkChild(hear(input))
+        expect(yield* becomes(Effect.sync(() => nim.callsOf(input) === 1))).toBe(true)
+        yield* Effect.sleep("200 millis")
+        yield* accounts.adjust({ accountId, amount: -999_980, reason: "it is gone" })
+        yield* grant
+        expect((yield* Fiber.join(asked)).status).toBe(429)
+        expect(yield* becomes(Effect.map(working, (count) => count === 0))).toBe(true)
+      }),
+    )
+
+    it.effect("neither free hits nor cheap transcriptions make an account sure that cannot pay for a speech", () =>
+      Effect.gen(function* () {
+        const { accountId, accounts, authorization, faults, hear, nim, url } = yield* opened()
+        yield* accounts.publishRates({ ...rates, hitShare: 0 })
+        faults.set("reserve", (run) => Effect.delay(run, "30 millis"))
+        yield* accounts.adjust({ accountId, amount: -999_960, reason: "thirty are left" })
+        // Found out by the first.
+        yield* hear(input)
+        const before = nim.callsOf(input)
+        for (let round = 0; round < 3; round++) {
+          expect((yield* hear("The first.")).status).toBe(200)
+          expect((yield* hear(input)).status).toBe(429)
+          const headers = { authorization }
+          const body = new FormData()
+          body.append("model", "whisper-1")
+          body.append("file", new Blob([probe]), "probe.wav")
+          const transcribed = yield* Effect.promise(() =>
+            fetch(`${url}/v1/audio/transcriptions`, { method: "POST", headers, body }),
+          )
+          expect(transcribed.status).toBe(200)
+          expect((yield* hear(input)).status).toBe(429)
+        }
+        expect(nim.callsOf(input)).toBe(before)
+      }),
+    )
+
+    it.effect("where the ledger hangs and clients do not wait for it, the engine is asked once in vain", () =>
+      Effect.gen(function* () {
+        const { hear, nim, grant, url } = yield* opened()
+        const listeners = Effect.promise(async () => {
+          const text = await (await fetch(`${url}/metrics`)).text()
+          return Number(/^aviary_flight_listeners (\d+)/m.exec(text)![1])
+        })
+        const texts = ["One of them.", "Another one.", "A third one."]
+        for (const text of texts) {
+          const asked = yield* Effect.forkChild(hear(text))
+          yield* Effect.sleep("200 millis")
+          yield* Fiber.interrupt(asked)
+          expect(yield* becomes(Effect.map(listeners, (count) => count === 0))).toBe(true)
+        }
+        expect(texts.map((text) => nim.callsOf(text))).toEqual([1, 0, 0])
+        yield* grant
+      }),
+    )
+
+    it.effect("many who are refused at once leave room in the line for one who can pay", () =>
+      Effect.gen(function* () {
+        const { accountId, accounts, faults, hear } = yield* opened({
+          settings: { magpieConcurrency: 1, queueLength: 4 },
+          millis: 200,
+        })
+        const { id } = yield* accounts.open({ name: "Other", terms: { kind: "metered", monthlyCap: null } })
+        const { text } = yield* accounts.createKey({ accountId: id, name: "Other" })
+        faults.clear()
+        expect((yield* hear("The first of the other.", `Bearer ${Redacted.value(text)}`)).status).toBe(200)
+        yield* accounts.adjust({ accountId, amount: -999_980, reason: "it is gone" })
+        faults.set("reserve", (run) => Effect.delay(run, "100 millis"))
+        const texts = Array.from({ length: 20 }, (_, index) => `Nobody pays for this, number ${index}.`)
+        const poor = yield* Effect.forkChild(Effect.forEach(texts, (one) => hear(one), { concurrency: "unbounded" }))
+        yield* Effect.sleep("60 millis")
+        expect(yield* hear(input, `Bearer ${Redacted.value(text)}`)).toEqual(heardAll)
+        expect(new Set((yield* Fiber.join(poor)).map(({ code }) => code))).toEqual(new Set(["insufficient_quota"]))
       }),
     )
   },

@@ -98,6 +98,20 @@ layer(Layer.provideMerge(NimTest.layer, NodeServices.layer), { excludeTestServic
       }),
   )
 
+  it.effect("what was made while the ledger did not answer is no hit that nobody pays for", () =>
+    Effect.gen(function* () {
+      const { faults, hear } = yield* open("on")
+      expect((yield* hear(texts.short)).status).toBe(200)
+      for (const name of ["reserve", "charge", "settle", "afford"] as const)
+        faults.set(name, (run) => Effect.delay(down("lost")(run), "300 millis"))
+      const unheard = Array.from({ length: 4 }, (_, index) => `Never said before, number ${index}.`)
+      for (let round = 0; round < 2; round++) {
+        const asked = yield* Effect.forEach(unheard, (text) => hear(text), { concurrency: "unbounded" })
+        expect(asked.map(({ status }) => status)).toEqual([503, 503, 503, 503])
+      }
+    }),
+  )
+
   it.effect("otherwise nobody is served, and a balancer is told so", () =>
     Effect.gen(function* () {
       const { away, hear, ready } = yield* open("off")

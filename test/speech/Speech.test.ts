@@ -338,7 +338,10 @@ it.effect("a speech that nobody was in a hurry for is hurried by whoever joins i
   }),
 )
 
-it.effect("what was begun beside a hold that is refused is over before anybody is told", () => {
+it.effect.each([
+  ["has not", false],
+  ["has", true],
+] as const)("what %s begun to sound beside a hold that is refused is over before anybody is told", ([, sounds]) => {
   const { synthesize } = Context.get(Effect.runSync(Effect.scoped(Layer.build(MagpieClient.layerTest()))), MagpieClient)
   let working = 0
   const magpie = MagpieClient.layerTest({
@@ -350,7 +353,7 @@ it.effect("what was begun beside a hold that is refused is over before anybody i
                 Effect.sync(() => (working += 1)),
                 () => Effect.sync(() => (working -= 1)),
               ),
-              Stream.never,
+              sounds ? Stream.concat(synthesize(utterance), Stream.never) : Stream.never,
             ),
           )
         : synthesize(utterance),
@@ -364,7 +367,8 @@ it.effect("what was begun beside a hold that is refused is over before anybody i
     faults.set("reserve", (run) => Effect.andThen(Deferred.await(refused), down()(run)))
     yield* Effect.scoped(
       Effect.gen(function* () {
-        const refusing = Effect.repeat(Effect.yieldNow, { until: () => working > 0 })
+        let turns = 0
+        const refusing = Effect.repeat(Effect.yieldNow, { until: () => working > 0 && ++turns > 1_000 })
         yield* Effect.forkScoped(Effect.andThen(refusing, Deferred.succeed(refused, undefined)))
         assert.strictEqual((yield* pays(Effect.flip(speak(request))))._tag, "BillingError")
         // Its fiber and its scope go on.

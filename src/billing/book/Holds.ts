@@ -230,8 +230,8 @@ interface Admitted {
   readonly amount: number
   readonly card: RateCard
   readonly repeats: string | null
-  /** What could be reserved beside it; null: as much as one likes. */
-  readonly room: number | null
+  /** How many more like it; null: as many as one likes. */
+  readonly more: number | null
 }
 
 /** Whether a request may have a hold: refuses it, or answers with one that it has already. */
@@ -257,13 +257,15 @@ export function* admit(input: Question<"reserve">): Rule<{ readonly has: Hold } 
   if (found.refusal !== undefined && (yield* expireOverdueOf(input.accountId, input.now)) > 0)
     found = weigh(input, yield* meansOf(input, input.holdId), amount)
   if (found.refusal !== undefined) throw new Refusal(found.refusal)
-  return { amount, card, repeats: repeats as string | null, room: found.room }
+  const full = price(card, input.usage, "MISS")
+  const more = found.room === null || full === 0 ? null : Math.floor(found.room / full)
+  return { amount, card, repeats: repeats as string | null, more }
 }
 
 /** @param endedAt when it was charged, of one that begins and ends at once */
 export function* begin(
   input: Question<"reserve">,
-  { amount, card, repeats, room }: Admitted,
+  { amount, card, repeats, more }: Admitted,
   endedAt: number | null = null,
 ): Rule<Hold> {
   const { accountId, expiresAt, holdId, keyId, now, usage } = input
@@ -287,7 +289,7 @@ export function* begin(
   yield* remember(input)
   return {
     ...{ id: holdId, claim: holdId, accountId, keyId, usage, amount, rateVersion: card.version },
-    ...{ state: "held", reason: null, createdAt: now, expiresAt, replayed: false, outcome: null, room },
+    ...{ state: "held", reason: null, createdAt: now, expiresAt, replayed: false, outcome: null, more },
   }
 }
 
