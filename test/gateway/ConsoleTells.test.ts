@@ -241,7 +241,8 @@ describe.skipIf(skipsBrowser)("ConsoleTells", () => {
               await page.locator(".chart canvas").first().waitFor()
               // What had been asked for in vain is there as well, unasked.
               await page.getByText("None.").waitFor()
-              expect(await page.locator(".notice:visible").count()).toBe(0)
+              // Each part of the page says so for itself, until it has its own answer.
+              await expect.poll(() => page.locator(".notice:visible").count(), { timeout: 10_000 }).toBe(0)
             })
             yield* port.kill
             yield* Effect.promise(async () => {
