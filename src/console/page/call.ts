@@ -28,6 +28,11 @@ const errorOf = async (response: Response): Promise<CallError> => {
   }
 }
 
+const listeners = new Set<() => void>()
+
+/** Runs `answered` whenever the gateway answers anything. */
+export const onAnswer = (answered: () => void): void => void listeners.add(answered)
+
 /** The response of the gateway's route `path`, if it is a good one. Fails with a `CallError` otherwise. */
 export const request = async (path: string, { json, headers, ...init }: Asked = {}): Promise<Response> => {
   if (lacksKey() && path.startsWith("/v1/audio/") && init.method === "POST") {
@@ -44,6 +49,7 @@ export const request = async (path: string, { json, headers, ...init }: Asked = 
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause
     throw new CallError(noAnswer, "no_gateway", 0)
   }
+  for (const answered of listeners) answered()
   if (response.status === 401) recheck().catch(() => undefined)
   if (!response.ok) throw await errorOf(response)
   return response

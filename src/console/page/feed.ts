@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks"
 import type { EngineReport } from "../../health/EngineReport.ts"
 import type { History, RequestReport, RequestUnderWay } from "../../telemetry/TrafficReport.ts"
-import { CallError, request } from "./call.ts"
+import { CallError, onAnswer, request } from "./call.ts"
 import { makeEventReader } from "./eventReader.ts"
 import { timeOfDay } from "./format.ts"
 import { joined } from "./histories.ts"
@@ -81,6 +81,13 @@ const disconnect = () => {
   before?.abort()
   if (live.connected) change({ connected: false })
 }
+
+/** What answers something else can tell, too: it is not left to say for up to a quarter of a minute that it does not answer. */
+onAnswer(() => {
+  if (live.lost === undefined || connection !== undefined) return
+  window.clearTimeout(retry)
+  connect()
+})
 
 document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()))
 
