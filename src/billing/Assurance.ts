@@ -14,12 +14,10 @@ const most = 10_000
 
 type Known = Pick<Payer, "accountId" | "keyId">
 
-const sizeOf = (usage: Usage) => (usage.kind === "speech" ? usage.characters : usage.audioMillis)
+/** A key has its account's limits and its own. */
+const nameOf = ({ accountId, keyId }: Known) => keyId ?? accountId
 
-/** A key has its account's limits and its own. A millisecond of a recording has another price than a character. */
-const nameOf = ({ accountId, keyId }: Known, { kind }: Usage) => `${kind} ${keyId ?? accountId}`
-
-/** @property room code points, or milliseconds, that could be reserved */
+/** @property room code points that could be reserved */
 interface Standing {
   room: number
   begun: number
@@ -28,6 +26,8 @@ interface Standing {
 /**
  * Who is so sure to get a hold that work may begin beside it, by how many more their last hold left room for. Nothing depends on it but whether an engine is asked
  * in vain: the ledger decides on each hold, whatever was expected, and nobody is given anything before.
+ *
+ * Only speech begins so. What is told of transcriptions says nothing of it: a millisecond of a recording has another price than a character.
  *
  * - `isSure`: never of a request with an idempotency key, which may be paid already
  * - `begin`: counts one that has begun without its hold, until what it answers with is run
@@ -39,28 +39,26 @@ export const makeAssurance = () => {
 
   return {
     isSure: (payer: Payer, usage: Usage): boolean => {
-      if (payer.idempotency !== null) return false
-      const standing = known.get(nameOf(payer, usage))
-      return standing !== undefined && standing.begun < mostBegun && standing.room >= ample * sizeOf(usage)
+      if (payer.idempotency !== null || usage.kind !== "speech") return false
+      const standing = known.get(nameOf(payer))
+      return standing !== undefined && standing.begun < mostBegun && standing.room >= ample * usage.characters
     },
-    begin: (payer: Known, usage: Usage): (() => void) => {
-      const standing = known.get(nameOf(payer, usage))
+    begin: (payer: Known): (() => void) => {
+      const standing = known.get(nameOf(payer))
       if (standing === undefined) return () => {}
       standing.begun += 1
       return () => void (standing.begun -= 1)
     },
     learn: (hold: Hold): void => {
-      if (hold.more === undefined) return
-      const name = nameOf(hold, hold.usage)
-      const room = hold.more === null ? Number.POSITIVE_INFINITY : hold.more * sizeOf(hold.usage)
+      if (hold.more === undefined || hold.usage.kind !== "speech") return
+      const room = hold.more === null ? Number.POSITIVE_INFINITY : hold.more * hold.usage.characters
+      const name = nameOf(hold)
       const standing = known.get(name)
       if (standing !== undefined) standing.room = room
       else known.set(name, { room, begun: 0 })
       if (known.size > most) known.delete(known.keys().next().value)
     },
-    doubt: (payer: Known): void => {
-      for (const kind of ["speech", "transcription"] as const) known.delete(`${kind} ${payer.keyId ?? payer.accountId}`)
-    },
+    doubt: (payer: Known): void => void known.delete(nameOf(payer)),
   }
 }
 

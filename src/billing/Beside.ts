@@ -39,7 +39,7 @@ export const makeBeside = <Laid extends { readonly asked: Payer }>({ assurance, 
     const laid = yield* lay(usage)
     const scope = yield* Scope.fork(yield* Effect.scope)
     const { isHeld, whenHeld } = makeHeld()
-    const answered = assurance.begin(laid.asked, usage)
+    const answered = assurance.begin(laid.asked)
     // It begins when this fiber waits. By then the message to the ledger is on its way, whose thread works meanwhile.
     const working = yield* Effect.forkChild(Scope.provide(work(whenHeld), scope))
     const held = yield* Effect.onExit(hold(laid), (exit) => {

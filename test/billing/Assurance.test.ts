@@ -56,11 +56,11 @@ describe("who is sure to have a hold", () => {
     expect(assurance.isSure(payer, speech(1))).toBe(false)
   })
 
-  it("nobody who was refused anything else since", () => {
+  it("nobody for a transcription", () => {
     const assurance = makeAssurance()
     const recording = { kind: "transcription", model: "parakeet", audioMillis: 1_000 } as const
+    assurance.learn(left(null))
     assurance.learn(left(null, { usage: recording }))
-    assurance.doubt(payer)
     expect(assurance.isSure(payer, recording)).toBe(false)
   })
 
@@ -69,7 +69,7 @@ describe("who is sure to have a hold", () => {
     assurance.learn(left(null))
     const answered = Array.from({ length: 4 }, () => {
       expect(assurance.isSure(payer, speech(1))).toBe(true)
-      return assurance.begin(payer, speech(1))
+      return assurance.begin(payer)
     })
     expect(assurance.isSure(payer, speech(1))).toBe(false)
     // What is learnt meanwhile of another changes nothing in that.
